@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Set up and check this project, from a fresh clone, with nothing but a Python.
+
+    python3 dev.py demo      the example suite, in parallel, each test in its own runtime
+    python3 dev.py test      tests/unit and tests/integration
+    python3 dev.py check     linter, formatter, types, layers
+    python3 dev.py stress    tests/stress
+    python3 dev.py bench     the benchmarks, beside other systems
+
+What follows the command goes to pytest (or to the benchmarks). The tools live in .venv, made on the first call and
+brought up to date when pyproject.toml, constraints.txt or the interpreter changes; nothing else is touched.
+"""
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+# Up to here and in this function, only what an old Python can read and run: it must reach the sentence.
+def refusal(version: "tuple[int, int]", platform: str) -> "str | None":
+    """Say why the project cannot run here, or None where it can."""
+    if platform == "win32":
+        return (
+            "RustyRay does not support Windows: its processes pass memory to each other over Unix sockets, and are\n"
+            "forked. Use the Windows Subsystem for Linux (WSL 2) or a container."
+        )
+    if version < (3, 11):
+        return (
+            f"RustyRay needs Python 3.11 or newer, and this is Python {version[0]}.{version[1]} ({sys.executable}).\n"
+            "Call dev.py with a newer one, for example: python3.11 dev.py test"
+        )
+    return None
+
+
+_refusal = refusal(sys.version_info[:2], sys.platform)
+if _refusal is not None:
+    sys.exit(_refusal)
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+PIP_INSTALL = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+PYTEST = ["-m", "pytest", "-p", "rustyray", "-n", "2", "--timeout", "300"]
+SUITES = {"demo": ["examples"], "test": ["tests/unit", "tests/integration"], "stress": ["tests/stress"]}
+INTERRUPTED = 130
+CHECKS = {
+    "ruff check": ["-m", "ruff", "check", "--quiet", "."],
+    "ruff format": ["-m", "ruff", "format", "--check", "--quiet", "."],
+    "mypy": ["-m", "mypy"],
+    "layers": ["-c", "from importlinter.cli import lint_imports_command as run; run()"],
+}
+
+
+class Venv:
+    """The environment in .venv. Files of our own in it tell what state it is in:
+
+    dev.lock      held while it changes; also the sign that dev.py made it
+    installing    there while pip works; where it is found later, that work was interrupted
+    EXTRA.stamp   what the extra (dev, bench) was installed from and for
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.path = os.path.join(root, ".venv")
+        self.python = os.path.join(self.path, "bin", "python")
+        self.lock = os.path.join(self.path, "dev.lock")
+        self.installing = os.path.join(self.path, "installing")
+        self.interpreter = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n{root}".encode()).hexdigest()
+
+    def wanted(self) -> str:
+        """What a stamp reads when its extra is up to date."""
+        digest = hashlib.sha256()
+        for name in ("pyproject.toml", "constraints.txt"):
+            with open(os.path.join(self.root, name), "rb") as source:
+                digest.update(source.read())
+        return f"{self.interpreter} {digest.hexdigest()}"
+
+    def stamp(self, extra: str) -> str:
+        path = os.path.join(self.path, f"{extra}.stamp")
+        if not os.path.exists(path):
+            return ""
+        with open(path) as file:
+            return file.read()
+
+    def ready(self, extra: str) -> bool:
+        return self.stamp(extra) == self.wanted() and os.access(self.python, os.X_OK)
+
+    def sound(self) -> bool:
+        """Whether pip may build on what is there; otherwise it is made anew."""
+        made_for = self.stamp("dev").partition(" ")[0]
+        interrupted = os.path.exists(self.installing)
+        return made_for == self.interpreter and not interrupted and os.access(self.python, os.X_OK)
+
+    def ensure(self, extra: str) -> None:
+        """Install the extra unless it is there; safe from several calls at once and after an interrupted one."""
+        if self.ready(extra):
+            return
+        if os.path.exists(os.path.join(self.path, "pyvenv.cfg")) and not os.path.exists(self.lock):
+            sys.exit(f"{self.path} was not made by dev.py, which would change it. Move it away and call again.")
+        os.makedirs(self.path, exist_ok=True)
+        with locked(self.lock) as lock:
+            if not self.sound():
+                self.create(lock)
+            for name in dict.fromkeys(("dev", extra)):
+                if not self.ready(name):
+                    self.install(name, lock)
+
+    def create(self, lock: int) -> None:
+        """Make the environment anew, with a pip inside, by whichever way works here."""
+        import shutil
+        import venv
+
+        write(self.installing, "")
+        # The stamps go first: were we killed half-way, one left over would vouch for a ruin.
+        for name in sorted(os.listdir(self.path), key=lambda name: not name.endswith(".stamp")):
+            entry = os.path.join(self.path, name)
+            if os.path.isdir(entry) and not os.path.islink(entry):
+                shutil.rmtree(entry)
+            elif entry not in (self.lock, self.installing):
+                os.unlink(entry)
+        venv.EnvBuilder(symlinks=True).create(self.path)
+        failures = []
+        for name, command, extra_env in ways_to_get_pip(self.python):
+            status, output = quietly(command, lock, extra_env)
+            if status == 0 and quietly([self.python, "-m", "pip", "--version"], lock)[0] == 0:
+                return
+            failures.append(f"  {name}: {(output.strip() or f'exit status {status}').splitlines()[-1]}")
+        sys.exit(
+            f"No way to put pip into {self.path} works here:\n" + "\n".join(failures) + "\n"
+            "Install pip for this Python, or its venv support (Debian and Ubuntu: the package python3-venv), or uv."
+        )
+
+    def install(self, extra: str, lock: int) -> None:
+        import tomllib
+
+        if extra == "dev":
+            what = ["--editable", f"{self.root}[dev]"]
+        else:
+            # The extra's packages alone: reinstalling the project would break tests that run meanwhile.
+            with open(os.path.join(self.root, "pyproject.toml"), "rb") as file:
+                what = tomllib.load(file)["project"]["optional-dependencies"][extra]
+        wanted, started = self.wanted(), time.monotonic()
+        print(f"installing [{extra}] into {self.path} ...", flush=True)
+        write(self.installing, "")
+        write(os.path.join(self.path, f"{extra}.stamp"), "")
+        constraints = os.path.join(self.root, "constraints.txt")
+        status, output = quietly([self.python, *PIP_INSTALL, "--constraint", constraints, *what], lock)
+        if status != 0:
+            sys.exit(f"{output}\npip could not install the extra [{extra}]; call again once the cause above is gone.")
+        write(os.path.join(self.path, f"{extra}.stamp"), wanted)
+        os.unlink(self.installing)
+        print(f"installed  [{extra}] in {time.monotonic() - started:.1f} s", flush=True)
+
+
+def ways_to_get_pip(python: str) -> Iterator[tuple[str, list[str], dict[str, str]]]:
+    """Yield (name, command, environment), the plainest first; Debian splits ensurepip from its Python."""
+    from importlib.util import find_spec
+    from shutil import which
+
+    yield "ensurepip", [python, "-m", "ensurepip", "--default-pip"], {}
+    yield "this Python's pip", [sys.executable, "-m", "pip", "--python", python, *PIP_INSTALL[2:], "pip"], {}
+    pip, uv = find_spec("pip"), which("uv")
+    if pip is not None:
+        # One older than 22.3 has no --python: let the new interpreter run its code.
+        env = {"PYTHONPATH": os.path.dirname(os.path.dirname(str(pip.origin)))}
+        yield "this Python's pip, run by the new one", [python, *PIP_INSTALL, "--ignore-installed", "pip"], env
+    if uv is not None:
+        yield "uv", [uv, "pip", "install", "--quiet", "--python", python, "pip"], {}
+
+
+@contextmanager
+def locked(path: str) -> Iterator[int]:
+    """Hold the file's lock; yields its descriptor."""
+    import fcntl
+
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another dev.py is setting up .venv; waiting for it ...", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def write(path: str, text: str) -> None:
+    """Replace the file in one step, so that no reader sees half of it."""
+    with open(path + ".new", "w") as file:
+        file.write(text)
+    os.replace(path + ".new", path)
+
+
+def environment() -> dict[str, str]:
+    """The caller's, less what would let another Python's packages, or none of our plugins, into the runs."""
+    dropped = ("PYTHONHOME", "PYTHONPATH", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PIP_TARGET", "PIP_PREFIX")
+    env = {name: value for name, value in os.environ.items() if name not in dropped}
+    venv = os.path.join(ROOT, ".venv")
+    path = os.path.join(venv, "bin") + os.pathsep + env.get("PATH", os.defpath)
+    return env | {"VIRTUAL_ENV": venv, "PATH": path, "PIP_USER": "0"}
+
+
+def quietly(command: list[str], lock: int, extra_env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a step of the set-up; return its exit status and what it said.
+
+    The child inherits the lock, so that nobody else touches .venv before it ends, even where this process is killed.
+    """
+    from subprocess import DEVNULL, PIPE, STDOUT, Popen
+
+    env = environment() | (extra_env or {})
+    child = Popen(command, env=env, pass_fds=(lock,), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, text=True)
+    said, _ = child.communicate()
+    return child.returncode, said
+
+
+def run_step(name: str, command: list[str], *, show: bool) -> int:
+    """Run one step and print its line; its output is shown as it comes, or only where it fails."""
+    import signal
+    from subprocess import PIPE, STDOUT, Popen
+
+    started = time.monotonic()
+    pipe, errors = (None, None) if show else (PIPE, STDOUT)
+    child = Popen(command, cwd=ROOT, env=environment(), stdout=pipe, stderr=errors)
+    # Ctrl-C reaches the child from the terminal; it ends in its own way, and we wait for it.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    said, _ = child.communicate()
+    status = child.returncode if child.returncode >= 0 else 128 - child.returncode
+    if said and status != 0:
+        sys.stdout.write(said.decode(errors="replace"))
+    print(f"{'ok  ' if status == 0 else 'FAIL'} {name:<12} {time.monotonic() - started:6.2f} s", flush=True)
+    return status
+
+
+def pytest_options(folders: list[str], arguments: list[str]) -> list[str]:
+    """The folders, unless the arguments name files or folders of their own."""
+    named = any(os.path.exists(os.path.join(ROOT, a.partition("::")[0])) for a in arguments if not a.startswith("-"))
+    return [*PYTEST, *([] if named else folders), *arguments]
+
+
+def main(arguments: list[str]) -> int:
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if command not in (*SUITES, "check", "bench"):
+        print((__doc__ or "").strip())
+        return 0 if command in ("-h", "--help", "help") else 2
+    venv = Venv(ROOT)
+    venv.ensure("bench" if command == "bench" else "dev")
+    if command == "check":
+        statuses = []
+        for name, step in CHECKS.items():
+            statuses.append(run_step(name, [venv.python, *step], show=False))
+            if statuses[-1] == INTERRUPTED:
+                break
+        return next(filter(None, statuses), 0)
+    options = ["-m", "benchmarks", *rest] if command == "bench" else pytest_options(SUITES[command], rest)
+    return run_step(command, [venv.python, *options], show=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
