@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 # Up to here and in this function, only what an old Python can read and run: it must reach the sentence.
@@ -24,8 +25,8 @@ def refusal(version: "tuple[int, int]", platform: str) -> "str | None":
     """Say why the project cannot run here, or None where it can."""
     if platform == "win32":
         return (
-            "RustyRay does not support Windows: its processes pass memory to each other over Unix sockets, and are\n"
-            "forked. Use the Windows Subsystem for Linux (WSL 2) or a container."
+            "RustyRay does not support Windows: its processes pass memory over Unix sockets, and are forked.\n"
+            "Use the Windows Subsystem for Linux (WSL 2) or a container."
         )
     if version < (3, 11):
         return (
@@ -39,7 +40,7 @@ _refusal = refusal(sys.version_info[:2], sys.platform)
 if _refusal is not None:
     sys.exit(_refusal)
 
-ROOT = os.path.dirname(os.path.abspath(__file__))
+ROOT = Path(__file__).resolve().parent
 PIP_INSTALL = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
 PYTEST = ["-m", "pytest", "-p", "rustyray", "-n", "2", "--timeout", "300"]
 SUITES = {"demo": ["examples"], "test": ["tests/unit", "tests/integration"], "stress": ["tests/stress"]}
@@ -60,28 +61,22 @@ class Venv:
     EXTRA.stamp   what the extra (dev, bench) was installed from and for
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
-        self.path = os.path.join(root, ".venv")
-        self.python = os.path.join(self.path, "bin", "python")
-        self.lock = os.path.join(self.path, "dev.lock")
-        self.installing = os.path.join(self.path, "installing")
+        self.path = root / ".venv"
+        self.python = str(self.path / "bin" / "python")
+        self.lock = self.path / "dev.lock"
+        self.installing = self.path / "installing"
         self.interpreter = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n{root}".encode()).hexdigest()
 
     def wanted(self) -> str:
         """What a stamp reads when its extra is up to date."""
-        digest = hashlib.sha256()
-        for name in ("pyproject.toml", "constraints.txt"):
-            with open(os.path.join(self.root, name), "rb") as source:
-                digest.update(source.read())
-        return f"{self.interpreter} {digest.hexdigest()}"
+        texts = [(self.root / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "constraints.txt")]
+        return f"{self.interpreter} {hashlib.sha256(''.join(texts).encode()).hexdigest()}"
 
     def stamp(self, extra: str) -> str:
-        path = os.path.join(self.path, f"{extra}.stamp")
-        if not os.path.exists(path):
-            return ""
-        with open(path) as file:
-            return file.read()
+        path = self.path / f"{extra}.stamp"
+        return path.read_text() if path.exists() else ""
 
     def ready(self, extra: str) -> bool:
         return self.stamp(extra) == self.wanted() and os.access(self.python, os.X_OK)
@@ -89,16 +84,15 @@ class Venv:
     def sound(self) -> bool:
         """Whether pip may build on what is there; otherwise it is made anew."""
         made_for = self.stamp("dev").partition(" ")[0]
-        interrupted = os.path.exists(self.installing)
-        return made_for == self.interpreter and not interrupted and os.access(self.python, os.X_OK)
+        return made_for == self.interpreter and not self.installing.exists() and os.access(self.python, os.X_OK)
 
     def ensure(self, extra: str) -> None:
         """Install the extra unless it is there; safe from several calls at once and after an interrupted one."""
         if self.ready(extra):
             return
-        if os.path.exists(os.path.join(self.path, "pyvenv.cfg")) and not os.path.exists(self.lock):
+        if (self.path / "pyvenv.cfg").exists() and not self.lock.exists():
             sys.exit(f"{self.path} was not made by dev.py, which would change it. Move it away and call again.")
-        os.makedirs(self.path, exist_ok=True)
+        self.path.mkdir(exist_ok=True)
         with locked(self.lock) as lock:
             if not self.sound():
                 self.create(lock)
@@ -112,13 +106,12 @@ class Venv:
         import venv
 
         write(self.installing, "")
-        # The stamps go first: were we killed half-way, one left over would vouch for a ruin.
-        for name in sorted(os.listdir(self.path), key=lambda name: not name.endswith(".stamp")):
-            entry = os.path.join(self.path, name)
-            if os.path.isdir(entry) and not os.path.islink(entry):
+        # The stamps go first: one left over, were we killed half-way, would vouch for a ruin.
+        for entry in sorted(self.path.iterdir(), key=lambda entry: entry.suffix != ".stamp"):
+            if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             elif entry not in (self.lock, self.installing):
-                os.unlink(entry)
+                entry.unlink()
         venv.EnvBuilder(symlinks=True).create(self.path)
         failures = []
         for name, command, extra_env in ways_to_get_pip(self.python):
@@ -126,10 +119,8 @@ class Venv:
             if status == 0 and quietly([self.python, "-m", "pip", "--version"], lock)[0] == 0:
                 return
             failures.append(f"  {name}: {(output.strip() or f'exit status {status}').splitlines()[-1]}")
-        sys.exit(
-            f"No way to put pip into {self.path} works here:\n" + "\n".join(failures) + "\n"
-            "Install pip for this Python, or its venv support (Debian and Ubuntu: the package python3-venv), or uv."
-        )
+        cure = "Install pip for this Python, or its venv support (Debian and Ubuntu: the package python3-venv), or uv."
+        sys.exit("\n".join([f"No way to put pip into {self.path} works here:", *failures, cure]))
 
     def install(self, extra: str, lock: int) -> None:
         import tomllib
@@ -138,18 +129,18 @@ class Venv:
             what = ["--editable", f"{self.root}[dev]"]
         else:
             # The extra's packages alone: reinstalling the project would break tests that run meanwhile.
-            with open(os.path.join(self.root, "pyproject.toml"), "rb") as file:
-                what = tomllib.load(file)["project"]["optional-dependencies"][extra]
-        wanted, started = self.wanted(), time.monotonic()
+            project = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+            what = project["optional-dependencies"][extra]
+        stamp, wanted, started = self.path / f"{extra}.stamp", self.wanted(), time.monotonic()
         print(f"installing [{extra}] into {self.path} ...", flush=True)
         write(self.installing, "")
-        write(os.path.join(self.path, f"{extra}.stamp"), "")
-        constraints = os.path.join(self.root, "constraints.txt")
-        status, output = quietly([self.python, *PIP_INSTALL, "--constraint", constraints, *what], lock)
+        write(stamp, "")
+        pinned = ["--constraint", str(self.root / "constraints.txt")]
+        status, output = quietly([self.python, *PIP_INSTALL, *pinned, *what], lock)
         if status != 0:
             sys.exit(f"{output}\npip could not install the extra [{extra}]; call again once the cause above is gone.")
-        write(os.path.join(self.path, f"{extra}.stamp"), wanted)
-        os.unlink(self.installing)
+        write(stamp, wanted)
+        self.installing.unlink()
         print(f"installed  [{extra}] in {time.monotonic() - started:.1f} s", flush=True)
 
 
@@ -163,18 +154,18 @@ def ways_to_get_pip(python: str) -> Iterator[tuple[str, list[str], dict[str, str
     pip, uv = find_spec("pip"), which("uv")
     if pip is not None:
         # One older than 22.3 has no --python: let the new interpreter run its code.
-        env = {"PYTHONPATH": os.path.dirname(os.path.dirname(str(pip.origin)))}
+        env = {"PYTHONPATH": str(Path(str(pip.origin)).parent.parent)}
         yield "this Python's pip, run by the new one", [python, *PIP_INSTALL, "--ignore-installed", "pip"], env
     if uv is not None:
         yield "uv", [uv, "pip", "install", "--quiet", "--python", python, "pip"], {}
 
 
 @contextmanager
-def locked(path: str) -> Iterator[int]:
+def locked(path: Path) -> Iterator[int]:
     """Hold the file's lock; yields its descriptor."""
     import fcntl
 
-    with open(path, "a") as file:
+    with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -183,20 +174,18 @@ def locked(path: str) -> Iterator[int]:
         yield file.fileno()
 
 
-def write(path: str, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Replace the file in one step, so that no reader sees half of it."""
-    with open(path + ".new", "w") as file:
-        file.write(text)
-    os.replace(path + ".new", path)
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
 
 
 def environment() -> dict[str, str]:
     """The caller's, less what would let another Python's packages, or none of our plugins, into the runs."""
     dropped = ("PYTHONHOME", "PYTHONPATH", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PIP_TARGET", "PIP_PREFIX")
     env = {name: value for name, value in os.environ.items() if name not in dropped}
-    venv = os.path.join(ROOT, ".venv")
-    path = os.path.join(venv, "bin") + os.pathsep + env.get("PATH", os.defpath)
-    return env | {"VIRTUAL_ENV": venv, "PATH": path, "PIP_USER": "0"}
+    path = str(ROOT / ".venv" / "bin") + os.pathsep + env.get("PATH", os.defpath)
+    return env | {"VIRTUAL_ENV": str(ROOT / ".venv"), "PATH": path, "PIP_USER": "0"}
 
 
 def quietly(command: list[str], lock: int, extra_env: dict[str, str] | None = None) -> tuple[int, str]:
@@ -233,27 +222,29 @@ def run_step(name: str, command: list[str], *, show: bool) -> int:
 
 def pytest_options(folders: list[str], arguments: list[str]) -> list[str]:
     """The folders, unless the arguments name files or folders of their own."""
-    named = any(os.path.exists(os.path.join(ROOT, a.partition("::")[0])) for a in arguments if not a.startswith("-"))
+    named = any((ROOT / a.partition("::")[0]).exists() for a in arguments if not a.startswith("-"))
     return [*PYTEST, *([] if named else folders), *arguments]
 
 
 def main(arguments: list[str]) -> int:
-    command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    command, *rest = arguments or [""]
     if command not in (*SUITES, "check", "bench"):
         print((__doc__ or "").strip())
         return 0 if command in ("-h", "--help", "help") else 2
     venv = Venv(ROOT)
     venv.ensure("bench" if command == "bench" else "dev")
     if command == "check":
-        statuses = []
+        statuses = [0]
         for name, step in CHECKS.items():
-            statuses.append(run_step(name, [venv.python, *step], show=False))
-            if statuses[-1] == INTERRUPTED:
-                break
+            if statuses[-1] != INTERRUPTED:
+                statuses.append(run_step(name, [venv.python, *step], show=False))
         return next(filter(None, statuses), 0)
     options = ["-m", "benchmarks", *rest] if command == "bench" else pytest_options(SUITES[command], rest)
     return run_step(command, [venv.python, *options], show=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
