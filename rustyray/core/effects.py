@@ -1,0 +1,70 @@
+"""What a core asks its host to do. A core appends effects to its ``out`` list; the host takes them, in order.
+
+Effects never fail at once: if a message cannot be delivered, the host reports the peer as lost, later.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from rustyray.model.ids import ObjectID, TaskID, WorkerID
+from rustyray.model.messages import Message
+from rustyray.model.values import Failed
+
+
+class Effect(msgspec.Struct, gc=False):
+    """Base of all effects."""
+
+
+class Send(Effect):
+    """Deliver ``message`` to peer ``to`` (a worker's, driver's or node's id, or ``HEAD``), in order per peer.
+
+    ``address`` says where it listens if there is no connection yet; empty: the host has one or can look it up.
+    """
+
+    to: bytes
+    message: Message
+    address: str = ""
+
+
+class Ready(Effect):
+    """These objects have a value now (or will never have one: the value is the fault). Wake whoever waits."""
+
+    objects: list[ObjectID]
+
+
+class JudgeFailure(Effect):
+    """Ask the plan's ``retry.on_error`` about this exception, and answer with ``OwnerCore.judged(task, retry)``."""
+
+    task: TaskID
+    failed: Failed
+
+
+class Warn(Effect):
+    """Show the user this sentence, once."""
+
+    text: str
+
+
+class ForkWorker(Effect):
+    """Start a worker process that will report as ``worker`` (`WorkerReady`, or `NodeCore.process_ended`)."""
+
+    worker: WorkerID
+
+
+class EndProcess(Effect):
+    """End the worker's process: politely (``force`` False: it has been told already, TERM) or with KILL."""
+
+    worker: WorkerID
+    force: bool
+
+
+class FreeExtent(Effect):
+    """The arena's extent is free; its pages may be kept for reuse or given back to the system."""
+
+    offset: int
+    size: int
+
+
+class Stopped(Effect):
+    """The node has nothing left: its process may end."""

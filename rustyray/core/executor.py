@@ -1,0 +1,227 @@
+"""``ExecutorCore``: what a worker does with the tasks and calls that owners push to it, without any I/O.
+
+It decides the order of execution, what is given back, what is cancelled, and who is told; the host runs the user's code.
+Tasks run one at a time in the order of arrival. An actor's calls run in the order of arrival, which per caller is the
+order of the calls; how many at once is the host's business (``max_concurrency``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TypeAlias
+
+import msgspec
+
+from rustyray.core.effects import Effect, Send
+from rustyray.model.ids import NodeID, ObjectID, TaskID, WorkerID
+from rustyray.model.messages import (
+    Blocked,
+    Call,
+    CancelTask,
+    Done,
+    GiveBack,
+    Message,
+    PushCalls,
+    PushTasks,
+    Results,
+    Resumed,
+    StartActor,
+    StopActor,
+    StopWorker,
+    TakeBack,
+    Task,
+    Unblocked,
+)
+from rustyray.model.values import Fault, FaultKind, Value
+
+
+class Job(msgspec.Struct, gc=False, eq=False):
+    """A task or call on its way through this worker; ``lease`` is 0 for calls."""
+
+    caller: WorkerID
+    lease: int
+    task: Task | Call
+    cancelled: bool = False
+
+
+class Interrupt(Effect):
+    """Interrupt the running job: KeyboardInterrupt for a task, a flag or asyncio cancellation for a call; with ``force``
+    end the process. ``recursive``: its own children are to be cancelled too."""
+
+    task: TaskID
+    force: bool
+    recursive: bool
+
+
+class Start(Effect):
+    """Construct the actor, then let its calls run."""
+
+    message: StartActor
+
+
+class Stop(Effect):
+    """End this process: after what is queued (``graceful``), or at once. ``actor``: as its ``StopActor`` said."""
+
+    graceful: bool
+    reason: str
+
+
+ExecutorMessage: TypeAlias = PushTasks | PushCalls | TakeBack | CancelTask | StartActor | StopActor | StopWorker
+
+
+class ExecutorCore:
+    """The receiving side of the data path. Not thread-safe: the host serialises.
+
+    Effects go to ``out``, shared with the worker's owner core so that their order is kept.
+    """
+
+    takes: tuple[type, ...] = (PushTasks, PushCalls, TakeBack, CancelTask, StartActor, StopActor, StopWorker)
+
+    def __init__(self, me: WorkerID, node: NodeID, out: list[Effect]) -> None:
+        self.me = me
+        self.node = node
+        self.out = out
+        self.queue: deque[Job] = deque()
+        self.running: dict[TaskID, Job] = {}
+        self.blocked = False
+        self.stopping = False
+        self.executed = 0
+        self._results: dict[WorkerID, list[Done]] = {}
+        self._seconds = 0.0
+        self._given: dict[int, WorkerID] = {}
+        self._expected: dict[WorkerID, int] = {}
+
+    # --- what arrives -------------------------------------------------------------------------------------------------
+
+    def on_message(self, sender: bytes, message: Message) -> None:
+        if isinstance(message, PushTasks):
+            lease = message.lease
+            self.queue.extend([Job(sender, lease, task) for task in message.tasks])
+            if self.blocked:
+                self._give_back_queue()
+        elif isinstance(message, PushCalls):
+            self._take_calls(sender, message.calls)
+        elif isinstance(message, TakeBack):
+            self._take_back(sender, message)
+        elif isinstance(message, CancelTask):
+            self._cancel(sender, message)
+        elif isinstance(message, StartActor):
+            self.out.append(Start(message))
+        elif isinstance(message, StopActor | StopWorker):
+            self.stopping = True
+            self.out.append(Stop(getattr(message, "graceful", True), message.reason))
+        else:
+            raise TypeError(f"an executor does not take {type(message).__name__}")
+
+    def _take_calls(self, sender: WorkerID, calls: list[Call]) -> None:
+        """A number that was seen is a duplicate; number 0 starts a caller anew (after a broken connection)."""
+        expected = self._expected.get(sender, 0)
+        for call in calls:
+            if call.seq == 0 or call.seq >= expected:
+                expected = call.seq + 1
+                self.queue.append(Job(sender, 0, call))
+        self._expected[sender] = expected
+
+    def _take_back(self, sender: WorkerID, message: TakeBack) -> None:
+        back: list[TaskID] = []
+        keep: deque[Job] = deque()
+        while self.queue:
+            job = self.queue.pop()
+            if len(back) < message.count and job.lease == message.lease and job.caller == sender:
+                back.append(job.task.id)
+            else:
+                keep.appendleft(job)
+        self.queue = keep
+        back.reverse()
+        self.flush()
+        self.out.append(Send(sender, GiveBack(message.lease, back, False)))
+
+    def _cancel(self, sender: WorkerID, message: CancelTask) -> None:
+        job = self.running.get(message.task)
+        if job is not None:
+            job.cancelled = True
+            self.out.append(Interrupt(message.task, message.force, message.recursive))
+            return
+        for job in self.queue:
+            if job.task.id == message.task:
+                self.queue.remove(job)
+                fault = Fault(FaultKind.TASK_CANCELLED, "the task was cancelled before it started", task=message.task)
+                self._report(job.caller, Done(job.task.id, [fault], True))
+                self.flush()
+                return
+
+    def owner_died(self, worker: WorkerID) -> None:
+        """Nobody waits for these any more."""
+        self.queue = deque(job for job in self.queue if job.caller != worker)
+        self._results.pop(worker, None)
+        self._expected.pop(worker, None)
+
+    # --- what the host runs -------------------------------------------------------------------------------------------
+
+    def start_next(self) -> Job | None:
+        """The next job, now running; None when there is none."""
+        if not self.queue:
+            return None
+        job = self.queue.popleft()
+        self.running[job.task.id] = job
+        return job
+
+    def finished(
+        self, job: Job, values: bytes | list[Value], failed: bool, kept: list[ObjectID] | None, seconds: float
+    ) -> None:
+        del self.running[job.task.id]
+        self.executed += 1
+        self._seconds += seconds
+        self._report(job.caller, Done(job.task.id, values, failed, kept))
+
+    def _report(self, caller: WorkerID, done: Done) -> None:
+        results = self._results.get(caller)
+        if results is None:
+            self._results[caller] = [done]
+        else:
+            results.append(done)
+
+    def flush(self) -> None:
+        """Send the results that have gathered."""
+        if self._results:
+            results, self._results = self._results, {}
+            total = sum(map(len, results.values()))
+            for caller, done in results.items():
+                self.out.append(Send(caller, Results(done, self._seconds * len(done) / total)))
+            self._seconds = 0.0
+
+    # --- blocking -----------------------------------------------------------------------------------------------------
+
+    def block(self) -> None:
+        """The running task waits for something: what is queued behind it could be what it waits for."""
+        self.blocked = True
+        self.flush()
+        self._give_back_queue()
+        self.out.append(Send(self.node, Blocked()))
+
+    def unblock(self) -> None:
+        self.blocked = False
+        self.out.append(Send(self.node, Resumed()))
+        for lease, caller in self._given.items():
+            self.out.append(Send(caller, Unblocked(lease)))
+        self._given.clear()
+
+    def _give_back_queue(self) -> None:
+        by_lease: dict[int, tuple[WorkerID, list[TaskID]]] = {}
+        keep: deque[Job] = deque()
+        for job in self.queue:
+            if job.lease:
+                by_lease.setdefault(job.lease, (job.caller, []))[1].append(job.task.id)
+            else:
+                keep.append(job)
+        self.queue = keep
+        for lease, (caller, tasks) in by_lease.items():
+            self._given[lease] = caller
+            self.out.append(Send(caller, GiveBack(lease, tasks, True)))
+
+    def check(self) -> None:
+        """Raises AssertionError when a job is in two places."""
+        queued = [job.task.id for job in self.queue]
+        assert len(queued) == len(dict.fromkeys(queued)), "a job is queued twice"
+        assert not any(task in self.running for task in queued), "a job is queued and running"
+        assert not (self.blocked and any(job.lease for job in self.queue)), "a blocked worker keeps tasks"

@@ -1,0 +1,334 @@
+"""Actors, seen from a process that creates or calls them: creation, the order of calls, restarts.
+
+Calls of one process to one actor are pushed in the order in which they were made, whatever their arguments wait for. A
+call that is not on the actor's worker is in its link's ``queue``, in order; when the actor restarts, the calls that may
+be retried go back to the front, in order. At most once is the default: without ``max_task_retries`` a call that was in
+flight when the actor died fails.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rustyray.core.effects import Effect, Send
+from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, Record
+from rustyray.core.owner.references import References
+from rustyray.core.owner.tasks import Tasks
+from rustyray.model.ids import ActorID, ObjectID, WorkerID, handle_id
+from rustyray.model.messages import (
+    HEAD,
+    ActorInfo,
+    ActorSpec,
+    ActorState,
+    Call,
+    CancelTask,
+    CreateActor,
+    HeadError,
+    KillActor,
+    PushCalls,
+    Results,
+    Task,
+    WatchActor,
+)
+from rustyray.model.plans import MethodPlan
+from rustyray.model.values import Failed, Fault, FaultKind, Value
+
+#: Calls on their way to one actor at a time; more wait here, where they can be cancelled.
+WINDOW: Final = 2000
+#: Calls that may wait for company before they are sent (a lone call never waits).
+BATCH: Final = 64
+CREATION: Final = MethodPlan("__init__")
+
+
+class Calls:
+    """All actors that this process knows."""
+
+    def __init__(self, refs: References, tasks: Tasks, out: list[Effect]) -> None:
+        self.refs = refs
+        self.tasks = tasks
+        self.out = out
+        self.links: dict[ActorID, ActorLink] = {}
+        self.by_worker: dict[WorkerID, ActorLink] = {}
+        self.unsent: dict[ActorID, ActorLink] = {}
+        self._creations: dict[int, tuple[ActorLink, Record, bool]] = {}
+        tasks.call_ready = self._on_arguments
+        tasks.call_returns = self._on_return
+        tasks.call_failed = self._on_failed
+
+    # --- creation -----------------------------------------------------------------------------------------------------
+
+    def create(
+        self, spec: ActorSpec, record: Record, deps: list[ObjectID], request: int, existing: bool, now: float
+    ) -> None:
+        """Register the actor with the head once its arguments have values. ``request`` numbers the head's answer."""
+        link = self.link(spec.actor, spec.max_task_retries)
+        link.spec = spec
+        link.watching = True
+        self._creations[request] = (link, record, existing)
+        link.creating = request
+        record.target = link
+        self.tasks.submit(record, deps, now)
+
+    def _send_creation(self, link: ActorLink, record: Record) -> None:
+        spec, task = link.spec, record.task
+        if spec is None:
+            raise AssertionError(f"actor {link.actor.hex()} is created without a spec")
+        spec.args, spec.deps, spec.buffers, spec.refs = task.args, task.deps, task.buffers, task.refs
+        record.state = PUSHED
+        link.inflight[task.id] = record
+        self.out.append(Send(HEAD, CreateActor(link.creating, spec, self._creations[link.creating][2])))
+
+    def on_refused(self, message: HeadError, now: float) -> None:
+        """The head would not create the actor (its name is taken)."""
+        creation = self._creations.pop(message.request, None)
+        if creation is not None:
+            link, record, _ = creation
+            fault = Fault(FaultKind.ACTOR_DIED, message.message, actor=link.actor)
+            link.inflight.pop(record.task.id, None)
+            self.tasks.fail(record, fault, now)
+            self._died(link, fault, now)
+
+    def link(self, actor: ActorID, max_task_retries: int) -> ActorLink:
+        link = self.links.get(actor)
+        if link is None:
+            link = self.links[actor] = ActorLink(actor, max_task_retries)
+        return link
+
+    # --- calling ------------------------------------------------------------------------------------------------------
+
+    def link_for(self, actor: ActorID, max_task_retries: int) -> ActorLink:
+        """What is known of an actor; the first time, the head is asked to keep us informed."""
+        link = self.link(actor, max_task_retries)
+        if not link.watching:
+            link.watching = True
+            self.out.append(Send(HEAD, WatchActor(actor)))
+        return link
+
+    def call(self, link: ActorLink, record: Record, deps: list[ObjectID], now: float) -> None:
+        if link.state == ActorState.DEAD:
+            self.tasks.fail(record, self._dead_fault(link, record), now)
+            return
+        if link.state == ActorState.RESTARTING:
+            if record.retries == 0:
+                self.tasks.fail(record, self._unavailable_fault(link, record), now)
+                return
+            if record.retries > 0:
+                record.retries -= 1
+        if not link.queue and not link.inflight:
+            self._hold_handle(link)
+        link.queue.append(record)
+        if deps or record.task.refs:
+            self.tasks.submit(record, deps, now)
+        elif link.state == ActorState.ALIVE:
+            if not link.inflight or len(link.queue) >= BATCH:
+                self.pump(link)
+            else:
+                self.unsent[link.actor] = link
+
+    def pump(self, link: ActorLink) -> None:
+        """Push the calls at the front of the queue whose arguments are there."""
+        self.unsent.pop(link.actor, None)
+        queue, inflight = link.queue, link.inflight
+        calls: list[Call] = []
+        while queue and len(inflight) < WINDOW and link.state == ActorState.ALIVE:
+            record = queue[0]
+            if record.state == DONE:
+                queue.popleft()
+                continue
+            if record.state != QUEUED:
+                break
+            queue.popleft()
+            call = record.task
+            if isinstance(call, Task):
+                raise AssertionError(f"{call.id.hex()} is a task in an actor's queue")
+            call.seq = link.seq
+            link.seq += 1
+            record.state = PUSHED
+            inflight[call.id] = record
+            calls.append(call)
+        if calls:
+            self.out.append(Send(link.worker, PushCalls(calls), link.address))
+        elif not queue and not inflight:
+            self._release_handle(link)
+
+    def on_results(self, link: ActorLink, message: Results, now: float) -> None:
+        self.tasks.take_results(link.inflight, link.worker, message, now)
+        self.pump(link)
+
+    def cancel(self, link: ActorLink, record: Record, recursive: bool, now: float) -> None:
+        """A call that has not been pushed never runs; one that was is cancelled by the actor's worker, if it can be."""
+        if record.state == DONE or record.cancelled:
+            return
+        record.cancelled = True
+        if record.state == PUSHED:
+            self.out.append(Send(link.worker, CancelTask(record.task.id, False, recursive), link.address))
+        else:
+            self.tasks.fail(record, self.tasks.cancelled_fault(record), now)
+
+    # --- what the task layer tells us ---------------------------------------------------------------------------------
+
+    def _on_arguments(self, record: Record, now: float) -> None:
+        link = self.links[record.task.actor]  # type: ignore[union-attr]
+        if record.plan is CREATION:
+            self._send_creation(link, record)
+        else:
+            self.pump(link)
+
+    def _on_return(self, record: Record, now: float) -> None:
+        link = self.links[record.task.actor]  # type: ignore[union-attr]
+        link.queue.appendleft(record)
+
+    def _on_failed(self, record: Record, now: float) -> None:
+        link = self.links.get(record.task.actor)  # type: ignore[union-attr]
+        if link is None:
+            return
+        if record.plan is CREATION and link.state == ActorState.PENDING and link.creating in self._creations:
+            del self._creations[link.creating]
+            self._died(
+                link, Fault(FaultKind.ACTOR_INIT_FAILED, "an argument of its constructor failed", actor=link.actor), now
+            )
+        elif link.state == ActorState.ALIVE:
+            self.pump(link)
+
+    # --- the actor's life ---------------------------------------------------------------------------------------------
+
+    def on_info(self, info: ActorInfo, now: float) -> None:
+        """The head says where the actor is in its life. Old news is told by its incarnation and ignored."""
+        creation = self._creations.pop(info.request, None) if info.request else None
+        if creation is not None and creation[0].actor != info.actor:
+            self._found_existing(creation[0], creation[1], now)
+        link = self.links.get(info.actor)
+        if link is None or link.state == ActorState.DEAD:
+            return
+        if info.incarnation < link.incarnation:
+            return
+        if info.state == ActorState.ALIVE:
+            self._alive(link, info, now)
+        elif info.state == ActorState.RESTARTING:
+            self._restarting(link, info, now)
+        elif info.state == ActorState.DEAD:
+            self._died(link, info.fault or Fault(FaultKind.ACTOR_DIED, "the actor is dead", actor=link.actor), now)
+
+    def _found_existing(self, link: ActorLink, record: Record, now: float) -> None:
+        """``get_if_exists`` found another actor: ours was never made."""
+        link.inflight.pop(record.task.id, None)
+        self.tasks.fail(record, Fault(FaultKind.ACTOR_DIED, "an actor of that name existed already"), now)
+        link.state = ActorState.DEAD
+        self.links.pop(link.actor, None)
+
+    def _alive(self, link: ActorLink, info: ActorInfo, now: float) -> None:
+        fresh = info.incarnation > link.incarnation or link.worker != info.worker
+        if not fresh and link.state == ActorState.ALIVE:
+            return
+        if fresh:
+            self._return_inflight(link, "it was restarted", now)
+            link.seq = 0
+        self.by_worker.pop(link.worker, None)
+        link.state = ActorState.ALIVE
+        link.incarnation = info.incarnation
+        link.worker, link.address, link.pid = info.worker, info.address, info.pid
+        link.fault = None
+        self.by_worker[link.worker] = link
+        self.pump(link)
+
+    def _restarting(self, link: ActorLink, info: ActorInfo, now: float) -> None:
+        link.state = ActorState.RESTARTING
+        link.fault = info.fault
+        self.by_worker.pop(link.worker, None)
+        self._return_inflight(link, info.fault.message if info.fault else "its process died", now)
+
+    def unreachable(self, link: ActorLink, reason: str, now: float) -> None:
+        """Our connection to its worker broke. Whether it is dead, the head says; until then nothing is pushed."""
+        if link.state == ActorState.ALIVE:
+            link.state = ActorState.PENDING
+            self.by_worker.pop(link.worker, None)
+            link.worker = b""
+            self._return_inflight(link, reason, now)
+            self.out.append(Send(HEAD, WatchActor(link.actor)))
+
+    def _return_inflight(self, link: ActorLink, why: str, now: float) -> None:
+        """Calls that were with the actor when it went: retried in order, or failed."""
+        records = [record for record in link.inflight.values() if record.plan is not CREATION]
+        for record in records:
+            del link.inflight[record.task.id]
+        for record in reversed(records):
+            if record.retries != 0 and not record.cancelled:
+                self.tasks.retry(record, now)
+        for record in records:
+            if record.state == PUSHED:
+                self.tasks.fail(record, self._unavailable_fault(link, record, why), now)
+
+    def _died(self, link: ActorLink, fault: Fault, now: float) -> None:
+        link.state = ActorState.DEAD
+        link.fault = fault
+        self.by_worker.pop(link.worker, None)
+        self.unsent.pop(link.actor, None)
+        records = list(link.inflight.values()) + list(link.queue)
+        link.inflight.clear()
+        link.queue.clear()
+        for record in records:
+            if record.state != DONE:
+                self.tasks.fail(record, self._dead_fault(link, record), now)
+        self._release_handle(link)
+
+    def _dead_fault(self, link: ActorLink, record: Record) -> Value:
+        fault = link.fault or Fault(FaultKind.ACTOR_DIED, "the actor is dead", actor=link.actor)
+        return self._with_call(fault, record)
+
+    def _unavailable_fault(self, link: ActorLink, record: Record, why: str = "") -> Value:
+        reason = why or (link.fault.message if link.fault else "it is restarting")
+        fault = Fault(
+            FaultKind.ACTOR_UNAVAILABLE,
+            f"the actor is unavailable: {reason}",
+            actor=link.actor,
+            pid=link.pid,
+            worker=link.worker,
+        )
+        return self._with_call(fault, record)
+
+    @staticmethod
+    def _with_call(fault: Fault, record: Record) -> Fault:
+        cause = fault.cause if isinstance(fault.cause, Failed) else None
+        return Fault(
+            fault.kind,
+            fault.message,
+            record.task.id,
+            fault.actor,
+            record.plan.name,
+            record.task.attempt,
+            record.task.max_attempts,
+            fault.pid,
+            fault.worker,
+            fault.node,
+            cause,
+        )
+
+    # --- handles ------------------------------------------------------------------------------------------------------
+
+    def _hold_handle(self, link: ActorLink) -> None:
+        """Pending calls keep the actor alive, as one handle more."""
+        entry = self.refs.objects.get(handle_id(link.actor))
+        if entry is not None and not link.held:
+            link.held = True
+            entry.holds += 1
+
+    def _release_handle(self, link: ActorLink) -> None:
+        if link.held:
+            link.held = False
+            self.refs.release(handle_id(link.actor))
+
+    def handles_gone(self, actor: ActorID) -> None:
+        """The owner's last handle is gone and no process borrows one: the actor ends after the calls it has got."""
+        link = self.links.get(actor)
+        if link is not None and link.state != ActorState.DEAD:
+            self.out.append(Send(HEAD, KillActor(actor, True, True, "its last handle went out of scope")))
+
+    def check(self) -> None:
+        """Raises AssertionError when a link contradicts itself."""
+        for link in self.links.values():
+            for record in link.queue:
+                assert record.state != PUSHED, f"{record.task.id.hex()} is queued and pushed"
+            for record in link.inflight.values():
+                assert record.state == PUSHED, f"{record.task.id.hex()} is in flight while {record.state}"
+            if link.state == ActorState.DEAD:
+                assert not link.queue and not link.inflight, f"dead actor {link.actor.hex()} still has calls"

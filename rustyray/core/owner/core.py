@@ -1,0 +1,453 @@
+"""``OwnerCore``: the part of the runtime inside every driver and worker, without any I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from rustyray.core.effects import Effect, Send
+from rustyray.core.owner.calls import CREATION, Calls
+from rustyray.core.owner.records import DONE, ActorLink, Borrowing, FunctionStats, Lease, ObjectEntry, Record
+from rustyray.core.owner.references import References
+from rustyray.core.owner.scheduling import Scheduler
+from rustyray.core.owner.tasks import Tasks, make_task
+from rustyray.model.ids import (
+    FIRST_RETURN,
+    HANDLE_INDEX,
+    ActorID,
+    JobID,
+    NodeID,
+    ObjectID,
+    TaskID,
+    WorkerID,
+    handle_id,
+    object_id,
+    task_id,
+)
+from rustyray.model.messages import (
+    HEAD,
+    ActorInfo,
+    ActorSpec,
+    BorrowAck,
+    BorrowAdd,
+    BorrowRelease,
+    Call,
+    GetObjects,
+    GiveBack,
+    HeadError,
+    KillActor,
+    LeaseElsewhere,
+    LeaseFailed,
+    LeaseGranted,
+    LeaseWaits,
+    Message,
+    NodeDied,
+    ObjectReady,
+    OwnerDied,
+    ReclaimLeases,
+    Results,
+    Unblocked,
+    WorkerDied,
+)
+from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
+from rustyray.model.values import Fault, FaultKind, RefInfo, Stored, Value
+
+#: Tasks that may pile up unsent before a submission sends them itself; less waits for company (see `flush`).
+BATCH = 64
+
+
+class OwnerCore:
+    """Owns objects, submits tasks and calls. Not thread-safe: the host serialises.
+
+    Args:
+        me: this process' id; ``address`` is where it listens.
+        node: the node it asks for leases and store space.
+        job: the job on whose behalf it works.
+        jitter: numbers in [0, 1) for back-off, from the host's source.
+    """
+
+    def __init__(
+        self, me: WorkerID, address: str, node: NodeID, job: JobID, jitter: Callable[[], float] = lambda: 0.5
+    ) -> None:
+        self.me = me
+        self.out: list[Effect] = []
+        self.story: deque[tuple[float, bytes, Message | str]] = deque(maxlen=200)
+        self.refs = References(me, address, node, self.out)
+        self.sched = Scheduler(me, node, job, self.out)
+        self.tasks = Tasks(self.refs, self.sched, self.out, jitter)
+        self.calls = Calls(self.refs, self.tasks, self.out)
+        self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
+        self.objects = self.refs.objects
+        self.closed: str = ""
+        self.submitted = 0
+        self._number = 0
+        self._handlers: dict[type, Callable[..., None]] = {
+            Results: self._on_results,
+            ObjectReady: self._on_object_ready,
+            GetObjects: lambda sender, message, now: self.refs.on_get_objects(sender, message),
+            BorrowAdd: lambda sender, message, now: self.refs.on_borrow_add(sender, message),
+            BorrowAck: lambda sender, message, now: self.refs.on_borrow_ack(message),
+            BorrowRelease: lambda sender, message, now: self.refs.on_borrow_release(sender, message),
+            LeaseGranted: self.sched.on_granted,
+            LeaseElsewhere: lambda sender, message, now: self.sched.on_elsewhere(message, now),
+            LeaseWaits: lambda sender, message, now: self.sched.on_waits(message),
+            LeaseFailed: self._on_lease_failed,
+            ReclaimLeases: lambda sender, message, now: self.sched.on_reclaim(now),
+            GiveBack: self._on_give_back,
+            Unblocked: self._on_unblocked,
+            ActorInfo: lambda sender, message, now: self.calls.on_info(message, now),
+            HeadError: lambda sender, message, now: self.calls.on_refused(message, now),
+            WorkerDied: lambda sender, message, now: self.process_died(message.worker, message.reason, now),
+            OwnerDied: lambda sender, message, now: self.process_died(message.worker, message.reason, now),
+            NodeDied: self._on_node_died,
+        }
+
+    # --- what the program does ----------------------------------------------------------------------------------------
+
+    def next_task(self) -> TaskID:
+        self._number = number = self._number + 1
+        return task_id(self.me, number)
+
+    def submit(
+        self,
+        plan: TaskPlan,
+        args: bytes,
+        buffers: list[bytes] | None,
+        refs: list[RefInfo] | None,
+        deps: list[ObjectID] | None,
+        parent: TaskID,
+        now: float,
+    ) -> TaskID:
+        """Submit a task. Its return objects exist from now on, each with one local reference for the caller."""
+        if self.closed:
+            raise RuntimeError(self.closed)
+        stats = plan.slot
+        if not isinstance(stats, FunctionStats) or stats.home is not self.me:
+            stats = self.sched.stats_for(plan)
+        target = stats.target
+        self._number = number = self._number + 1
+        tid = self.me + number.to_bytes(8, "big")
+        record = Record(make_task(tid, plan, args, buffers, refs), plan, target, plan.max_retries)
+        record.parent = parent
+        self._make_returns(record, tid, plan.returns)
+        if deps or refs:
+            self.tasks.submit(record, deps or [], now)
+        else:
+            queue = target.queue
+            queue.append(record)
+            if target.idle or not target.leases:
+                self.sched.push_now(target, now)
+            elif len(queue) % BATCH == 0:
+                self.sched.pump(target, now)
+        return tid
+
+    def _make_returns(self, record: Record, tid: TaskID, returns: int) -> None:
+        self.submitted += 1
+        if returns == 1:
+            entry = record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)
+            return
+        for index in range(returns):
+            self.objects[object_id(tid, index)] = entry = ObjectEntry(None, 1, 0, record)
+            record.entry = record.entry or entry
+
+    def put(self, value: Value, object_: ObjectID | None = None) -> ObjectID:
+        """Own a value that is there already; with one local reference for the caller."""
+        if self.closed:
+            raise RuntimeError(self.closed)
+        if object_ is None:
+            self._number = number = self._number + 1
+            object_ = self.me + number.to_bytes(8, "big") + FIRST_RETURN
+        if type(value) is not bytes:
+            for info in getattr(value, "refs", None) or ():
+                self.refs.hold(info.object, info.owner_address)
+        self.objects[object_] = ObjectEntry(value, 1)
+        return object_
+
+    def create_actor(
+        self,
+        plan: ActorPlan,
+        args: bytes,
+        buffers: list[bytes] | None,
+        refs: list[RefInfo] | None,
+        deps: list[ObjectID] | None,
+        request: int,
+        now: float,
+    ) -> ActorID:
+        """Create an actor; its first handle is the local reference to ``handle_id(actor)`` for the caller."""
+        if self.closed:
+            raise RuntimeError(self.closed)
+        actor = self.next_task()
+        spec = ActorSpec(
+            actor,
+            self.sched.job,
+            plan.fn,
+            plan.blob,
+            plan.class_name,
+            self.refs.address,
+            plan.methods,
+            resources=plan.resources,
+            placement=plan.placement,
+            name=plan.name,
+            namespace=plan.namespace,
+            detached=plan.detached,
+            max_restarts=plan.max_restarts,
+            max_task_retries=plan.max_task_retries,
+            max_concurrency=plan.max_concurrency,
+            is_async=plan.is_async,
+            handle_meta=plan.handle_meta,
+        )
+        call = Call(actor, actor, CREATION.name, 0, args, 0, buffers=buffers, refs=refs)
+        record = Record(call, CREATION, self.calls.link(actor, plan.max_task_retries), 0)
+        if not plan.detached:
+            self.objects[handle_id(actor)] = ObjectEntry(b"", 1)
+        self.calls.create(spec, record, deps or [], request, plan.get_if_exists, now)
+        return actor
+
+    def call(
+        self,
+        actor: ActorID,
+        max_task_retries: int,
+        plan: MethodPlan,
+        args: bytes,
+        buffers: list[bytes] | None,
+        refs: list[RefInfo] | None,
+        deps: list[ObjectID] | None,
+        parent: TaskID,
+        now: float,
+    ) -> TaskID:
+        """Call a method; like `submit` for its return objects."""
+        if self.closed:
+            raise RuntimeError(self.closed)
+        link = self.calls.links.get(actor) or self.calls.link_for(actor, max_task_retries)
+        tid = self.next_task()
+        retries = plan.max_task_retries or max_task_retries
+        call = Call(
+            tid, actor, plan.name, 0, args, plan.returns, 0, retries + 1 if retries >= 0 else 0, None, buffers, refs
+        )
+        call.group = plan.group
+        record = Record(call, plan, link, retries)
+        record.parent = parent
+        self._make_returns(record, tid, plan.returns)
+        self.calls.call(link, record, deps or [], now)
+        return tid
+
+    def kill_actor(self, actor: ActorID, no_restart: bool) -> None:
+        self.out.append(Send(HEAD, KillActor(actor, no_restart, False, "killed with rustyray.kill")))
+
+    def watch(self, object_: ObjectID) -> ObjectEntry:
+        """A local thread waits for the object: `Ready` will name it. A borrowed one is asked for."""
+        entry = self.objects.get(object_)
+        if entry is None:
+            entry = self.objects[object_] = ObjectEntry()
+            entry.more = Borrowing()
+            entry.value = Fault(
+                FaultKind.OBJECT_LOST, f"object {object_.hex()} is not known here: its runtime has ended"
+            )
+        elif entry.value is None:
+            entry.watched = True
+            self.refs.ask(object_, entry)
+        return entry
+
+    def cancel(self, object_: ObjectID, force: bool, recursive: bool, now: float) -> None:
+        """Cancel the task or call that makes an object owned here. Nothing happens if it is done."""
+        entry = self.objects.get(object_)
+        record = entry.record if entry is not None else None
+        if record is None or record.state == DONE:
+            return
+        if isinstance(record.target, ActorLink):
+            self.calls.cancel(record.target, record, recursive, now)
+        else:
+            self.tasks.cancel(record, force, recursive, now)
+
+    def cancel_children(self, parent: TaskID, force: bool, now: float) -> None:
+        """Cancel what ``parent`` submitted and is not done (``recursive=True``)."""
+        for entry in list(self.objects.values()):
+            record = entry.record
+            if record is not None and record.parent == parent and record.state != DONE:
+                if isinstance(record.target, ActorLink):
+                    self.calls.cancel(record.target, record, True, now)
+                else:
+                    self.tasks.cancel(record, force, True, now)
+
+    def drop(self, dropped: list[ObjectID]) -> None:
+        """Settle the count of local references that are gone."""
+        self.refs.drop_local(dropped)
+
+    def flush(self, now: float) -> None:
+        """Send what waited for company: called when a thread is about to wait, and by the background thread."""
+        for target in self.sched.classes.values():
+            if target.queue:
+                self.sched.pump(target, now)
+        for link in list(self.calls.unsent.values()):
+            self.calls.pump(link)
+        self.refs.flush()
+
+    @property
+    def has_unsent(self) -> bool:
+        return bool(self.calls.unsent) or any(target.queue and target.leases for target in self.sched.classes.values())
+
+    # --- what the network does ----------------------------------------------------------------------------------------
+
+    def on_message(self, sender: bytes, message: Message, now: float) -> None:
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            raise TypeError(f"an owner does not take {type(message).__name__}")
+        self.story.append((now, sender, message))
+        handler(sender, message, now)
+
+    def judged(self, task: TaskID, retry: bool, now: float) -> None:
+        """The answer to a `JudgeFailure` effect."""
+        self.tasks.judged(task, retry, now)
+
+    def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
+        """A connection is gone. For a process of this node, `WorkerDied` follows; leases there are given up at once."""
+        self.story.append((now, peer, reason))
+        self._lost_worker(peer, reason, now)
+
+    def process_died(self, worker: WorkerID, reason: str, now: float) -> None:
+        """A process is dead for certain: its objects, borrows and leases end."""
+        self._lost_worker(worker, reason, now)
+        ready: list[ObjectID] = []
+        for object_ in self.refs.on_process_died(worker, reason):
+            entry = self.objects.get(object_)
+            if entry is not None and entry.value is None:
+                self.refs.settle(object_, entry, self.refs.owner_died_fault(object_), ready)
+                self.tasks.value_arrived(entry, now)
+        self.refs.ready_effect(ready)
+
+    def _lost_worker(self, worker: WorkerID, reason: str, now: float) -> None:
+        self.sched.defined.pop(worker, None)
+        lease = self.sched.by_worker.get(worker)
+        if lease is not None:
+            # Only the node knows how it died; wait for its word unless there is nothing to lose by going on now.
+            self._lose_lease(lease, reason, now)
+        link = self.calls.by_worker.get(worker)
+        if link is not None:
+            self.calls.unreachable(link, reason, now)
+
+    def _lose_lease(self, lease: Lease, reason: str, now: float) -> None:
+        target = lease.target
+        self.sched.give_up(lease, reusable=False)
+        self.tasks.worker_died(lease, reason, now)
+        self.sched.pump(target, now)
+
+    def _on_results(self, sender: WorkerID, message: Results, now: float) -> None:
+        lease = self.sched.by_worker.get(sender)
+        if lease is not None:
+            self.tasks.on_results(lease, message, now)
+            return
+        link = self.calls.by_worker.get(sender)
+        if link is not None:
+            self.calls.on_results(link, message, now)
+        else:
+            self.tasks.take_results({}, sender, message, now)
+
+    def _on_object_ready(self, sender: WorkerID, message: ObjectReady, now: float) -> None:
+        ready: list[ObjectID] = []
+        entry = self.refs.on_object_ready(message, ready)
+        if entry is not None:
+            self.tasks.value_arrived(entry, now)
+        self.refs.ready_effect(ready)
+
+    def _on_give_back(self, sender: WorkerID, message: GiveBack, now: float) -> None:
+        lease = self.sched.leases.get(message.lease)
+        if lease is None or lease.worker != sender:
+            return
+        for record in self.sched.on_give_back(lease, message, now):
+            self.tasks.fail(record, self.tasks.cancelled_fault(record), now)
+
+    def _on_unblocked(self, sender: WorkerID, message: Unblocked, now: float) -> None:
+        lease = self.sched.leases.get(message.lease)
+        if lease is not None and lease.worker == sender:
+            lease.blocked = False
+            self.sched.pump(lease.target, now)
+
+    def _on_lease_failed(self, sender: NodeID, message: LeaseFailed, now: float) -> None:
+        target = self.sched.drop_request(message.request)
+        if target is not None and not target.leases and not target.requests:
+            queue, target.queue = target.queue, deque()
+            for record in queue:
+                self.tasks.fail(record, message.fault, now)
+
+    def _on_node_died(self, sender: NodeID, message: NodeDied, now: float) -> None:
+        for lease in list(self.sched.leases.values()):
+            if lease.node == message.node:
+                self._lose_lease(lease, message.reason, now)
+        for object_, entry in list(self.objects.items()):
+            value = entry.value
+            if isinstance(value, Stored) and value.node == message.node and self.refs.owns(object_):
+                self.tasks.lost(object_, entry, f"its node died: {message.reason}", now)
+
+    def object_missing(self, object_: ObjectID, why: str, now: float) -> None:
+        """The host could not find a stored value that should be there."""
+        entry = self.objects.get(object_)
+        if entry is not None and isinstance(entry.value, Stored) and self.refs.owns(object_):
+            self.tasks.lost(object_, entry, why, now)
+
+    # --- time and the end ---------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        first, second = self.sched.next_deadline(), self.tasks.next_deadline()
+        return first if second is None else second if first is None else min(first, second)
+
+    def on_time(self, now: float) -> None:
+        self.tasks.on_time(now)
+        self.sched.on_time(now)
+
+    def close(self, reason: str) -> None:
+        """Accept nothing any more: `submit`, `call`, `put` and `create_actor` raise RuntimeError with ``reason``."""
+        self.closed = reason
+
+    def cancel_pending(self, reason: str, now: float) -> int:
+        """Fail everything that is not on a worker; returns how many tasks and calls that were."""
+        fault = Fault(FaultKind.SHUT_DOWN, reason)
+        records = list(self.tasks.pending.values())
+        for target in self.sched.classes.values():
+            records.extend(target.queue)
+            target.queue.clear()
+        for link in self.calls.links.values():
+            records.extend(link.queue)
+            link.queue.clear()
+        records = [record for record in records if record.state != DONE]
+        for record in records:
+            if record.state != DONE:
+                self.tasks.fail(record, fault, now)
+        return len(records)
+
+    def running(self) -> int:
+        """Tasks and calls that are on a worker at this moment."""
+        leased = sum(len(lease.inflight) for lease in self.sched.leases.values())
+        calls = sum(
+            1 for link in self.calls.links.values() for record in link.inflight.values() if record.plan is not CREATION
+        )
+        return leased + calls
+
+    def fail_everything(self, reason: str, now: float) -> None:
+        """The runtime is gone: whatever still waits ends with this fault."""
+        fault = Fault(FaultKind.SHUT_DOWN, reason)
+        self.cancel_pending(reason, now)
+        holders: list[Lease | ActorLink] = [*self.sched.leases.values(), *self.calls.links.values()]
+        for holder in holders:
+            for record in list(holder.inflight.values()):
+                if record.state != DONE:
+                    self.tasks.fail(record, fault, now)
+            holder.inflight.clear()
+        ready: list[ObjectID] = []
+        for object_, entry in list(self.objects.items()):
+            if entry.value is None:
+                self.refs.settle(object_, entry, fault, ready)
+        self.refs.ready_effect(ready)
+
+    def _on_freed(self, object_: ObjectID, record: Record | None) -> None:
+        if object_[-4:] == HANDLE_INDEX:
+            if self.refs.owns(object_):
+                self.calls.handles_gone(object_[:-4])
+        else:
+            self.tasks.freed(object_, record)
+
+    def check(self) -> None:
+        """Raises AssertionError when any part contradicts itself."""
+        self.refs.check()
+        self.sched.check()
+        self.tasks.check()
+        self.calls.check()

@@ -1,0 +1,173 @@
+"""What an owner remembers: one `ObjectEntry` per object, one `Record` per task or call that has not settled.
+
+These are made by the hundred thousand, so they are ``msgspec`` structs outside the garbage collector (``gc=False``). The
+price: a cycle is never collected, so whoever ends a record unlinks it (`Record.entry`, `ObjectEntry.record`).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import Final, TypeAlias
+
+import msgspec
+
+from rustyray.model.ids import ActorID, NodeID, ObjectID, TaskID, WorkerID
+from rustyray.model.messages import ActorSpec, ActorState, Call, Task
+from rustyray.model.plans import MethodPlan, TaskPlan
+from rustyray.model.resources import ResourceSet
+from rustyray.model.values import Fault, Value
+
+
+class TaskState(enum.StrEnum):
+    """The life of a task or call, as its owner sees it."""
+
+    WAITING = "waiting for arguments"
+    QUEUED = "queued"
+    PUSHED = "on a worker"
+    BACKOFF = "waiting to retry"
+    DONE = "done"
+
+
+# Plain strings on the hot path: an enum member's hash is computed in Python.
+WAITING: Final = str(TaskState.WAITING)
+QUEUED: Final = str(TaskState.QUEUED)
+PUSHED: Final = str(TaskState.PUSHED)
+BACKOFF: Final = str(TaskState.BACKOFF)
+DONE: Final = str(TaskState.DONE)
+
+#: event → {state: next state}. The docs' diagram is drawn from this table, and `Record.apply` follows it.
+TASK_TABLE: Final[dict[str, dict[str, str]]] = {
+    "arguments ready": {WAITING: QUEUED},
+    "push": {QUEUED: PUSHED},
+    "give back": {PUSHED: QUEUED},
+    "finish": {PUSHED: DONE},
+    "retry": {PUSHED: BACKOFF},
+    "back-off over": {BACKOFF: QUEUED},
+    "arguments lost": {QUEUED: WAITING, PUSHED: WAITING, BACKOFF: WAITING},
+    "rebuild": {DONE: WAITING},
+    "fail": {WAITING: DONE, QUEUED: DONE, PUSHED: DONE, BACKOFF: DONE},
+}
+
+
+class IllegalTaskStep(AssertionError):
+    """A core's own bug: an event that the table does not know for the state. Carries the task's story."""
+
+
+class ObjectEntry(msgspec.Struct, gc=False, eq=False):
+    """One object known in this process, owned here or borrowed.
+
+    ``local`` counts the refs (and mapped views) of this process; ``holds`` the pending tasks, containing objects and
+    unacknowledged transfers that need it; ``lineage`` the records that would need it to rebuild something.
+    """
+
+    value: Value | None = None
+    local: int = 0
+    holds: int = 0
+    record: Record | None = None
+    watched: bool = False
+    lineage: int = 0
+    more: Borrowing | None = None
+
+
+class Borrowing(msgspec.Struct, eq=False):
+    """The rarer facts about an object.
+
+    For an owned one: ``borrowers`` counts registrations per process (a count below zero waits for a message that is
+    under way), ``watchers`` asked for the value. For a borrowed one: ``owner_address``, the registrations that the
+    owner has (or will have) for this process, and whether the value was asked for.
+    """
+
+    borrowers: dict[WorkerID, int] = {}
+    watchers: list[WorkerID] = []
+    dependents: list[Record] = []
+    owner_address: str = ""
+    registrations: int = 0
+    asked: bool = False
+
+
+class Record(msgspec.Struct, gc=False, eq=False):
+    """A task or an actor call from submission until it settles (or as long as its lineage is needed)."""
+
+    task: Task | Call
+    plan: TaskPlan | MethodPlan
+    target: SchedulingClass | ActorLink
+    retries: int
+    state: str = QUEUED
+    entry: ObjectEntry | None = None
+    lease: Lease | None = None
+    missing: int = 0
+    held: list[ObjectID] | None = None
+    deps: list[ObjectID] | None = None
+    parent: TaskID = b""
+    cancelled: bool = False
+    forced: bool = False
+    alone: bool = False
+
+    def apply(self, event: str) -> None:
+        """Follow the table; raises IllegalTaskStep."""
+        try:
+            self.state = TASK_TABLE[event][self.state]
+        except KeyError:
+            raise IllegalTaskStep(
+                f"task {self.task.id.hex()} ({self.plan.name}): {event!r} while it is {self.state!r}"
+            ) from None
+
+
+class FunctionStats(msgspec.Struct, gc=False, eq=False):
+    """What the owner has learned about a function: seconds per run (a moving average; negative: nothing yet)."""
+
+    target: SchedulingClass
+    home: WorkerID
+    seconds: float = -1.0
+
+
+class SchedulingClass(msgspec.Struct, eq=False):
+    """Tasks that any worker of the same kind can run: they share a queue and leases."""
+
+    resources: ResourceSet
+    label: str
+    queue: deque[Record] = msgspec.field(default_factory=deque)
+    leases: dict[int, Lease] = {}
+    requests: dict[int, NodeID] = {}
+    idle: int = 0
+    warned: bool = False
+    last_result: float = 0.0
+
+
+class Lease(msgspec.Struct, eq=False):
+    """A worker that is ours until we return it. ``inflight`` is in pushing order: the first one is running."""
+
+    id: int
+    node: NodeID
+    worker: WorkerID
+    address: str
+    pid: int
+    target: SchedulingClass
+    inflight: dict[TaskID, Record] = {}
+    idle_since: float = 0.0
+    blocked: bool = False
+    asked_back: bool = False
+
+
+class ActorLink(msgspec.Struct, eq=False):
+    """An actor that this process calls. ``queue`` holds calls not pushed yet, ``inflight`` those pushed, in order."""
+
+    actor: ActorID
+    max_task_retries: int
+    state: ActorState = ActorState.PENDING
+    incarnation: int = -1
+    worker: WorkerID = b""
+    address: str = ""
+    pid: int = 0
+    seq: int = 0
+    queue: deque[Record] = msgspec.field(default_factory=deque)
+    inflight: dict[TaskID, Record] = {}
+    fault: Fault | None = None
+    spec: ActorSpec | None = None
+    watching: bool = False
+    held: bool = False
+    creating: int = 0
+
+
+Target: TypeAlias = SchedulingClass | ActorLink

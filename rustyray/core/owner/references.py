@@ -1,0 +1,345 @@
+"""Who holds which object, and when it may go.
+
+One rule covers every way in which a ref travels: *the sender registers the receiver with the owner before it lets go*.
+A sender that is the owner counts the receiver at once. Any other sender tells the owner (`BorrowAdd`) and holds the ref
+until the owner acknowledges. Counts commute, so messages on different connections may arrive in any order: a release
+that overtakes its registration leaves the count at -1 for a moment.
+
+A borrower that drops its last ref takes back all registrations it knows of in one `BorrowRelease`.
+"""
+
+from __future__ import annotations
+
+from rustyray.core.effects import Effect, Ready, Send
+from rustyray.core.owner.records import Borrowing, ObjectEntry, Record
+from rustyray.model.ids import WORKER_ID_SIZE, NodeID, ObjectID, WorkerID
+from rustyray.model.messages import BorrowAck, BorrowAdd, BorrowRelease, GetObjects, ObjectReady, StoreFree
+from rustyray.model.values import Fault, FaultKind, RefInfo, Stored, Value
+
+
+def refs_inside(value: Value | None) -> list[RefInfo]:
+    """The refs that a value carries (none for plain bytes and faults)."""
+    if type(value) is bytes or value is None or isinstance(value, Fault):
+        return []
+    return value.refs or []  # type: ignore[union-attr]
+
+
+class References:
+    """The table of all objects that this process owns or borrows."""
+
+    def __init__(self, me: WorkerID, address: str, node: NodeID, out: list[Effect]) -> None:
+        self.me = me
+        self.address = address
+        self.node = node
+        self.out = out
+        self.objects: dict[ObjectID, ObjectEntry] = {}
+        self.dead: dict[WorkerID, str] = {}
+        self._transfers: dict[int, tuple[WorkerID, list[ObjectID]]] = {}
+        self._transfer = 0
+        self._free: list[ObjectID] = []
+
+    # --- counting -----------------------------------------------------------------------------------------------------
+
+    def owns(self, object_: ObjectID) -> bool:
+        return object_[:WORKER_ID_SIZE] == self.me
+
+    def adopt(self, object_: ObjectID, owner_address: str) -> None:
+        """One more local ref, come out of a pickle; for an object owned elsewhere this may be the first we hear of it."""
+        entry = self.objects.get(object_)
+        if entry is None:
+            entry = self._meet(object_, owner_address)
+        entry.local += 1
+
+    def hold(self, object_: ObjectID, owner_address: str = "") -> ObjectEntry:
+        entry = self.objects.get(object_)
+        if entry is None:
+            entry = self._meet(object_, owner_address)
+        entry.holds += 1
+        return entry
+
+    def _meet(self, object_: ObjectID, owner_address: str) -> ObjectEntry:
+        entry = self.objects[object_] = ObjectEntry()
+        owner = object_[:WORKER_ID_SIZE]
+        if owner == self.me:
+            entry.value = self._freed_fault(object_)
+        else:
+            entry.more = Borrowing(owner_address=owner_address)
+            if owner in self.dead:
+                entry.value = self._owner_died(object_, owner)
+        return entry
+
+    def drop_local(self, dropped: list[ObjectID]) -> None:
+        """Settle refs of this process that are gone."""
+        objects = self.objects
+        for object_ in dropped:
+            entry = objects.get(object_)
+            if entry is None:
+                continue  # a ref of an earlier runtime
+            entry.local -= 1
+            if entry.local <= 0 and entry.holds <= 0:
+                self._maybe_free(object_, entry)
+
+    def release(self, object_: ObjectID) -> None:
+        """One hold less."""
+        entry = self.objects.get(object_)
+        if entry is None:
+            return
+        entry.holds -= 1
+        if entry.holds <= 0 and entry.local <= 0:
+            self._maybe_free(object_, entry)
+
+    def _maybe_free(self, object_: ObjectID, entry: ObjectEntry) -> None:
+        more = entry.more
+        if more is not None and more.borrowers:
+            return
+        if entry.lineage > 0 and (entry.record is not None or not isinstance(entry.value, Stored)):
+            self._drop_stored(object_, entry)  # only what is needed to make something again stays
+            return
+        del self.objects[object_]
+        self._drop_value(object_, entry)
+        if not self.owns(object_):
+            self._leave(object_, entry)
+        record = entry.record
+        entry.record = None
+        if record is not None and record.entry is entry:
+            record.entry = None
+        self.on_freed(object_, record)
+
+    def on_freed(self, object_: ObjectID, record: Record | None) -> None:
+        """Overridden: a lineage or an actor's handles may end with the object."""
+
+    def _drop_value(self, object_: ObjectID, entry: ObjectEntry) -> None:
+        value = entry.value
+        if value is None or type(value) is bytes:
+            return
+        if isinstance(value, Stored) and self.owns(object_):
+            self._free.append(object_)
+        entry.value = None
+        for inside in refs_inside(value):
+            self.release(inside.object)
+
+    def _drop_stored(self, object_: ObjectID, entry: ObjectEntry) -> None:
+        if isinstance(entry.value, Stored):
+            self._drop_value(object_, entry)
+
+    def release_lineage(self, object_: ObjectID) -> None:
+        """One record less that would need the object to make its results again."""
+        entry = self.objects.get(object_)
+        if entry is not None:
+            entry.lineage -= 1
+            if entry.lineage <= 0 and entry.local <= 0 and entry.holds <= 0:
+                self._maybe_free(object_, entry)
+
+    def _leave(self, object_: ObjectID, entry: ObjectEntry) -> None:
+        more = entry.more
+        owner = object_[:WORKER_ID_SIZE]
+        if more is not None and more.registrations and owner not in self.dead:
+            self.out.append(Send(owner, BorrowRelease([object_], [more.registrations]), more.owner_address))
+
+    def flush(self) -> None:
+        """Tell the node what was freed since the last flush, in one message."""
+        if self._free:
+            self.out.append(Send(self.node, StoreFree(self._free)))
+            self._free = []
+
+    def forget_stored(self, value: Value | list[Value], first: ObjectID) -> None:
+        """A result that nobody wants any more arrived: give its memory back."""
+        values = value if isinstance(value, list) else [value]
+        for index, one in enumerate(values):
+            if isinstance(one, Stored):
+                self._free.append(first[:-4] + index.to_bytes(4, "big"))
+
+    # --- values -------------------------------------------------------------------------------------------------------
+
+    def receive(self, value: Value) -> None:
+        """A value came in whose sender has registered us for the refs inside: count them and hold them."""
+        for info in refs_inside(value):
+            entry = self.hold(info.object, info.owner_address)
+            if entry.more is not None and not self.owns(info.object):
+                entry.more.registrations += 1
+
+    def settle(self, object_: ObjectID, entry: ObjectEntry, value: Value, ready: list[ObjectID]) -> None:
+        """Give the object its value; those who asked for it get it, and ``ready`` grows if a local thread waits."""
+        entry.value = value
+        if entry.watched:
+            entry.watched = False
+            ready.append(object_)
+        if entry.more is not None and entry.more.watchers:
+            watchers, entry.more.watchers = entry.more.watchers, []
+            for watcher in watchers:
+                self.send_value(watcher, object_, value)
+
+    def send_value(self, to: WorkerID, object_: ObjectID, value: Value) -> None:
+        self.register(to, refs_inside(value))
+        self.out.append(Send(to, ObjectReady(object_, value)))
+
+    def ask(self, object_: ObjectID, entry: ObjectEntry) -> None:
+        """Ask the owner of a borrowed object for its value, once."""
+        more = entry.more
+        if more is None or more.asked or entry.value is not None or self.owns(object_):
+            return
+        more.asked = True
+        self.out.append(Send(object_[:WORKER_ID_SIZE], GetObjects([object_]), more.owner_address))
+
+    # --- borrowing ----------------------------------------------------------------------------------------------------
+
+    def register(self, borrower: WorkerID, infos: list[RefInfo]) -> None:
+        """We pass these refs on to ``borrower``: see to it that their owners count it."""
+        by_owner: dict[WorkerID, list[RefInfo]] = {}
+        for info in infos:
+            owner = info.object[:WORKER_ID_SIZE]
+            if owner == borrower or borrower in self.dead:
+                continue
+            if owner == self.me:
+                entry = self.objects.get(info.object)
+                if entry is not None:
+                    self._count(entry, borrower, 1)
+            elif owner not in self.dead:
+                by_owner.setdefault(owner, []).append(info)
+        for owner, theirs in by_owner.items():
+            self._transfer += 1
+            objects = [info.object for info in theirs]
+            for info in theirs:
+                self.hold(info.object, info.owner_address)
+            self._transfers[self._transfer] = (owner, objects)
+            self.out.append(Send(owner, BorrowAdd(self._transfer, borrower, objects), theirs[0].owner_address))
+
+    def _count(self, entry: ObjectEntry, borrower: WorkerID, change: int) -> None:
+        more = entry.more
+        if more is None:
+            more = entry.more = Borrowing()
+        count = more.borrowers.get(borrower, 0) + change
+        if count:
+            more.borrowers[borrower] = count
+        else:
+            more.borrowers.pop(borrower, None)
+
+    def on_borrow_add(self, sender: WorkerID, message: BorrowAdd) -> None:
+        if message.borrower not in self.dead:
+            for object_ in message.objects:
+                entry = self.objects.get(object_)
+                if entry is not None:
+                    self._count(entry, message.borrower, 1)
+                    if entry.local <= 0 and entry.holds <= 0:
+                        self._maybe_free(object_, entry)
+        self.out.append(Send(sender, BorrowAck(message.request)))
+
+    def on_borrow_ack(self, message: BorrowAck) -> None:
+        transfer = self._transfers.pop(message.request, None)
+        if transfer is not None:
+            for object_ in transfer[1]:
+                self.release(object_)
+
+    def on_borrow_release(self, sender: WorkerID, message: BorrowRelease) -> None:
+        if sender in self.dead:
+            return
+        for object_, count in zip(message.objects, message.counts, strict=True):
+            entry = self.objects.get(object_)
+            if entry is not None:
+                self._count(entry, sender, -count)
+                if entry.local <= 0 and entry.holds <= 0:
+                    self._maybe_free(object_, entry)
+
+    def on_get_objects(self, sender: WorkerID, message: GetObjects) -> None:
+        """Answer what is there, and note who waits for the rest."""
+        for object_ in message.objects:
+            entry = self.objects.get(object_)
+            if entry is None:
+                self.out.append(Send(sender, ObjectReady(object_, self._freed_fault(object_))))
+            elif entry.value is not None:
+                self.send_value(sender, object_, entry.value)
+            else:
+                if entry.more is None:
+                    entry.more = Borrowing()
+                entry.more.watchers.append(sender)
+
+    def on_object_ready(self, message: ObjectReady, ready: list[ObjectID]) -> ObjectEntry | None:
+        """The owner answered; a value that nobody here wants any more is let go again."""
+        self.receive(message.value)
+        entry = self.objects.get(message.object)
+        if entry is None or entry.value is not None:
+            for info in refs_inside(message.value):
+                self.release(info.object)
+            return None
+        self.settle(message.object, entry, message.value, ready)
+        return entry
+
+    def kept(self, infos: list[RefInfo]) -> list[ObjectID] | None:
+        """Which of the refs lent to a task that has just ended are still held here; the submitter will register us."""
+        kept: list[ObjectID] | None = None
+        seen: dict[ObjectID, None] = {}
+        for info in infos:
+            object_ = info.object
+            if object_ in seen or self.owns(object_):
+                continue
+            seen[object_] = None
+            entry = self.objects.get(object_)
+            if entry is not None and entry.more is not None and (entry.local > 0 or entry.holds > 0):
+                entry.more.registrations += 1
+                kept = kept or []
+                kept.append(object_)
+        return kept
+
+    # --- deaths -------------------------------------------------------------------------------------------------------
+
+    def on_process_died(self, worker: WorkerID, reason: str) -> list[ObjectID]:
+        """Void the dead process' borrows; objects that it owned are lost. Returns those (their entries have the fault)."""
+        if worker in self.dead:
+            return []
+        self.dead[worker] = reason
+        lost: list[ObjectID] = []
+        for object_, entry in list(self.objects.items()):
+            more = entry.more
+            if more is None:
+                continue
+            if worker in more.watchers:
+                more.watchers = [watcher for watcher in more.watchers if watcher != worker]
+            if more.borrowers.pop(worker, None) is not None and entry.local <= 0 and entry.holds <= 0:
+                self._maybe_free(object_, entry)
+            elif object_[:WORKER_ID_SIZE] == worker and entry.value is None:
+                lost.append(object_)
+        for request, (owner, objects) in list(self._transfers.items()):
+            if owner == worker:
+                del self._transfers[request]
+                for object_ in objects:
+                    self.release(object_)
+        return lost
+
+    def _owner_died(self, object_: ObjectID, owner: WorkerID) -> Fault:
+        return Fault(
+            FaultKind.OWNER_DIED,
+            f"object {object_.hex()} is lost because its owner died: {self.dead.get(owner, 'unknown reason')}",
+            worker=owner,
+        )
+
+    def owner_died_fault(self, object_: ObjectID) -> Fault:
+        return self._owner_died(object_, object_[:WORKER_ID_SIZE])
+
+    @staticmethod
+    def _freed_fault(object_: ObjectID) -> Fault:
+        return Fault(
+            FaultKind.OBJECT_FREED,
+            f"object {object_.hex()} was freed by its owner: nothing counted held a reference to it any more",
+        )
+
+    def ready_effect(self, ready: list[ObjectID]) -> None:
+        if ready:
+            self.out.append(Ready(ready))
+
+    # --- invariants ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raises AssertionError when the table contradicts itself."""
+        for object_, entry in self.objects.items():
+            assert entry.local >= 0 and entry.holds >= 0, f"object {object_.hex()}: negative count {entry}"
+            borrowed = not self.owns(object_)
+            assert not (borrowed and entry.more is None), f"object {object_.hex()}: borrowed from nobody"
+            alive = entry.local or entry.holds or entry.lineage or (entry.more is not None and entry.more.borrowers)
+            assert alive, f"object {object_.hex()} is held by nobody and still here"
+            if borrowed and entry.more is not None:
+                assert not entry.more.borrowers, f"object {object_.hex()}: only an owner counts borrowers"
+            for info in refs_inside(entry.value):
+                inside = self.objects.get(info.object)
+                assert inside is not None and inside.holds > 0, (
+                    f"object {object_.hex()} holds {info.object.hex()}, which is gone"
+                )

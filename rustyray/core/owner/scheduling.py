@@ -1,0 +1,338 @@
+"""How an owner gets workers and keeps them busy.
+
+Tasks that need the same kind of worker share a `SchedulingClass`: one queue, some leases. A lease is a worker that is
+ours for a while; tasks are pushed to it directly, several ahead while they are short (pipelining), one at a time while
+they are long or unknown. Two things undo a wrong guess: an idle lease takes unstarted tasks back from a busy one, and a
+worker that blocks gives its unstarted tasks back by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rustyray.core.effects import Effect, Send, Warn
+from rustyray.core.owner.records import (
+    PUSHED,
+    QUEUED,
+    FunctionStats,
+    IllegalTaskStep,
+    Lease,
+    Record,
+    SchedulingClass,
+)
+from rustyray.model.ids import JobID, NodeID, WorkerID
+from rustyray.model.messages import (
+    CancelLease,
+    DefineFunction,
+    GiveBack,
+    LeaseElsewhere,
+    LeaseGranted,
+    LeaseWaits,
+    PushTasks,
+    RequestLease,
+    ReturnLease,
+    TakeBack,
+    Task,
+)
+from rustyray.model.plans import TaskPlan
+
+#: How many seconds of work may wait on a worker: enough to hide a round trip, little enough to lose nothing by it.
+PIPELINE_SECONDS: Final = 0.004
+MAX_PIPELINE: Final = 1000
+#: An idle lease stays warm so long (seconds), so that a burst after a pause starts at once.
+KEEP_IDLE: Final = 0.1
+#: A worker silent for so long (seconds) with tasks waiting behind its first one gets them taken back.
+STALL: Final = 0.02
+MAX_HOPS: Final = 4
+
+
+class Scheduler:
+    """Queues, leases and pipelines of one owner."""
+
+    def __init__(self, me: WorkerID, node: NodeID, job: JobID, out: list[Effect]) -> None:
+        self.me = me
+        self.node = node
+        self.job = job
+        self.out = out
+        self.classes: dict[tuple[str, tuple[tuple[str, int], ...]], SchedulingClass] = {}
+        self.leases: dict[int, Lease] = {}
+        self.by_worker: dict[WorkerID, Lease] = {}
+        self.defined: dict[WorkerID, dict[bytes, None]] = {}
+        self._requests: dict[int, SchedulingClass] = {}
+        self._request = 0
+        self._contended_until = -1.0
+
+    def stats_for(self, plan: TaskPlan) -> FunctionStats:
+        """The class and the learned duration of a function, made at its first submission and kept in the plan."""
+        key = (plan.label, tuple(sorted(plan.resources.items())))
+        target = self.classes.get(key)
+        if target is None:
+            target = self.classes[key] = SchedulingClass(dict(plan.resources), plan.label)
+        plan.slot = stats = FunctionStats(target, self.me)
+        return stats
+
+    # --- pushing ------------------------------------------------------------------------------------------------------
+
+    def pump(self, target: SchedulingClass, now: float) -> None:
+        """Push what can be pushed, ask for workers if there is more, take work back if there is none."""
+        queue = target.queue
+        if queue:
+            depth = self._depth(queue[0])
+            count = len(target.leases)
+            share = -(-len(queue) // count) if count else 0
+            for lease in target.leases.values():
+                if not queue:
+                    break
+                if lease.blocked:
+                    continue
+                inflight = len(lease.inflight)
+                if inflight == 0 or inflight <= depth // 2:
+                    self._push(lease, min(depth - inflight, share) or 1)
+            if queue:
+                self._want_more(target, now)
+                return
+        if target.idle:
+            self._rebalance(target)
+        if target.requests and not queue:
+            self._cancel_requests(target)
+
+    def push_now(self, target: SchedulingClass, now: float) -> None:
+        """A task was just queued and some lease is idle, or none exists: the lone task is not held back."""
+        for lease in target.leases.values():
+            if not lease.inflight and not lease.blocked:
+                self._push(lease, 1)
+                return
+        self._want_more(target, now)
+
+    def _depth(self, record: Record) -> int:
+        if record.alone:
+            return 1
+        stats = record.plan.slot  # type: ignore[union-attr]
+        seconds = stats.seconds if isinstance(stats, FunctionStats) else -1.0
+        if seconds < 0:
+            return 1
+        return max(1, min(MAX_PIPELINE, int(PIPELINE_SECONDS / (seconds + 1e-9))))
+
+    def _push(self, lease: Lease, count: int) -> None:
+        queue = lease.target.queue
+        inflight = lease.inflight
+        if not inflight:
+            lease.target.idle -= 1
+        tasks: list[Task] = []
+        known = self.defined.setdefault(lease.worker, {})
+        while count > 0 and queue:
+            record = queue[0]
+            if record.alone and inflight:
+                break
+            queue.popleft()
+            if record.state != QUEUED:
+                raise IllegalTaskStep(f"{record.task.id.hex()} is in the queue while it is {record.state!r}")
+            record.state = PUSHED
+            record.lease = lease
+            task: Task = record.task  # type: ignore[assignment]
+            inflight[task.id] = record
+            tasks.append(task)
+            if task.fn not in known:
+                self._define(lease, record.plan, known)  # type: ignore[arg-type]
+            count -= 1
+            if record.alone:
+                break
+        if tasks:
+            self.out.append(Send(lease.worker, PushTasks(lease.id, tasks), lease.address))
+        else:
+            lease.target.idle += 1
+
+    def _define(self, lease: Lease, plan: TaskPlan, known: dict[bytes, None]) -> None:
+        known[plan.fn] = None
+        self.out.append(Send(lease.worker, DefineFunction(plan.fn, plan.blob, plan.name), lease.address))
+
+    def learn(self, record: Record, seconds: float) -> None:
+        """Fold one run's duration into what is known of the function."""
+        stats = record.plan.slot  # type: ignore[union-attr]
+        if isinstance(stats, FunctionStats):
+            old = stats.seconds
+            stats.seconds = seconds if old < 0 else old + (seconds - old) * (0.5 if seconds > old else 0.2)
+
+    # --- leases -------------------------------------------------------------------------------------------------------
+
+    def _want_more(self, target: SchedulingClass, now: float) -> None:
+        waiting = len(target.queue)
+        allowed = max(2, len(target.leases))
+        for _ in range(min(waiting, allowed) - len(target.requests)):
+            self._request += 1
+            self._ask(target, self.node, "", 0)
+        if target.requests:
+            self._yield_idle(target)
+
+    def _ask(self, target: SchedulingClass, node: NodeID, address: str, hops: int) -> None:
+        number = self._request
+        target.requests[number] = node
+        self._requests[number] = target
+        message = RequestLease(number, self.job, target.resources, target.label, hops, hops >= MAX_HOPS)
+        self.out.append(Send(node, message, address))
+
+    def _yield_idle(self, wanting: SchedulingClass) -> None:
+        """We wait for one kind of worker while idle ones of another kind are ours: give those back first."""
+        for lease in list(self.leases.values()):
+            if lease.target is not wanting and not lease.inflight:
+                self.give_up(lease, reusable=True)
+
+    def _cancel_requests(self, target: SchedulingClass) -> None:
+        for number, node in target.requests.items():
+            del self._requests[number]
+            self.out.append(Send(node, CancelLease(number)))
+        target.requests.clear()
+
+    def on_granted(self, sender: NodeID, message: LeaseGranted, now: float) -> None:
+        target = self._requests.pop(message.request, None)
+        if target is None or not (target.queue or self._stalled(target)):
+            if target is not None:
+                target.requests.pop(message.request, None)
+            self.out.append(Send(sender, ReturnLease(message.lease)))
+            return
+        del target.requests[message.request]
+        lease = Lease(message.lease, sender, message.worker, message.address, message.pid, target, idle_since=now)
+        target.leases[lease.id] = self.leases[lease.id] = lease
+        self.by_worker[lease.worker] = lease
+        target.idle += 1
+        target.warned = False
+        self.pump(target, now)
+
+    def on_elsewhere(self, message: LeaseElsewhere, now: float) -> None:
+        target = self._requests.pop(message.request, None)
+        if target is None:
+            return
+        del target.requests[message.request]
+        if target.queue:
+            self._request += 1
+            self._ask(target, message.node, message.address, 1)
+
+    def on_waits(self, message: LeaseWaits) -> None:
+        target = self._requests.get(message.request)
+        if target is not None and not target.warned:
+            target.warned = True
+            self.out.append(Warn(message.reason))
+
+    def drop_request(self, request: int) -> SchedulingClass | None:
+        target = self._requests.pop(request, None)
+        if target is not None:
+            target.requests.pop(request, None)
+        return target
+
+    def give_up(self, lease: Lease, *, reusable: bool, tell: bool = True) -> None:
+        """Return a lease (its tasks have been seen to by the caller)."""
+        if not lease.inflight:
+            lease.target.idle -= 1
+        del self.leases[lease.id]
+        del lease.target.leases[lease.id]
+        if self.by_worker.get(lease.worker) is lease:
+            del self.by_worker[lease.worker]
+        if tell:
+            self.out.append(Send(lease.node, ReturnLease(lease.id, reusable)))
+
+    def on_reclaim(self, now: float) -> None:
+        self._contended_until = now + KEEP_IDLE
+        self.return_idle(now)
+
+    def return_idle(self, now: float) -> None:
+        keep = 0.0 if now < self._contended_until else KEEP_IDLE
+        for lease in list(self.leases.values()):
+            if not lease.inflight and not lease.target.queue and now >= lease.idle_since + keep:
+                self.give_up(lease, reusable=True)
+
+    # --- taking work back ---------------------------------------------------------------------------------------------
+
+    def _rebalance(self, target: SchedulingClass) -> None:
+        """A worker idles and the queue is empty: take back half of what waits behind the busiest one's first task."""
+        busiest: Lease | None = None
+        for lease in target.leases.values():
+            if not lease.asked_back and (busiest is None or len(lease.inflight) > len(busiest.inflight)):
+                busiest = lease
+        if busiest is None or len(busiest.inflight) < 2 or self._nearly_done(busiest):
+            return
+        busiest.asked_back = True
+        self.out.append(Send(busiest.worker, TakeBack(busiest.id, len(busiest.inflight) // 2)))
+
+    def _nearly_done(self, lease: Lease) -> bool:
+        """Short known tasks finish sooner than they could be moved."""
+        total = 0.0
+        for record in lease.inflight.values():
+            stats = record.plan.slot  # type: ignore[union-attr]
+            seconds = stats.seconds if isinstance(stats, FunctionStats) else -1.0
+            if seconds < 0:
+                return False
+            total += seconds
+            if total > PIPELINE_SECONDS / 4:
+                return False
+        return True
+
+    def on_give_back(self, lease: Lease, message: GiveBack, now: float) -> list[Record]:
+        """Unstarted tasks came back: they go to the front of the queue, in order. Returns the cancelled ones among them."""
+        lease.asked_back = False
+        lease.blocked = lease.blocked or message.blocked
+        cancelled: list[Record] = []
+        back: list[Record] = []
+        for task_id in message.tasks:
+            record = lease.inflight.pop(task_id, None)
+            if record is None:
+                continue
+            record.apply("give back")
+            record.lease = None
+            (cancelled if record.cancelled else back).append(record)
+        lease.target.queue.extendleft(reversed(back))
+        if message.tasks and not lease.inflight:
+            self.became_idle(lease, now)
+        if not message.tasks and not message.blocked:
+            # Nothing to be had there, so do not ask again until the worker has shown progress.
+            lease.asked_back = bool(lease.inflight)
+        self.pump(lease.target, now)
+        return cancelled
+
+    def became_idle(self, lease: Lease, now: float) -> None:
+        lease.target.idle += 1
+        lease.idle_since = now
+        lease.asked_back = False
+
+    def _stalled(self, target: SchedulingClass) -> bool:
+        return any(len(lease.inflight) > 1 for lease in target.leases.values())
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        when: float | None = None
+        for target in self.classes.values():
+            if target.idle and not target.queue:
+                for lease in target.leases.values():
+                    if not lease.inflight and (when is None or lease.idle_since + KEEP_IDLE < when):
+                        when = lease.idle_since + KEEP_IDLE
+            elif not target.requests and self._stalled(target):
+                check = target.last_result + STALL
+                when = check if when is None else min(when, check)
+        return when
+
+    def on_time(self, now: float) -> None:
+        self.return_idle(now)
+        for target in self.classes.values():
+            if target.queue or target.requests or target.idle or now < target.last_result + STALL:
+                continue
+            if self._stalled(target):
+                # Short tasks may wait behind a long one: ask for a worker to move them to.
+                target.last_result = now + 4 * STALL
+                self._request += 1
+                self._ask(target, self.node, "", 0)
+
+    # --- invariants ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raises AssertionError when leases, queues and requests contradict each other."""
+        for target in self.classes.values():
+            idle = sum(1 for lease in target.leases.values() if not lease.inflight)
+            assert idle == target.idle, f"{target.idle} idle leases counted, {idle} found"
+            for record in target.queue:
+                assert record.state == QUEUED, f"{record.task.id.hex()} queued while {record.state}"
+            for lease in target.leases.values():
+                assert self.leases.get(lease.id) is lease, f"lease {lease.id} is not in the index"
+                for task_id, record in lease.inflight.items():
+                    assert record.state == PUSHED and record.lease is lease, f"{task_id.hex()}: {record.state}"
+            for number in target.requests:
+                assert self._requests.get(number) is target, f"request {number} is not in the index"

@@ -1,0 +1,485 @@
+"""The life of tasks: submission, arguments, results, retries, cancellation, lineage.
+
+A task whose arguments are there is queued in its scheduling class. A result settles its objects; a failure is retried if
+the plan allows it, and otherwise becomes the objects' value. The decision between racing events (a result, a
+cancellation, a dead worker) falls here, once: whichever comes first takes the record out of its lease.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from rustyray.core.effects import Effect, JudgeFailure, Send
+from rustyray.core.owner.records import (
+    BACKOFF,
+    DONE,
+    PUSHED,
+    QUEUED,
+    WAITING,
+    Borrowing,
+    Lease,
+    ObjectEntry,
+    Record,
+    SchedulingClass,
+)
+from rustyray.core.owner.references import References, refs_inside
+from rustyray.core.owner.scheduling import Scheduler
+from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, object_id
+from rustyray.model.messages import Arg, CancelTask, Done, Results, Task
+from rustyray.model.plans import TaskPlan
+from rustyray.model.values import Failed, Fault, FaultKind, RefInfo, Stored, Value
+
+#: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
+LINEAGE_CAP: Final = 256 * 1024 * 1024
+
+
+class Tasks:
+    """Everything between `submit` and a settled object."""
+
+    def __init__(self, refs: References, sched: Scheduler, out: list[Effect], jitter: Callable[[], float]) -> None:
+        self.refs = refs
+        self.sched = sched
+        self.out = out
+        self.jitter = jitter
+        self.pending: dict[TaskID, Record] = {}  # waiting for arguments, backing off, or being judged
+        self.retried = 0
+        self._backoff: list[tuple[float, int, Record]] = []
+        self._order = 0
+        self._judging: dict[TaskID, tuple[Record, Failed]] = {}
+        self._lineage: deque[Record] = deque()
+        self._lineage_bytes = 0
+        # Actor calls keep their order in their link's queue; these three are the link's part (`Calls` sets them).
+        self.call_ready: Callable[[Record, float], None] = _no_calls
+        self.call_returns: Callable[[Record, float], None] = _no_calls
+        self.call_failed: Callable[[Record, float], None] = _no_calls
+
+    # --- submission ---------------------------------------------------------------------------------------------------
+
+    def submit(self, record: Record, deps: list[ObjectID], now: float) -> None:
+        """A task whose arguments include refs: hold them, and queue it when the top-level ones have values."""
+        task = record.task
+        held = list(deps)
+        for info in task.refs or ():
+            held.append(info.object)
+            self.refs.hold(info.object, info.owner_address)
+        for dep in deps:
+            self.refs.hold(dep)
+        record.held = held
+        record.deps = deps or None
+        record.state = WAITING
+        self.pending[task.id] = record
+        self._await_arguments(record)
+        if record.missing == 0:
+            self.arguments_ready(record, now)
+
+    def _await_arguments(self, record: Record) -> None:
+        record.missing = 0
+        for dep in dict.fromkeys(record.deps or ()):
+            entry = self.refs.objects[dep]
+            if entry.value is None:
+                record.missing += 1
+                if entry.more is None:
+                    entry.more = Borrowing()
+                entry.more.dependents.append(record)
+                self.refs.ask(dep, entry)
+
+    def value_arrived(self, entry: ObjectEntry, now: float) -> None:
+        """Tasks that waited for this object may go on."""
+        more = entry.more
+        if more is None or not more.dependents:
+            return
+        dependents, more.dependents = more.dependents, []
+        for record in dependents:
+            if record.state == WAITING:
+                record.missing -= 1
+                if record.missing == 0:
+                    self.arguments_ready(record, now)
+
+    def arguments_ready(self, record: Record, now: float) -> None:
+        """Put the values in; an argument that is an error is the task's own result (as in Ray)."""
+        args: list[Arg] = []
+        for dep in record.deps or ():
+            entry = self.refs.objects[dep]
+            value = entry.value
+            if value is None:
+                raise AssertionError(f"argument {dep.hex()} of {record.task.id.hex()} is ready and has no value")
+            if isinstance(value, Failed | Fault):
+                self.fail(record, value, now)
+                return
+            address = entry.more.owner_address if entry.more is not None else ""
+            args.append(Arg(dep, value, address or self.refs.address))
+        record.task.deps = args or None
+        record.apply("arguments ready")
+        self.pending.pop(record.task.id, None)
+        self.enqueue(record, now)
+
+    def enqueue(self, record: Record, now: float) -> None:
+        target = record.target
+        if isinstance(target, SchedulingClass):
+            target.queue.append(record)
+            self.sched.pump(target, now)
+        else:
+            self.call_ready(record, now)
+
+    # --- results ------------------------------------------------------------------------------------------------------
+
+    def on_results(self, lease: Lease, message: Results, now: float) -> None:
+        record = self.take_results(lease.inflight, lease.worker, message, now)
+        if record is not None:
+            self.sched.learn(record, message.seconds / len(message.done))
+            if not lease.inflight:
+                self.sched.became_idle(lease, now)
+        target = lease.target
+        target.last_result = now
+        lease.asked_back = False
+        self.sched.pump(target, now)
+
+    def take_results(
+        self, inflight: dict[TaskID, Record], worker: WorkerID, message: Results, now: float
+    ) -> Record | None:
+        """Settle what ended on ``worker``; returns the last record that was still expected from it."""
+        ready: list[ObjectID] = []
+        last: Record | None = None
+        for done in message.done:
+            record = inflight.pop(done.task, None)
+            if record is None:
+                self._stale(done)
+                continue
+            last = record
+            entry = record.entry
+            values = done.values
+            if type(values) is bytes and not done.failed and done.kept is None and record.held is None:
+                # The common case, spelled out: one small value, no refs anywhere.
+                record.state = DONE
+                record.lease = None
+                if entry is not None:
+                    record.entry = entry.record = None
+                    entry.value = values
+                    if entry.watched:
+                        entry.watched = False
+                        ready.append(done.task + FIRST_RETURN)
+                    if entry.more is not None:
+                        self._tell_others(done.task + FIRST_RETURN, entry, now)
+            else:
+                self._finish(record, done, worker, ready, now)
+        self.refs.ready_effect(ready)
+        return last
+
+    def _stale(self, done: Done) -> None:
+        """A result of an attempt that was given up (worker declared dead, task failed meanwhile): free what it holds."""
+        if not isinstance(done.values, bytes):
+            self.refs.forget_stored(done.values, done.task + FIRST_RETURN)
+            for value in done.values:
+                self.refs.receive(value)
+                for info in refs_inside(value):
+                    self.refs.release(info.object)
+
+    def _tell_others(self, object_: ObjectID, entry: ObjectEntry, now: float) -> None:
+        more = entry.more
+        if more is not None and more.watchers and entry.value is not None:
+            watchers, more.watchers = more.watchers, []
+            for watcher in watchers:
+                self.refs.send_value(watcher, object_, entry.value)
+        self.value_arrived(entry, now)
+
+    def _finish(self, record: Record, done: Done, worker: WorkerID, ready: list[ObjectID], now: float) -> None:
+        """An attempt ended: register what the worker keeps, then settle, retry or fail."""
+        record.lease = None
+        if done.kept:
+            self._register_kept(record, worker, done.kept)
+        values = done.values
+        if done.failed and not isinstance(values, bytes):
+            self._failed(record, values[0], now)
+            return
+        record.apply("finish")
+        listed: list[Value] = [values] if isinstance(values, bytes) else list(values)
+        self._settle(record, listed, ready, now)
+
+    def _register_kept(self, record: Record, worker: WorkerID, kept: list[ObjectID]) -> None:
+        infos = {info.object: info for info in record.task.refs or ()}
+        for arg in record.task.deps or ():
+            for info in refs_inside(arg.value):
+                infos[info.object] = info
+        self.refs.register(worker, [infos[object_] for object_ in kept if object_ in infos])
+
+    def _settle(self, record: Record, values: list[Value], ready: list[ObjectID], now: float) -> None:
+        task = record.task
+        wanted_again = False
+        for index, value in enumerate(values):
+            object_ = object_id(task.id, index)
+            entry = self.refs.objects.get(object_)
+            self.refs.receive(value)
+            if entry is None or entry.value is not None:
+                self.refs.forget_stored(value, object_[:-4] + index.to_bytes(4, "big"))
+                for info in refs_inside(value):
+                    self.refs.release(info.object)
+                continue
+            self.refs.settle(object_, entry, value, ready)
+            if isinstance(value, Stored) and isinstance(record.plan, TaskPlan) and record.retries != 0:
+                wanted_again = True
+            else:
+                self._unlink(record, entry)
+            self.value_arrived(entry, now)
+        if wanted_again:
+            self._keep_lineage(record)
+        else:
+            self._let_go(record)
+
+    def _unlink(self, record: Record, entry: ObjectEntry) -> None:
+        if entry.record is record:
+            entry.record = None
+        if record.entry is entry:
+            record.entry = None
+
+    def _let_go(self, record: Record) -> None:
+        held, record.held = record.held, None
+        record.task.deps = None
+        for object_ in held or ():
+            self.refs.release(object_)
+
+    # --- failures -----------------------------------------------------------------------------------------------------
+
+    def _failed(self, record: Record, value: Value, now: float) -> None:
+        if record.cancelled:
+            self.fail(record, self.cancelled_fault(record), now)
+            return
+        if isinstance(value, Failed) and record.retries != 0:
+            on_error = record.plan.retry.on_error
+            if on_error is True:
+                self.retry(record, now)
+                return
+            if on_error is not False:
+                self._judging[record.task.id] = (record, value)
+                self._leave_worker(record, now)
+                self.out.append(JudgeFailure(record.task.id, value))
+                return
+        self.fail(record, value, now)
+
+    def judged(self, task: TaskID, retry: bool, now: float) -> None:
+        """The host's answer to `JudgeFailure`."""
+        record, value = self._judging.pop(task, (None, None))
+        if record is None or value is None or record.state != BACKOFF:
+            return
+        if retry and not record.cancelled:
+            self._back_off(record, now)
+        else:
+            self.fail(record, self.cancelled_fault(record) if record.cancelled else value, now)
+
+    def retry(self, record: Record, now: float) -> None:
+        self._leave_worker(record, now)
+        self._back_off(record, now)
+
+    def _leave_worker(self, record: Record, now: float) -> None:
+        record.apply("retry")
+        record.lease = None
+        self.pending[record.task.id] = record
+        if not isinstance(record.target, SchedulingClass):
+            self.call_returns(record, now)
+
+    def _back_off(self, record: Record, now: float) -> None:
+        if record.retries > 0:
+            record.retries -= 1
+        self.retried += 1
+        policy = record.plan.retry
+        delay = min(policy.maximum, policy.initial * policy.factor**record.task.attempt)
+        record.task.attempt += 1
+        self._order += 1
+        if delay > 0:
+            heapq.heappush(self._backoff, (now + delay * (0.5 + self.jitter() / 2), self._order, record))
+        else:
+            self._again(record, now)
+
+    def _again(self, record: Record, now: float) -> None:
+        record.apply("back-off over")
+        self.pending.pop(record.task.id, None)
+        if record.deps and any(self.refs.objects[dep].value is None for dep in record.deps):
+            record.apply("arguments lost")
+            self.pending[record.task.id] = record
+            self._await_arguments(record)
+            return
+        self.enqueue(record, now)
+
+    def fail(self, record: Record, value: Value, now: float) -> None:
+        """The task is over; ``value`` (`Failed` or `Fault`) becomes the value of each of its returns."""
+        record.apply("fail")
+        self.pending.pop(record.task.id, None)
+        self._judging.pop(record.task.id, None)
+        ready: list[ObjectID] = []
+        for index in range(max(1, record.task.returns)):
+            object_ = object_id(record.task.id, index)
+            entry = self.refs.objects.get(object_)
+            if entry is None or entry.value is not None:
+                continue
+            self.refs.receive(value)
+            self._unlink(record, entry)
+            self.refs.settle(object_, entry, value, ready)
+            self.value_arrived(entry, now)
+        self._let_go(record)
+        self.refs.ready_effect(ready)
+        if not isinstance(record.target, SchedulingClass):
+            self.call_failed(record, now)
+
+    def worker_died(self, lease: Lease, reason: str, now: float) -> None:
+        """The first task in flight was running: it used up an attempt. The others were only near, and go alone next."""
+        records = list(lease.inflight.values())
+        lease.inflight.clear()
+        for position, record in enumerate(records):
+            record.lease = None
+            if record.cancelled and not record.forced:
+                self.fail(record, self.cancelled_fault(record), now)
+            elif position > 0 and record.retries != 0:
+                record.apply("give back")
+                record.alone = True
+                self.enqueue(record, now)
+            elif record.retries != 0 and not record.forced:
+                record.alone = True
+                self.retry(record, now)
+            else:
+                self.fail(record, self._crash_fault(record, lease, reason), now)
+
+    def _crash_fault(self, record: Record, lease: Lease, reason: str) -> Fault:
+        task = record.task
+        return Fault(
+            FaultKind.WORKER_CRASHED,
+            f"the worker died while it ran the task: {reason}",
+            task=task.id,
+            function=record.plan.name,
+            attempt=task.attempt,
+            max_attempts=task.max_attempts,
+            pid=lease.pid,
+            worker=lease.worker,
+            node=lease.node,
+        )
+
+    # --- cancellation -------------------------------------------------------------------------------------------------
+
+    def cancelled_fault(self, record: Record) -> Fault:
+        task = record.task
+        return Fault(
+            FaultKind.TASK_CANCELLED,
+            "the task was cancelled",
+            task=task.id,
+            function=record.plan.name,
+            attempt=task.attempt,
+            max_attempts=task.max_attempts,
+        )
+
+    def cancel(self, record: Record, force: bool, recursive: bool, now: float) -> None:
+        """What has not started never runs; what runs is interrupted, or with ``force`` its worker is killed."""
+        if record.state == DONE or (record.cancelled and not force):
+            return
+        record.cancelled = True
+        record.forced = record.forced or force
+        if record.state == PUSHED and record.lease is not None:
+            self.out.append(
+                Send(record.lease.worker, CancelTask(record.task.id, force, recursive), record.lease.address)
+            )
+            return
+        if record.state == QUEUED and isinstance(record.target, SchedulingClass):
+            record.target.queue.remove(record)
+        self.fail(record, self.cancelled_fault(record), now)
+
+    # --- lineage ------------------------------------------------------------------------------------------------------
+
+    def _keep_lineage(self, record: Record) -> None:
+        """Its result lives in some node's memory: keep what is needed to make it again, but not the arguments' values."""
+        for object_ in record.held or ():
+            entry = self.refs.objects.get(object_)
+            if entry is not None:
+                entry.lineage += 1
+        held = record.held
+        self._let_go(record)
+        record.held = held
+        self._lineage.append(record)
+        self._lineage_bytes += _weight(record)
+        while self._lineage_bytes > LINEAGE_CAP and self._lineage:
+            self.forget_lineage(self._lineage.popleft())
+
+    def forget_lineage(self, record: Record) -> None:
+        """The record's results are all gone (or too much lineage is kept): they cannot be made again from here on."""
+        if record.state != DONE or (record.held is None and not record.task.args and record.entry is None):
+            return
+        self._lineage_bytes = max(0, self._lineage_bytes - _weight(record))
+        for index in range(record.task.returns):
+            entry = self.refs.objects.get(object_id(record.task.id, index))
+            if entry is not None and entry.record is record:
+                entry.record = None
+        record.entry = None
+        held, record.held = record.held, None
+        for object_ in held or ():
+            self.refs.release_lineage(object_)
+
+    def freed(self, object_: ObjectID, record: Record | None) -> None:
+        """An object is gone. If it was the last result of a settled task, its lineage goes with it."""
+        if record is None or record.state != DONE:
+            return
+        for index in range(record.task.returns):
+            if object_id(record.task.id, index) in self.refs.objects:
+                return
+        self.forget_lineage(record)
+
+    def lost(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
+        """The only copy of a stored value is gone: make it again, or say why that cannot be."""
+        entry.value = None
+        record = entry.record
+        if record is None or record.retries == 0:
+            kind = FaultKind.OBJECT_LOST if record is None else FaultKind.MAX_ATTEMPTS
+            advice = "it was put, or its lineage was dropped" if record is None else "its task has no retries left"
+            ready: list[ObjectID] = []
+            self.refs.settle(object_, entry, Fault(kind, f"{why}, and it cannot be made again: {advice}"), ready)
+            self.value_arrived(entry, now)
+            self.refs.ready_effect(ready)
+            return
+        if record.state == DONE:
+            self._rebuild(record, why, now)
+
+    def _rebuild(self, record: Record, why: str, now: float) -> None:
+        record.apply("rebuild")
+        record.retries -= record.retries > 0
+        record.task.attempt += 1
+        self.pending[record.task.id] = record
+        for object_ in record.held or ():
+            entry = self.refs.hold(object_)
+            entry.lineage -= 1
+            if entry.value is None and entry.record is not None and entry.record.state == DONE:
+                self.lost(object_, entry, why, now)
+        self._await_arguments(record)
+        if record.missing == 0:
+            self.arguments_ready(record, now)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        return self._backoff[0][0] if self._backoff else None
+
+    def on_time(self, now: float) -> None:
+        while self._backoff and self._backoff[0][0] <= now:
+            record = heapq.heappop(self._backoff)[2]
+            if record.state == BACKOFF:
+                self._again(record, now)
+
+    def check(self) -> None:
+        """Raises AssertionError when records contradict their state."""
+        for record in self.pending.values():
+            assert record.state in (WAITING, BACKOFF), f"{record.task.id.hex()} is pending while {record.state}"
+            if record.state == WAITING:
+                absent = [dep for dep in dict.fromkeys(record.deps or ()) if self.refs.objects[dep].value is None]
+                assert len(absent) == record.missing, f"{record.task.id.hex()} waits for {record.missing}, not {absent}"
+
+
+def _weight(record: Record) -> int:
+    return 200 + len(record.task.args) + sum(len(buffer) for buffer in record.task.buffers or ())
+
+
+def _no_calls(record: Record, now: float) -> None:
+    raise AssertionError(f"{record.task.id.hex()} is a call, and no actor layer is connected")
+
+
+def make_task(
+    number: TaskID, plan: TaskPlan, args: bytes, buffers: list[bytes] | None, refs: list[RefInfo] | None
+) -> Task:
+    attempts = plan.max_retries + 1 if plan.max_retries >= 0 else 0
+    return Task(number, plan.fn, args, plan.returns, plan.name, 0, attempts, None, buffers, refs)

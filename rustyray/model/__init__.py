@@ -1,0 +1,1 @@
+"""Frozen values that every layer shares: ids, resources, options, specs and the typed messages."""

@@ -1,0 +1,152 @@
+"""What the API has worked out about a function, an actor class or a method before the first call.
+
+Options are validated once, when they are given; each call then only names its plan. Engines and cores read plans and
+never change them (``slot`` is the one place where the owner's core keeps what it derived from a plan).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rustyray.model.resources import ResourceSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class RetryPolicy:
+    """When an attempt that ended with an exception of the application is made again.
+
+    ``on_error`` False: never; True: always; a callable decides on the exception itself. ``initial``, ``factor`` and
+    ``maximum`` (seconds) shape the back-off before a retry; the jitter comes from the core's injected source.
+    """
+
+    __slots__ = ("factor", "initial", "maximum", "on_error")
+
+    def __init__(
+        self,
+        on_error: bool | Callable[[BaseException], bool] = False,
+        initial: float = 0.0,
+        factor: float = 2.0,
+        maximum: float = 30.0,
+    ) -> None:
+        self.on_error = on_error
+        self.initial = initial
+        self.factor = factor
+        self.maximum = maximum
+
+
+class TaskPlan:
+    """A remote function with its options.
+
+    ``fn`` is the digest of ``blob`` (the cloudpickled function), ``held`` keeps refs alive that the function's closure
+    carries, ``max_retries`` is -1 for "without end". ``label`` tells scheduling classes with equal resources apart.
+    """
+
+    __slots__ = ("blob", "fn", "held", "label", "max_retries", "name", "resources", "retry", "returns", "slot")
+
+    def __init__(
+        self,
+        fn: bytes,
+        blob: bytes,
+        name: str,
+        resources: ResourceSet,
+        returns: int = 1,
+        max_retries: int = 3,
+        retry: RetryPolicy | None = None,
+        label: str = "",
+        held: tuple[object, ...] = (),
+    ) -> None:
+        self.fn = fn
+        self.blob = blob
+        self.name = name
+        self.resources = resources
+        self.returns = returns
+        self.max_retries = max_retries
+        self.retry = retry or NO_RETRY
+        self.label = label
+        self.held = held
+        self.slot: object = None
+
+
+class MethodPlan:
+    """A method of an actor with its options; ``max_task_retries`` -1 means without end."""
+
+    __slots__ = ("group", "max_task_retries", "name", "retry", "returns")
+
+    def __init__(
+        self,
+        name: str,
+        returns: int = 1,
+        max_task_retries: int = 0,
+        retry: RetryPolicy | None = None,
+        group: str = "",
+    ) -> None:
+        self.name = name
+        self.returns = returns
+        self.max_task_retries = max_task_retries
+        self.retry = retry or NO_RETRY
+        self.group = group
+
+
+class ActorPlan:
+    """An actor class with its options, ready to be created. Fields as in `rustyray.model.messages.ActorSpec`."""
+
+    __slots__ = (
+        "blob",
+        "class_name",
+        "detached",
+        "fn",
+        "get_if_exists",
+        "handle_meta",
+        "held",
+        "is_async",
+        "max_concurrency",
+        "max_restarts",
+        "max_task_retries",
+        "methods",
+        "name",
+        "namespace",
+        "placement",
+        "resources",
+    )
+
+    def __init__(
+        self,
+        fn: bytes,
+        blob: bytes,
+        class_name: str,
+        methods: list[str],
+        resources: ResourceSet,
+        placement: ResourceSet,
+        *,
+        name: str = "",
+        namespace: str = "",
+        detached: bool = False,
+        get_if_exists: bool = False,
+        max_restarts: int = 0,
+        max_task_retries: int = 0,
+        max_concurrency: int = 1,
+        is_async: bool = False,
+        handle_meta: bytes = b"",
+        held: tuple[object, ...] = (),
+    ) -> None:
+        self.fn = fn
+        self.blob = blob
+        self.class_name = class_name
+        self.methods = methods
+        self.resources = resources
+        self.placement = placement
+        self.name = name
+        self.namespace = namespace
+        self.detached = detached
+        self.get_if_exists = get_if_exists
+        self.max_restarts = max_restarts
+        self.max_task_retries = max_task_retries
+        self.max_concurrency = max_concurrency
+        self.is_async = is_async
+        self.handle_meta = handle_meta
+        self.held = held
+
+
+NO_RETRY = RetryPolicy()

@@ -1,0 +1,64 @@
+"""Resources in fixed point: 1 CPU is 10,000 units, so that 0.1 + 0.2 CPUs are exactly 0.3 (as in Ray).
+
+A ``ResourceSet`` is a plain ``dict[str, int]`` of units without zero entries. Plain dicts travel in messages as they
+are; the functions here are the only arithmetic done on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+ResourceSet: TypeAlias = dict[str, int]
+
+UNIT: Final = 10_000
+CPU: Final = "CPU"
+GPU: Final = "GPU"
+MEMORY: Final = "memory"
+OBJECT_STORE_MEMORY: Final = "object_store_memory"
+
+
+def to_units(name: str, amount: float) -> int:
+    """Convert an amount (CPUs, GPUs, bytes of memory, or a custom resource's own measure) to fixed-point units.
+
+    Raises:
+        ValueError: the amount is negative, not finite, or finer than 1/10,000.
+    """
+    if not (0 <= amount < float("inf")):
+        raise ValueError(f"resource {name!r}: the amount must be zero or more and finite, got {amount!r}")
+    units = round(amount * UNIT)
+    if abs(units - amount * UNIT) > 1e-3 * max(1.0, amount * 1e-9):
+        raise ValueError(f"resource {name!r}: {amount!r} is finer than the smallest share, 1/{UNIT}")
+    return units
+
+
+def from_units(units: int) -> float:
+    return units / UNIT
+
+
+def resource_set(amounts: Mapping[str, float]) -> ResourceSet:
+    """A resource set from amounts as users write them; zero amounts are dropped. Raises ValueError as `to_units`."""
+    return {name: units for name, amount in amounts.items() if (units := to_units(name, amount))}
+
+
+def as_amounts(resources: ResourceSet) -> dict[str, float]:
+    return {name: from_units(units) for name, units in resources.items()}
+
+
+def fits(demand: ResourceSet, available: ResourceSet) -> bool:
+    return all(available.get(name, 0) >= units for name, units in demand.items())
+
+
+def add(into: ResourceSet, other: ResourceSet) -> None:
+    for name, units in other.items():
+        into[name] = into.get(name, 0) + units
+
+
+def subtract(from_: ResourceSet, other: ResourceSet) -> None:
+    """Take ``other`` away. A node's account may go below zero for a while, when a blocked worker wakes up (as in Ray)."""
+    for name, units in other.items():
+        from_[name] = from_.get(name, 0) - units
+
+
+def describe(resources: ResourceSet) -> str:
+    return ", ".join(f"{name}: {from_units(units):g}" for name, units in sorted(resources.items())) or "nothing"

@@ -1,0 +1,128 @@
+"""The one door between the API and whatever runs the program: native processes, the simulator, or a real Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
+    from rustyray.runtime.ref import ObjectRef
+
+
+class ActorHandleState:
+    """What an engine knows behind an actor handle.
+
+    ``ref`` counts the handle: it is an object whose references are the handles. None for handles that do not keep the
+    actor alive (from `get_actor`, or inside the actor itself).
+    """
+
+    __slots__ = ("__weakref__", "actor", "max_task_retries", "meta", "owner_address", "ref")
+
+    def __init__(
+        self, actor: bytes, owner_address: str, meta: bytes, max_task_retries: int, ref: ObjectRef[Any] | None
+    ) -> None:
+        self.actor = actor
+        self.owner_address = owner_address
+        self.meta = meta
+        self.max_task_retries = max_task_retries
+        self.ref = ref
+
+
+class ProcessContext:
+    """Where this process stands: ids as bytes, addresses as text."""
+
+    __slots__ = ("address", "is_driver", "job", "namespace", "node", "session_dir", "worker")
+
+    def __init__(
+        self, job: bytes, node: bytes, worker: bytes, namespace: str, address: str, is_driver: bool, session_dir: str
+    ) -> None:
+        self.job = job
+        self.node = node
+        self.worker = worker
+        self.namespace = namespace
+        self.address = address
+        self.is_driver = is_driver
+        self.session_dir = session_dir
+
+
+class ShutdownReport:
+    """How a shutdown went: one `(stage, seconds, note)` a line, and what had to be forced."""
+
+    __slots__ = ("forced", "stages")
+
+    def __init__(self, stages: list[tuple[str, float, str]], forced: list[str]) -> None:
+        self.stages = stages
+        self.forced = forced
+
+    def __str__(self) -> str:
+        lines = [f"{stage:<22} {1000 * seconds:8.1f} ms  {note}".rstrip() for stage, seconds, note in self.stages]
+        return "\n".join(lines + [f"forced: {what}" for what in self.forced])
+
+
+class Engine(Protocol):
+    """What every engine does. Methods are safe from any thread; ids are bytes; times are seconds."""
+
+    def submit(
+        self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+        """Submit a task: one ref, a list for several returns, None for none."""
+
+    def create_actor(self, plan: ActorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorHandleState:
+        """Create an actor (or find it, with ``get_if_exists``). Raises ValueError when its name is taken."""
+
+    def call(
+        self, handle: ActorHandleState, method: MethodPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+        """Call a method of an actor; calls through one process run in order."""
+
+    def find_actor(self, name: str, namespace: str | None) -> ActorHandleState:
+        """Raises ValueError when no living actor has the name."""
+
+    def named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:
+        """`(namespace, name)` of the living named actors."""
+
+    def kill_actor(self, handle: ActorHandleState, no_restart: bool) -> None: ...
+
+    def exit_actor(self) -> None:
+        """End the actor that runs the calling method; raises TypeError outside an actor. Does not return."""
+
+    def adopt_handle(
+        self, actor: bytes, owner_address: str, meta: bytes, max_task_retries: int, counted: bool
+    ) -> ActorHandleState:
+        """A handle that came out of a pickle."""
+
+    def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
+        """The values, in order. Raises the first error found, `GetTimeoutError` after ``timeout`` seconds."""
+
+    def put(self, value: Any) -> ObjectRef[Any]: ...
+
+    def wait(
+        self, refs: Sequence[ObjectRef[Any]], num_returns: int, timeout: float | None, fetch_local: bool
+    ) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
+        """`(ready, not ready)`, both in the order given; arguments are checked already."""
+
+    def cancel(self, ref: ObjectRef[Any], force: bool, recursive: bool) -> None: ...
+
+    def future(self, ref: ObjectRef[Any]) -> Future[Any]: ...
+
+    def await_ref(self, ref: ObjectRef[Any]) -> Generator[Any, None, Any]: ...
+
+    def adopt(self, object_id: bytes, owner_address: str) -> ObjectRef[Any]:
+        """A ref that came out of a pickle: count it here."""
+
+    def pin_forever(self, ref: ObjectRef[Any]) -> None:
+        """Keep the object until the runtime ends: somebody pickled the ref on their own."""
+
+    def process(self) -> ProcessContext: ...
+
+    def nodes(self) -> list[Mapping[str, Any]]:
+        """One mapping per node, with Ray's keys (``NodeID``, ``Alive``, ``Resources``, …)."""
+
+    def cluster_resources(self) -> dict[str, float]: ...
+
+    def available_resources(self) -> dict[str, float]: ...
+
+    def shutdown(self, grace: float | None = None) -> ShutdownReport:
+        """Stop everything; safe from many threads at once, returns when it is done."""
