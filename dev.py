@@ -208,9 +208,9 @@ def run_step(name: str, command: list[str], *, show: bool) -> int:
 
     started = time.monotonic()
     pipe, errors = (None, None) if show else (PIPE, STDOUT)
-    child = Popen(command, cwd=ROOT, env=environment(), stdout=pipe, stderr=errors)
     # Ctrl-C reaches the child from the terminal; it ends in its own way, and we wait for it.
     signal.signal(signal.SIGINT, lambda *_: None)
+    child = Popen(command, cwd=ROOT, env=environment(), stdout=pipe, stderr=errors)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     said, _ = child.communicate()
     status = child.returncode if child.returncode >= 0 else 128 - child.returncode
