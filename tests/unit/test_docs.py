@@ -1,8 +1,13 @@
 """The finder of programs in the documentation finds each one, and lets none escape without a reason."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from tests.docblocks import DocumentationError, Program, programs
+from tests.docblocks import DocumentationError, Program, pages, programs
+
+ROOT = Path(__file__).parents[2]
 
 
 def sources(text: str) -> list[str]:
@@ -57,3 +62,13 @@ def test_tells_tests_from_scripts() -> None:
     assert Program("p", 1, "def test_x(rustyray_local):\n    pass\n").holds_tests
     assert Program("p", 1, "async def test_x():\n    pass\n").holds_tests
     assert not Program("p", 1, "def tests(): ...\nprint('def test_')\n").holds_tests
+
+
+@pytest.mark.parametrize("page", [str(page.relative_to(ROOT)) for page in pages(ROOT)])
+def test_links_lead_somewhere(page: str) -> None:
+    """Those to other files of the project; the text of code blocks does not count."""
+    text = re.sub(
+        r"^```.*?^```|`[^`\n]*`", "", ROOT.joinpath(page).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    targets = [target for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text) if "://" not in target]
+    assert [target for target in targets if not ROOT.joinpath(page).parent.joinpath(target).exists()] == []
