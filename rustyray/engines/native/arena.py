@@ -1,0 +1,236 @@
+"""The memory that large objects live in: one sparse, anonymous file, shared by every process of a node.
+
+The file has no name, so nothing of it can be left behind, and it takes memory only where something was written.
+Processes get it as a descriptor. Which bytes belong to which object the node decides; this module only lays an object
+out in its extent, writes it, and reads it in place.
+
+A first write goes through ``pwritev``, which fills fresh pages about twice as fast as touching them in a mapping, and
+reports a full memory as an error where a mapping would be killed with SIGBUS. Pages that have been written before are
+faster to overwrite through a mapping, which runs at the speed of memcpy and takes no lock of the file. Readers map the
+extent of each object by itself: the map lives as long as the last view into it, and then releases the object's pin.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from rustyray.runtime.serialization import Serialized, loads
+
+PAGE: Final = mmap.ALLOCATIONGRANULARITY
+#: Buffers start at multiples of this many bytes, as SIMD code likes it.
+ALIGNMENT: Final = 64
+
+_MAGIC: Final = 0x31_59_41_52
+_HEAD: Final = struct.Struct("<IIQ")  # magic, number of buffers, bytes of pickle; then a u64 length for each buffer
+_PADDING: Final = bytes(ALIGNMENT)
+_IOV_MAX: Final = 1024
+#: One system call, or one copy under the interpreter's lock, moves at most this much: signals and threads get a turn.
+_WRITE_STEP: Final = 64 << 20
+_COPY_STEP: Final = 8 << 20
+_CHUNK_SHIFT: Final = 21
+_MADV_POPULATE_WRITE: Final = 23  # Linux 5.14; the mmap module has no name for it
+_MFD_CLOEXEC: Final = 1
+_MFD_ALLOW_SEALING: Final = 2
+
+
+def layout_size(serialized: Serialized) -> int:
+    """How many bytes the value takes in the arena."""
+    data, buffers, _, _ = serialized
+    end = _HEAD.size + 8 * len(buffers) + len(data)
+    for buffer in buffers:
+        end += -end % ALIGNMENT + buffer.nbytes
+    return end
+
+
+class Arena:
+    """The shared memory of one node, as one of its processes sees it. Safe to use from several threads."""
+
+    __slots__ = ("_map", "_mapped", "fd", "size")
+
+    def __init__(self, fd: int, size: int) -> None:
+        self.fd = fd
+        self.size = size
+        self._map: mmap.mmap | None = None
+        #: Per 2 MiB: whether this process has its pages in its page table.
+        self._mapped = bytearray()
+
+    @classmethod
+    def create(cls, size: int) -> Arena:
+        """An empty arena of ``size`` bytes, of which none is taken yet."""
+        if size <= 0:
+            raise ValueError(f"an arena needs a size in bytes above 0, got {size}")
+        if not hasattr(os, "memfd_create"):
+            return cls(_unlinked_file(size), size)
+        fd = os.memfd_create("rustyray-arena", _MFD_CLOEXEC | _MFD_ALLOW_SEALING)
+        os.ftruncate(fd, size)
+        # A file that was cut under a mapping would kill its readers.
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        return cls(fd, size)
+
+    @classmethod
+    def from_fd(cls, fd: int) -> Arena:
+        """The arena that another process made, by the descriptor that it passed on."""
+        return cls(fd, os.fstat(fd).st_size)
+
+    def close(self) -> None:
+        """Close the descriptor. Values that were read stay valid."""
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def write(self, offset: int, serialized: Serialized, touched: bool = False) -> int:
+        """Write a value at ``offset``; ``touched`` says that all of these bytes were written before by somebody.
+
+        Returns:
+            The bytes it takes, which are `layout_size`.
+
+        Raises:
+            OSError: The system has no memory left for it (ENOSPC, ENOMEM) or a limit forbids it (EFBIG).
+        """
+        size = layout_size(serialized)
+        self._check(offset, size)
+        parts = _parts(serialized)
+        try:
+            if not touched or not self._copy(offset, size, parts):
+                _write_all(self.fd, offset, parts)
+        except OSError as error:
+            raise OSError(error.errno, f"no room for {size} bytes in shared memory: {error.strerror}") from error
+        return size
+
+    def read(self, offset: int, size: int, on_release: Callable[[], None]) -> Any:
+        """The value at ``offset``; its arrays are read-only views of the arena itself.
+
+        ``on_release`` is called once, when nothing refers to these bytes any more: from any thread, even inside a
+        garbage collection, so it must not take locks. A value without buffers releases them before this returns.
+        """
+        self._check(offset, size)
+        extent = mmap.mmap(self.fd, size, prot=mmap.PROT_READ, offset=offset)
+        weakref.finalize(extent, on_release).atexit = False
+        view = memoryview(extent)
+        magic, count, length = _HEAD.unpack_from(view)
+        if magic != _MAGIC:
+            raise ValueError(f"there is no object at offset {offset} of the arena")
+        start = _HEAD.size + 8 * count
+        end = start + length
+        buffers = []
+        for (nbytes,) in struct.iter_unpack("<Q", view[_HEAD.size : start]):
+            begin = end + -end % ALIGNMENT
+            end = begin + nbytes
+            buffers.append(view[begin:end])
+        return loads(view[start : start + length], buffers)
+
+    def punch(self, offset: int, size: int) -> None:
+        """Give the memory of whole pages back to the system; reading them gives zeros."""
+        self._check(offset, size)
+        if hasattr(mmap, "MADV_REMOVE"):
+            self._mapping().madvise(mmap.MADV_REMOVE, offset, size)
+
+    def resident(self) -> int:
+        """Bytes of memory that the arena takes at present."""
+        return os.fstat(self.fd).st_blocks * 512
+
+    def _check(self, offset: int, size: int) -> None:
+        if offset < 0 or offset % PAGE or size <= 0 or offset + size > self.size:
+            raise ValueError(f"{size} bytes at {offset} are not an extent of an arena of {self.size} bytes")
+
+    def _mapping(self) -> mmap.mmap:
+        if self._map is None:
+            self._mapped = bytearray((self.size >> _CHUNK_SHIFT) + 1)
+            self._map = mmap.mmap(self.fd, self.size)
+        return self._map
+
+    def _copy(self, offset: int, size: int, parts: list[bytes | memoryview]) -> bool:
+        """Write through the mapping; False when this process cannot have one (a limit on its address space)."""
+        try:
+            target = self._mapping()
+        except (OSError, ValueError):
+            return False
+        chunks = slice(offset >> _CHUNK_SHIFT, (offset + size - 1 >> _CHUNK_SHIFT) + 1)
+        if not all(self._mapped[chunks]):
+            _populate(target, offset, size)
+            self._mapped[chunks] = b"\x01" * (chunks.stop - chunks.start)
+        for part in parts:
+            for begin in range(0, len(part), _COPY_STEP):
+                piece = part[begin : begin + _COPY_STEP]
+                target[offset : offset + len(piece)] = piece
+                offset += len(piece)
+        return True
+
+
+def _parts(serialized: Serialized) -> list[bytes | memoryview]:
+    data, buffers, _, _ = serialized
+    lengths = [buffer.nbytes for buffer in buffers]
+    head = _HEAD.pack(_MAGIC, len(buffers), len(data)) + struct.pack(f"<{len(lengths)}Q", *lengths)
+    end = len(head) + len(data)
+    parts: list[bytes | memoryview] = [head, memoryview(data)]
+    for buffer in buffers:
+        padding = -end % ALIGNMENT
+        parts.append(_PADDING[:padding])
+        parts.append(buffer)
+        end += padding + buffer.nbytes
+    return [part for part in parts if len(part)]
+
+
+def _write_all(fd: int, offset: int, parts: list[bytes | memoryview]) -> None:
+    for batch in _batches(parts):
+        rest = batch
+        while rest:
+            written = os.pwritev(fd, rest, offset)
+            offset += written
+            rest = _after(rest, written)
+
+
+def _batches(parts: list[bytes | memoryview]) -> Iterator[list[bytes | memoryview]]:
+    """The parts in portions that one system call takes."""
+    batch: list[bytes | memoryview] = []
+    room = _WRITE_STEP
+    for part in parts:
+        for begin in range(0, len(part), _WRITE_STEP):
+            piece = part[begin : begin + _WRITE_STEP]
+            if batch and (len(piece) > room or len(batch) == _IOV_MAX):
+                yield batch
+                batch, room = [], _WRITE_STEP
+            batch.append(piece)
+            room -= len(piece)
+    if batch:
+        yield batch
+
+
+def _after(parts: list[bytes | memoryview], written: int) -> list[bytes | memoryview]:
+    """What is left of ``parts`` when ``written`` bytes of them are done: a write may be cut short."""
+    for index, part in enumerate(parts):
+        if written < len(part):
+            return [memoryview(part)[written:], *parts[index + 1 :]]
+        written -= len(part)
+    return []
+
+
+def _populate(target: mmap.mmap, offset: int, size: int) -> None:
+    """Put existing pages into the page table at once; where one is missing after all, this fails instead of SIGBUS."""
+    if sys.platform != "linux":
+        return
+    for begin in range(offset, offset + size, _COPY_STEP):
+        try:
+            target.madvise(_MADV_POPULATE_WRITE, begin, min(_COPY_STEP, offset + size - begin))
+        except OSError as error:
+            if error.errno == 22:  # EINVAL: an older kernel; the copy will fault the pages in one by one
+                return
+            raise
+
+
+def _unlinked_file(size: int) -> int:
+    """Where the system has no memfd: a file in memory if possible, whose name is gone before anybody can see it."""
+    with tempfile.TemporaryFile(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as file:
+        os.ftruncate(file.fileno(), size)
+        return os.dup(file.fileno())
