@@ -1,0 +1,367 @@
+"""All connections of one process, behind one epoll.
+
+    wait()  ── events ──►  process()  ──► accept, handshake, receive, decode  ──►  [(peer, message), …]
+    send()  ── queue  ──►  flush()    ──► one system call per link with something to say
+
+The host owns a lock and holds it around every call but `Hub.wait` and `Hub.wake`. Nothing here blocks but `wait`, and
+nothing fails at once: a peer that cannot be reached, ends, or sends nonsense is reported through ``on_lost``, after
+the messages that came from it before.
+
+Two processes may connect to each other at the same moment. Then both links stay, and each side keeps sending on the
+one it had first, so that its messages stay in order. A peer is lost as a whole: when one of its links ends, what has
+arrived on the others is still read, and then they end too, because messages may have gone with the first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from rustyray.engines.native.greeter import Greeter
+from rustyray.engines.native.link import Ended, Link
+from rustyray.engines.native.poller import WRITE, Waker, new_poller
+from rustyray.model.ids import short
+from rustyray.wire.codec import decode, encode
+from rustyray.wire.handshake import Credentials
+
+if TYPE_CHECKING:
+    import socket
+
+    from rustyray.model.messages import Message, Role
+
+Events: TypeAlias = list[tuple[int, int]]
+Received: TypeAlias = "list[tuple[bytes, Message]]"
+
+#: Receives that what is left on a link may take, once its peer is given up.
+_LAST_RECEIVES: Final = 4096
+
+
+class Hub:
+    """The connections of one process; see the module.
+
+    Args:
+        role: what this process is, told to its peers.
+        identity: its id, under which peers send to it.
+        session: the session's id; peers of another session are refused.
+        key: the session's secret.
+        on_lost: called from `process` with a peer's identity and a sentence: it is gone, with what was queued for it.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        *,
+        role: Role,
+        identity: bytes,
+        session: bytes,
+        key: bytes,
+        on_lost: Callable[[bytes, str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._me = Credentials(role, identity, session, key)
+        self._on_lost = on_lost
+        self._clock = clock
+        self._poller = new_poller()
+        self._waker = Waker()
+        self._poller.add(self._waker.fd)
+        self._watched: dict[int, Callable[[], None]] = {self._waker.fd: self._waker.clear}
+        self._links: dict[int, Link] = {}
+        self._greeter = Greeter(self._me, self._poller, self._links, clock)
+        #: The link on which we send to each peer, maybe before its handshake is over.
+        self._routes: dict[bytes, Link] = {}
+        #: Established links that a peer opened to us while we had one.
+        self._others: dict[bytes, list[Link]] = {}
+        self._dirty: list[Link] = []
+        #: Links whose last flush failed. What has arrived on them is still to be read.
+        self._broken: list[tuple[Link, Ended]] = []
+        #: Peers that are gone, with the reason, until the host is told.
+        self._lost: dict[bytes, str] = {}
+        self._to_self: Received = []
+        self._waiters: list[None] = []
+        self._closed = False
+
+    # --- for the thread that waits, without a lock --------------------------------------------------------------------
+
+    def wait(self, timeout: float | None) -> Events:
+        """Sleep until something is ready, for at most ``timeout`` seconds (None: without end).
+
+        Hand the result to `process`, an empty one too: deadlines are looked at there. Several threads may wait.
+        """
+        deadline = self._greeter.deadline
+        if deadline is not None:
+            left = max(0.0, deadline - self._clock())
+            timeout = left if timeout is None else min(timeout, left)
+        self._waiters.append(None)
+        try:
+            return self._poller.wait(timeout)
+        except (OSError, ValueError):
+            if self._closed:
+                return []
+            raise
+        finally:
+            self._waiters.pop()
+            if self._closed:
+                self._release()
+
+    def wake(self) -> None:
+        """Make a `wait` return, now or the next time. Any thread, ``__del__`` and signal handlers may call it.
+
+        Several calls before the following `process` count as one: look at what you were woken for after `process`.
+        """
+        self._waker.set()
+
+    # --- for the host, under its lock ---------------------------------------------------------------------------------
+
+    def listen(self, sock: socket.socket) -> None:
+        """Accept peers from ``sock``, which is bound, and belongs to the hub from now on."""
+        self._watched[sock.fileno()] = lambda: self._greeter.accept(sock)
+        self._greeter.listen(sock)
+
+    def send(self, to: bytes, message: Message, address: str = "") -> None:
+        """Queue ``message`` for peer ``to``, to go out with the next `flush`; connect to ``address`` if need be.
+
+        Messages to this process itself come back from `process`; a peer that cannot be reached is lost.
+
+        Raises:
+            ValueError: the message is over the size limit, or ``address`` is no address.
+        """
+        link = self._routes.get(to)
+        if link is None:
+            link = self._find(to, message, address)
+            if link is None:
+                return
+        link.push(encode(message))
+        if not link.dirty:
+            link.dirty = True
+            self._dirty.append(link)
+
+    def flush(self) -> None:
+        """Give the kernel what is queued, as far as it takes it; the rest follows from `process` when it has room."""
+        dirty = self._dirty
+        if not dirty:
+            return
+        self._dirty = []
+        for link in dirty:
+            link.dirty = False
+            if link.established and not link.writing:
+                self._write(link)
+
+    def process(self, events: Events) -> Received:
+        """Do what ``events`` (from `wait`) ask for; return what has arrived as `(peer, message)`, in order per peer.
+
+        The losses it reports belong after the messages that it returned before, and never before one that it returns.
+        """
+        if self._lost:
+            self._report()
+        received, self._to_self = self._to_self, []
+        links = self._links
+        for fd, mask in events:
+            link = links.get(fd)
+            if link is None:
+                callback = self._watched.get(fd)
+                if callback is not None:
+                    callback()
+            elif not link.established:
+                self._greet(link, self._greeter.greet)
+            else:
+                if mask != WRITE:
+                    try:
+                        link.receive(received)
+                    except Ended as end:
+                        self._end(link, end, received)
+                        continue
+                if mask & WRITE:
+                    self._write(link)
+        if self._broken:
+            self._end_broken(received)
+        deadline = self._greeter.deadline
+        if deadline is not None and self._clock() >= deadline:
+            for late in self._greeter.due():
+                self._greet(late, self._greeter.hurry)
+        if self._lost and not received:
+            self._report()
+        if self._lost:
+            self._waker.set()
+        return received
+
+    def watch(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call ``callback`` from `process` while ``fd`` is readable.
+
+        It may be called once too often (two threads waited, or ``fd`` has the number of an old one). It must not raise.
+        """
+        self._watched[fd] = callback
+        self._poller.add(fd)
+
+    def unwatch(self, fd: int) -> None:
+        """Undo `watch`; call it before closing ``fd``."""
+        del self._watched[fd]
+        self._poller.remove(fd)
+
+    def peers(self) -> list[bytes]:
+        """The peers that are connected and have proven who they are."""
+        return [peer for peer, link in self._routes.items() if link.established or peer in self._others]
+
+    def has_link(self, peer: bytes) -> bool:
+        """Whether ``send(peer, …)`` needs no address: there is a connection, or one is being made."""
+        return peer in self._routes
+
+    def backlog(self, peer: bytes) -> int:
+        """Bytes queued for ``peer`` that the kernel has not taken yet."""
+        link = self._routes.get(peer)
+        return link.queued if link is not None else 0
+
+    @property
+    def refused(self) -> int:
+        """How many strangers were turned away."""
+        return self._greeter.refused
+
+    @property
+    def last_refusal(self) -> str:
+        """Why the last stranger was turned away."""
+        return self._greeter.last_refusal
+
+    def drop(self, peer: bytes, reason: str) -> None:
+        """End all links with ``peer``, with what is queued and what has arrived; ``on_lost`` follows from `process`."""
+        if peer in self._routes:
+            for link in self._take_links(peer):
+                self._greeter.detach(link)
+            self._lose(peer, reason)
+
+    def close(self) -> None:
+        """Close everything, with what is still queued; nobody is reported lost. Threads in `wait` return."""
+        if not self._closed:
+            self._closed = True
+            self._waker.set()
+            for link in [*self._links.values()]:
+                self._greeter.detach(link)
+            self._greeter.close(keep_files=False)
+            self._clear()
+
+    def after_fork(self) -> None:
+        """In a forked child: close the child's copies of everything; the parent and its peers notice nothing."""
+        if not self._closed:
+            self._closed = True
+            # The poller itself is shared with the parent: nothing may be taken off it here.
+            for link in self._links.values():
+                link.sock.close()
+            self._greeter.close(keep_files=True)
+            self._waiters.clear()
+            self._clear()
+
+    # --- links, from the call or the knock to the end -----------------------------------------------------------------
+
+    def _find(self, to: bytes, message: Message, address: str) -> Link | None:
+        """A new link to ``to``; None if the message is settled without one."""
+        if self._closed:
+            raise RuntimeError("the hub is closed")
+        if to == self._me.identity:
+            self._to_self.append((to, decode(encode(message))))
+            self._waker.set()
+            return None
+        if to in self._lost:
+            # Its loss is about to be reported: this message is one of those that went with it.
+            return None
+        if not address:
+            self._lose(to, f"there is no connection to {short(to)}, and no address to reach it at")
+            return None
+        link = Link(to, address)
+        try:
+            self._greeter.call(link)
+        except Ended as end:
+            self._lose(to, f"{link} {end}")
+            return None
+        self._routes[to] = link
+        if self._waiters:
+            # They do not know of the new deadline.
+            self._waker.set()
+        return link
+
+    def _greet(self, link: Link, step: Callable[[Link], bool]) -> None:
+        try:
+            if not step(link):
+                return
+        except Ended as end:
+            self._abandon(link, end)
+            return
+        route = self._routes.setdefault(link.peer, link)
+        if route is not link:
+            self._others.setdefault(link.peer, []).append(link)
+        self._write(link)
+
+    def _write(self, link: Link) -> None:
+        try:
+            done = link.flush()
+        except Ended as end:
+            self._broken.append((link, end))
+            self._waker.set()
+            return
+        if link.writing is done:
+            link.writing = not done
+            self._poller.modify(link.fd, writing=not done)
+
+    def _abandon(self, link: Link, end: Ended) -> None:
+        """A call of ours failed. If the peer has called us, what we had to say can go there."""
+        peer = link.peer
+        others = self._others.pop(peer, None)
+        if others is None:
+            del self._routes[peer]
+            self._lose(peer, f"{link} {end}")
+            return
+        first = self._routes[peer] = others.pop(0)
+        if others:
+            self._others[peer] = others
+        first.take_over(link)
+        self._write(first)
+
+    def _end_broken(self, received: Received) -> None:
+        broken, self._broken = self._broken, []
+        for link, end in broken:
+            if link.established:
+                _receive_last(link, received)
+                self._end(link, end, received)
+
+    def _end(self, link: Link, end: Ended, received: Received) -> None:
+        """An established link has ended, and its peer with it; what has come from it still counts."""
+        for each in self._take_links(link.peer):
+            if each.established and each is not link:
+                _receive_last(each, received)
+            self._greeter.detach(each)
+        self._lose(link.peer, f"{link} {end}")
+
+    def _take_links(self, peer: bytes) -> list[Link]:
+        return [self._routes.pop(peer), *self._others.pop(peer, ())]
+
+    def _lose(self, peer: bytes, reason: str) -> None:
+        self._lost.setdefault(peer, reason)
+        self._waker.set()
+
+    def _report(self) -> None:
+        lost, self._lost = self._lost, {}
+        for peer, reason in lost.items():
+            self._on_lost(peer, reason)
+
+    def _clear(self) -> None:
+        self._links.clear()
+        self._routes.clear()
+        self._others.clear()
+        self._dirty.clear()
+        self._broken.clear()
+        self._watched.clear()
+        self._lost.clear()
+        self._release()
+
+    def _release(self) -> None:
+        """Close what a thread in `wait` uses, as soon as there is none."""
+        if not self._waiters:
+            self._poller.close()
+            self._waker.close()
+
+
+def _receive_last(link: Link, received: Received) -> None:
+    try:
+        for _ in range(_LAST_RECEIVES):
+            if not link.receive(received):
+                return
+    except Ended:
+        return

@@ -1,0 +1,223 @@
+"""One stream connection: first its handshake, then messages in and out. It never blocks."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from rustyray.model.ids import short
+from rustyray.wire.codec import decode
+from rustyray.wire.errors import VersionMismatch, WireError
+from rustyray.wire.framing import HEADER_SIZE, FrameBuffer, header
+from rustyray.wire.handshake import ClientHandshake, Handshake, Peer
+
+if TYPE_CHECKING:
+    from rustyray.model.messages import Message
+
+_NO_SIGPIPE: Final = getattr(socket, "MSG_NOSIGNAL", 0)
+#: Up to here a frame is copied once more to be one piece with its header.
+_SMALL: Final = 32 << 10
+#: Up to here queued frames are joined; above, the kernel gathers them.
+_JOINED: Final = 128 << 10
+_MAX_PIECES: Final = 512
+
+
+class Ended(Exception):
+    """The link is of no more use; the text says why, as a sentence without its subject.
+
+    ``early``: the peer went away before it had said anything wrong, so another attempt may go better.
+    """
+
+    def __init__(self, reason: str, early: bool = False) -> None:
+        super().__init__(reason)
+        self.early = early
+
+
+class Link:
+    """A connection of ours (``address`` says to where) or of a peer's; ``peer`` is b"" until it is known."""
+
+    __slots__ = (
+        "_frames",
+        "_handshake",
+        "_hello",
+        "_receive",
+        "_send",
+        "address",
+        "attempts",
+        "connecting",
+        "dirty",
+        "established",
+        "fd",
+        "out",
+        "peer",
+        "queued",
+        "role",
+        "sock",
+        "writing",
+    )
+
+    def __init__(self, peer: bytes = b"", address: str = "") -> None:
+        self.peer = peer
+        self.role = ""
+        self.address = address
+        #: -1 while there is no connection: it is being made again.
+        self.fd = -1
+        #: The peer has proven who it is, and has not ended.
+        self.established = False
+        #: The kernel is still connecting; the handshake begins when it is done.
+        self.connecting = False
+        self.attempts = 1
+        #: Frames to send, some in two pieces, and their size together.
+        self.out: deque[bytes | memoryview] = deque()
+        self.queued = 0
+        #: It is in the hub's list of links to flush.
+        self.dirty = False
+        #: The kernel's buffer was full; go on when it says so.
+        self.writing = False
+        self._frames = FrameBuffer()
+
+    def attach(self, sock: socket.socket, handshake: Handshake) -> None:
+        """Use this connection, from the handshake on."""
+        self.sock = sock
+        self.fd = sock.fileno()
+        self._handshake = handshake
+        self.connecting = False
+        self._receive = sock.recv_into
+        self._send = sock.send
+        self._hello = handshake.hello if isinstance(handshake, ClientHandshake) else b""
+
+    def __str__(self) -> str:
+        return f"{self.role or 'peer'} {short(self.peer)}" if self.peer else "a stranger"
+
+    def push(self, payload: bytes) -> None:
+        """Queue a frame."""
+        size = len(payload)
+        if size <= _SMALL:
+            self.out.append(header(size) + payload)
+        else:
+            self.out.append(header(size))
+            self.out.append(payload)
+        self.queued += size + HEADER_SIZE
+
+    def flush(self) -> bool:
+        """Send as much of the queue as the kernel takes; True if that was all. Raises `Ended`."""
+        out = self.out
+        while out:
+            try:
+                if len(out) == 1:
+                    sent = self._send(out[0], _NO_SIGPIPE)
+                elif self.queued <= _JOINED:
+                    piece = b"".join(out)
+                    out.clear()
+                    out.append(piece)
+                    sent = self._send(piece, _NO_SIGPIPE)
+                else:
+                    sent = self.sock.sendmsg(islice(out, _MAX_PIECES), (), _NO_SIGPIPE)
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                raise Ended(_broke(error)) from error
+            if sent == self.queued:
+                out.clear()
+                self.queued = 0
+            else:
+                self._forget(sent)
+        return True
+
+    def receive(self, into: list[tuple[bytes, Message]]) -> bool:
+        """Append what has arrived to ``into`` (one receive); False if that was nothing. Raises `Ended`."""
+        try:
+            size = self._receive(self._frames.space())
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise Ended(_broke(error)) from error
+        if not size:
+            rest = self._frames.partial
+            raise Ended("closed the connection" + (f" {rest} bytes into a message" if rest else ""))
+        peer = self.peer
+        try:
+            for frame in self._frames.take(size):
+                into.append((peer, decode(frame)))  # noqa: PERF401 - what comes before a malformed message counts
+        except WireError as error:
+            raise Ended(f"was cut off for sending {error}") from error
+        return True
+
+    def greet(self) -> Peer | None:
+        """Go on with the handshake; who it is once it has succeeded. Never reads beyond its bytes. Raises `Ended`."""
+        handshake = self._handshake
+        if self.connecting:
+            code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise Ended(f"could not be reached at {self.address}: {os.strerror(code)}")
+            self.connecting = False
+        if self._hello:
+            self._send_now(self._hello)
+            self._hello = b""
+        while handshake.peer is None:
+            try:
+                data = self.sock.recv(handshake.needed)
+            except BlockingIOError:
+                return None
+            except OSError as error:
+                raise Ended(_broke(error), early=True) from error
+            if not data:
+                raise Ended("closed the connection before it was authenticated", early=True)
+            try:
+                reply = handshake.receive(data)
+            except WireError as error:
+                if isinstance(error, VersionMismatch) and error.reply:
+                    self._send_now(error.reply)
+                raise Ended(f"was refused: {error}") from error
+            if reply:
+                self._send_now(reply)
+        self.established = True
+        self.peer = handshake.peer.identity
+        self.role = handshake.peer.role.value
+        return handshake.peer
+
+    def take_over(self, other: Link) -> None:
+        """Send what ``other``, whose handshake never ended, had queued."""
+        self.out.extend(other.out)
+        self.queued += other.queued
+        other.out.clear()
+        other.queued = 0
+
+    def close(self) -> None:
+        """Close it so that the peer notices, even if a forked copy of the descriptor lives on."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the peer was faster
+        self.sock.close()
+        self.fd = -1
+        self.established = False
+
+    def _forget(self, sent: int) -> None:
+        """Drop the first ``sent`` bytes of the queue."""
+        out = self.out
+        self.queued -= sent
+        while sent:
+            piece = out.popleft()
+            if sent < len(piece):
+                out.appendleft(memoryview(piece)[sent:])
+                return
+            sent -= len(piece)
+
+    def _send_now(self, data: bytes) -> None:
+        """Send a part of the handshake: it always fits into the buffer of a new connection."""
+        try:
+            sent = self._send(data, _NO_SIGPIPE)
+        except OSError as error:
+            raise Ended(_broke(error), early=True) from error
+        if sent != len(data):
+            raise Ended("took only a part of the handshake", early=True)
+
+
+def _broke(error: OSError) -> str:
+    if isinstance(error, (BrokenPipeError, ConnectionResetError)):
+        return "closed the connection"
+    return f"is cut off: {error.strerror or error}"

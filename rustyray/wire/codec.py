@@ -1,0 +1,27 @@
+"""One message to bytes and back: msgpack by `msgspec`, checked against the type of every field, never a pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from rustyray.model.messages import Message
+from rustyray.wire.errors import ProtocolError
+
+#: Encodes one message. Raises TypeError or OverflowError for a field that msgpack can not hold.
+encode: Final[Callable[[Message], bytes]] = msgspec.msgpack.Encoder().encode
+_decode: Final[Callable[[bytes | bytearray | memoryview], Message]] = msgspec.msgpack.Decoder(Message).decode
+
+
+def decode(data: bytes | bytearray | memoryview) -> Message:
+    """The message in ``data``, which holds nothing else; bytes in it are copies.
+
+    Raises:
+        ProtocolError: it is not a message; the text names the field that is wrong.
+    """
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"a malformed message of {len(data)} bytes: {error}") from error
