@@ -6,15 +6,20 @@ out in its extent, writes it, and reads it in place.
 
 A first write goes through ``pwritev``, which fills fresh pages about twice as fast as touching them in a mapping, and
 reports a full memory as an error where a mapping would be killed with SIGBUS. Pages that have been written before are
-faster to overwrite through a mapping, which runs at the speed of memcpy and takes no lock of the file. Readers map the
-extent of each object by itself: the map lives as long as the last view into it, and then releases the object's pin.
+faster to overwrite through a mapping, which runs at the speed of memcpy and takes no lock of the file.
+
+A reader maps the whole arena once, read-only, and each value that it reads gets a small exporter of its own on top: the
+arrays inside hold it, and when the last of them is gone the object's pin is released. (A map for each object would take
+a descriptor and a system call each, and fault all pages in anew every time; `mmap.mmap` duplicates its descriptor.)
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
+import pickle
 import struct
 import sys
 import tempfile
@@ -53,7 +58,7 @@ def layout_size(serialized: Serialized) -> int:
 class Arena:
     """The shared memory of one node, as one of its processes sees it. Safe to use from several threads."""
 
-    __slots__ = ("_map", "_mapped", "fd", "size")
+    __slots__ = ("_map", "_mapped", "_readable", "fd", "size")
 
     def __init__(self, fd: int, size: int) -> None:
         self.fd = fd
@@ -61,6 +66,7 @@ class Arena:
         self._map: mmap.mmap | None = None
         #: Per 2 MiB: whether this process has its pages in its page table.
         self._mapped = bytearray()
+        self._readable: _ReadOnlyMap | None = None
 
     @classmethod
     def create(cls, size: int) -> Arena:
@@ -85,6 +91,7 @@ class Arena:
         if self._map is not None:
             self._map.close()
             self._map = None
+        self._readable = None
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
@@ -115,9 +122,9 @@ class Arena:
         garbage collection, so it must not take locks. A value without buffers releases them before this returns.
         """
         self._check(offset, size)
-        extent = mmap.mmap(self.fd, size, prot=mmap.PROT_READ, offset=offset)
-        weakref.finalize(extent, on_release).atexit = False
-        view = memoryview(extent)
+        if self._readable is None:
+            self._readable = _ReadOnlyMap(self.fd, self.size)
+        view = self._readable.view(offset, size, on_release)
         magic, count, length = _HEAD.unpack_from(view)
         if magic != _MAGIC:
             raise ValueError(f"there is no object at offset {offset} of the arena")
@@ -166,6 +173,46 @@ class Arena:
                 target[offset : offset + len(piece)] = piece
                 offset += len(piece)
         return True
+
+
+class _ReadOnlyMap:
+    """The arena in this process' address space; unmapped when the arena is closed and no value is left in it."""
+
+    __slots__ = ("_address", "_array_type", "_libc", "_size")
+
+    def __init__(self, fd: int, size: int) -> None:
+        import ctypes  # only here: it would cost every start several ms
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        word, pointer = ctypes.c_int, ctypes.c_void_p
+        libc.mmap.argtypes = (pointer, ctypes.c_size_t, word, word, word, ctypes.c_long)
+        libc.mmap.restype = pointer
+        libc.munmap.argtypes = (pointer, ctypes.c_size_t)
+        address = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, fd, 0)
+        if address is None or address == ctypes.c_void_p(-1).value:
+            number = ctypes.get_errno()
+            raise OSError(number, f"cannot map an arena of {size} bytes: {os.strerror(number)}")
+        self._address: int = address
+        self._array_type = ctypes.c_ubyte * size
+        self._libc = libc
+        self._size = size
+
+    def view(self, offset: int, size: int, on_release: Callable[[], None]) -> memoryview:
+        """The bytes of one extent, by an exporter of its own: ``on_release`` is called when its last view is gone."""
+        # One type for all, so its end lies beyond the arena's; nobody sees more than the slice.
+        exporter = self._array_type.from_address(self._address + offset)
+        weakref.finalize(exporter, _released, self, on_release).atexit = False
+        return pickle.PickleBuffer(exporter).raw()[:size].toreadonly()
+
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # While the interpreter ends, this may go before the last view does.
+        if hasattr(self, "_libc") and not finalizing():
+            self._libc.munmap(self._address, self._size)
+
+
+def _released(keep: _ReadOnlyMap, on_release: Callable[[], None]) -> None:
+    """``keep`` is an argument so that the map outlives every view of it."""
+    on_release()
 
 
 def _parts(serialized: Serialized) -> list[bytes | memoryview]:
@@ -224,7 +271,7 @@ def _populate(target: mmap.mmap, offset: int, size: int) -> None:
         try:
             target.madvise(_MADV_POPULATE_WRITE, begin, min(_COPY_STEP, offset + size - begin))
         except OSError as error:
-            if error.errno == 22:  # EINVAL: an older kernel; the copy will fault the pages in one by one
+            if error.errno == errno.EINVAL:  # an older kernel; the copy will fault the pages in one by one
                 return
             raise
 
