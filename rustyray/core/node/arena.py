@@ -1,0 +1,109 @@
+"""Which bytes of the arena are free: page-aligned extents, and the pages touched last are used first.
+
+Writing into pages that were written before is several times faster than into fresh ones. So an extent is cut from the
+smallest free one that is large enough, the most recently freed of equals, and fresh pages are used only when none is.
+Everything above ``high`` is fresh. Neighbours that are both free are one extent.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: So many free extents are compared for the tightest fit; after that the first that fits will do.
+COMPARED: Final = 64
+
+
+class Arena:
+    """The allocator. Sizes and offsets are in bytes, all multiples of ``page``."""
+
+    __slots__ = ("_ends", "_free", "capacity", "high", "page", "used")
+
+    def __init__(self, capacity: int, page: int) -> None:
+        self.page = page
+        self.capacity = capacity - capacity % page
+        self.used = 0
+        #: The end of what was ever used.
+        self.high = 0
+        self._free: dict[int, int] = {}  # start → size, the most recently freed last
+        self._ends: dict[int, int] = {}  # end → start
+
+    def round_up(self, size: int) -> int:
+        return max(1, -(-size // self.page)) * self.page
+
+    def take(self, size: int) -> tuple[int, int] | None:
+        """`(offset, touched bytes)` of an extent for ``size``, rounded up, or None if there is no such piece."""
+        size = self.round_up(size)
+        start = self._tightest(size)
+        if start is not None:
+            have = self._remove(start)
+            if have > size:
+                self._insert(start + size, have - size)
+            touched = size
+        else:
+            # Fresh pages, together with the free ones right below them.
+            start = self._ends.get(self.high, self.high)
+            if start + size > self.capacity:
+                return None
+            touched = self.high - start
+            if touched:
+                self._remove(start)
+            self.high = start + size
+        self.used += size
+        return start, touched
+
+    def give(self, start: int, size: int) -> None:
+        """The extent, as taken (``size`` as asked for), is free again."""
+        size = self.round_up(size)
+        self.used -= size
+        before = self._ends.get(start)
+        if before is not None:
+            size += self._remove(before)
+            start = before
+        if start + size in self._free:
+            size += self._remove(start + size)
+        self._insert(start, size)
+
+    def largest(self) -> int:
+        """The largest size that `take` can serve now."""
+        top = self.capacity - self._ends.get(self.high, self.high)
+        return max([top, *self._free.values()])
+
+    def _tightest(self, size: int) -> int | None:
+        best = None
+        waste = self.capacity
+        left = COMPARED
+        for start in reversed(self._free):
+            have = self._free[start] - size
+            if 0 <= have < waste:
+                best, waste = start, have
+                if not waste:
+                    break
+            left -= 1
+            if left < 0 and best is not None:
+                break
+        return best
+
+    def _insert(self, start: int, size: int) -> None:
+        self._free[start] = size
+        self._ends[start + size] = start
+
+    def _remove(self, start: int) -> int:
+        size = self._free.pop(start)
+        del self._ends[start + size]
+        return size
+
+    def check(self, taken: list[tuple[int, int]]) -> None:
+        """The extents ``taken`` and the free ones cover the arena below ``high`` exactly once."""
+        extents = sorted([(start, self.round_up(size), "taken") for start, size in taken])
+        extents = sorted(extents + [(start, size, "free") for start, size in self._free.items()])
+        position, last = 0, "taken"
+        for start, size, kind in extents:
+            assert start == position, f"{kind} extent at {start} does not start where the one before ends ({position})"
+            assert size > 0, f"empty {kind} extent at {start}"
+            assert start % self.page == size % self.page == 0, f"extent {start}+{size} is not page-aligned"
+            assert (last, kind) != ("free", "free"), f"the free extent at {start} should be one with its neighbour"
+            position, last = start + size, kind
+        assert position == self.high <= self.capacity, f"extents end at {position}, high is {self.high}"
+        assert self._ends == {start + size: start for start, size in self._free.items()}, "free extents' ends are wrong"
+        used = sum(self.round_up(size) for _, size in taken)
+        assert used == self.used, f"{used} bytes are taken, the count says {self.used}"

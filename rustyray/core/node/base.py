@@ -1,0 +1,74 @@
+"""What the parts of a node share: who the node is, its limits, its timers, its journal, and the way out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from rustyray.core.effects import Effect, Send
+from rustyray.core.story import Journal
+from rustyray.core.timers import Timers
+from rustyray.model.ids import NodeID, node_of
+from rustyray.model.messages import HEAD, Message
+
+#: So many dead peers are remembered.
+REMEMBERED: Final = 10_000
+
+
+class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers by which a node decides. Times are in seconds.
+
+    ``soft_idle``: idle workers above this number are stopped after ``idle``; None: one per CPU. ``max_starting``
+    workers may be on their way at once, each for ``start_timeout`` at most; after ``max_failed_starts`` in a row that
+    came to nothing, whoever waits for a worker is told. A request that others overtook for ``starving`` is served
+    next. An object waits ``store_wait`` for room. A worker told to stop gets TERM after ``term``, KILL after ``kill``.
+    """
+
+    soft_idle: int | None = None
+    idle: float = 1.0
+    max_starting: int = 16
+    start_timeout: float = 30.0
+    max_failed_starts: int = 3
+    starving: float = 1.0
+    reclaim_gap: float = 0.005
+    store_wait: float = 2.0
+    lost_grace: float = 1.0
+    term: float = 0.1
+    kill: float = 5.0
+    heartbeat: float = 1.0
+    heartbeat_gap: float = 0.1
+    max_hops: int = 4
+    page: int = 4096
+
+
+class NodeBase:
+    """The common ground of a node's parts."""
+
+    __slots__ = ("_gone", "address", "head_address", "journal", "limits", "node", "out", "stopping", "timers")
+
+    def __init__(self, node: NodeID, address: str, head_address: str, limits: NodeLimits) -> None:
+        self.node = node
+        self.address = address
+        self.head_address = head_address
+        self.limits = limits
+        self.out: list[Effect] = []
+        self.timers = Timers()
+        self.journal = Journal()
+        self.stopping = False
+        self._gone: dict[bytes, None] = {}
+
+    def note_gone(self, peer: bytes) -> None:
+        """The worker, driver or node is dead for good. Remembered for a while: its last messages may still come."""
+        self._gone[peer] = None
+        if len(self._gone) > REMEMBERED:
+            del self._gone[next(iter(self._gone))]
+
+    def is_gone(self, peer: bytes) -> bool:
+        return peer in self._gone or node_of(peer) in self._gone
+
+    def send(self, to: bytes, message: Message) -> None:
+        self.out.append(Send(to, message))
+
+    def tell_head(self, message: Message) -> None:
+        self.out.append(Send(HEAD, message, self.head_address))

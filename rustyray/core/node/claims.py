@@ -1,0 +1,132 @@
+"""Claims: demands for one worker with resources, from an owner's lease request or the head's wish to start an actor.
+
+A claim is *queued* until its resources are free, *assigned* once they are held for it and only a worker is missing,
+and *granted* when it has one. Claims of one shape (the same demand) queue together, so that a look at the queue costs
+one step per shape and not one per claim.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+from rustyray.core.node.workers import Incarnation, Worker
+from rustyray.core.story import StateTable
+from rustyray.model.ids import WorkerID
+from rustyray.model.resources import ResourceSet
+
+Shape: TypeAlias = tuple[tuple[str, int], ...]
+
+
+class ClaimState(enum.IntEnum):
+    QUEUED = 1
+    ASSIGNED = 2
+    GRANTED = 3
+    OVER = 4
+
+
+class ClaimEvent(enum.IntEnum):
+    FITS = 1
+    GIVEN = 2
+    DROPPED = 3
+    ENDED = 4
+
+
+_S, _E = ClaimState, ClaimEvent
+
+CLAIM_TABLE = StateTable(
+    "claim",
+    _S.QUEUED,
+    {
+        (_S.QUEUED, _E.FITS): _S.ASSIGNED,
+        (_S.ASSIGNED, _E.GIVEN): _S.GRANTED,
+        (_S.QUEUED, _E.DROPPED): _S.OVER,
+        (_S.ASSIGNED, _E.DROPPED): _S.OVER,
+        (_S.GRANTED, _E.ENDED): _S.OVER,
+    },
+)
+
+
+class Claim:
+    """One demand. ``need`` must be free when it is placed, ``hold`` is what it then uses (they differ for actors).
+
+    ``given`` is set for the start of ``actor``: what to do with the worker. Otherwise ``client`` asked for a lease; its
+    number is ``request``, and it may move to other nodes unless ``hops`` is None.
+    """
+
+    __slots__ = (
+        "actor",
+        "client",
+        "given",
+        "hold",
+        "hops",
+        "label",
+        "need",
+        "number",
+        "request",
+        "since",
+        "state",
+        "warned",
+    )
+
+    def __init__(
+        self, client: bytes, request: int, need: ResourceSet, hold: ResourceSet, number: int, now: float
+    ) -> None:
+        self.client = client
+        self.request = request
+        self.need = need
+        self.hold = hold
+        self.number = number
+        self.since = now
+        self.state = CLAIM_TABLE.initial
+        self.actor: Incarnation | None = None
+        self.given: Callable[[Worker], None] | None = None
+        self.label = ""
+        self.hops: int | None = None
+        self.warned = False
+
+
+class Lease:
+    """Worker ``worker`` belongs to ``owner`` until it returns the lease, or either of them ends."""
+
+    __slots__ = ("claim", "id", "owner", "worker")
+
+    def __init__(self, id_: int, owner: bytes, worker: WorkerID, claim: Claim) -> None:
+        self.id = id_
+        self.owner = owner
+        self.worker = worker
+        self.claim = claim
+
+
+class ClaimQueue:
+    """Queued claims, by shape, first come first served within one; claims that are over are dropped on the way."""
+
+    __slots__ = ("_shapes", "count")
+
+    def __init__(self) -> None:
+        self._shapes: dict[Shape, deque[Claim]] = {}
+        self.count = 0
+
+    def put(self, claim: Claim) -> None:
+        shape = tuple(sorted(claim.need.items()))
+        queue = self._shapes.get(shape)
+        if queue is None:
+            queue = self._shapes[shape] = deque()
+        queue.append(claim)
+        self.count += 1
+
+    def lines(self) -> list[deque[Claim]]:
+        """The queues, those with the oldest first claim first; none of them is empty."""
+        for shape, queue in list(self._shapes.items()):
+            while queue and queue[0].state is not ClaimState.QUEUED:
+                queue.popleft()
+            if not queue:
+                del self._shapes[shape]
+        if len(self._shapes) < 2:
+            return list(self._shapes.values())
+        return sorted(self._shapes.values(), key=lambda queue: queue[0].number)
+
+    def all(self) -> list[Claim]:
+        return [claim for queue in self.lines() for claim in queue if claim.state is ClaimState.QUEUED]

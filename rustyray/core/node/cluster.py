@@ -1,0 +1,99 @@
+"""What the node knows of the others: the head's last view, heartbeats, and who could take a request instead."""
+
+from __future__ import annotations
+
+from rustyray.core.node.accounts import Accounts
+from rustyray.core.node.base import NodeBase
+from rustyray.core.node.claims import ClaimQueue
+from rustyray.model.messages import ClusterView, Heartbeat, NodeInfo, RegisterNode
+from rustyray.model.resources import ResourceSet, describe, fits, subtract
+
+
+class Cluster:
+    """The node's place in the cluster. The view is never exact: it only says where to ask."""
+
+    __slots__ = (
+        "_accounts",
+        "_base",
+        "_beat_at",
+        "_beat_set",
+        "_info",
+        "_queue",
+        "_sent",
+        "_seq",
+        "accepted",
+        "others",
+    )
+
+    def __init__(self, base: NodeBase, accounts: Accounts, queue: ClaimQueue, info: NodeInfo) -> None:
+        self._base = base
+        self._accounts = accounts
+        self._queue = queue
+        self._info = info
+        self._seq = 0
+        self._sent: ResourceSet = {}
+        self._beat_at = float("-inf")
+        self._beat_set = False
+        self.accepted = False
+        self.others: dict[bytes, NodeInfo] = {}
+
+    def register(self) -> None:
+        self._base.tell_head(RegisterNode(self._info))
+
+    def start(self, now: float) -> None:
+        self.register()
+        self._base.timers.at(now + self._base.limits.heartbeat, self._tick)
+
+    def _tick(self, now: float) -> None:
+        if not self.accepted:
+            self.register()
+        self.beat(now)
+        self._base.timers.at(now + self._base.limits.heartbeat, self._tick)
+
+    def beat(self, now: float) -> None:
+        self._seq += 1
+        self._beat_at = now
+        self._sent = dict(self._accounts.free)
+        self._base.tell_head(Heartbeat(self._base.node, self._seq, self._sent, self._queue.count))
+
+    def changed(self, now: float) -> None:
+        """Something was taken or given back: tell the head soon, but not for each change."""
+        if self._beat_set or self._sent == self._accounts.free:
+            return
+        self._beat_set = True
+        self._base.timers.at(max(now, self._beat_at + self._base.limits.heartbeat_gap), self._beat_changed)
+
+    def _beat_changed(self, now: float) -> None:
+        self._beat_set = False
+        if self._sent != self._accounts.free:
+            self.beat(now)
+
+    def see(self, view: ClusterView) -> None:
+        self.others = {info.node: info for info in view.nodes if info.alive and info.node != self._base.node}
+
+    def lost(self, node: bytes) -> None:
+        self.others.pop(node, None)
+
+    def elsewhere(self, need: ResourceSet, only_free: bool) -> NodeInfo | None:
+        """Another node with room for ``need``, else (unless ``only_free``) one that could ever have it.
+
+        What is sent there is taken off the view, so that a crowd is not sent to the same place.
+        """
+        for info in self.others.values():
+            if fits(need, info.available):
+                subtract(info.available, need)
+                return info
+        if not only_free:
+            for info in self.others.values():
+                if fits(need, info.total):
+                    return info
+        return None
+
+    def describe(self, total: ResourceSet) -> str:
+        """For a warning: what the nodes have."""
+        mine = f"node {self._base.node.hex()} has {describe(total)}"
+        if not self.others:
+            return mine + " and is the only one"
+        others = [f"node {info.node.hex()} has {describe(info.total)}" for info in list(self.others.values())[:8]]
+        more = [f"{len(self.others) - 8} more have less"] if len(self.others) > 8 else []
+        return "; ".join([mine, *others, *more])

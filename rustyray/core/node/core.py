@@ -1,0 +1,386 @@
+"""The node's core: one entry point for messages, deaths and time, and the parts that decide.
+
+The host (which also hosts the head on the first node) forks and ends worker processes, and reports here how each one
+ended. It must read a connection to its end before it reports the loss of a peer or the end of a process: what a worker
+said last often explains why it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rustyray.core.effects import Effect, Stopped
+from rustyray.core.node.accounts import Accounts
+from rustyray.core.node.actors import HostedActors
+from rustyray.core.node.base import NodeBase, NodeLimits
+from rustyray.core.node.claims import ClaimQueue
+from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.leases import LeaseDesk
+from rustyray.core.node.shutdown import NodeShutdown
+from rustyray.core.node.store import Store
+from rustyray.core.node.workers import Pool, Worker, WorkerState
+from rustyray.model.ids import WORKER_ID_SIZE, JobID, NodeID, WorkerID, node_of
+from rustyray.model.messages import (
+    HEAD,
+    ActorExited,
+    ActorStarted,
+    Blocked,
+    CancelLease,
+    ClusterView,
+    JobAccepted,
+    JobFinished,
+    KillWorker,
+    Message,
+    NodeAccepted,
+    NodeDied,
+    NodeInfo,
+    NodeRefused,
+    OwnerDied,
+    RegisterDriver,
+    Registered,
+    RegisterJob,
+    RequestLease,
+    Resumed,
+    ReturnLease,
+    Shutdown,
+    StartActor,
+    StopActor,
+    StoreAbort,
+    StoreCreate,
+    StoreFree,
+    StorePin,
+    StoreSeal,
+    StoreUnpin,
+    WorkerDied,
+    WorkerReady,
+    WorkerStays,
+)
+from rustyray.model.resources import CPU, UNIT, ResourceSet
+from rustyray.model.values import Fault, FaultKind
+
+
+class NodeCore:
+    """Everything that one node decides.
+
+    Args:
+        node: its id; workers are numbered under it from 1.
+        resources: what it has, in fixed-point units.
+        address: where it listens; told to the head.
+        store_capacity: the arena's size in bytes.
+        head_address: where the head listens; empty when it runs in the same process.
+        prestart: how many workers `start` forks at once.
+        embedded_driver: the driver to which this runtime belongs. When it is lost, the node ends too.
+    """
+
+    def __init__(
+        self,
+        node: NodeID,
+        resources: ResourceSet,
+        *,
+        address: str,
+        store_capacity: int,
+        head_address: str = "",
+        prestart: int = 0,
+        embedded_driver: WorkerID | None = None,
+        hostname: str = "",
+        pid: int = 0,
+        labels: dict[str, str] | None = None,
+        limits: NodeLimits | None = None,
+    ) -> None:
+        limits = limits or NodeLimits()
+        soft_idle = limits.soft_idle if limits.soft_idle is not None else max(1, resources.get(CPU, 0) // UNIT)
+        info = NodeInfo(node, address, True, dict(resources), dict(resources), hostname, pid, labels or {})
+        queue = ClaimQueue()
+        self._base = NodeBase(node, address, head_address, limits)
+        self._prestart = prestart
+        self._embedded = embedded_driver
+        self._accounts = Accounts(resources)
+        self._cluster = Cluster(self._base, self._accounts, queue, info)
+        self._pool = Pool(self._base, soft_idle)
+        self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
+        self._actors = HostedActors(self._base, self._desk)
+        self._store = Store(self._base, store_capacity)
+        self._shutdown = NodeShutdown(self._base, self._desk, self._store)
+        #: Who is connected, apart from the head and other nodes: they are told who died.
+        self._clients: dict[bytes, None] = {}
+        self._drivers: dict[WorkerID, JobID] = {}
+        self._registering: dict[WorkerID, RegisterDriver] = {}
+        store, desk = self._store, self._desk
+        self._handlers: dict[type[Any], Callable[[bytes, Any, float], None]] = {
+            StoreCreate: store.create,
+            StoreSeal: store.seal,
+            StoreAbort: store.abort,
+            StorePin: store.pin,
+            StoreUnpin: store.unpin,
+            StoreFree: store.free,
+            RequestLease: desk.request,
+            CancelLease: desk.cancel,
+            ReturnLease: desk.give_back,
+            Blocked: self._on_blocked,
+            Resumed: self._on_resumed,
+            WorkerReady: self._on_worker_ready,
+            WorkerStays: self._on_worker_stays,
+            KillWorker: self._on_kill_worker,
+            RegisterDriver: self._on_register_driver,
+            JobAccepted: self._on_job_accepted,
+            ActorStarted: self._on_actor_started,
+            ActorExited: self._on_actor_exited,
+            StartActor: self._on_start_actor,
+            StopActor: self._on_stop_actor,
+            NodeAccepted: self._on_node_accepted,
+            NodeRefused: self._on_node_refused,
+            ClusterView: self._on_cluster_view,
+            OwnerDied: self._on_owner_died,
+            NodeDied: self._on_node_died,
+            Shutdown: self._on_shutdown,
+        }
+
+    # --- what the host calls ------------------------------------------------------------------------------------------
+
+    @property
+    def out(self) -> list[Effect]:
+        """What the host has yet to carry out, in order."""
+        return self._base.out
+
+    @out.setter
+    def out(self, effects: list[Effect]) -> None:
+        self._base.out = effects
+
+    @property
+    def stopped(self) -> bool:
+        return self._shutdown.stopped
+
+    def start(self, now: float) -> None:
+        """Register with the head and fork the first workers. The host calls it once, before anything else."""
+        self._cluster.start(now)
+        for _ in range(self._prestart):
+            self._pool.fork(now)
+
+    def on_message(self, sender: bytes, message: Message, now: float) -> None:
+        """What ``sender`` (authenticated by the host) said. What is late, doubled or from the dead is ignored."""
+        handler = self._handlers.get(type(message))
+        if handler is None or self._shutdown.stopped:
+            return
+        if sender not in self._clients and sender != HEAD:
+            if self._base.is_gone(sender):
+                return
+            if len(sender) == WORKER_ID_SIZE:
+                self._clients[sender] = None
+        handler(sender, message, now)
+        self._cluster.changed(now)
+
+    def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
+        """The connection to ``peer`` is gone. A worker of ours may still run; `process_ended` says when it is over."""
+        if self._shutdown.stopped:
+            return
+        self._clients.pop(peer, None)
+        worker = self._pool.workers.get(peer)
+        if worker is not None:
+            self._worker_lost(worker, reason, now)
+        elif peer == self._embedded:
+            self._shutdown.at_once(now)
+        elif peer == HEAD:
+            self._cluster.accepted = False
+        elif peer in self._drivers or peer in self._registering:
+            self._driver_gone(peer, reason, now)
+        else:
+            self._forget_client(peer, reason, now)
+        self._cluster.changed(now)
+
+    def process_ended(
+        self, worker: WorkerID, reason: str, now: float, kind: FaultKind = FaultKind.WORKER_CRASHED
+    ) -> None:
+        """A worker's process ended; ``reason`` says how (``"it was killed by signal 9 (SIGKILL)"``)."""
+        gone = self._pool.workers.get(worker)
+        if gone is None or self._shutdown.stopped:
+            return
+        self._clients.pop(worker, None)
+        self._desk.worker_ended(gone)
+        self._pool.ended(gone, reason)
+        if gone.reason:
+            reason = f"{gone.reason} ({reason})"
+        self._actors.worker_ended(gone, reason, kind)
+        self._base.note_gone(worker)
+        self._forget_client(worker, reason, now)
+        self._store.owners_gone(worker, now)
+        if not self._base.stopping:
+            self._tell_death(WorkerDied(worker, reason, gone.intended, kind))
+            self._limit_failed_starts(reason)
+            self._desk.schedule(now)
+        self._shutdown.worker_ended(gone, now)
+        self._cluster.changed(now)
+
+    def on_time(self, now: float) -> None:
+        if not self._shutdown.stopped:
+            self._base.timers.run(now)
+            self._cluster.changed(now)
+
+    def next_deadline(self) -> float | None:
+        return None if self._shutdown.stopped else self._base.timers.next()
+
+    # --- workers ------------------------------------------------------------------------------------------------------
+
+    def _on_worker_ready(self, sender: bytes, message: WorkerReady, now: float) -> None:
+        worker = self._pool.workers.get(sender)
+        if worker is not None and worker.state is WorkerState.STARTING:
+            self._pool.ready(worker, message.address, message.pid)
+            self._desk.offer(worker, now)
+
+    def _on_worker_stays(self, sender: bytes, message: WorkerStays, now: float) -> None:
+        worker = self._pool.workers.get(sender)
+        if worker is not None and self._pool.stays(worker):
+            self._desk.offer(worker, now)
+
+    def _on_blocked(self, sender: bytes, message: Blocked, now: float) -> None:
+        worker = self._pool.workers.get(sender)
+        if worker is not None and not worker.lent and worker.held:
+            worker.lent = True
+            self._accounts.lend_cpus(worker.held)
+            self._desk.schedule(now)
+
+    def _on_resumed(self, sender: bytes, message: Resumed, now: float) -> None:
+        worker = self._pool.workers.get(sender)
+        if worker is not None and worker.lent:
+            worker.lent = False
+            self._accounts.take_cpus_back(worker.held)
+
+    def _on_kill_worker(self, sender: bytes, message: KillWorker, now: float) -> None:
+        """Only the owner whose task runs there may ask; for all others the worker has moved on."""
+        worker = self._pool.workers.get(message.worker)
+        if worker is not None and worker.lease and self._desk.leases[worker.lease].owner == sender:
+            self._desk.stop(worker, message.reason, now, kill_after=None)
+
+    def _worker_lost(self, worker: Worker, reason: str, now: float) -> None:
+        worker.lost = True
+        if worker.state in {WorkerState.RETIRING, WorkerState.STOPPING}:
+            return
+        self._desk.stop(worker, "", now, intended=False, kill_after=self._base.limits.lost_grace)
+
+    def _limit_failed_starts(self, reason: str) -> None:
+        """Nothing forks for ever: after some starts in a row that failed, whoever waits for a worker is told."""
+        if self._pool.failed_starts < self._base.limits.max_failed_starts:
+            return
+        text = (
+            f"node {self._base.node.hex()} cannot start workers: {self._pool.failed_starts} in a row ended before "
+            f"they were ready, the last because {reason}"
+        )
+        self._pool.failed_starts = 0
+        fault = Fault(FaultKind.SYSTEM, text, node=self._base.node)
+        self._actors.no_workers(self._desk.fail_waiting(fault), fault)
+
+    # --- deaths -------------------------------------------------------------------------------------------------------
+
+    def _forget_client(self, client: bytes, reason: str, now: float) -> None:
+        """A connection is a client's life here: what it asked for, held or mapped ends with it."""
+        self._clients.pop(client, None)
+        self._desk.client_gone(client, reason, now)
+        self._store.client_gone(client, now)
+        self._desk.schedule(now)
+
+    def _driver_gone(self, driver: WorkerID, reason: str, now: float) -> None:
+        self._registering.pop(driver, None)
+        job = self._drivers.pop(driver, None)
+        self._base.note_gone(driver)
+        self._forget_client(driver, reason, now)
+        self._store.owners_gone(driver, now)
+        if job is not None:
+            self._base.tell_head(JobFinished(job, driver))
+        self._tell_death(WorkerDied(driver, reason))
+
+    def _on_owner_died(self, sender: bytes, message: OwnerDied, now: float) -> None:
+        """The head says that somebody on another node is dead."""
+        if sender != HEAD or node_of(message.worker) == self._base.node or self._base.is_gone(message.worker):
+            return
+        self._base.note_gone(message.worker)
+        self._forget_client(message.worker, message.reason, now)
+        self._store.owners_gone(message.worker, now)
+        self._tell_clients(message)
+
+    def _on_node_died(self, sender: bytes, message: NodeDied, now: float) -> None:
+        if sender != HEAD or message.node == self._base.node or self._base.is_gone(message.node):
+            return
+        self._base.note_gone(message.node)
+        self._cluster.lost(message.node)
+        for client in [client for client in self._clients if node_of(client) == message.node]:
+            self._forget_client(client, message.reason, now)
+        self._store.owners_gone(message.node, now)
+        self._tell_clients(message)
+
+    def _tell_death(self, died: WorkerDied) -> None:
+        self._tell_clients(died)
+        self._base.tell_head(died)
+
+    def _tell_clients(self, message: Message) -> None:
+        for client in self._clients:
+            self._base.send(client, message)
+
+    # --- drivers ------------------------------------------------------------------------------------------------------
+
+    def _on_register_driver(self, sender: bytes, message: RegisterDriver, now: float) -> None:
+        self._registering[sender] = message
+        self._base.tell_head(RegisterJob(sender, message.namespace, message.pid))
+
+    def _on_job_accepted(self, sender: bytes, message: JobAccepted, now: float) -> None:
+        if sender != HEAD or self._registering.pop(message.driver, None) is None:
+            return
+        self._drivers[message.driver] = message.job
+        answer = Registered(
+            message.driver,
+            self._base.node,
+            message.job,
+            message.namespace,
+            self._base.head_address,
+            self._store.arena.capacity,
+            dict(self._accounts.total),
+        )
+        self._base.send(message.driver, answer)
+
+    def _on_shutdown(self, sender: bytes, message: Shutdown, now: float) -> None:
+        if sender in self._drivers or sender == self._embedded:
+            self._shutdown.begin(sender, message.grace, now)
+
+    # --- actors and the cluster ---------------------------------------------------------------------------------------
+
+    def _on_actor_started(self, sender: bytes, message: ActorStarted, now: float) -> None:
+        worker = self._pool.workers.get(sender)
+        if worker is not None:
+            self._actors.started(worker, message, now)
+
+    def _on_actor_exited(self, sender: bytes, message: ActorExited, now: float) -> None:
+        worker = self._pool.workers.get(sender)
+        if worker is not None:
+            self._actors.exited(worker, message, now)
+
+    def _on_start_actor(self, sender: bytes, message: StartActor, now: float) -> None:
+        if sender == HEAD:
+            self._actors.start(message, now)
+
+    def _on_stop_actor(self, sender: bytes, message: StopActor, now: float) -> None:
+        if sender == HEAD:
+            self._actors.stop(message, now)
+
+    def _on_node_accepted(self, sender: bytes, message: NodeAccepted, now: float) -> None:
+        if sender == HEAD and message.node == self._base.node:
+            self._cluster.accepted = True
+
+    def _on_node_refused(self, sender: bytes, message: NodeRefused, now: float) -> None:
+        """The cluster took this node for dead: whatever ran here was given up, so it must not go on."""
+        if sender == HEAD and message.node == self._base.node:
+            self._shutdown.at_once(now)
+
+    def _on_cluster_view(self, sender: bytes, message: ClusterView, now: float) -> None:
+        if sender == HEAD:
+            self._cluster.see(message)
+            self._desk.look_elsewhere(now)
+
+    # --- invariants ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raises AssertionError, with the story of the object concerned, when an invariant does not hold."""
+        self._pool.check()
+        self._desk.check()
+        self._actors.check()
+        self._store.check()
+        stopped = sum(isinstance(effect, Stopped) for effect in self._base.out)
+        assert stopped <= 1, "the node stopped more than once"

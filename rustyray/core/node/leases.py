@@ -1,0 +1,355 @@
+"""Who gets a worker next: the lease queue, grants, returns, and the requests that go to another node instead.
+
+First come first served, except that a claim that does not fit yet lets others pass; once it has been overtaken for
+too long, nobody may take what it waits for. A request that can never be granted here moves to a node that can, or
+stays queued with one clear warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rustyray.core.node.accounts import Accounts
+from rustyray.core.node.base import NodeBase
+from rustyray.core.node.claims import CLAIM_TABLE, Claim, ClaimEvent, ClaimQueue, ClaimState, Lease
+from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.workers import Pool, Worker, WorkerEvent, WorkerState
+from rustyray.model.ids import WorkerID
+from rustyray.model.messages import (
+    CancelLease,
+    LeaseElsewhere,
+    LeaseFailed,
+    LeaseGranted,
+    LeaseWaits,
+    ReclaimLeases,
+    RequestLease,
+    ReturnLease,
+    StartActor,
+)
+from rustyray.model.resources import CPU, describe, subtract
+from rustyray.model.values import Fault, FaultKind
+
+
+class LeaseDesk:
+    """The only place that takes resources and hands out workers."""
+
+    __slots__ = (
+        "_asked",
+        "_base",
+        "_claims",
+        "_cluster",
+        "_next_lease",
+        "_number",
+        "_starving_set",
+        "accounts",
+        "leases",
+        "pool",
+        "queue",
+        "waiting",
+    )
+
+    def __init__(self, base: NodeBase, accounts: Accounts, pool: Pool, queue: ClaimQueue, cluster: Cluster) -> None:
+        self._base = base
+        self._cluster = cluster
+        self.accounts = accounts
+        self.pool = pool
+        self.queue = queue
+        #: Claims that hold their resources and miss only a worker, oldest first.
+        self.waiting: dict[int, Claim] = {}
+        self.leases: dict[int, Lease] = {}
+        #: Per client, the requests that are not answered yet, or whose lease is not over.
+        self._claims: dict[bytes, dict[int, Claim]] = {}
+        self._asked: dict[bytes, float] = {}
+        self._next_lease = 1
+        self._number = 0
+        self._starving_set = False
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def request(self, client: WorkerID, message: RequestLease, now: float) -> None:
+        claims = self._claims.setdefault(client, {})
+        if message.request in claims:
+            return
+        if self._base.stopping:
+            fault = Fault(FaultKind.SHUT_DOWN, f"node {self._base.node.hex()} is shutting down", node=self._base.node)
+            self._base.send(client, LeaseFailed(message.request, fault))
+            return
+        claim = self._new_claim(client, message.request, message.resources, message.resources, now)
+        claim.label = message.label
+        claim.hops = None if message.local_only else message.hops
+        if not self._send_elsewhere(claim):
+            claims[message.request] = claim
+            self.enqueue(claim, now)
+
+    def claim_for_actor(self, start: StartActor, given: Callable[[Worker], None], now: float) -> Claim:
+        """A claim for `enqueue`. Where the spec demands more for its placement than it holds, that must be free."""
+        hold = start.spec.resources
+        need = dict(hold)
+        for name, units in start.spec.placement.items():
+            need[name] = max(units, need.get(name, 0))
+        claim = self._new_claim(b"", 0, need, hold, now)
+        claim.actor = (start.spec.actor, start.incarnation)
+        claim.given = given
+        return claim
+
+    def cancel(self, client: WorkerID, message: CancelLease, now: float) -> None:
+        claim = self._claims.get(client, {}).get(message.request)
+        if claim is not None and claim.state is not ClaimState.GRANTED:
+            self.drop(claim)
+            self.schedule(now)
+
+    def give_back(self, client: WorkerID, message: ReturnLease, now: float) -> None:
+        lease = self.leases.get(message.lease)
+        if lease is None or lease.owner != client:
+            return
+        worker = self.pool.workers[lease.worker]
+        if message.reusable:
+            self._end_lease(lease)
+            self.release(worker)
+            self.pool.move(worker, WorkerEvent.RETURN)
+            self.offer(worker, now)
+        else:
+            self.stop(worker, "its owner saw it fail", now, kill_after=None)
+        self.schedule(now)
+
+    # --- granting -----------------------------------------------------------------------------------------------------
+
+    def schedule(self, now: float) -> None:
+        """Give what is free to whoever is next, and have workers forked for those who miss one."""
+        if self.queue.count:
+            self._schedule_queue(now)
+        if self.waiting:
+            self.pool.fork_for(len(self.waiting), now)
+
+    def _schedule_queue(self, now: float) -> None:
+        reserved: dict[str, int] = {}
+        for line in self.queue.lines():
+            if reserved and any(name in reserved for name in line[0].need):
+                continue
+            while line:
+                claim = line[0]
+                if claim.state is ClaimState.QUEUED:
+                    if not self.accounts.fits_now(claim.need):
+                        if self._starves(claim, now):
+                            reserved.update(claim.need)
+                        break
+                    self._assign(claim, now)
+                line.popleft()
+
+    def _starves(self, claim: Claim, now: float) -> bool:
+        if not self.accounts.fits_ever(claim.need):
+            return False
+        return claim.since + self._base.limits.starving <= now
+
+    def _assign(self, claim: Claim, now: float) -> None:
+        self._move(claim, ClaimEvent.FITS)
+        self.queue.count -= 1
+        self.accounts.hold(claim.hold)
+        worker = self.pool.take_idle()
+        if worker is None:
+            self.waiting[claim.number] = claim
+        else:
+            self._give(claim, worker)
+
+    def offer(self, worker: Worker, now: float) -> None:
+        """The worker has nothing to do: give it to the first who misses one, or keep it idle."""
+        if self.waiting:
+            number = next(iter(self.waiting))
+            self._give(self.waiting.pop(number), worker)
+        else:
+            self.pool.put_idle(worker, now)
+
+    def _give(self, claim: Claim, worker: Worker) -> None:
+        self._move(claim, ClaimEvent.GIVEN)
+        worker.held = claim.hold
+        if claim.given is not None:
+            worker.actor = claim.actor
+            self.pool.move(worker, WorkerEvent.START_ACTOR, claim.number)
+            claim.given(worker)
+            return
+        lease = Lease(self._next_lease, claim.client, worker.id, claim)
+        self._next_lease += 1
+        self.leases[lease.id] = lease
+        worker.lease = lease.id
+        self.pool.move(worker, WorkerEvent.LEASE, lease.id)
+        self._base.send(claim.client, LeaseGranted(claim.request, lease.id, worker.id, worker.address, worker.pid))
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    def _new_claim(self, client: bytes, request: int, need: dict[str, int], hold: dict[str, int], now: float) -> Claim:
+        self._number += 1
+        return Claim(client, request, need, hold, self._number, now)
+
+    def enqueue(self, claim: Claim, now: float) -> None:
+        self.queue.put(claim)
+        self.schedule(now)
+        if claim.state is not ClaimState.QUEUED:
+            return
+        if self.accounts.fits_ever(claim.need):
+            self._reclaim(claim, now)
+            if not self._starving_set:
+                self._starving_set = True
+                self._base.timers.at(now + self._base.limits.starving, self._look_for_starving)
+        else:
+            self._warn(claim)
+
+    def _look_for_starving(self, now: float) -> None:
+        """Ask the holders of leases again, as long as anybody waits: they cannot know that somebody still does."""
+        self._starving_set = False
+        waiting = [claim for claim in self.queue.all() if self.accounts.fits_ever(claim.need)]
+        if waiting and not self._base.stopping:
+            self._starving_set = True
+            self._base.timers.at(now + self._base.limits.starving, self._look_for_starving)
+            self._reclaim(waiting[0], now)
+
+    def _reclaim(self, claim: Claim, now: float) -> None:
+        """Owners keep idle leases warm; somebody waits, so let them return those. Which are idle only they know.
+
+        The waiter itself is asked as well if it holds leases of another shape.
+        """
+        owners: dict[bytes, bool] = {}
+        for lease in self.leases.values():
+            owners[lease.owner] = owners.get(lease.owner, False) or lease.claim.need != claim.need
+        for owner, other_shape in owners.items():
+            if owner == claim.client and not other_shape:
+                continue
+            if now - self._asked.get(owner, float("-inf")) >= self._base.limits.reclaim_gap:
+                self._asked[owner] = now
+                self._base.send(owner, ReclaimLeases())
+
+    def _warn(self, claim: Claim) -> None:
+        if claim.warned or claim.given is not None:
+            return
+        claim.warned = True
+        what = f" for {claim.label}" if claim.label else ""
+        reason = (
+            f"no node can ever give a worker with {describe(claim.need)}{what}: "
+            f"{self._cluster.describe(self.accounts.total)}; the request waits until a node that has it joins"
+        )
+        self._base.send(claim.client, LeaseWaits(claim.request, reason))
+
+    def _send_elsewhere(self, claim: Claim) -> bool:
+        """Answer with another node if it has room now and this one has not, or if only it could ever serve."""
+        if claim.hops is None or claim.hops >= self._base.limits.max_hops or claim.given is not None:
+            return False
+        if self.accounts.fits_now(claim.need) and not self.queue.count:
+            return False
+        other = self._cluster.elsewhere(claim.need, only_free=self.accounts.fits_ever(claim.need))
+        if other is None:
+            return False
+        self._base.send(claim.client, LeaseElsewhere(claim.request, other.node, other.address))
+        return True
+
+    def look_elsewhere(self, now: float) -> None:
+        """The view of the cluster changed: some who wait here may be better off on another node."""
+        for line in self.queue.lines():
+            for claim in line:
+                if claim.state is ClaimState.QUEUED and claim.given is None:
+                    if not self._send_elsewhere(claim):
+                        break
+                    self.drop(claim)
+        self.schedule(now)
+
+    # --- ends ---------------------------------------------------------------------------------------------------------
+
+    def drop(self, claim: Claim) -> None:
+        """The claim is no longer wanted; what it held is free again."""
+        if claim.state is ClaimState.QUEUED:
+            self.queue.count -= 1
+        else:
+            del self.waiting[claim.number]
+            self.accounts.release(claim.hold)
+        self._move(claim, ClaimEvent.DROPPED)
+        self._forget(claim)
+
+    def stop(self, worker: Worker, reason: str, now: float, *, intended: bool = True, kill_after: float | None) -> None:
+        """End a worker, as `Pool.stop`. Its lease is over at once; what it holds is free when the process is gone."""
+        if worker.lease:
+            self._end_lease(self.leases[worker.lease])
+        self.pool.stop(worker, reason, now, intended=intended, kill_after=kill_after)
+
+    def release(self, worker: Worker) -> None:
+        """What the worker holds is free again; CPUs that it had lent already are not given back twice."""
+        if worker.lent:
+            self.accounts.take_cpus_back(worker.held)
+            worker.lent = False
+        self.accounts.release(worker.held)
+        worker.held = {}
+
+    def worker_ended(self, worker: Worker) -> None:
+        if worker.lease:
+            self._end_lease(self.leases[worker.lease])
+        self.release(worker)
+
+    def client_gone(self, client: bytes, reason: str, now: float) -> None:
+        """Drop what the client asked for, and end the workers that run its tasks: nobody wants their results."""
+        for claim in list(self._claims.get(client, {}).values()):
+            if claim.state is not ClaimState.GRANTED:
+                self.drop(claim)
+        for lease in [lease for lease in self.leases.values() if lease.owner == client]:
+            worker = self.pool.workers[lease.worker]
+            self.stop(worker, f"the owner of its task is gone: {reason}", now, kill_after=None)
+        self._claims.pop(client, None)
+        self._asked.pop(client, None)
+
+    def fail_waiting(self, fault: Fault) -> list[Claim]:
+        """No worker can be had. Leases are refused; the actors' claims are returned, dropped."""
+        actors = []
+        for claim in list(self.waiting.values()):
+            self.drop(claim)
+            if claim.given is not None:
+                actors.append(claim)
+            else:
+                self._base.send(claim.client, LeaseFailed(claim.request, fault))
+        return actors
+
+    def fail_all(self, fault: Fault) -> None:
+        """The node shuts down: refuse whoever still waits."""
+        self.fail_waiting(fault)
+        for claim in self.queue.all():
+            self.drop(claim)
+            if claim.given is None:
+                self._base.send(claim.client, LeaseFailed(claim.request, fault))
+
+    def _end_lease(self, lease: Lease) -> None:
+        del self.leases[lease.id]
+        self.pool.workers[lease.worker].lease = 0
+        self._move(lease.claim, ClaimEvent.ENDED)
+        self._forget(lease.claim)
+
+    def _forget(self, claim: Claim) -> None:
+        requests = self._claims.get(claim.client)
+        if requests is not None and requests.get(claim.request) is claim:
+            del requests[claim.request]
+            if not requests:
+                del self._claims[claim.client]
+
+    def _move(self, claim: Claim, event: ClaimEvent) -> None:
+        claim.state = self._base.journal.move(CLAIM_TABLE, claim.client, claim.state, event, claim.number)
+
+    # --- invariants ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        free = dict(self.accounts.total)
+        for claim in self.waiting.values():
+            assert claim.state is ClaimState.ASSIGNED, f"claim {claim.number} waits for a worker as {claim.state.name}"
+            subtract(free, claim.hold)
+        for worker in self.pool.workers.values():
+            subtract(free, worker.held)
+            if worker.lent:
+                free[CPU] = free.get(CPU, 0) + worker.held.get(CPU, 0)
+        mine = {name: units for name, units in self.accounts.free.items() if units}
+        free = {name: units for name, units in free.items() if units}
+        assert mine == free, f"resources do not add up: free are {mine}, by the holders it should be {free}"
+        for lease in self.leases.values():
+            worker = self.pool.workers[lease.worker]
+            assert worker.lease == lease.id, f"lease {lease.id} is on a worker that has lease {worker.lease}"
+            assert worker.state is WorkerState.LEASED, f"lease {lease.id} is on a worker that is {worker.state.name}"
+            assert self._claims[lease.owner][lease.claim.request] is lease.claim, f"lease {lease.id} has no owner"
+        leased = sum(worker.state is WorkerState.LEASED for worker in self.pool.workers.values())
+        assert leased == len(self.leases), f"{leased} workers are leased, but there are {len(self.leases)} leases"
+        queued = len(self.queue.all())
+        assert queued == self.queue.count, f"{queued} claims are queued, the count says {self.queue.count}"
+        for claim in self.waiting.values():
+            assert not self.pool.idle, f"claim {claim.number} waits for a worker though one is idle"
+            assert self.pool.starting, f"claim {claim.number} waits for a worker, and none is on its way"

@@ -1,0 +1,250 @@
+"""The worker pool: who starts, who is idle, who works, and who is on the way out.
+
+Processes are forked on demand, and never more at once than there are claims waiting for one. Idle workers are reused
+last in, first out, and those above the soft limit are asked to leave after a while. Whoever is told to stop is given
+TERM and then KILL. A start that fails is tried again a few times only.
+"""
+
+from __future__ import annotations
+
+import enum
+from functools import partial
+from typing import TypeAlias
+
+from rustyray.core.effects import EndProcess, ForkWorker
+from rustyray.core.node.base import NodeBase
+from rustyray.core.story import StateTable
+from rustyray.model.ids import ActorID, WorkerID, worker_id
+from rustyray.model.messages import StopWorker
+from rustyray.model.resources import ResourceSet
+
+#: An actor and how many times it was started before.
+Incarnation: TypeAlias = tuple[ActorID, int]
+
+
+class WorkerState(enum.IntEnum):
+    STARTING = 1
+    IDLE = 2
+    LEASED = 3
+    ACTOR = 4
+    RETIRING = 5
+    STOPPING = 6
+    DEAD = 7
+
+
+class WorkerEvent(enum.IntEnum):
+    READY = 1
+    LEASE = 2
+    START_ACTOR = 3
+    RETURN = 4
+    ASK_TO_LEAVE = 5
+    STAYS = 6
+    STOP = 7
+    ENDED = 8
+
+
+_S, _E = WorkerState, WorkerEvent
+
+WORKER_TABLE = StateTable(
+    "worker",
+    _S.STARTING,
+    {
+        (_S.STARTING, _E.READY): _S.IDLE,
+        (_S.IDLE, _E.LEASE): _S.LEASED,
+        (_S.IDLE, _E.START_ACTOR): _S.ACTOR,
+        (_S.LEASED, _E.RETURN): _S.IDLE,
+        (_S.IDLE, _E.ASK_TO_LEAVE): _S.RETIRING,
+        (_S.RETIRING, _E.STAYS): _S.IDLE,
+        **{(state, _E.STOP): _S.STOPPING for state in (_S.STARTING, _S.IDLE, _S.LEASED, _S.ACTOR, _S.RETIRING)},
+        **{(state, _E.ENDED): _S.DEAD for state in _S if state is not _S.DEAD},
+    },
+)
+
+
+class Worker:
+    """A worker process as its node sees it.
+
+    ``held`` are the resources that the process uses, ``lent`` whether its CPUs are lent to others while it waits.
+    ``reason`` says why it was told to stop, and ``forced`` that KILL was needed though it had been asked politely.
+    """
+
+    __slots__ = (
+        "actor",
+        "address",
+        "forced",
+        "held",
+        "id",
+        "intended",
+        "lease",
+        "lent",
+        "lost",
+        "pid",
+        "reason",
+        "since",
+        "state",
+    )
+
+    def __init__(self, id_: WorkerID, now: float) -> None:
+        self.id = id_
+        self.state = WORKER_TABLE.initial
+        self.since = now
+        self.address = ""
+        self.pid = 0
+        self.held: ResourceSet = {}
+        self.lent = False
+        self.lease = 0
+        self.actor: Incarnation | None = None
+        self.reason = ""
+        self.intended = False
+        self.forced = False
+        self.lost = False
+
+
+class Pool:
+    """All worker processes of the node that have not ended."""
+
+    __slots__ = ("_base", "_next", "_retire_set", "_soft_idle", "failed_starts", "idle", "starting", "workers")
+
+    def __init__(self, base: NodeBase, soft_idle: int) -> None:
+        self._base = base
+        self._soft_idle = soft_idle
+        self._next = 1
+        self._retire_set = False
+        self.workers: dict[WorkerID, Worker] = {}
+        self.idle: dict[WorkerID, Worker] = {}
+        self.starting = 0
+        self.failed_starts = 0
+
+    def move(self, worker: Worker, event: WorkerEvent, cause: object = None) -> None:
+        worker.state = self._base.journal.move(WORKER_TABLE, worker.id, worker.state, event, cause)
+
+    # --- up -----------------------------------------------------------------------------------------------------------
+
+    def fork(self, now: float) -> None:
+        worker = Worker(worker_id(self._base.node, self._next), now)
+        self._next += 1
+        self.workers[worker.id] = worker
+        self.starting += 1
+        self._base.out.append(ForkWorker(worker.id))
+        self._base.timers.at(now + self._base.limits.start_timeout, partial(self._start_overdue, worker))
+
+    def fork_for(self, waiting: int, now: float) -> None:
+        """Have one worker on its way for each of ``waiting`` claims, within the limit."""
+        for _ in range(min(waiting, self._base.limits.max_starting) - self.starting):
+            self.fork(now)
+
+    def ready(self, worker: Worker, address: str, pid: int) -> None:
+        """The worker listens. It counts as idle, but is not offered to anybody until `put_idle`."""
+        self.starting -= 1
+        self.failed_starts = 0
+        worker.address = address
+        worker.pid = pid
+        self.move(worker, WorkerEvent.READY)
+
+    def take_idle(self) -> Worker | None:
+        return self.idle.popitem()[1] if self.idle else None
+
+    def put_idle(self, worker: Worker, now: float) -> None:
+        worker.since = now
+        self.idle[worker.id] = worker
+        self._plan_to_retire(now)
+
+    # --- down ---------------------------------------------------------------------------------------------------------
+
+    def stop(self, worker: Worker, reason: str, now: float, *, intended: bool = True, kill_after: float | None) -> None:
+        """End a worker: told first, TERM a little later, KILL after ``kill_after`` seconds; None: KILL at once."""
+        if worker.state is WorkerState.STOPPING:
+            if kill_after is None:
+                self._kill(worker, now)
+            return
+        if worker.state is WorkerState.STARTING:
+            self.starting -= 1
+            kill_after = None
+        self.idle.pop(worker.id, None)
+        self.move(worker, WorkerEvent.STOP, reason)
+        worker.reason = reason
+        worker.intended = intended
+        if kill_after is None:
+            self._base.out.append(EndProcess(worker.id, True))
+            return
+        if not worker.lost:
+            self._base.send(worker.id, StopWorker(reason))
+        if self._base.limits.term < kill_after:
+            self._base.timers.at(now + self._base.limits.term, partial(self._term, worker))
+        self._base.timers.at(now + kill_after, partial(self._kill, worker))
+
+    def ended(self, worker: Worker, reason: str) -> None:
+        """The process is gone."""
+        if worker.state is WorkerState.RETIRING:
+            worker.intended = True
+        if worker.state is WorkerState.STARTING:
+            self.starting -= 1
+            self.failed_starts += 1
+        elif worker.state is WorkerState.STOPPING and not worker.address and not worker.intended:
+            self.failed_starts += 1
+        self.idle.pop(worker.id, None)
+        del self.workers[worker.id]
+        self.move(worker, WorkerEvent.ENDED, reason)
+
+    def stays(self, worker: Worker) -> bool:
+        """The worker was asked to leave, and others need what it owns; True when it is to be used again."""
+        if worker.state is not WorkerState.RETIRING:
+            return False
+        self.move(worker, WorkerEvent.STAYS)
+        return True
+
+    def _term(self, worker: Worker, now: float) -> None:
+        if worker.state is WorkerState.STOPPING:
+            self._base.out.append(EndProcess(worker.id, False))
+
+    def _kill(self, worker: Worker, now: float) -> None:
+        if worker.state is WorkerState.STOPPING and not worker.forced:
+            worker.forced = True
+            self._base.out.append(EndProcess(worker.id, True))
+
+    def _start_overdue(self, worker: Worker, now: float) -> None:
+        if worker.state is WorkerState.STARTING:
+            after = self._base.limits.start_timeout
+            self.stop(worker, f"it was not ready within {after:g} s", now, intended=False, kill_after=None)
+
+    # --- fewer --------------------------------------------------------------------------------------------------------
+
+    def _plan_to_retire(self, now: float) -> None:
+        if len(self.idle) > self._soft_idle and not self._retire_set:
+            self._retire_set = True
+            oldest = next(iter(self.idle.values()))
+            self._base.timers.at(max(now, oldest.since + self._base.limits.idle), self._retire)
+
+    def _retire(self, now: float) -> None:
+        self._retire_set = False
+        for worker in list(self.idle.values())[: max(0, len(self.idle) - self._soft_idle)]:
+            if worker.since + self._base.limits.idle > now:
+                break
+            del self.idle[worker.id]
+            self.move(worker, WorkerEvent.ASK_TO_LEAVE)
+            self._base.send(worker.id, StopWorker("it was idle and more workers than needed are there", True))
+            self._base.timers.at(now + self._base.limits.kill, partial(self._ignores, worker, worker.since))
+        self._plan_to_retire(now)
+
+    def _ignores(self, worker: Worker, since: float, now: float) -> None:
+        if worker.state is WorkerState.RETIRING and worker.since == since:
+            reason = "it was idle and did not answer when asked to leave"
+            self.stop(worker, reason, now, kill_after=self._base.limits.kill)
+
+    # --- invariants ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        starting = 0
+        for worker in self.workers.values():
+            starting += worker.state is WorkerState.STARTING
+            assert worker.state is not WorkerState.DEAD, f"a dead worker is still listed: {self._tell(worker)}"
+            idle = worker.id in self.idle
+            assert not idle or worker.state is WorkerState.IDLE, f"not idle, but on offer: {self._tell(worker)}"
+            assert idle or worker.state is not WorkerState.IDLE, f"idle, but not on offer: {self._tell(worker)}"
+            assert bool(worker.lease) <= (worker.state is WorkerState.LEASED), f"a lease too much: {self._tell(worker)}"
+            busy = worker.state in {WorkerState.LEASED, WorkerState.ACTOR, WorkerState.STOPPING}
+            assert busy or not (worker.held or worker.lent or worker.actor), f"holds too much: {self._tell(worker)}"
+        assert starting == self.starting, f"{starting} workers start, the count says {self.starting}"
+
+    def _tell(self, worker: Worker) -> str:
+        return f"worker {worker.id.hex()} {worker.state.name}\n  " + "\n  ".join(self._base.journal.story(worker.id))
