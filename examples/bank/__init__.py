@@ -1,0 +1,1 @@
+"""A bank whose worker may die at any moment without losing money."""

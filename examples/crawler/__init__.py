@@ -1,0 +1,1 @@
+"""A crawler that retries a flaky server and takes pages as they arrive."""

@@ -1,0 +1,1 @@
+"""Image frames: 50 MB NumPy arrays handed from actor to actor."""

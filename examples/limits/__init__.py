@@ -1,0 +1,1 @@
+"""Asynchronous actors: a bounded queue, a limiter and a throttle."""

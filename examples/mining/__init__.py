@@ -1,0 +1,1 @@
+"""Proof of work: the first miner wins, the others are cancelled."""

@@ -1,0 +1,1 @@
+"""A progress board that every task finds by name."""

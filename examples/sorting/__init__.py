@@ -1,0 +1,1 @@
+"""Merge sort: tasks that start tasks."""

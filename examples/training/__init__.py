@@ -1,0 +1,1 @@
+"""A parameter server for a linear model."""

@@ -1,0 +1,1 @@
+"""Word count: tasks, a map-reduce tree and retries."""
