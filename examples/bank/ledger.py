@@ -49,6 +49,7 @@ class Ledger:
             InsufficientFundsError: The source holds less than `amount`; nothing was moved.
         """
         with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
             if self._db.execute("SELECT 1 FROM transfers WHERE id = ?", (identity,)).fetchone():
                 return
             balance: int = self._db.execute("SELECT balance FROM accounts WHERE name = ?", (source,)).fetchone()[0]

@@ -44,7 +44,7 @@ class Strip:
 
 def play(board: Cells, generations: int, strips: int) -> Cells:
     """Plays some generations with the board spread over `strips` actors."""
-    actors = [Strip.remote(rows) for rows in np.array_split(board, strips)]
+    actors = [Strip.remote(rows) for rows in np.array_split(board, strips)]  # type: ignore[attr-defined]
     for _ in range(generations):
         edges = [actor.edges.remote() for actor in actors]
         for number, actor in enumerate(actors):

@@ -77,7 +77,7 @@ def test_a_limiter_lets_in_no_more_than_its_limit() -> None:
 
 
 def test_callers_meet_inside_one_actor() -> None:
-    point = MeetingPoint.remote(100)
+    point = MeetingPoint.remote(100)  # type: ignore[attr-defined]
     places: list[int] = rustyray.get([point.arrive.remote() for _ in range(100)])
     assert sorted(places) == list(range(100))
 

@@ -30,7 +30,8 @@ def test_tasks_find_the_board_by_its_name() -> None:
 
 def test_an_actor_and_its_tasks_report_to_the_same_board() -> None:
     board = open_board("work")
-    assert rustyray.get(Foreman.remote().delegate.remote([7, 8, 9])) == [True, False, False]
+    foreman = Foreman.remote()  # type: ignore[attr-defined]
+    assert rustyray.get(foreman.delegate.remote([7, 8, 9])) == [True, False, False]
     assert rustyray.get(board.summary.remote()) == "work: delegated 3, others 2, primes 1"
 
 
@@ -45,7 +46,7 @@ def test_opening_it_twice_gives_the_same_board() -> None:
 def test_a_name_cannot_be_taken_twice() -> None:
     board = open_board("first")
     with pytest.raises(ValueError, match=NAME):
-        Board.options(name=NAME).remote("second")
+        Board.options(name=NAME).remote("second")  # type: ignore[attr-defined]
     assert rustyray.get(board.summary.remote()) == "first: "
 
 

@@ -57,7 +57,7 @@ class Index:
     """A searchable set of files, spread over shards."""
 
     def __init__(self, shards: int = 2) -> None:
-        self._shards = [Shard.remote() for _ in range(shards)]
+        self._shards = [Shard.remote() for _ in range(shards)]  # type: ignore[attr-defined]
 
     def add(self, paths: Sequence[Path], batch: int = 10) -> int:
         """Indexes files, `batch` of them a task, and returns how many words are known."""
