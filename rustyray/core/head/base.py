@@ -1,0 +1,57 @@
+"""What the parts of the head share: limits, timers, journal, the way out, and who is known to be dead."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from rustyray.core.effects import Effect, Send
+from rustyray.core.story import Journal
+from rustyray.core.timers import Timers
+from rustyray.model.ids import WorkerID, node_of
+from rustyray.model.messages import Message
+
+#: So many dead workers and drivers are remembered, and so many dead actors.
+REMEMBERED: Final = 10_000
+
+
+class HeadLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers by which the head decides. Times are in seconds.
+
+    A node that was silent for ``suspect`` is not given new work, after ``dead`` it is dead. What is free is told to the
+    nodes at most every ``view_gap``. An actor that never came up is started again after ``first_delay``, then twice as
+    long each time, up to ``last_delay``.
+    """
+
+    suspect: float = 3.0
+    dead: float = 10.0
+    view_gap: float = 0.1
+    first_delay: float = 0.05
+    last_delay: float = 5.0
+
+
+class HeadBase:
+    """The common ground of the head's parts."""
+
+    __slots__ = ("_gone", "journal", "limits", "out", "timers")
+
+    def __init__(self, limits: HeadLimits) -> None:
+        self.limits = limits
+        self.out: list[Effect] = []
+        self.timers = Timers()
+        self.journal = Journal()
+        self._gone: dict[bytes, str] = {}
+
+    def send(self, to: bytes, message: Message, address: str = "") -> None:
+        self.out.append(Send(to, message, address))
+
+    def note_gone(self, worker: WorkerID, reason: str) -> None:
+        """A worker or driver is dead for good. Remembered for a while: its last messages may still come."""
+        self._gone[worker] = reason
+        if len(self._gone) > REMEMBERED:
+            del self._gone[next(iter(self._gone))]
+
+    def why_gone(self, peer: bytes) -> str | None:
+        """Why the worker, driver or node is dead; None while nobody knows that it is."""
+        return self._gone.get(peer, self._gone.get(node_of(peer)))

@@ -1,0 +1,145 @@
+"""The head's core: the one place that knows all nodes, jobs and actors, and that never sees a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rustyray.core.effects import Effect
+from rustyray.core.head.actors import Actors
+from rustyray.core.head.base import HeadBase, HeadLimits
+from rustyray.core.head.jobs import Jobs
+from rustyray.core.head.nodes import Node, Nodes
+from rustyray.model.ids import WorkerID, node_of
+from rustyray.model.messages import (
+    ActorExited,
+    ActorStarted,
+    CreateActor,
+    DescribeCluster,
+    FindActor,
+    Heartbeat,
+    JobFinished,
+    KillActor,
+    ListActors,
+    Message,
+    NodeDied,
+    OwnerDied,
+    RegisterJob,
+    RegisterNode,
+    WatchActor,
+    WorkerDied,
+)
+
+
+class HeadCore:
+    """Everything that the head decides. Its host treats it like any other core; see `rustyray.core.effects`."""
+
+    def __init__(self, limits: HeadLimits | None = None) -> None:
+        self._base = HeadBase(limits or HeadLimits())
+        self._nodes = Nodes(self._base, self._node_died)
+        self._jobs = Jobs(self._base)
+        self._actors = Actors(self._base, self._nodes, self._jobs)
+        actors = self._actors
+        self._handlers: dict[type[Any], Callable[[bytes, Any, float], object]] = {
+            Heartbeat: self._on_heartbeat,
+            RegisterNode: self._on_register_node,
+            DescribeCluster: self._nodes.describe,
+            RegisterJob: self._jobs.register,
+            JobFinished: self._on_job_finished,
+            WorkerDied: self._on_worker_died,
+            CreateActor: actors.create,
+            FindActor: actors.find,
+            ListActors: actors.list_named,
+            WatchActor: actors.watch,
+            KillActor: actors.kill,
+            ActorStarted: actors.started,
+            ActorExited: actors.exited,
+        }
+
+    # --- what the host calls ------------------------------------------------------------------------------------------
+
+    @property
+    def out(self) -> list[Effect]:
+        """What the host has yet to carry out, in order."""
+        return self._base.out
+
+    @out.setter
+    def out(self, effects: list[Effect]) -> None:
+        self._base.out = effects
+
+    def on_message(self, sender: bytes, message: Message, now: float) -> None:
+        """What ``sender`` (authenticated by the host) said. What is late, doubled or from the dead is ignored.
+
+        A dead node is not ignored but refused, so that it learns of its death and stops.
+        """
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            return
+        if self._base.why_gone(sender) is None or isinstance(message, RegisterNode | Heartbeat):
+            handler(sender, message, now)
+
+    def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
+        """The connection to ``peer`` is gone. Of workers and drivers the nodes say when they are dead."""
+        node = self._nodes.nodes.get(peer)
+        if node is not None:
+            self._nodes.lose(node, f"the connection to it is lost ({reason})", now)
+        else:
+            self._actors.forget_peer(peer)
+
+    def on_time(self, now: float) -> None:
+        self._base.timers.run(now)
+
+    def next_deadline(self) -> float | None:
+        return self._base.timers.next()
+
+    # --- nodes --------------------------------------------------------------------------------------------------------
+
+    def _on_register_node(self, sender: bytes, message: RegisterNode, now: float) -> None:
+        if self._nodes.register(sender, message, now):
+            self._actors.place_waiting(now)
+
+    def _on_heartbeat(self, sender: bytes, message: Heartbeat, now: float) -> None:
+        if self._nodes.heartbeat(sender, message, now):
+            self._actors.place_waiting(now)
+
+    def _node_died(self, node: Node, reason: str, now: float) -> None:
+        """Everything on it is dead: its drivers and workers, their actors, and the actors that lived there."""
+        id_ = node.info.node
+        self._tell_nodes(NodeDied(id_, reason))
+        self._actors.node_died(node, reason, now)
+        for driver in self._jobs.drivers():
+            if node_of(driver) == id_:
+                self._finish_job(driver, f"the node of its driver died: {reason}")
+
+    # --- workers and drivers ------------------------------------------------------------------------------------------
+
+    def _on_worker_died(self, sender: bytes, message: WorkerDied, now: float) -> None:
+        """Only its own node can say so. The other nodes pass it on to those who may hold its objects."""
+        if node_of(message.worker) != sender or self._base.why_gone(message.worker) is not None:
+            return
+        self._base.note_gone(message.worker, message.reason)
+        self._actors.worker_died(message.worker, message.reason, now)
+        self._finish_job(message.worker, f"its driver died: {message.reason}")
+        self._tell_nodes(OwnerDied(message.worker, message.reason), but=sender)
+
+    def _on_job_finished(self, sender: bytes, message: JobFinished, now: float) -> None:
+        if sender in {message.driver, node_of(message.driver)}:
+            self._finish_job(message.driver, "its driver is done")
+
+    def _finish_job(self, driver: WorkerID, reason: str) -> None:
+        job = self._jobs.finish(driver, reason)
+        if job is not None:
+            self._actors.job_finished(job.id, reason)
+
+    def _tell_nodes(self, message: Message, but: bytes = b"") -> None:
+        for node in self._nodes.living():
+            if node.info.node != but:
+                self._base.send(node.info.node, message)
+
+    # --- invariants ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raises AssertionError, with the story of the object concerned, when an invariant does not hold."""
+        self._nodes.check()
+        self._jobs.check()
+        self._actors.check()

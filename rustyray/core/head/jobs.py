@@ -1,0 +1,76 @@
+"""Jobs: one per driver. A job numbers itself, has a namespace, and ends with its driver."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rustyray.core.head.base import HeadBase
+from rustyray.model.ids import JOB_ID_SIZE, JobID, WorkerID
+from rustyray.model.messages import JobAccepted, RegisterJob
+
+#: So many finished jobs are remembered.
+FINISHED: Final = 1_000
+
+
+class Job:
+    """A driver's stay in the cluster."""
+
+    __slots__ = ("driver", "finished", "id", "namespace", "pid")
+
+    def __init__(self, id_: JobID, driver: WorkerID, namespace: str, pid: int) -> None:
+        self.id = id_
+        self.driver = driver
+        self.namespace = namespace
+        self.pid = pid
+        self.finished = ""
+
+
+class Jobs:
+    """All jobs, in the order in which they came."""
+
+    __slots__ = ("_base", "_count", "_of_driver", "jobs")
+
+    def __init__(self, base: HeadBase) -> None:
+        self._base = base
+        self._count = 0
+        self.jobs: dict[JobID, Job] = {}
+        self._of_driver: dict[WorkerID, Job] = {}
+
+    def register(self, sender: bytes, message: RegisterJob, now: float) -> None:
+        """Number the job of a driver; without a namespace it gets one that nobody else has (as in Ray)."""
+        job = self._of_driver.get(message.driver)
+        if job is None:
+            if self._base.why_gone(message.driver) is not None:
+                return
+            self._count += 1
+            id_ = self._count.to_bytes(JOB_ID_SIZE, "big")
+            namespace = message.namespace or f"anonymous-{message.driver.hex()}"
+            job = self.jobs[id_] = Job(id_, message.driver, namespace, message.pid)
+            self._of_driver[message.driver] = job
+        self._base.send(sender, JobAccepted(message.driver, job.id, job.namespace))
+
+    def finish(self, driver: WorkerID, reason: str) -> Job | None:
+        """The driver is gone. Returns its job, if it was still running."""
+        job = self._of_driver.pop(driver, None)
+        if job is None:
+            return None
+        job.finished = reason
+        over = [other for other in self.jobs.values() if other.finished]
+        for old in over[:-FINISHED]:
+            del self.jobs[old.id]
+        return job
+
+    def why_over(self, job: JobID) -> str | None:
+        """Why the job is finished; None while it runs, or when it was never heard of."""
+        known = self.jobs.get(job)
+        return known.finished or None if known is not None else None
+
+    def drivers(self) -> list[WorkerID]:
+        return list(self._of_driver)
+
+    def check(self) -> None:
+        for driver, job in self._of_driver.items():
+            assert self.jobs.get(job.id) is job, f"job {job.id.hex()} of driver {driver.hex()} is not listed"
+            assert not job.finished, f"job {job.id.hex()} is finished and still has a driver"
+        running = sum(not job.finished for job in self.jobs.values())
+        assert running == len(self._of_driver), f"{running} jobs run, but {len(self._of_driver)} drivers have one"

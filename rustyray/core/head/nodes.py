@@ -1,0 +1,202 @@
+"""The nodes of the cluster: who is in it, what is free there, and who is suspected or dead.
+
+Silence makes a node suspect and then dead. A lost connection makes it dead at once: what was on its way to or from the
+node may be lost, and nobody could tell what. Death is final: a node that speaks again afterwards is refused, because
+its actors have been given to others.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from rustyray.core.head.base import HeadBase
+from rustyray.core.story import StateTable
+from rustyray.model.ids import NodeID
+from rustyray.model.messages import (
+    ClusterDescription,
+    ClusterView,
+    DescribeCluster,
+    Heartbeat,
+    NodeAccepted,
+    NodeInfo,
+    NodeRefused,
+    RegisterNode,
+)
+from rustyray.model.resources import ResourceSet, subtract
+
+
+class NodeState(enum.IntEnum):
+    ALIVE = 1
+    SUSPECT = 2
+    DEAD = 3
+
+
+class NodeEvent(enum.IntEnum):
+    HEARD = 1
+    SILENT = 2
+    DECLARED_DEAD = 3
+
+
+_S, _E = NodeState, NodeEvent
+
+NODE_TABLE = StateTable(
+    "node",
+    _S.ALIVE,
+    {
+        (_S.ALIVE, _E.HEARD): _S.ALIVE,
+        (_S.ALIVE, _E.SILENT): _S.SUSPECT,
+        (_S.ALIVE, _E.DECLARED_DEAD): _S.DEAD,
+        (_S.SUSPECT, _E.HEARD): _S.ALIVE,
+        (_S.SUSPECT, _E.DECLARED_DEAD): _S.DEAD,
+    },
+)
+
+
+class Node:
+    """A node as the head knows it; ``heard`` is the time and ``seq`` the number of its last heartbeat."""
+
+    __slots__ = ("dead_at", "heard", "info", "queued", "seq", "state")
+
+    def __init__(self, info: NodeInfo, now: float) -> None:
+        self.info = info
+        self.state = NODE_TABLE.initial
+        self.heard = now
+        self.seq = 0
+        self.queued = 0
+        self.dead_at = 0.0
+
+
+class Nodes:
+    """All nodes that ever registered, in the order in which they did."""
+
+    __slots__ = ("_base", "_look_set", "_on_dead", "_view_set", "nodes")
+
+    def __init__(self, base: HeadBase, on_dead: Callable[[Node, str, float], None]) -> None:
+        self._base = base
+        self._on_dead = on_dead
+        self._view_set = False
+        self._look_set = False
+        self.nodes: dict[NodeID, Node] = {}
+
+    def living(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.state is not NodeState.DEAD]
+
+    def usable(self) -> list[Node]:
+        """Where new work may go."""
+        return [node for node in self.nodes.values() if node.state is NodeState.ALIVE]
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def register(self, sender: bytes, message: RegisterNode, now: float) -> bool:
+        """Take a node in; True when it is new. One that is known answers to its old entry."""
+        info = message.info
+        node = self.nodes.get(sender)
+        if info.node != sender or (node is not None and node.state is NodeState.DEAD):
+            why = node.info.reason if node is not None else "its message names another node than its connection"
+            self._base.send(sender, NodeRefused(info.node, f"node {info.node.hex()} is refused: {why}"))
+            return False
+        self._base.send(sender, NodeAccepted(sender))
+        if node is not None:
+            self._heard(node, now)
+            return False
+        self.nodes[sender] = Node(_copy(info), now)
+        self._watch_health(now)
+        self._tell(now)
+        return True
+
+    def heartbeat(self, sender: bytes, message: Heartbeat, now: float) -> bool:
+        """True when the node has news: what is free there has changed."""
+        node = self.nodes.get(sender)
+        if node is None or message.node != sender:
+            return False
+        if node.state is NodeState.DEAD:
+            self._base.send(sender, NodeRefused(sender, f"node {sender.hex()} is refused: {node.info.reason}"))
+            return False
+        if message.seq <= node.seq:
+            return False
+        node.seq = message.seq
+        node.queued = message.queued
+        self._heard(node, now)
+        if node.info.available == message.available:
+            return False
+        node.info.available = dict(message.available)
+        if len(self.nodes) > 1 and not self._view_set:
+            self._view_set = True
+            self._base.timers.at(now + self._base.limits.view_gap, self._tell)
+        return True
+
+    def describe(self, sender: bytes, message: DescribeCluster, now: float) -> None:
+        infos = [_copy(node.info) for node in self.nodes.values()]
+        self._base.send(sender, ClusterDescription(message.request, infos))
+
+    def take(self, node: Node, resources: ResourceSet) -> None:
+        """Work was sent there: count what it takes until the node's next heartbeat says better."""
+        subtract(node.info.available, resources)
+
+    def _tell(self, now: float) -> None:
+        """Tell the nodes about one another. Each gets its own copy: they count in it what they send elsewhere."""
+        self._view_set = False
+        living = self.living()
+        if len(self.nodes) > 1:
+            for node in living:
+                self._base.send(node.info.node, ClusterView([_copy(other.info) for other in living]))
+
+    # --- health -------------------------------------------------------------------------------------------------------
+
+    def _heard(self, node: Node, now: float) -> None:
+        node.heard = now
+        self._move(node, NodeEvent.HEARD)
+
+    def _watch_health(self, now: float) -> None:
+        if self._look_set or not self.living():
+            return
+        self._look_set = True
+        limits = self._base.limits
+        due = min(
+            node.dead_at if node.state is NodeState.SUSPECT else node.heard + limits.suspect for node in self.living()
+        )
+        self._base.timers.at(due, partial(self._look, due))
+
+    def _look(self, due: float, now: float) -> None:
+        """Time in which the head itself did not run is nobody's silence."""
+        self._look_set = False
+        limits = self._base.limits
+        for node in self.living():
+            if node.state is NodeState.ALIVE and node.heard + limits.suspect <= now:
+                node.dead_at = now + limits.dead - limits.suspect
+                self._move(node, NodeEvent.SILENT)
+            elif node.state is NodeState.SUSPECT:
+                node.dead_at += now - due
+                if node.dead_at <= now:
+                    self.lose(node, f"it was silent for {now - node.heard:.3g} s", now)
+        self._watch_health(now)
+
+    def lose(self, node: Node, reason: str, now: float) -> None:
+        """The node is dead, for good."""
+        if node.state is NodeState.DEAD:
+            return
+        self._move(node, NodeEvent.DECLARED_DEAD, reason)
+        node.info.alive = False
+        node.info.available = {}
+        node.info.reason = reason
+        self._base.note_gone(node.info.node, f"its node {node.info.node.hex()} died: {reason}")
+        self._on_dead(node, reason, now)
+
+    def _move(self, node: Node, event: NodeEvent, cause: object = None) -> None:
+        node.state = self._base.journal.move(NODE_TABLE, node.info.node, node.state, event, cause)
+
+    def check(self) -> None:
+        for key, node in self.nodes.items():
+            assert node.info.node == key, f"node {key.hex()} is listed under another's name"
+            dead = node.state is NodeState.DEAD
+            assert node.info.alive is not dead, f"node {key.hex()} is {node.state.name}, its info says otherwise"
+            assert (self._base.why_gone(key) is not None) is dead, f"node {key.hex()} is {node.state.name}, remembered?"
+        assert self._look_set or not self.living(), "nobody watches the nodes' health"
+
+
+def _copy(info: NodeInfo) -> NodeInfo:
+    return msgspec.structs.replace(info, total=dict(info.total), available=dict(info.available))

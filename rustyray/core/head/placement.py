@@ -1,0 +1,41 @@
+"""Where an actor goes: decided on what the nodes last said, the same for the same input.
+
+A node with room now, else one that has room when others are done (it queues the start, and asks for idle leases back);
+among equals the one with the fewest actors, then the one that joined first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rustyray.core.head.nodes import Node
+from rustyray.model.ids import NodeID
+from rustyray.model.messages import ActorSpec
+from rustyray.model.resources import ResourceSet, describe, fits
+
+
+def demand(spec: ActorSpec) -> ResourceSet:
+    """What must be free where the actor is placed: what it holds, and whatever more its placement asks for."""
+    need = dict(spec.resources)
+    for name, units in spec.placement.items():
+        need[name] = max(units, need.get(name, 0))
+    return need
+
+
+def choose(spec: ActorSpec, nodes: list[Node], crowd: Mapping[NodeID, int]) -> Node | None:
+    """The node for ``spec``, or None if none of ``nodes`` could ever take it; ``crowd`` is how many actors each has."""
+    need = demand(spec)
+    able = [node for node in nodes if fits(need, node.info.total)]
+    ready = [node for node in able if fits(need, node.info.available)]
+    if ready:
+        return min(ready, key=lambda node: crowd.get(node.info.node, 0))
+    return min(able, key=lambda node: node.queued + crowd.get(node.info.node, 0), default=None)
+
+
+def why_nowhere(need: ResourceSet, nodes: list[Node]) -> str:
+    """For the one warning: what it needs and what there is."""
+    have = [f"node {node.info.node.hex()} has {describe(node.info.total)}" for node in nodes[:8]]
+    if len(nodes) > 8:
+        have.append(f"{len(nodes) - 8} more nodes have less")
+    there = "; ".join(have) or "there are no nodes"
+    return f"it needs {describe(need)}, and {there}. It waits until a node that has it joins"
