@@ -83,8 +83,8 @@ class Venv:
 
     def sound(self) -> bool:
         """Whether pip may build on what is there; otherwise it is made anew."""
-        made_for = self.stamp("dev").partition(" ")[0]
-        return made_for == self.interpreter and not self.installing.exists() and os.access(self.python, os.X_OK)
+        ours = self.stamp("dev").startswith(self.interpreter)
+        return ours and not self.installing.exists() and os.access(self.python, os.X_OK)
 
     def ensure(self, extra: str) -> None:
         """Install the extra unless it is there; safe from several calls at once and after an interrupted one."""
@@ -214,8 +214,7 @@ def run_step(name: str, command: list[str], *, show: bool) -> int:
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     said, _ = child.communicate()
     status = child.returncode if child.returncode >= 0 else 128 - child.returncode
-    if said and status != 0:
-        sys.stdout.write(said.decode(errors="replace"))
+    sys.stdout.write(said.decode(errors="replace") if said and status else "")
     print(f"{'ok  ' if status == 0 else 'FAIL'} {name:<12} {time.monotonic() - started:6.2f} s", flush=True)
     return status
 

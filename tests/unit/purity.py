@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tests.unit.shapes import SET, Shapes
 
 ALLOWED_IMPORTS = frozenset(
-    "__future__ abc bisect collections copy dataclasses enum functools heapq itertools math msgspec operator re "
+    "__future__ abc bisect collections copy dataclasses difflib enum functools heapq itertools math msgspec operator re "
     "rustyray string struct textwrap types typing typing_extensions".split()
 )
 FORBIDDEN_BUILTINS = frozenset("__import__ breakpoint eval exec hash id input open print".split())
