@@ -15,6 +15,7 @@ from rustyray.model.values import Packed, RefInfo
 from rustyray.runtime import context
 from rustyray.runtime.ref import ObjectRef
 from rustyray.runtime.serialization_by_value import (
+    EXTENSIONS,
     dumps_by_value,
     plain_dumps,
     refers_by_value,
@@ -189,7 +190,7 @@ def _pickle(value: object) -> tuple[bytes, list[pickle.PickleBuffer], list[Objec
     with context.collecting_refs() as refs:
         try:
             data = plain_dumps(value, buffers.append)
-            if _STACK_GLOBAL not in data or not refers_by_value(data):
+            if (_STACK_GLOBAL not in data and not EXTENSIONS) or not refers_by_value(data):
                 return data, buffers, refs
         except MemoryError:
             raise

@@ -12,23 +12,28 @@ cloudpickle is imported at the first need only, as it makes a cold start noticea
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import re
 import sys
 import threading
 from collections import ChainMap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
 BufferCallback = Callable[[pickle.PickleBuffer], Any]
 
 _MAIN = "__main__"
-#: In a pickle of protocol 5 every module name stands as a short string (opcode and length, then its own memo opcode).
-_NAME_START = rb"\x8c[\x00-\xff](?:"
-_NAME_END = rb")[.\x94]"
+#: In a pickle of protocol 5 every module name stands as a string with its memo opcode behind it. Two searches, as each
+#: has a first byte to look for: a short string has one byte of length, one of 256 bytes and more has four.
+_SHORT_NAME = rb"\x8c.(?:%b)[.\x94]"
+_LONG_NAME = rb"X..\x00\x00(?:%b)[.\x94]"
 _CASTABLE = frozenset("?bBhHiIlLqQnNfdcP")
+
+#: What `copyreg.add_extension` collects: `(module, name)` to code.
+EXTENSIONS: Mapping[tuple[str, str], int] = copyreg._extension_registry  # type: ignore[attr-defined]
 
 _lock = threading.RLock()  # a garbage collection inside may run finalizers that pickle
 _ours: frozenset[str] = frozenset()
@@ -64,7 +69,11 @@ def refers_by_value(data: bytes) -> bool:
     """Whether a plain pickle may refer to a module whose code travels by value: a no is certain, a yes is likely."""
     if _registered_with_cloudpickle() != _theirs:
         _change()
-    return _search(data) is not None
+    short, long = _searches
+    if short(data) is not None or long(data) is not None:
+        return True
+    # Classes with an extension code are pickled as a number, without the name of their module.
+    return any(_is_in(module, _ours | _theirs | {_MAIN}) for module, _ in EXTENSIONS)
 
 
 def plain_dumps(value: object, buffer_callback: BufferCallback | None) -> bytes:
@@ -87,16 +96,20 @@ def dumps_by_value(value: object, buffer_callback: BufferCallback | None) -> byt
     return file.getvalue()
 
 
-def _compile(names: frozenset[str]) -> Callable[[bytes], re.Match[bytes] | None]:
+Search = Callable[[bytes], re.Match[bytes] | None]
+
+
+def _compile(names: frozenset[str]) -> tuple[Search, Search]:
     alternatives = b"|".join(re.escape(name.encode()) for name in sorted(names | {_MAIN}))
-    return re.compile(_NAME_START + alternatives + _NAME_END, re.DOTALL).search
+    short, long = (re.compile(form % alternatives, re.DOTALL).search for form in (_SHORT_NAME, _LONG_NAME))
+    return short, long
 
 
-_search = _compile(frozenset())
+_searches = _compile(frozenset())
 
 
 def _change(add: Iterable[str] = (), remove: str = "") -> None:
-    global _ours, _theirs, _foreign, _search
+    global _ours, _theirs, _foreign, _searches
     with _lock:
         _ours = _ours.union(add) - {remove}
         if remove in _told:
@@ -106,7 +119,7 @@ def _change(add: Iterable[str] = (), remove: str = "") -> None:
             cloudpickle.unregister_pickle_by_value(ModuleType(remove))
         _theirs = _registered_with_cloudpickle()
         _foreign = frozenset(name for name in _ours if name not in sys.modules)
-        _search = _compile(_ours | _theirs)
+        _searches = _compile(_ours | _theirs)
 
 
 def _registered_with_cloudpickle() -> frozenset[str]:
