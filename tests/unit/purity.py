@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from tests.unit.shapes import SET, Shapes
 
 ALLOWED_IMPORTS = frozenset(
-    "__future__ abc bisect collections copy dataclasses difflib enum functools heapq itertools math msgspec operator re "
-    "rustyray string struct textwrap types typing typing_extensions".split()
+    "__future__ abc bisect collections copy dataclasses difflib enum functools heapq itertools math msgspec operator "
+    "re rustyray string struct textwrap types typing typing_extensions".split()
 )
 FORBIDDEN_BUILTINS = frozenset("__import__ breakpoint eval exec hash id input open print".split())
 # Calls for which the order of their argument cannot show in the result.
