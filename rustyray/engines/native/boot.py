@@ -1,0 +1,201 @@
+"""What a forked process is told before it can be spoken to: the requests to the zygote, and what a worker inherits.
+
+The driver's requests travel as msgpack over its private socketpair with the zygote, descriptors beside them. A worker
+is forked by its node and gets a `WorkerBoot` as a plain object.
+"""
+
+from __future__ import annotations
+
+import array
+import enum
+import os
+import socket
+from collections.abc import Sequence
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from rustyray.model.ids import JobID, NodeID, WorkerID
+from rustyray.model.resources import ResourceSet
+
+_T = TypeVar("_T")
+
+
+class NodeFd(enum.IntEnum):
+    """The order of the descriptors that come with a `ForkNode`."""
+
+    ARENA = 0
+    LISTENER = 1
+    STDOUT = 2
+    STDERR = 3
+
+
+class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a node process needs to start.
+
+    ``key`` authenticates the session's processes to one another. ``resources`` are in fixed-point units;
+    ``arena_size`` is the store's capacity in bytes; the node listens at ``address`` on the socket that comes along.
+    It hosts the head unless ``head_address`` says where that is, in the process of node ``head``; it then also needs to
+    be told the driver's ``job``, which otherwise is made here. An empty ``namespace`` asks for one of the job's own.
+    ``argv``, ``sys_path``, ``cwd``, ``env`` and ``umask`` are the driver's, taken over by the workers. ``prestart``
+    workers are forked at once. On SIGTERM the workers have ``grace`` seconds to end before they are killed.
+    """
+
+    node: NodeID
+    session: bytes
+    key: bytes
+    driver: WorkerID
+    driver_pid: int
+    namespace: str
+    resources: ResourceSet
+    arena_size: int
+    address: str
+    sys_path: list[str]
+    cwd: str
+    env: dict[str, str]
+    argv: list[str] = []
+    umask: int = 0o022
+    prestart: int = 0
+    labels: dict[str, str] = {}
+    log_level: str = "WARNING"
+    grace: float = 1.0
+    session_dir: str = ""
+    head: NodeID = b""
+    head_address: str = ""
+    job: JobID = b""
+
+
+class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a worker process needs to start: it listens at ``address`` and reports to its node.
+
+    ``sys.path``, ``sys.argv``, the working directory, the environment, the umask and the standard streams are the
+    driver's already. ``head`` is the node whose process hosts the head. The arena's descriptor is open; its size is in
+    bytes. ``job`` and ``namespace`` are those of ``driver``.
+    """
+
+    worker: WorkerID
+    node: NodeID
+    session: bytes
+    key: bytes
+    address: str
+    node_address: str
+    head: NodeID
+    head_address: str
+    driver: WorkerID
+    job: JobID
+    namespace: str
+    arena_fd: int
+    arena_size: int
+    log_level: str = "WARNING"
+    session_dir: str = ""
+
+
+# --- driver → zygote --------------------------------------------------------------------------------------------------
+
+
+class ForkNode(msgspec.Struct, tag=1, array_like=True):
+    """Start a node; `NodeFd` lists the descriptors that come along. Answered by `Forked` or `Refused`."""
+
+    boot: NodeBoot
+
+
+class Preload(msgspec.Struct, tag=2, array_like=True):
+    """Import ``modules`` once, for all processes forked from now on. Answered by `Preloaded`."""
+
+    modules: list[str]
+    sys_path: list[str]
+
+
+class AskNode(msgspec.Struct, tag=3, array_like=True):
+    """Has the node ended, and how? With ``kill``, kill it first if it has not. Answered by `NodeStatus`."""
+
+    pid: int
+    kill: bool = False
+
+
+Request = ForkNode | Preload | AskNode
+
+
+# --- zygote → driver --------------------------------------------------------------------------------------------------
+
+
+class Forked(msgspec.Struct, tag=11, array_like=True):
+    pid: int
+
+
+class Refused(msgspec.Struct, tag=12, array_like=True):
+    """The system would not fork."""
+
+    reason: str
+
+
+class Preloaded(msgspec.Struct, tag=13, array_like=True):
+    """``failed`` maps the modules that could not be imported to the reason."""
+
+    failed: dict[str, str]
+
+
+class NodeStatus(msgspec.Struct, tag=14, array_like=True):
+    """``ended`` is empty while the node runs, then a sentence. A node that is not ``known`` was an earlier zygote's."""
+
+    ended: str = ""
+    known: bool = True
+
+
+Reply = Forked | Refused | Preloaded | NodeStatus
+
+
+# --- the channel between them -----------------------------------------------------------------------------------------
+
+
+REQUESTS: Final[msgspec.msgpack.Decoder[Request]] = msgspec.msgpack.Decoder(Request)
+REPLIES: Final[msgspec.msgpack.Decoder[Reply]] = msgspec.msgpack.Decoder(Reply)
+
+
+class Channel(Generic[_T]):
+    """A stream socket that carries msgpack objects, each behind its length (4 bytes, little-endian), and descriptors.
+
+    What is received goes through ``decoder``. `send` and `receive` raise EOFError when the other end is gone.
+    """
+
+    def __init__(self, sock: socket.socket, decoder: msgspec.msgpack.Decoder[_T]) -> None:
+        self._sock = sock
+        self._decoder = decoder
+        self._encoder = msgspec.msgpack.Encoder()
+
+    def send(self, message: msgspec.Struct, fds: Sequence[int] = ()) -> None:
+        body = self._encoder.encode(message)
+        data = len(body).to_bytes(4, "little") + body
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        try:
+            sent = self._sock.sendmsg([data], rights)
+            if sent < len(data):
+                self._sock.sendall(memoryview(data)[sent:])
+        except (BrokenPipeError, ConnectionResetError):
+            raise EOFError("the other end is gone") from None
+
+    def receive(self, max_fds: int = 0) -> tuple[_T, list[int]]:
+        """The next object, and the descriptors that came with it (not inheritable; the caller closes them)."""
+        fds: list[int] = []
+        size = int.from_bytes(self._read(4, max_fds, fds), "little")
+        return self._decoder.decode(self._read(size, 0, fds)), fds
+
+    def _read(self, size: int, max_fds: int, fds: list[int]) -> bytearray:
+        data = bytearray()
+        while len(data) < size:
+            space = socket.CMSG_SPACE(4 * max_fds) if max_fds and not data else 0
+            try:
+                part, rights, _, _ = self._sock.recvmsg(size - len(data), space)
+            except ConnectionResetError:
+                part, rights = b"", []
+            for _, _, received in rights:
+                fds.extend(array.array("i", received[: len(received) // 4 * 4]))
+            if not part:
+                raise EOFError("the other end is gone")
+            data += part
+        for fd in fds:
+            os.set_inheritable(fd, False)
+        return data
+
+    def close(self) -> None:
+        self._sock.close()

@@ -1,0 +1,408 @@
+"""The node process: hosts the node's core, on the first node the head's too, and forks the workers.
+
+    driver, workers ──► hub ──► node core ◄──► head core        (messages between the two never leave the process)
+                                    │
+                         fork, signal, wait ──► workers
+
+One thread, one loop. It sleeps until a peer speaks, a worker ends (SIGCHLD) or a core's deadline comes, passes on what
+there is, and carries out what the cores then ask for. Nothing of the user's runs here.
+
+A worker is the same process up to the fork: it leaves the loop through `_BecomeWorker`, so that it drops what was the
+node's before the worker's program begins. It leads a process group of its own, and what is left of that group is
+killed when the worker has ended: a task's forgotten subprocess does not outlive it.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from typing import Final, NoReturn
+
+from rustyray.core.effects import Effect, EndProcess, ForkWorker, FreeExtent, Send, Stopped, Warn
+from rustyray.core.head import HeadCore
+from rustyray.core.node import NodeCore
+from rustyray.engines.native import processes
+from rustyray.engines.native.address import default_address
+from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
+from rustyray.engines.native.hub import Hub
+from rustyray.model.ids import NODE_ID_SIZE, WorkerID
+from rustyray.model.messages import (
+    HEAD,
+    ActorExited,
+    ActorStarted,
+    CreateActor,
+    DescribeCluster,
+    FindActor,
+    Heartbeat,
+    JobAccepted,
+    JobFinished,
+    KillActor,
+    ListActors,
+    Message,
+    RegisterJob,
+    RegisterNode,
+    Role,
+    Shutdown,
+    WatchActor,
+    WorkerDied,
+)
+
+#: What everybody may say to the head, and what nodes say to it. All else is for the node.
+FOR_HEAD: Final = frozenset({CreateActor, WatchActor, FindActor, KillActor, ListActors, DescribeCluster})
+FROM_NODES: Final = frozenset(
+    {RegisterNode, Heartbeat, RegisterJob, JobFinished, WorkerDied, ActorStarted, ActorExited}
+)
+
+#: Seconds that a dead worker's connection has to reach its end, which a grandchild may keep from it.
+LAST_WORDS: Final = 0.05
+#: Seconds that peers have to take what the node said last, and killed workers to be gone.
+FAREWELL: Final = 1.0
+#: So often node and head may answer each other before the loop goes on.
+MAX_ROUNDS: Final = 10_000
+#: The exit code after an exception that is a bug of the runtime.
+BUG: Final = 70
+
+
+class _BecomeWorker(BaseException):
+    """Raised in a forked worker, to unwind the node's loop."""
+
+    def __init__(self, boot: WorkerBoot) -> None:
+        self.boot = boot
+
+
+def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
+    """Run a node in this process, just forked from the zygote, and end the process when the node has ended."""
+    code = BUG
+    worker: WorkerBoot | None = None
+    try:
+        _settle_in(boot, fds, zygote_pid)
+        code = _Node(boot, fds[NodeFd.ARENA], socket.socket(fileno=fds[NodeFd.LISTENER])).run()
+    except _BecomeWorker as forked:
+        worker = forked.boot
+    except BaseException:  # noqa: BLE001 - whatever it is, the process ends here and says so
+        _tell(f"node {boot.node.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
+    try:
+        if worker is not None:
+            _run_worker(worker)
+    finally:
+        _exit(code)
+
+
+def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
+    """Make this process the driver's: its streams, directory, environment and import path, for the workers to keep."""
+    processes.set_parent_death_signal(signal.SIGKILL, zygote_pid)
+    processes.set_name("rr-node")
+    os.dup2(fds[NodeFd.STDOUT], 1)
+    os.dup2(fds[NodeFd.STDERR], 2)
+    os.close(fds[NodeFd.STDOUT])
+    os.close(fds[NodeFd.STDERR])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    os.setpgid(0, 0)
+    os.umask(boot.umask)
+    os.environ.clear()
+    os.environ.update(boot.env)
+    time.tzset()
+    sys.path[:] = boot.sys_path
+    sys.path_importer_cache.clear()
+    sys.argv[:] = boot.argv
+    try:
+        os.chdir(boot.cwd)
+    except OSError as error:
+        _tell(f"the workers run in {os.getcwd()}, not in the driver's directory: {error}")
+
+
+def _run_worker(boot: WorkerBoot) -> None:
+    from rustyray.engines.native import worker
+
+    try:
+        worker.main(boot)
+    except BaseException:  # noqa: BLE001 - the process ends here and says so
+        _tell(f"worker {boot.worker.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
+
+
+def _tell(text: str) -> None:
+    """Say something on the driver's standard error."""
+    try:
+        print(f"rustyray: {text}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass  # nobody reads it any more, and that is no reason to end
+
+
+def _exit(code: int) -> NoReturn:
+    """End without the interpreter's own finish, which would only touch (and so copy) every page."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody reads it any more
+    os._exit(code)
+
+
+class _Node:
+    """The loop and what it holds."""
+
+    def __init__(self, boot: NodeBoot, arena_fd: int, listener: socket.socket) -> None:
+        self.boot = boot
+        self.arena_fd = arena_fd
+        self.hub = Hub(role=Role.NODE, identity=boot.node, session=boot.session, key=boot.key, on_lost=self.on_lost)
+        self.hub.listen(listener)
+        self.node = NodeCore(
+            boot.node,
+            boot.resources,
+            address=boot.address,
+            store_capacity=boot.arena_size,
+            head_address=boot.head_address,
+            prestart=boot.prestart,
+            embedded_driver=boot.driver,
+            hostname=os.uname().nodename,
+            pid=os.getpid(),
+            labels=boot.labels,
+        )
+        self.head = None if boot.head_address else HeadCore()
+        self.job = boot.job
+        self.namespace = boot.namespace
+        self.pids: dict[WorkerID, int] = {}
+        #: Dead workers that the core has not been told of: how they ended, and until when their last words may come.
+        self.dead: dict[WorkerID, tuple[str, float]] = {}
+        self.warned: set[str] = set()
+        self.terminated = False
+        self.stopped = False
+        self.now = time.monotonic()
+        self.woken, self.wake = os.pipe()
+        for fd in (self.woken, self.wake):
+            os.set_blocking(fd, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
+        self.hub.watch(self.woken, self.on_signal)
+
+    # --- the loop -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Run until the node has ended; return the exit code."""
+        boot = self.boot
+        try:
+            if self.head is not None:
+                # The driver will register too; but its first workers are forked before, and are to know its job.
+                self.head.on_message(boot.node, RegisterJob(boot.driver, boot.namespace, boot.driver_pid), self.now)
+                self.carry_out()
+            self.node.start(self.now)
+            self.carry_out()
+            while not self.stopped:
+                self.turn(self.patience())
+            self.say_farewell()
+            return 0
+        except Exception:
+            # A bug of ours: nobody can be told through the cores any more, but nobody is left hanging either.
+            for worker in self.pids:
+                self.kill_group(worker)
+            raise
+
+    def turn(self, timeout: float | None) -> None:
+        self.hub.flush()
+        events = self.hub.wait(timeout)
+        self.now = time.monotonic()
+        for peer, message in self.hub.process(events):
+            self.deliver(peer, message)
+            self.carry_out()
+        self.bury()
+        self.node.on_time(self.now)
+        if self.head is not None:
+            self.head.on_time(self.now)
+        self.carry_out()
+
+    def patience(self) -> float | None:
+        """Seconds until something is due."""
+        due = [self.node.next_deadline(), self.head.next_deadline() if self.head is not None else None]
+        due += [until for _, until in self.dead.values()]
+        times = [when for when in due if when is not None]
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def say_farewell(self) -> None:
+        """Let the last messages out, and wait for killed workers, which would be somebody else's zombies."""
+        until = time.monotonic() + FAREWELL
+        while self.pids and (left := until - time.monotonic()) > 0:
+            self.hub.process(self.hub.wait(left))
+            self.reap()
+        self.hub.flush()
+        while self.hub.backlog(self.boot.driver) and (left := until - time.monotonic()) > 0:
+            self.hub.process(self.hub.wait(left))
+        self.hub.close()
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def deliver(self, peer: bytes, message: Message) -> None:
+        """Hand a message from another process to the core that it is for."""
+        kind = type(message)
+        if self.head is None:
+            self.node.on_message(HEAD if peer == self.boot.head else peer, message, self.now)
+        elif kind in FOR_HEAD or (kind in FROM_NODES and len(peer) == NODE_ID_SIZE):
+            self.head.on_message(peer, message, self.now)
+        else:
+            self.node.on_message(peer, message, self.now)
+
+    def on_lost(self, peer: bytes, reason: str) -> None:
+        if self.head is not None:
+            self.head.on_peer_lost(peer, reason, self.now)
+        elif peer == self.boot.head:
+            peer = HEAD
+        self.node.on_peer_lost(peer, reason, self.now)
+
+    def carry_out(self) -> None:
+        """Do what the cores ask for, until neither asks for more."""
+        cores: list[NodeCore | HeadCore] = [self.node] if self.head is None else [self.node, self.head]
+        for _ in range(MAX_ROUNDS):
+            if not any(core.out for core in cores):
+                return
+            for core in cores:
+                effects = core.out[:]
+                core.out.clear()
+                for effect in effects:
+                    self.perform(effect, from_head=core is self.head)
+        raise RuntimeError(f"node and head do not come to rest: {[core.out[:3] for core in cores]}")
+
+    def perform(self, effect: Effect, *, from_head: bool) -> None:
+        match effect:
+            case Send(to=to, message=message, address=address):
+                self.send(to, message, address, from_head=from_head)
+            case ForkWorker(worker=worker):
+                self.fork_worker(worker)
+            case EndProcess(worker=worker, force=True):
+                self.kill_group(worker)
+            case EndProcess(worker=worker):
+                if worker in self.pids:
+                    os.kill(self.pids[worker], signal.SIGTERM)
+            case FreeExtent():
+                pass  # The pages stay: the core counts on them when it says which part of an extent was touched.
+            case Warn(text=text):
+                if text not in self.warned:
+                    self.warned.add(text)
+                    _tell(text)
+            case Stopped():
+                self.stopped = True
+            case _:
+                raise TypeError(f"a node cannot do what its core asks for: {effect!r}")
+
+    def send(self, to: bytes, message: Message, address: str, *, from_head: bool) -> None:
+        if to == HEAD:
+            if self.head is None:
+                self.hub.send(self.boot.head, message, self.boot.head_address)
+            else:
+                self.head.on_message(self.boot.node, message, self.now)
+        elif to == self.boot.node:
+            if isinstance(message, JobAccepted) and message.driver == self.boot.driver:
+                self.job, self.namespace = message.job, message.namespace
+            self.node.on_message(HEAD if from_head else to, message, self.now)
+        else:
+            self.hub.send(to, message, address)
+
+    # --- processes ----------------------------------------------------------------------------------------------------
+
+    def fork_worker(self, worker: WorkerID) -> None:
+        node_pid = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self.node.process_ended(worker, f"it could not be forked: {error}", self.now)
+            return
+        if pid:
+            self.pids[worker] = pid
+            _lead_group(pid)
+            return
+        try:
+            _lead_group(0)
+            processes.set_parent_death_signal(signal.SIGKILL, node_pid)
+            self.leave()
+            raise _BecomeWorker(self.worker_boot(worker))
+        except _BecomeWorker:
+            raise
+        except BaseException:  # noqa: BLE001 - nothing may return into the node's loop
+            _tell(f"a worker could not be set up:\n{traceback.format_exc()}")
+            _exit(BUG)
+
+    def leave(self) -> None:
+        """In a worker, just forked: let go of what is the node's alone."""
+        processes.set_name("rr-worker")
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.hub.after_fork()
+        os.close(self.woken)
+        os.close(self.wake)
+        gc.freeze()
+        if (numpy_random := sys.modules.get("numpy.random")) is not None:
+            numpy_random.seed()  # or all workers would draw the same numbers
+
+    def worker_boot(self, worker: WorkerID) -> WorkerBoot:
+        boot = self.boot
+        return WorkerBoot(
+            worker=worker,
+            node=boot.node,
+            session=boot.session,
+            key=boot.key,
+            address=default_address(boot.session, worker),
+            node_address=boot.address,
+            head=boot.head or boot.node,
+            head_address=boot.head_address or boot.address,
+            driver=boot.driver,
+            job=self.job,
+            namespace=self.namespace,
+            arena_fd=self.arena_fd,
+            arena_size=boot.arena_size,
+            log_level=boot.log_level,
+            session_dir=boot.session_dir,
+        )
+
+    def kill_group(self, worker: WorkerID) -> None:
+        """Kill the worker with all that it started and that is still in its process group."""
+        if worker in self.pids:
+            try:
+                os.killpg(self.pids[worker], signal.SIGKILL)
+            except (PermissionError, ProcessLookupError):
+                os.kill(self.pids[worker], signal.SIGKILL)  # a group of its own, or none but a zombie (macOS)
+
+    def on_signal(self) -> None:
+        """SIGCHLD or SIGTERM has come; the loop does what follows after the messages."""
+        try:
+            self.terminated |= signal.SIGTERM in os.read(self.woken, 4096)
+        except BlockingIOError:
+            pass  # called once too often
+
+    def bury(self) -> None:
+        """Tell the core of the processes that have ended and whose connection is read to its end."""
+        self.reap()
+        for worker, (how, until) in list(self.dead.items()):
+            if not self.hub.has_link(worker):
+                del self.dead[worker]
+                self.node.process_ended(worker, f"it {how}", self.now)
+            elif self.now >= until:
+                self.hub.drop(worker, "its process has ended")
+        if self.terminated:
+            self.terminated = False
+            self.node.on_message(self.boot.driver, Shutdown(self.boot.grace), self.now)
+
+    def reap(self) -> None:
+        for worker, pid in list(self.pids.items()):
+            # Not reaped at once: until then nobody else can have the number, and the group can be killed safely.
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                continue
+            self.kill_group(worker)
+            del self.pids[worker]
+            _, status = os.waitpid(pid, 0)
+            self.dead[worker] = (processes.describe_exit(status), self.now + LAST_WORDS)
+
+
+def _lead_group(pid: int) -> None:
+    """Give the worker a process group. Parent and child both do it, so that neither can come too late."""
+    try:
+        os.setpgid(pid, pid)
+    except (PermissionError, ProcessLookupError):
+        pass  # the other one was first, and the worker may have gone on to another program or ended since

@@ -1,0 +1,134 @@
+"""What we ask the kernel about processes: that one ends with its parent, when and how it ended, what it holds open.
+
+Linux answers with ``PR_SET_PDEATHSIG`` and pidfds. Elsewhere (macOS) a kqueue tells of a process' end, and a small
+daemon thread turns the parent's end into the signal. Where neither is there, the end is polled for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Collection
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
+#: How often the end of a process is asked for where nothing tells of it.
+POLL_SECONDS: Final = 0.01
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def set_parent_death_signal(signum: signal.Signals, parent: int) -> None:
+    """Let the kernel send this process ``signum`` when its parent, the process ``parent``, ends.
+
+    To be called by the child of a single-threaded parent: Linux sends the signal when the *thread* that forked ends.
+    If the parent is gone already, the signal comes at once. Elsewhere than on Linux a daemon thread watches instead.
+    """
+    if sys.platform == "linux":
+        if _libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signum), 0, 0, 0) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(number)}")
+    else:
+        watcher = threading.Thread(target=_signal_when_ended, args=(parent, signum), daemon=True)
+        watcher.start()
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signum)
+
+
+def _signal_when_ended(parent: int, signum: signal.Signals) -> None:
+    wait_for_end(parent, None)
+    os.kill(os.getpid(), signum)
+
+
+def set_name(name: str) -> None:
+    """Name this process in ``top`` and ``ps -e`` (up to 15 bytes; Linux only, elsewhere nothing happens)."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0)
+
+
+def open_watch(pid: int) -> int | None:
+    """A descriptor that turns readable when the process ends; the caller closes it.
+
+    None where the system has nothing of the kind. Raises ProcessLookupError when there is no such process.
+    """
+    if sys.platform == "linux":
+        try:
+            return os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise
+        except OSError:  # an old kernel, or a sandbox without pidfds
+            return None
+    else:
+        queue = select.kqueue()
+        event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD | select.KQ_EV_ONESHOT, select.KQ_NOTE_EXIT)
+        try:
+            queue.control([event], 0)
+            return os.dup(queue.fileno())
+        finally:
+            queue.close()
+
+
+def wait_watch(watch: int, timeout: float | None) -> bool:
+    """Wait until the process behind a watch has ended; False after ``timeout`` seconds."""
+    poll = select.poll()
+    poll.register(watch, select.POLLIN)
+    return bool(poll.poll(None if timeout is None else max(0.0, 1000 * timeout)))
+
+
+def wait_for_end(pid: int, timeout: float | None) -> bool:
+    """Wait until the process, which need not be our child, has ended; False after ``timeout`` seconds.
+
+    A dead child that nobody has waited for yet counts as ended where the system can tell (pidfd, kqueue).
+    """
+    try:
+        watch = open_watch(pid)
+    except ProcessLookupError:
+        return True
+    if watch is None:
+        return _poll_for_end(pid, timeout)
+    try:
+        return wait_watch(watch, timeout)
+    finally:
+        os.close(watch)
+
+
+def _poll_for_end(pid: int, timeout: float | None) -> bool:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if deadline is not None and time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+
+
+def describe_exit(status: int) -> str:
+    """Turn the status from ``waitpid`` into words: "was killed by signal 9 (SIGKILL)", "exited with code 3"."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a real-time signal has no name of its own
+        name = "real-time signal"
+    dumped = ", core dumped" if os.WCOREDUMP(status) else ""
+    return f"was killed by signal {-code} ({name}{dumped})"
+
+
+def close_all_fds_except(keep: Collection[int]) -> None:
+    """Close every descriptor of this process that is not in ``keep``, whoever opened it."""
+    for name in os.listdir("/dev/fd"):
+        fd = int(name)
+        if fd not in keep:
+            try:
+                os.close(fd)
+            except OSError:  # the directory's own descriptor, closed when the list was complete
+                pass

@@ -1,0 +1,304 @@
+"""The driver's side of the zygote: start it early, ask it for node processes, notice when it dies.
+
+One zygote serves one driver process for as long as that lives, through any number of ``init`` and ``shutdown``. It is
+started with ``posix_spawn``: no thread of ours, no code of the user's, no import of ``subprocess``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from rustyray.engines.native import processes
+from rustyray.engines.native.boot import (
+    REPLIES,
+    AskNode,
+    Channel,
+    Forked,
+    ForkNode,
+    NodeBoot,
+    NodeStatus,
+    Preload,
+    Preloaded,
+    Refused,
+    Reply,
+    Request,
+)
+
+#: Seconds to wait for an answer, for a zygote that was stopped or cannot get on.
+ANSWER_TIMEOUT: Final = 30.0
+#: Seconds that the zygote has to end its nodes and itself when it is closed.
+CLOSE_TIMEOUT: Final = 3.0
+
+_BOOTSTRAP: Final = (
+    "import sys; fd, pid = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; "
+    "from rustyray.engines.native.zygote_main import main; main(fd, pid)"
+)
+
+
+class ZygoteError(RuntimeError):
+    """The zygote could not be started, or could not do what it was asked."""
+
+
+class Zygote:
+    """The one zygote of this process. Every method is safe from any thread.
+
+    A zygote that died (its nodes die with it) is replaced at the next request. A child that the driver forks starts
+    without one, and would get its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: _Process | None = None
+        self._preload: list[str] = []
+        self._failures: dict[str, str] = {}
+
+    @staticmethod
+    def shared() -> Zygote:
+        """This process' zygote, started if there is none. Returns at once: its imports go on meanwhile."""
+        with _shared._lock:
+            _shared._living()
+        return _shared
+
+    @staticmethod
+    def start_early() -> None:
+        """Start the zygote, so that its imports overlap with what the caller does next. Returns at once."""
+        Zygote.shared()
+
+    def fork_node(self, boot: NodeBoot, fds: Sequence[int]) -> int:
+        """Fork a node process that begins with ``boot``; return its pid.
+
+        ``fds`` are as `NodeFd` lists them; they are duplicated and remain the caller's. Raises ZygoteError.
+        """
+        reply = self._ask(ForkNode(boot), fds)
+        if isinstance(reply, Refused):
+            raise ZygoteError(f"no node process could be started: {reply.reason}")
+        assert isinstance(reply, Forked)
+        return reply.pid
+
+    def preload(self, modules: Sequence[str]) -> None:
+        """Import ``modules`` for all later nodes and workers, in each zygote that replaces this one too.
+
+        Returns at once; `preload_failures` tells what could not be imported. Raises nothing for that.
+        """
+        with self._lock:
+            new = [name for name in modules if name not in self._preload]
+            self._preload += new
+            if new and self._process is not None:
+                try:
+                    self._process.post_preload(new)
+                except EOFError:
+                    pass  # the zygote that replaces it imports all of them
+                except BaseException:
+                    self._drop(0)
+                    raise
+
+    def preload_failures(self) -> dict[str, str]:
+        """The modules that could not be imported, with the reason. Waits until the zygote has tried."""
+        self._ask(AskNode(0))
+        return dict(self._failures)
+
+    def wait_node(self, pid: int, timeout: float | None) -> str | None:
+        """Wait until the node process has ended and is reaped: how it ended, or None after ``timeout`` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            watch = processes.open_watch(pid)  # before the question, so that it cannot be a stranger's
+        except ProcessLookupError:
+            watch = None
+        try:
+            while True:
+                status = self._node_status(pid)
+                if status.ended:
+                    return status.ended
+                left = None if deadline is None else deadline - time.monotonic()
+                if watch is not None:
+                    ended = processes.wait_watch(watch, left)
+                else:
+                    ended = processes.wait_for_end(pid, processes.POLL_SECONDS)
+                if ended and not status.known:
+                    return "was killed together with its zygote"
+                if left is not None and left <= 0:
+                    return None
+        finally:
+            if watch is not None:
+                os.close(watch)
+
+    def kill_node(self, pid: int) -> None:
+        """Send SIGKILL to the node process, unless it has ended."""
+        self._node_status(pid, kill=True)
+
+    def close(self) -> None:
+        """End the zygote and whatever it started; the next request starts a new one."""
+        with self._lock:
+            self._drop(CLOSE_TIMEOUT)
+
+    def pid(self) -> int:
+        """The pid of the zygote's process."""
+        with self._lock:
+            return self._living().pid
+
+    # --- with the lock held, but for the first ---
+
+    def _ask(self, request: Request, fds: Sequence[int] = ()) -> Reply:
+        with self._lock:
+            try:
+                return self._exchange(self._living(), request, fds)
+            except EOFError:
+                pass  # it died between two requests, and its nodes with it: a new one does not make that worse
+            try:
+                return self._exchange(self._living(), request, fds)
+            except EOFError as error:
+                raise ZygoteError(f"{error}; its standard error (this process') may tell why") from None
+
+    def _node_status(self, pid: int, *, kill: bool = False) -> NodeStatus:
+        with self._lock:
+            if self._process is None or not self._process.is_alive():
+                return NodeStatus(known=False)
+            try:
+                reply = self._exchange(self._process, AskNode(pid, kill), ())
+            except EOFError:
+                return NodeStatus(known=False)
+        assert isinstance(reply, NodeStatus)
+        return reply
+
+    def _living(self) -> _Process:
+        if self._process is None or not self._process.is_alive():
+            self._drop(0)
+            self._process = _Process()
+            if self._preload:
+                self._process.post_preload(self._preload)
+        return self._process
+
+    def _exchange(self, process: _Process, request: Request, fds: Sequence[int]) -> Reply:
+        try:
+            return process.ask(request, fds, self._failures)
+        except BaseException:
+            # Half an exchange may have happened (Ctrl-C): the answer to it must not be taken for the next one's.
+            self._drop(0)
+            raise
+
+    def _drop(self, timeout: float) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.end(timeout)
+
+    def _forget(self) -> None:
+        """In a child of the driver, just forked: the zygote is the parent's, and so may be the lock's state."""
+        self._lock = threading.Lock()
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+
+class _Process:
+    """One zygote process and our end of the socketpair to it."""
+
+    def __init__(self) -> None:
+        if not sys.executable:
+            raise ZygoteError("sys.executable is empty, so there is no interpreter to start the zygote with")
+        ours, theirs = socket.socketpair()
+        try:
+            self.pid = _spawn(theirs.fileno())
+        except OSError as error:
+            ours.close()
+            raise ZygoteError(f"the zygote could not be started with {sys.executable}: {error}") from error
+        finally:
+            theirs.close()
+        ours.settimeout(ANSWER_TIMEOUT)
+        self._channel = Channel(ours, REPLIES)
+        self._unread_preloads = 0
+        self._ended = ""
+
+    def post_preload(self, modules: list[str]) -> None:
+        """Ask for imports; `ask` reads the answer."""
+        self._channel.send(Preload(modules, sys.path))
+        self._unread_preloads += 1
+
+    def ask(self, request: Request, fds: Sequence[int], failures: dict[str, str]) -> Reply:
+        """Send the request and return its answer. Raises EOFError if the zygote dies, ZygoteError if it hangs."""
+        try:
+            self._channel.send(request, fds)
+            while self._unread_preloads:
+                preloaded, _ = self._channel.receive()
+                assert isinstance(preloaded, Preloaded)
+                failures.update(preloaded.failed)
+                self._unread_preloads -= 1
+            return self._channel.receive()[0]
+        except TimeoutError:
+            raise ZygoteError(f"the zygote (pid {self.pid}) did not answer within {ANSWER_TIMEOUT:g} s") from None
+        except EOFError:
+            self.end(CLOSE_TIMEOUT)
+            raise EOFError(f"the zygote (pid {self.pid}) {self._ended}") from None
+
+    def is_alive(self) -> bool:
+        return not self._reap(os.WNOHANG)
+
+    def end(self, timeout: float) -> None:
+        """Let it end by itself (at EOF) for ``timeout`` seconds, then kill it."""
+        self.close()
+        if self._reap(os.WNOHANG) or (timeout and processes.wait_for_end(self.pid, timeout) and self._reap(0)):
+            return
+        os.kill(self.pid, signal.SIGKILL)
+        self._reap(0)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _reap(self, options: int) -> bool:
+        if not self._ended:
+            try:
+                ended, status = os.waitpid(self.pid, options)
+                self._ended = processes.describe_exit(status) if ended else ""
+            except ChildProcessError:
+                self._ended = "ended, and somebody else in this process waited for it"
+        return bool(self._ended)
+
+
+def _spawn(fd: int) -> int:
+    """Start the zygote's interpreter with ``fd`` as its end of the socketpair; return its pid."""
+    target = 4 if fd == 3 else 3  # dup2 onto itself would leave it close-on-exec
+    path = [os.path.abspath(entry) for entry in sys.path]
+    command = [sys.executable, *_interpreter_flags(), "-c", _BOOTSTRAP, str(target), str(os.getpid()), *path]
+    actions = [
+        (os.POSIX_SPAWN_DUP2, fd, target),
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+    ]
+    try:
+        os.fstat(2)
+    except OSError:  # the driver has closed it
+        actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
+    # No Ctrl-C until it has left the terminal's process group.
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigmask=[signal.SIGINT])
+
+
+def _interpreter_flags() -> list[str]:
+    """The options of this interpreter that change what programs mean, for the zygote and so for the workers."""
+    flags = sys.flags
+    short = {
+        "-I": flags.isolated,
+        "-E": flags.ignore_environment,
+        "-s": flags.no_user_site,
+        "-S": flags.no_site,
+        "-B": flags.dont_write_bytecode,
+        "-O": flags.optimize,
+        "-b": flags.bytes_warning,
+    }
+    options = [flag for flag, count in short.items() for _ in range(count)]
+    options += [f"-W{what}" for what in sys.warnoptions]
+    for name, value in sys._xoptions.items():
+        if name not in ("importtime", "showrefcount"):
+            options += ["-X", name if value is True else f"{name}={value}"]
+    return options
+
+
+_shared = Zygote()
+atexit.register(_shared.close)
+os.register_at_fork(after_in_child=_shared._forget)

@@ -1,0 +1,184 @@
+"""The zygote: a process that has imported the runtime, runs nothing of the user's, and forks node processes on request.
+
+The driver cannot fork itself: it has threads, locks and the user's state. So it starts this program once, with a fresh
+interpreter, and asks it over a socketpair. The zygote stays single-threaded, which makes its forks safe and lets its
+nodes ask the kernel to be killed when it ends.
+
+It ends when its driver does: the socket then reads EOF, and a watch on the driver's pid covers the case that a child of
+the driver holds a copy of the socket. Its nodes get SIGTERM first, and a moment; the kernel kills what is left.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from typing import Final, NoReturn
+
+from rustyray.engines.native import node_process, processes
+from rustyray.engines.native.boot import (
+    REQUESTS,
+    AskNode,
+    Channel,
+    Forked,
+    ForkNode,
+    NodeFd,
+    NodeStatus,
+    Preload,
+    Preloaded,
+    Refused,
+    Reply,
+    Request,
+)
+
+#: Seconds that nodes have between SIGTERM and SIGKILL when the driver is gone.
+NODE_GRACE: Final = 2.0
+#: Ends of nodes that are remembered in case the driver asks.
+REMEMBERED_ENDS: Final = 256
+
+
+def main(fd: int, driver_pid: int) -> NoReturn:
+    """Serve the driver on the other end of socket ``fd`` until it is gone."""
+    os.setsid()  # Ctrl-C in a terminal is for the driver alone
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    processes.set_name("rr-zygote")
+    _tidy_fds(fd)
+    os.chdir("/")
+    _freeze()
+    try:
+        watch = processes.open_watch(driver_pid)
+    except ProcessLookupError:
+        os._exit(0)
+    _Zygote(socket.socket(fileno=fd), watch).serve()
+    os._exit(0)
+
+
+def _tidy_fds(fd: int) -> None:
+    """Close what leaked through the driver's exec, and make sure that no later descriptor becomes 0, 1 or 2."""
+    processes.close_all_fds_except({0, 1, 2, fd})
+    os.set_inheritable(fd, False)
+    while (null := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(null, True)
+    os.close(null)
+
+
+def _freeze() -> None:
+    """Leave all there is now to the children as it is: their collectors must not touch (and so copy) these pages."""
+    gc.collect()
+    gc.freeze()
+
+
+class _Zygote:
+    def __init__(self, sock: socket.socket, driver_watch: int | None) -> None:
+        self._sock = sock
+        self._channel = Channel(sock, REQUESTS)
+        self._watch = driver_watch
+        self._ends: dict[int, str] = {}
+        self._running: list[int] = []
+        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        """Answer requests until the driver is gone; then end the nodes."""
+        waiting = [self._sock.fileno(), self._woken]
+        if self._watch is not None:
+            waiting.append(self._watch)
+        while True:
+            ready = select.select(waiting, [], [])[0]
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+                self._reap()
+            if self._watch in ready:
+                break
+            if self._sock.fileno() in ready:
+                try:
+                    request, fds = self._channel.receive(len(NodeFd))
+                    self._channel.send(self._answer(request, fds))
+                except EOFError:
+                    break
+        self._end_nodes()
+
+    def _answer(self, request: Request, fds: list[int]) -> Reply:
+        try:
+            match request:
+                case ForkNode():
+                    return self._fork(request, fds)
+                case Preload():
+                    return self._preload(request)
+                case AskNode():
+                    return self._status(request)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _fork(self, request: ForkNode, fds: list[int]) -> Reply:
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            return Refused(f"fork failed: {error}")
+        if pid == 0:
+            try:
+                self._leave()
+                node_process.main(request.boot, fds, parent)
+            except BaseException:  # noqa: BLE001 - nothing may return into the zygote's loop
+                traceback.print_exc()
+                sys.stderr.flush()
+            finally:
+                os._exit(70)
+        self._running.append(pid)
+        return Forked(pid)
+
+    def _leave(self) -> None:
+        """In the child: let go of what is the zygote's alone."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for fd in (self._woken, self._wake, self._watch):
+            if fd is not None:
+                os.close(fd)
+        self._channel.close()
+
+    def _preload(self, request: Preload) -> Preloaded:
+        failed: dict[str, str] = {}
+        sys.path[:] = request.sys_path
+        for name in request.modules:
+            try:
+                importlib.import_module(name)
+            except Exception as error:  # noqa: BLE001 - a preload only saves time; the reason is reported
+                failed[name] = f"{type(error).__name__}: {error}"
+        _freeze()
+        return Preloaded(failed)
+
+    def _status(self, request: AskNode) -> NodeStatus:
+        if request.kill and request.pid in self._running:
+            os.kill(request.pid, signal.SIGKILL)
+        self._reap()
+        if request.pid in self._running:
+            return NodeStatus()
+        return NodeStatus(self._ends.get(request.pid, ""), known=request.pid in self._ends)
+
+    def _reap(self) -> None:
+        for pid in self._running[:]:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._running.remove(pid)
+                self._ends[pid] = processes.describe_exit(status)
+                if len(self._ends) > REMEMBERED_ENDS:
+                    del self._ends[next(iter(self._ends))]
+
+    def _end_nodes(self) -> None:
+        deadline = time.monotonic() + NODE_GRACE
+        for pid in self._running:
+            os.kill(pid, signal.SIGTERM)
+        while self._running and (left := deadline - time.monotonic()) > 0:
+            if select.select([self._woken], [], [], left)[0]:
+                os.read(self._woken, 4096)
+            self._reap()
