@@ -136,6 +136,10 @@ class References:
         if more is not None and more.registrations and owner not in self.dead:
             self.out.append(Send(owner, BorrowRelease([object_], [more.registrations]), more.owner_address))
 
+    @property
+    def has_freed(self) -> bool:
+        return bool(self._free)
+
     def flush(self) -> None:
         """Tell the node what was freed since the last flush, in one message."""
         if self._free:

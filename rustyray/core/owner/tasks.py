@@ -258,6 +258,10 @@ class Tasks:
                 return
         self.fail(record, value, now)
 
+    def judged_record(self, task: TaskID) -> Record | None:
+        """The record that a `JudgeFailure` is about, while the question is open."""
+        return self._judging.get(task, (None, None))[0]
+
     def judged(self, task: TaskID, retry: bool, now: float) -> None:
         """The host's answer to `JudgeFailure`."""
         record, value = self._judging.pop(task, (None, None))

@@ -1,0 +1,24 @@
+"""The native engine: real processes, sockets and shared memory on this machine.
+
+driver.py         the user's process: starts the node, shuts everything down
+node_process.py   head and node: leases, workers, the store's index
+worker.py         runs tasks and actors
+client.py         what a program can ask for, in a driver and in a worker
+pump.py           one process' I/O: the thread that waits does it
+zygote.py         forks node processes in milliseconds
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rustyray.model.settings import Settings
+    from rustyray.runtime.engine import Engine
+
+
+def start(settings: Settings) -> Engine:
+    """Start a runtime of this process' own; returns when its node is up (workers may still be starting)."""
+    from rustyray.engines.native.driver import Driver
+
+    return Driver.start(settings)

@@ -1,0 +1,222 @@
+"""The actor that lives in a worker: its construction, and how its calls run.
+
+plain      on the main thread, one after the other
+threaded   (``max_concurrency`` > 1) on a pool of threads
+async      (any coroutine method) on one event loop in a thread of its own, up to ``max_concurrency`` at a time
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from rustyray.core.executor import Job
+from rustyray.engines.native.running import ActorExit
+from rustyray.model.messages import ActorExited, ActorSpec, ActorStarted, Call, StartActor
+from rustyray.model.values import Failed, Fault, FaultKind
+from rustyray.runtime import context
+from rustyray.runtime.context import TaskContext
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    from rustyray.engines.native.worker import Worker
+
+#: How many calls of an async actor run at once unless it says otherwise (as in Ray).
+ASYNC_CONCURRENCY: Final = 1000
+
+
+class ActorHost:
+    """One incarnation of an actor."""
+
+    def __init__(self, worker: Worker, message: StartActor) -> None:
+        self.worker = worker
+        self.spec = message.spec
+        self.incarnation = message.incarnation
+        self.actor = message.spec.actor
+        self.class_name = message.spec.class_name
+        self.instance: Any = None
+        self.left = False
+        self._methods: dict[str, Callable[..., Any]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: dict[bytes, asyncio.Task[Any]] = {}
+        self._limit: asyncio.Semaphore | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    def describe(self) -> str:
+        """The actor as errors name it: its ``repr`` if it has one of its own."""
+        if self.instance is None or type(self.instance).__repr__ == object.__repr__:
+            return f"{self.class_name}({self.actor.hex()[-12:]})"
+        try:
+            return repr(self.instance)
+        except Exception as error:  # noqa: BLE001 - a broken repr must not hide the error that is being told
+            return f"{self.class_name} (its repr raised {type(error).__name__})"
+
+    def method(self, name: str) -> Callable[..., Any]:
+        bound = self._methods.get(name)
+        if bound is None:
+            bound = self._methods[name] = self._bind(name)
+        return bound
+
+    def _bind(self, name: str) -> Callable[..., Any]:
+        if name == "__ray_ready__":
+            return lambda: True
+        if name == "__ray_terminate__":
+            return self.exit_from_inside
+        if name == "__ray_call__":
+            return lambda function, *args, **kwargs: function(self.instance, *args, **kwargs)
+        bound: Callable[..., Any] = getattr(self.instance, name)
+        return bound
+
+    # --- construction -------------------------------------------------------------------------------------------------
+
+    def construct(self) -> None:
+        """Make the instance and tell the node how that went."""
+        worker, spec = self.worker, self.spec
+        failed: Failed | Fault | None = None
+        ctx = TaskContext(worker.boot.job, spec.actor, f"{self.class_name}.__init__", self.incarnation, spec.actor)
+        token = context.current_task.set(ctx)
+        try:
+            worker.functions[spec.fn] = (spec.blob, spec.class_name)
+            cls = worker.runner.load_code(spec.fn)
+            args, kwargs = worker.runner.arguments(_as_call(spec))
+            self.instance = cls(*args, **kwargs)
+            del args, kwargs
+            if spec.is_async:
+                self._start_loop()
+        except BaseException as error:  # noqa: BLE001 - the constructor is the user's code
+            failed = worker.runner.describe(error, f"{self.class_name}.__init__", spec.actor)
+        finally:
+            context.current_task.reset(token)
+        boot = worker.boot
+        started = ActorStarted(self.actor, self.incarnation, boot.worker, boot.address, os.getpid(), failed)
+        with worker.pump.lock:
+            worker.pump.hub.send(boot.node, started)
+            worker.pump.flush()
+
+    # --- calls --------------------------------------------------------------------------------------------------------
+
+    def dispatch(self, job: Job) -> bool:
+        """Run a call elsewhere than on the main thread, if the actor is of that kind; False if it is not."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._begin, job)
+            return True
+        if self.spec.max_concurrency > 1:
+            self._to_thread(job)
+            return True
+        return False
+
+    def _to_thread(self, job: Job) -> None:
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self.spec.max_concurrency, "rustyray-actor")
+        self._pool.submit(self._run_in_thread, job)
+
+    def _run_in_thread(self, job: Job) -> None:
+        worker = self.worker
+        worker.runner.run(job)
+        with worker.pump.lock:
+            worker.executor.flush()
+            worker.pump.flush()
+
+    # --- async --------------------------------------------------------------------------------------------------------
+
+    def _start_loop(self) -> None:
+        import asyncio
+
+        self._loop = loop = asyncio.new_event_loop()
+        self._limit = asyncio.Semaphore(self.spec.max_concurrency or ASYNC_CONCURRENCY)
+        threading.Thread(target=loop.run_forever, name="rustyray-asyncio", daemon=True).start()
+
+    def _begin(self, job: Job) -> None:
+        assert self._loop is not None
+        task = self._loop.create_task(self._run_async(job))
+        self._running[job.task.id] = task
+        task.add_done_callback(lambda _: self._running.pop(job.task.id, None))
+
+    async def _run_async(self, job: Job) -> None:
+        import asyncio
+
+        assert self._limit is not None
+        runner = self.worker.runner
+        begun = time.perf_counter()
+        try:
+            async with self._limit:
+                begun = time.perf_counter()
+                context.current_task.set(runner.context_of(job))
+                function = runner.callable_for(job.task)
+                args, kwargs = runner.arguments(job.task) if job.task.args or job.task.deps else ((), {})
+                result = function(*args, **kwargs)
+                if inspect.isawaitable(result):
+                    result = await result
+                del args, kwargs
+                values, failed = runner.pack_result(job, result)
+        except ActorExit:
+            return
+        except asyncio.CancelledError as error:
+            values, failed = [self._cancelled(job) if job.cancelled else runner.failure(job, error)], True
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
+            values, failed = [runner.failure(job, error)], True
+        runner.finish(job, values, failed, time.perf_counter() - begun)
+        with self.worker.pump.lock:
+            self.worker.executor.flush()
+            self.worker.pump.flush()
+
+    def _finish_coroutines(self) -> None:
+        import asyncio
+
+        async def rest() -> None:
+            while self._running:
+                await asyncio.wait(list(self._running.values()))
+
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(rest(), self._loop).result()
+
+    def _cancelled(self, job: Job) -> Fault:
+        task = job.task
+        return Fault(
+            FaultKind.TASK_CANCELLED,
+            "the call was cancelled while it ran",
+            task=task.id,
+            function=self.worker.runner.name_of(task),
+            actor=self.actor,
+        )
+
+    # --- interruption and the end -------------------------------------------------------------------------------------
+
+    def interrupt(self, task: bytes) -> None:
+        """Cancel a running call: a coroutine is cancelled, a plain method finds out by asking `is_canceled()`."""
+        ctx = self.worker.runner.contexts.get(task)
+        if ctx is not None:
+            ctx.cancelled = True
+        running = self._running.get(task)
+        if running is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(running.cancel)
+
+    def exit_from_inside(self) -> NoReturn:
+        """End the actor from one of its own methods."""
+        self.worker.stop("exit_actor() was called")
+        raise ActorExit
+
+    def leave(self, reason: str) -> None:
+        """Let what runs come to its end, then tell the head that this is a planned end."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+        if self._loop is not None:
+            self._finish_coroutines()
+        if not self.left:
+            self.left = True
+            with self.worker.pump.lock:
+                exited = ActorExited(self.actor, self.incarnation, reason)
+                self.worker.pump.hub.send(self.worker.boot.node, exited)
+
+
+def _as_call(spec: ActorSpec) -> Call:
+    """The constructor's arguments, in the form of a call's."""
+    return Call(spec.actor, spec.actor, "__init__", 0, spec.args, 0, 0, 1, spec.deps, spec.buffers, spec.refs)

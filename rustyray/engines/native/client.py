@@ -1,0 +1,390 @@
+"""``Client``: the engine as a program sees it, the same in a driver and in a worker.
+
+Everything that a program can ask for ends here: it is serialized, handed to the owner core under the lock, and waited
+for with the pump. What only a worker does (running tasks) or only a driver (starting and stopping) is elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from rustyray.core.effects import JudgeFailure
+from rustyray.core.owner.records import FunctionStats
+from rustyray.engines.native.cluster_client import ClusterClient
+from rustyray.engines.native.pump import Waiter
+from rustyray.exceptions import GetTimeoutError
+from rustyray.model.ids import FIRST_RETURN, handle_id, object_id
+from rustyray.model.values import Failed, Fault, FaultKind, Packed, RefInfo, Stored, Value
+from rustyray.runtime import context
+from rustyray.runtime.engine import ActorHandleState
+from rustyray.runtime.faults import from_value, task_error
+from rustyray.runtime.ref import ObjectRef
+from rustyray.runtime.serialization import (
+    INLINE_MAX,
+    Serialized,
+    dumps_args,
+    loads,
+    pack,
+    ref_infos,
+    to_value,
+)
+
+if TYPE_CHECKING:
+    from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
+
+_Prepared = tuple[bytes, "list[bytes] | None", "list[RefInfo] | None", "list[bytes] | None"]
+_NOTHING: _Prepared = (b"", None, None, None)
+
+
+class Client(ClusterClient):
+    """Implements `rustyray.runtime.engine.Engine`, but for the runtime's start and end."""
+
+    # --- tasks --------------------------------------------------------------------------------------------------------
+
+    def submit(
+        self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+        if args or kwargs:
+            data, buffers, infos, deps, keep = self._prepare(args, kwargs)
+        else:
+            (data, buffers, infos, deps), keep = _NOTHING, None
+        task = context.current_task.get()
+        parent = task.task if task is not None else b""
+        pump = self.pump
+        with pump.lock:
+            tid = self.core.submit(plan, data, buffers, infos, deps, parent, time.monotonic())
+            if self.core.out:
+                pump.carry_out()
+        del keep
+        if plan.returns == 1:
+            return ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
+        return self._returns(tid, plan.returns)
+
+    def _returns(self, tid: bytes, returns: int) -> list[ObjectRef[Any]] | None:
+        refs: list[ObjectRef[Any]] = [
+            ObjectRef(object_id(tid, index), self.address, self._drop) for index in range(returns)
+        ]
+        return refs or None
+
+    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments as a task carries them. The last element keeps refs alive until the core holds them."""
+        serialized, deps = dumps_args(args, kwargs)
+        if serialized is None:
+            return b"", None, None, [dep._id for dep in deps] or None, deps
+        if serialized.size > INLINE_MAX:
+            spilled_args, spilled_kwargs = self._put_large(args, kwargs)
+            if spilled_args != args or spilled_kwargs != kwargs:
+                serialized, deps = dumps_args(spilled_args, spilled_kwargs)
+                if serialized is None:
+                    return b"", None, None, [dep._id for dep in deps] or None, deps
+        buffers = [bytes(buffer) for buffer in serialized.buffers] or None
+        return (
+            serialized.data,
+            buffers,
+            ref_infos(serialized.refs),
+            [dep._id for dep in deps] or None,
+            (serialized, deps),
+        )
+
+    def _put_large(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Large arguments go to the store, once, and travel as refs (as in Ray)."""
+        return tuple(self._put_if_large(arg) for arg in args), {
+            key: self._put_if_large(arg) for key, arg in kwargs.items()
+        }
+
+    def _put_if_large(self, arg: Any) -> Any:
+        if isinstance(arg, ObjectRef):
+            return arg
+        packed = pack(arg, "argument")
+        size = packed.size if isinstance(packed, Serialized) else len(packed)
+        return self._put(packed) if size > INLINE_MAX else arg
+
+    def cancel(self, ref: ObjectRef[Any], force: bool, recursive: bool) -> None:
+        with self.pump.lock:
+            self.core.cancel(ref._id, force, recursive, time.monotonic())
+            self.pump.flush()
+        self.pump.run_deferred()
+
+    def judge(self, question: JudgeFailure) -> bool:
+        """Ask a plan's own predicate whether the exception is worth another attempt."""
+        with self.pump.lock:
+            record = self.core.tasks.judged_record(question.task)
+        if record is None:
+            return False
+        on_error = record.plan.retry.on_error
+        return on_error if isinstance(on_error, bool) else bool(on_error(task_error(question.failed, loads).cause))
+
+    # --- actors -------------------------------------------------------------------------------------------------------
+
+    def create_actor(self, plan: ActorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorHandleState:
+        data, buffers, infos, deps, keep = self._prepare(args, kwargs)
+        pump = self.pump
+        with pump.lock:
+            request, waiter = pump.expect()
+            actor = self.core.create_actor(plan, data, buffers, infos, deps, request, time.monotonic())
+            pump.carry_out()
+        del keep
+        ref: ObjectRef[Any] | None = None
+        if not plan.detached:
+            ref = ObjectRef(handle_id(actor), self.address, self._drop)
+        if plan.name:
+            info = self._found(waiter, plan.name)
+            if info.actor != actor:
+                return ActorHandleState(info.actor, info.owner_address, info.handle_meta, info.max_task_retries, None)
+        return ActorHandleState(actor, self.address, plan.handle_meta, plan.max_task_retries, ref)
+
+    def call(
+        self, handle: ActorHandleState, method: MethodPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+        if args or kwargs:
+            data, buffers, infos, deps, keep = self._prepare(args, kwargs)
+        else:
+            (data, buffers, infos, deps), keep = _NOTHING, None
+        task = context.current_task.get()
+        parent = task.task if task is not None else b""
+        pump = self.pump
+        with pump.lock:
+            tid = self.core.call(
+                handle.actor, handle.max_task_retries, method, data, buffers, infos, deps, parent, time.monotonic()
+            )
+            if self.core.out:
+                pump.carry_out()
+        del keep
+        if method.returns == 1:
+            return ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
+        return self._returns(tid, method.returns)
+
+    def kill_actor(self, handle: ActorHandleState, no_restart: bool) -> None:
+        with self.pump.lock:
+            self.core.kill_actor(handle.actor, no_restart)
+            self.pump.carry_out()
+
+    def exit_actor(self) -> None:
+        raise TypeError("exit_actor() ends the actor that calls it: it can only be called in a method of an actor")
+
+    def adopt_handle(
+        self, actor: bytes, owner_address: str, meta: bytes, max_task_retries: int, counted: bool
+    ) -> ActorHandleState:
+        ref = self.adopt(handle_id(actor), owner_address) if counted else None
+        return ActorHandleState(actor, owner_address, meta, max_task_retries, ref)
+
+    # --- values -------------------------------------------------------------------------------------------------------
+
+    def put(self, value: Any) -> ObjectRef[Any]:
+        return self._put(pack(value))
+
+    def _put(self, packed: bytes | Serialized) -> ObjectRef[Any]:
+        value: Value
+        object_: bytes | None = None
+        if isinstance(packed, bytes):
+            if len(packed) <= INLINE_MAX:
+                value = packed
+            else:
+                packed = Serialized(packed, (), (), len(packed))
+        if isinstance(packed, Serialized):
+            if packed.size <= INLINE_MAX:
+                value = to_value(packed)
+            else:
+                with self.pump.lock:
+                    object_ = self.core.next_task() + FIRST_RETURN
+                value = self.store.put(object_, packed)
+        with self.pump.lock:
+            object_ = self.core.put(value, object_)
+        return ObjectRef(object_, self.address, self._drop)
+
+    def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
+        objects = self.core.objects
+        values: list[Any] = []
+        for ref in refs:
+            entry = objects.get(ref._id)
+            value = entry.value if entry is not None else None
+            if type(value) is not bytes:
+                break
+            values.append(loads(value))
+        else:
+            return values
+        self._await_values(refs, timeout)
+        return self._read(refs)
+
+    def _await_values(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> None:
+        """Wait until all have a value, or one has an error (which `_read` then raises)."""
+        pump, core = self.pump, self.core
+        waiter = Waiter(0, stop_at_error=True)
+        missing: list[bytes] = []
+        with pump.lock:
+            for ref in refs:
+                entry = core.watch(ref._id)
+                if entry.value is None:
+                    pump.watch(ref._id, waiter)
+                    missing.append(ref._id)
+                elif isinstance(entry.value, Failed | Fault):
+                    pump.unwatch(missing, waiter)
+                    return
+            waiter.need = len(missing)
+            pump.flush()
+            if waiter.need <= 0 or waiter.done:
+                return
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self._block(waiter, deadline):
+            with pump.lock:
+                pump.unwatch(missing, waiter)
+                late = [object_ for object_ in missing if core.objects[object_].value is None]
+            first = f" (the first: {late[0].hex()})" if late else ""
+            raise GetTimeoutError(
+                f"get() waited {timeout:g} s; {len(late)} of {len(refs)} objects were not ready{first}"
+            )
+        if len(missing) > 1:
+            with pump.lock:
+                pump.unwatch(missing, waiter)
+        if pump.closed:
+            raise RuntimeError("the runtime was shut down while get() waited")
+
+    def _block(self, waiter: Waiter, deadline: float | None) -> bool:
+        """Wait; a worker's main thread also gives back what it will not get to meanwhile."""
+        return self.pump.wait(waiter, deadline)
+
+    def _read(self, refs: Sequence[ObjectRef[Any]]) -> list[Any]:
+        """The values of refs that are ready; raises the first error among them."""
+        found: list[Value | None] = []
+        objects = self.core.objects
+        stored: dict[bytes, None] = {}
+        for ref in refs:
+            value = objects[ref._id].value
+            if isinstance(value, Failed | Fault):
+                raise self._error(ref._id, value)
+            if isinstance(value, Stored):
+                stored[ref._id] = None
+            found.append(value)
+        pins = self.store.pin(list(stored)) if stored else {}
+        values: list[Any] = []
+        for ref, value in zip(refs, found, strict=True):
+            if isinstance(value, Stored):
+                values.append(self._read_stored(ref._id, pins))
+            else:
+                values.append(self.load(value))
+        return values
+
+    def _read_stored(self, object_: bytes, pins: dict[bytes, Any]) -> Any:
+        pinned = pins.pop(object_, None) or self.store.pin([object_])[object_]
+        if isinstance(pinned, Fault):
+            raise self._error(object_, pinned)
+        return self.store.load(object_, pinned)
+
+    def load(self, value: Value | None) -> Any:
+        """Unpickle a value that came inside a message."""
+        if isinstance(value, bytes):
+            return loads(value)
+        if isinstance(value, Packed):
+            return loads(value.data, value.buffers)
+        raise self._error(b"", value or Fault(FaultKind.SYSTEM, "there is no value"))
+
+    def _error(self, object_: bytes, value: Value) -> BaseException:
+        if not isinstance(value, Failed | Fault):
+            raise TypeError(f"{type(value).__name__} is not an error")
+        return from_value(value, loads, object_)
+
+    def wait(
+        self, refs: Sequence[ObjectRef[Any]], num_returns: int, timeout: float | None, fetch_local: bool
+    ) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
+        ready, rest = self._split(refs, num_returns)
+        if len(ready) >= num_returns:
+            return ready, rest
+        pump, core = self.pump, self.core
+        waiter = Waiter(0)
+        missing: list[bytes] = []
+        with pump.lock:
+            there = 0
+            for ref in refs:
+                if core.watch(ref._id).value is None:
+                    pump.watch(ref._id, waiter)
+                    missing.append(ref._id)
+                else:
+                    there += 1
+            waiter.need = num_returns - there
+            pump.flush()
+            if waiter.need <= 0:
+                waiter.done = True
+        if timeout == 0:
+            pump.turn(0)
+        elif not waiter.done:
+            self._block(waiter, None if timeout is None else time.monotonic() + timeout)
+        with pump.lock:
+            pump.unwatch(missing, waiter)
+        return self._split(refs, num_returns)
+
+    def _split(
+        self, refs: Sequence[ObjectRef[Any]], num_returns: int
+    ) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
+        """The first ``num_returns`` ready ones, and the others, both in order; stops looking when it has enough."""
+        objects = self.core.objects
+        ready: list[ObjectRef[Any]] = []
+        rest: list[ObjectRef[Any]] = []
+        for index, ref in enumerate(refs):
+            entry = objects.get(ref._id)
+            if entry is not None and entry.value is not None:
+                ready.append(ref)
+                if len(ready) == num_returns:
+                    rest.extend(refs[index + 1 :])
+                    break
+            else:
+                rest.append(ref)
+        return ready, rest
+
+    # --- refs as futures ----------------------------------------------------------------------------------------------
+
+    def when_ready(self, ref: ObjectRef[Any], callback: Any) -> None:
+        """Call ``callback`` (in some thread, without the lock) once the object has a value."""
+        pump = self.pump
+        waiter = Waiter(1, callback=callback)
+        with pump.lock:
+            if self.core.watch(ref._id).value is None:
+                pump.watch(ref._id, waiter)
+                pump.flush()
+                return
+        callback()
+
+    def future(self, ref: ObjectRef[Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+
+        def complete() -> None:
+            try:
+                value = self.get([ref], 0)[0]
+            except BaseException as error:  # noqa: BLE001 - it is the future's to carry
+                future.set_exception(error)
+            else:
+                future.set_result(value)
+
+        self.when_ready(ref, complete)
+        return future
+
+    def await_ref(self, ref: ObjectRef[Any]) -> Generator[Any, None, Any]:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+
+        def tell() -> None:
+            if not arrived.done():
+                arrived.set_result(None)
+
+        self.when_ready(ref, partial(loop.call_soon_threadsafe, tell))
+        yield from arrived
+        return self.get([ref], 0)[0]
+
+    def adopt(self, object_id: bytes, owner_address: str) -> ObjectRef[Any]:
+        with self.pump.lock:
+            self.core.refs.adopt(object_id, owner_address)
+        return ObjectRef(object_id, owner_address, self._drop)
+
+    def pin_forever(self, ref: ObjectRef[Any]) -> None:
+        with self.pump.lock:
+            self.core.refs.hold(ref._id, ref._owner_address)
+
+    def forget_plan(self, plan: TaskPlan) -> None:
+        if isinstance(plan.slot, FunctionStats):
+            plan.slot = None

@@ -1,0 +1,120 @@
+"""The part of the engine that asks the head: named actors, nodes, resources; and what all parts of the engine share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rustyray.core.owner import OwnerCore
+from rustyray.engines.native.pump import Pump, Waiter
+from rustyray.engines.native.store import Store
+from rustyray.model import resources
+from rustyray.model.messages import (
+    ActorInfo,
+    ClusterDescription,
+    DescribeCluster,
+    FindActor,
+    HeadError,
+    ListActors,
+    Message,
+    NamedActors,
+    NodeInfo,
+)
+from rustyray.runtime.engine import ActorHandleState, ProcessContext
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ClusterClient:
+    """Shared state, and the requests to the head."""
+
+    def __init__(self, core: OwnerCore, pump: Pump, store: Store, process: ProcessContext) -> None:
+        self.core = core
+        self.pump = pump
+        self.store = store
+        self.address = process.address
+        self._process = process
+        self._drop: Callable[[bytes], None] = pump.dropped.append
+
+    def process(self) -> ProcessContext:
+        return self._process
+
+    def _ask_head(self, make: Callable[[int], Message]) -> Message:
+        """Send a request to the head and wait for its answer. Raises RuntimeError when the head is gone."""
+        pump = self.pump
+        with pump.lock:
+            number, waiter = pump.expect()
+            pump.flush()
+            pump.hub.send(pump.head, make(number))
+            pump.hub.flush()
+        return self._reply(waiter)
+
+    def _reply(self, waiter: Waiter) -> Message:
+        self.pump.wait(waiter, None)
+        if waiter.reply is None:
+            raise RuntimeError("the head process is gone: the runtime cannot go on, call shutdown() and init() again")
+        return waiter.reply
+
+    # --- actors by name -----------------------------------------------------------------------------------------------
+
+    def _found(self, waiter: Waiter, name: str) -> ActorInfo:
+        reply = self._reply(waiter)
+        if isinstance(reply, HeadError):
+            raise ValueError(reply.message)
+        if not isinstance(reply, ActorInfo):
+            raise TypeError(f"the head answered {type(reply).__name__} about actor {name!r}")
+        return reply
+
+    def find_actor(self, name: str, namespace: str | None) -> ActorHandleState:
+        where = self._process.namespace if namespace is None else namespace
+        reply = self._ask_head(lambda number: FindActor(number, name, where))
+        if isinstance(reply, HeadError):
+            raise ValueError(reply.message)
+        if not isinstance(reply, ActorInfo):
+            raise TypeError(f"the head answered {type(reply).__name__} about actor {name!r}")
+        with self.pump.lock:
+            link = self.core.calls.link(reply.actor, reply.max_task_retries)
+            link.watching = True
+            self.core.on_message(self.pump.head, reply, self.pump.clock())
+            self.pump.carry_out()
+        return ActorHandleState(reply.actor, reply.owner_address, reply.handle_meta, reply.max_task_retries, None)
+
+    def named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:
+        reply = self._ask_head(lambda number: ListActors(number, self._process.namespace, all_namespaces))
+        return list(reply.names) if isinstance(reply, NamedActors) else []
+
+    # --- the cluster --------------------------------------------------------------------------------------------------
+
+    def _node_infos(self) -> Sequence[NodeInfo]:
+        reply = self._ask_head(DescribeCluster)
+        return reply.nodes if isinstance(reply, ClusterDescription) else []
+
+    def nodes(self) -> list[Mapping[str, Any]]:
+        return [
+            {
+                "NodeID": info.node.hex(),
+                "Alive": info.alive,
+                "NodeManagerAddress": "127.0.0.1",
+                "NodeManagerHostname": info.hostname,
+                "RayletSocketName": info.address,
+                "Resources": resources.as_amounts(info.total) if info.alive else {},
+                "Labels": dict(info.labels),
+                "DeathReasonMessage": info.reason,
+                "Pid": info.pid,
+            }
+            for info in self._node_infos()
+        ]
+
+    def cluster_resources(self) -> dict[str, float]:
+        return self._sum(lambda info: info.total)
+
+    def available_resources(self) -> dict[str, float]:
+        return self._sum(lambda info: info.available)
+
+    def _sum(self, part: Callable[[NodeInfo], dict[str, int]]) -> dict[str, float]:
+        total: dict[str, int] = {}
+        for info in self._node_infos():
+            if info.alive:
+                resources.add(total, part(info))
+        return {name: amount for name, amount in resources.as_amounts(total).items() if amount > 0}

@@ -1,0 +1,415 @@
+"""One process' engine room: the hub's messages go into the cores, the cores' effects go out, waiting threads are woken.
+
+The thread that waits does the I/O. A thread that blocks in ``get`` leads: it sleeps in the hub, feeds the cores and
+goes on when what it waits for is there, with no hand-over between threads. Others that wait meanwhile sleep on a gate of
+their own. Only while nobody waits does a background thread lead, so that peers are answered while the program computes.
+
+    leader ──► hub.wait() ──► lock { hub.process() → core.on_message() → core.out → hub.send() → hub.flush() } ──► gates
+
+The background thread is not woken at every ``get`` that ends: it looks every few milliseconds, and takes over when no
+thread has waited since its last look. A waiting thread takes the lead from it without asking; both are then in
+``hub.wait``, and the background thread steps back at the first event.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
+from rustyray.core.owner import OwnerCore
+from rustyray.engines.native.hub import Hub
+from rustyray.model.messages import (
+    HEAD,
+    ActorInfo,
+    ClusterDescription,
+    HeadError,
+    Message,
+    NamedActors,
+    StoreCreated,
+    StoreFailed,
+    StorePinned,
+    StoreUnpin,
+)
+from rustyray.model.values import Failed, Fault
+
+#: Seconds between two looks of the background thread while others wait now and then.
+TICK: Final = 0.005
+#: Seconds after which refs that were dropped while nobody did anything are settled at the latest.
+SETTLE: Final = 0.2
+
+_REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription)
+
+
+class Waiter:
+    """A thread (or a callback) that waits until ``need`` things have happened, or one of them failed."""
+
+    __slots__ = ("callback", "done", "gate", "need", "reply", "stop_at_error")
+
+    def __init__(self, need: int = 1, stop_at_error: bool = False, callback: Callable[[], None] | None = None) -> None:
+        self.need = need
+        self.stop_at_error = stop_at_error
+        self.callback = callback
+        self.done = False
+        self.gate: Any = None
+        self.reply: Message | None = None
+
+
+_BACKGROUND: Final = Waiter()
+
+
+class Pump:
+    """Hub, cores and waiting threads of one process. All state is guarded by ``lock``.
+
+    Args:
+        hub: the process' connections.
+        core: its owner core.
+        head: the peer that hosts the head.
+        handlers: messages that are not the owner core's, by type; called with the lock held.
+        on_effect: effects that are not the pump's own; called with the lock held.
+        judge: asks a plan whether to retry; called without the lock.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        core: OwnerCore,
+        head: bytes,
+        handlers: dict[type, Callable[[bytes, Any, float], None]],
+        on_effect: Callable[[Effect], None],
+        judge: Callable[[JudgeFailure], bool],
+    ) -> None:
+        self.hub = hub
+        self.core = core
+        self.head = head
+        self.handlers = handlers
+        self.on_effect = on_effect
+        self.judge = judge
+        self.clock = time.monotonic
+        self.lock = threading.Lock()
+        self.dropped: deque[bytes] = deque()
+        self.unpinned: deque[bytes] = deque()
+        self.deferred: deque[Callable[[], None]] = deque()
+        self.interrupted = False
+        self.closed = False
+        self._waiting: dict[bytes, list[Waiter]] = {}
+        self._replies: dict[int, Waiter] = {}
+        self._request = 0
+        self._leader: Waiter | None = None
+        self._sleepers: dict[Waiter, None] = {}
+        self._sessions = 0
+        self._idle_gate = threading.Lock()
+        self._idle_gate.acquire()
+        self._parked = False
+        self._thread = threading.Thread(target=self._background, name="rustyray-io", daemon=True)
+        for kind in _REPLIES:
+            handlers.setdefault(kind, self._on_reply)
+        handlers.setdefault(ActorInfo, self._on_actor_info)
+        handlers.setdefault(HeadError, self._on_head_error)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    # --- the inside, with the lock held -------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Count off refs and views that the program dropped since the last time."""
+        dropped = self.dropped
+        if dropped:
+            gone = []
+            while dropped:
+                gone.append(dropped.popleft())
+            self.core.drop(gone)
+        if self.unpinned:
+            views = []
+            while self.unpinned:
+                views.append(self.unpinned.popleft())
+            self.hub.send(self.core.refs.node, StoreUnpin(views))
+
+    def carry_out(self) -> None:
+        """Do what the cores left in ``out``, and send it."""
+        out = self.core.out
+        hub = self.hub
+        while out:
+            effects = out[:]
+            out.clear()
+            for effect in effects:
+                kind = type(effect)
+                if kind is Send:
+                    to = effect.to  # type: ignore[attr-defined]
+                    hub.send(self.head if to == HEAD else to, effect.message, effect.address)  # type: ignore[attr-defined]
+                elif kind is Ready:
+                    self._on_ready(effect.objects)  # type: ignore[attr-defined]
+                elif kind is JudgeFailure:
+                    self.deferred.append(lambda question=effect: self._judge(question))  # type: ignore[misc]
+                else:
+                    self.on_effect(effect)
+        hub.flush()
+
+    def flush(self) -> None:
+        """A thread is about to wait: settle, send everything that waited for company."""
+        if self.dropped or self.unpinned:
+            self.settle()
+        self.core.flush(self.clock())
+        self.carry_out()
+
+    def process(self, events: Any) -> None:
+        now = self.clock()
+        if self.dropped or self.unpinned:
+            self.settle()
+        core, handlers = self.core, self.handlers
+        for peer, message in self.hub.process(events):
+            handler = handlers.get(type(message))
+            if handler is None:
+                core.on_message(peer, message, now)
+            else:
+                handler(peer, message, now)
+        deadline = core.next_deadline()
+        if deadline is not None and deadline <= now:
+            core.on_time(now)
+        if core.refs.has_freed:
+            core.refs.flush()
+        self.carry_out()
+
+    def _on_ready(self, objects: Iterable[bytes]) -> None:
+        for object_ in objects:
+            waiters = self._waiting.pop(object_, None)
+            if waiters is None:
+                continue
+            for waiter in waiters:
+                if waiter.done:
+                    continue
+                waiter.need -= 1
+                if waiter.need <= 0 or (waiter.stop_at_error and self._is_error(object_)):
+                    self.finish(waiter)
+
+    def _is_error(self, object_: bytes) -> bool:
+        entry = self.core.objects.get(object_)
+        return entry is None or isinstance(entry.value, Failed | Fault)
+
+    def finish(self, waiter: Waiter) -> None:
+        """What ``waiter`` waited for has happened."""
+        waiter.done = True
+        if waiter.callback is not None:
+            self.deferred.append(waiter.callback)
+        elif waiter.gate is not None:
+            waiter.gate.release()
+            waiter.gate = None
+
+    def watch(self, object_: bytes, waiter: Waiter) -> None:
+        """``waiter`` waits for this object, which has no value yet."""
+        waiters = self._waiting.get(object_)
+        if waiters is None:
+            self._waiting[object_] = [waiter]
+        else:
+            waiters.append(waiter)
+
+    def unwatch(self, objects: Iterable[bytes], waiter: Waiter) -> None:
+        for object_ in objects:
+            waiters = self._waiting.get(object_)
+            if waiters is not None and waiter in waiters:
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiting[object_]
+
+    def expect(self) -> tuple[int, Waiter]:
+        """A new request number and the waiter for its reply."""
+        self._request += 1
+        waiter = self._replies[self._request] = Waiter()
+        return self._request, waiter
+
+    def _on_reply(self, peer: bytes, message: Any, now: float) -> None:
+        waiter = self._replies.pop(message.request, None)
+        if waiter is not None:
+            waiter.reply = message
+            self.finish(waiter)
+
+    def _on_actor_info(self, peer: bytes, message: ActorInfo, now: float) -> None:
+        self.core.on_message(peer, message, now)
+        if message.request:
+            self._on_reply(peer, message, now)
+
+    def _on_head_error(self, peer: bytes, message: HeadError, now: float) -> None:
+        self.core.on_message(peer, message, now)
+        self._on_reply(peer, message, now)
+
+    def fail_requests(self) -> None:
+        """Whoever would answer is gone: every request ends without a reply."""
+        replies, self._replies = self._replies, {}
+        for waiter in replies.values():
+            self.finish(waiter)
+
+    # --- waiting, without the lock ------------------------------------------------------------------------------------
+
+    def wait(self, waiter: Waiter, deadline: float | None) -> bool:
+        """Block until ``waiter`` is done, leading the I/O if nobody else does; False when the deadline passed first.
+
+        Raises:
+            KeyboardInterrupt: the running task was cancelled.
+        """
+        while not waiter.done:
+            with self.lock:
+                if waiter.done:
+                    return True
+                lead = self._leader is None or self._leader is _BACKGROUND
+                if lead:
+                    self._leader = waiter
+                    self._sessions += 1
+                else:
+                    gate = waiter.gate = threading.Lock()
+                    gate.acquire()
+                    self._sleepers[waiter] = None
+            if lead:
+                try:
+                    if not self._lead(waiter, deadline):
+                        return waiter.done
+                finally:
+                    self._resign(waiter)
+            elif not self._sleep(waiter, gate, deadline):
+                with self.lock:
+                    self._call_next()  # in case it was this thread that was called to lead
+                return waiter.done
+        return True
+
+    def _lead(self, waiter: Waiter, deadline: float | None) -> bool:
+        while not waiter.done:
+            timeout = self._patience()
+            if deadline is not None:
+                left = deadline - self.clock()
+                if left <= 0:
+                    # Look once more, without waiting: it may have arrived while we did not run.
+                    self.turn(0)
+                    return waiter.done
+                timeout = left if timeout is None else min(left, timeout)
+            self.turn(timeout)
+            if self.interrupted and threading.current_thread() is threading.main_thread():
+                self.interrupted = False
+                raise KeyboardInterrupt
+        return True
+
+    def _sleep(self, waiter: Waiter, gate: Any, deadline: float | None) -> bool:
+        """Sleep until done or called to lead. False when the deadline passed."""
+        try:
+            left = -1 if deadline is None else max(0.0, deadline - self.clock())
+            gate.acquire(timeout=left)
+        finally:
+            with self.lock:
+                self._sleepers.pop(waiter, None)
+                waiter.gate = None
+        return deadline is None or waiter.done or self.clock() < deadline
+
+    def _resign(self, waiter: Waiter) -> None:
+        with self.lock:
+            if self._leader is waiter:
+                self._leader = None
+                self._call_next()
+
+    def _call_next(self) -> None:
+        """Nobody leads: call a thread that sleeps, or the background thread if it waits to be called."""
+        if self._leader is not None:
+            return
+        for sleeper in self._sleepers:
+            if sleeper.gate is not None:
+                sleeper.gate.release()
+                sleeper.gate = None
+                return
+        if self._parked:
+            self._parked = False
+            self._idle_gate.release()
+
+    def turn(self, timeout: float | None) -> None:
+        """One round: sleep for at most ``timeout`` seconds, then do what there is to do."""
+        events = self.hub.wait(timeout)
+        with self.lock:
+            if self.closed:
+                return
+            self.process(events)
+        if self.deferred:
+            self.run_deferred()
+
+    def run_deferred(self) -> None:
+        """Run what must not run under the lock: callbacks, and questions to the user's own code."""
+        deferred = self.deferred
+        while deferred:
+            try:
+                work = deferred.popleft()
+            except IndexError:
+                return
+            work()
+
+    def _judge(self, question: JudgeFailure) -> None:
+        verdict = self.judge(question)
+        with self.lock:
+            self.core.judged(question.task, verdict, self.clock())
+            self.carry_out()
+
+    def _patience(self) -> float | None:
+        """How long the leader may sleep: until a core's next deadline."""
+        deadline = self.core.next_deadline()
+        return None if deadline is None else max(0.0, deadline - self.clock())
+
+    # --- the background thread ----------------------------------------------------------------------------------------
+
+    def _background(self) -> None:
+        seen = -1
+        while not self.closed:
+            with self.lock:
+                quiet = self._sessions == seen
+                seen = self._sessions
+                if quiet and self._leader is None:
+                    self._leader = _BACKGROUND
+                elif quiet:
+                    self._parked = True
+                leading, parked = self._leader is _BACKGROUND, self._parked
+            if leading:
+                while self._leader is _BACKGROUND and not self.closed:
+                    self._background_turn()
+            elif parked:
+                self._idle_gate.acquire()
+            else:
+                self._idle_gate.acquire(timeout=TICK)
+
+    def _background_turn(self) -> None:
+        with self.lock:
+            if self.closed:
+                return
+            self.flush()
+            timeout = self._patience()
+        timeout = SETTLE if timeout is None else min(SETTLE, timeout)
+        events = self.hub.wait(timeout)
+        with self.lock:
+            if self._leader is not _BACKGROUND or self.closed:
+                return
+            self.process(events)
+        if self.deferred:
+            self.run_deferred()
+
+    def close(self) -> None:
+        """Stop the background thread and close the hub; whoever still waits is woken without a result."""
+        with self.lock:
+            self.closed = True
+            for waiters in list(self._waiting.values()):
+                for waiter in waiters:
+                    if not waiter.done:
+                        self.finish(waiter)
+            self._waiting.clear()
+            self.fail_requests()
+            if self._parked:
+                self._parked = False
+                self._idle_gate.release()
+        self.hub.wake()
+        self.run_deferred()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(1.0)
+        with self.lock:
+            self.hub.close()
+
+
+def show_warning(effect: Warn) -> None:
+    """A sentence for the user, on standard error."""
+    import sys
+
+    print(f"rustyray: {effect.text}", file=sys.stderr, flush=True)

@@ -1,0 +1,249 @@
+"""Run one job of a worker: arguments in, the user's code, results out. The same for tasks and for actor methods."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rustyray.core.executor import Job
+from rustyray.core.owner.references import refs_inside
+from rustyray.model.ids import object_id
+from rustyray.model.messages import Call, Task
+from rustyray.model.values import Failed, Fault, FaultKind, RefInfo, Stored, Value
+from rustyray.runtime import context
+from rustyray.runtime.context import TaskContext
+from rustyray.runtime.faults import make_failed
+from rustyray.runtime.serialization import INLINE_MAX, Serialized, loads, loads_args, pack, to_value
+
+if TYPE_CHECKING:
+    from rustyray.engines.native.worker import Worker
+
+
+class ActorExit(BaseException):
+    """Raised inside a method by ``exit_actor``: the actor ends, and the call never returns."""
+
+
+class ArgumentLost(Exception):
+    """A stored argument could not be read; ``fault`` says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class Runner:
+    """Executes jobs on behalf of a worker. `run` may be called from several threads (threaded actors)."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self._functions: dict[bytes, Callable[..., Any]] = {}
+        self.contexts: dict[bytes, TaskContext] = {}
+
+    def run(self, job: Job) -> None:
+        """Run a job to its end and hand its result to the executor."""
+        begun = time.perf_counter()
+        try:
+            values, failed = self.outcome(job)
+        except ActorExit:
+            return  # the caller learns it from the actor's end
+        self.finish(job, values, failed, time.perf_counter() - begun)
+
+    def outcome(self, job: Job) -> tuple[bytes | list[Value], bool]:
+        """Run the user's code; what came out, and whether that is a failure."""
+        task = job.task
+        ctx = self.context_of(job)
+        token = context.current_task.set(ctx)
+        self.contexts[task.id] = ctx
+        try:
+            function = self.callable_for(task)
+            if task.args or task.deps:
+                args, kwargs = self.arguments(task)
+                result = function(*args, **kwargs)
+                del args, kwargs
+            else:
+                result = function()
+            return self.pack_result(job, result)
+        except ActorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
+            return [self.failure(job, error)], True
+        finally:
+            del self.contexts[task.id]
+            context.current_task.reset(token)
+
+    def context_of(self, job: Job) -> TaskContext:
+        task = job.task
+        actor = task.actor if isinstance(task, Call) else b""
+        return TaskContext(self.worker.boot.job, task.id, self.name_of(task), task.attempt, actor)
+
+    def name_of(self, task: Task | Call) -> str:
+        if isinstance(task, Call):
+            host = self.worker.actor
+            return f"{host.class_name}.{task.method}" if host is not None else task.method
+        return task.name
+
+    def callable_for(self, task: Task | Call) -> Callable[..., Any]:
+        if isinstance(task, Call):
+            host = self.worker.actor
+            if host is None:
+                raise RuntimeError("this worker hosts no actor")
+            return host.method(task.method)
+        function = self._functions.get(task.fn)
+        if function is None:
+            function = self._functions[task.fn] = self.load_code(task.fn)
+        return function
+
+    def load_code(self, fn: bytes) -> Callable[..., Any]:
+        blob, name = self.worker.functions[fn]
+        try:
+            code: Callable[..., Any] = loads(blob)
+        except Exception as error:
+            error.add_note(
+                f"{name} could not be loaded in the worker (pid {os.getpid()}): what it needs must be importable "
+                "there too, in the worker's sys.path and working directory, which are the driver's"
+            )
+            raise
+        return code
+
+    def arguments(self, task: Task | Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        deps = task.deps
+        if not deps:
+            return loads_args(task.args, task.buffers, ())
+        worker = self.worker
+        stored = [arg.object for arg in deps if isinstance(arg.value, Stored)]
+        pins = worker.store.pin(list(dict.fromkeys(stored))) if stored else {}
+        values = []
+        for arg in deps:
+            value = arg.value
+            if type(value) is bytes:
+                values.append(loads(value))
+            elif isinstance(value, Stored):
+                pinned = pins.pop(arg.object, None) or worker.store.pin([arg.object])[arg.object]
+                if isinstance(pinned, Fault):
+                    raise ArgumentLost(pinned)
+                values.append(worker.store.load(arg.object, pinned))
+            else:
+                values.append(worker.load(value))
+        return loads_args(task.args, task.buffers, values)
+
+    # --- results ------------------------------------------------------------------------------------------------------
+
+    def pack_result(self, job: Job, result: Any) -> tuple[bytes | list[Value], bool]:
+        task = job.task
+        if task.returns == 1:
+            packed = pack(result, f"the result of {self.name_of(task)}")
+            if type(packed) is bytes and len(packed) <= INLINE_MAX:
+                return packed, False
+            value = self.to_caller(job, 0, packed)
+            return [value], isinstance(value, Fault)
+        if task.returns == 0:
+            return [], False
+        try:
+            results = list(result)
+        except TypeError:
+            raise ValueError(
+                f"{self.name_of(task)} was called with num_returns={task.returns} and returned "
+                f"{type(result).__name__}, which is not a sequence of {task.returns} values"
+            ) from None
+        if len(results) != task.returns:
+            raise ValueError(
+                f"{self.name_of(task)} was called with num_returns={task.returns} and returned {len(results)} values"
+            )
+        values = [
+            self.to_caller(job, index, pack(one, f"result {index} of {self.name_of(task)}"))
+            for index, one in enumerate(results)
+        ]
+        return values, False
+
+    def to_caller(self, job: Job, index: int, packed: bytes | Serialized) -> Value:
+        """A result as it travels: inline or stored; the caller is registered for the refs in it."""
+        worker = self.worker
+        if isinstance(packed, bytes):
+            if len(packed) <= INLINE_MAX:
+                return packed
+            packed = Serialized(packed, (), (), len(packed))
+        value: Value
+        if packed.size <= INLINE_MAX:
+            value = to_value(packed)
+        else:
+            value = worker.store.write(object_id(job.task.id, index), packed)
+        if packed.refs:
+            with worker.pump.lock:
+                worker.core.refs.register(job.caller, refs_inside(value))
+        return value
+
+    def failure(self, job: Job, error: BaseException) -> Value:
+        task = job.task
+        if isinstance(error, ArgumentLost):
+            return error.fault
+        if isinstance(error, KeyboardInterrupt) and job.cancelled:
+            return Fault(
+                FaultKind.TASK_CANCELLED,
+                "the task was cancelled while it ran",
+                task=task.id,
+                function=self.name_of(task),
+                attempt=task.attempt,
+                max_attempts=task.max_attempts,
+                pid=os.getpid(),
+                worker=self.worker.boot.worker,
+            )
+        failed = self.describe(error, self.name_of(task), task.id, task.attempt, task.max_attempts)
+        if failed.refs:
+            with self.worker.pump.lock:
+                self.worker.core.refs.register(job.caller, failed.refs)
+        return failed
+
+    def describe(
+        self, error: BaseException, function: str, task: bytes, attempt: int = 0, max_attempts: int = 1
+    ) -> Failed:
+        """An exception as a value, with the context of this process."""
+        worker = self.worker
+        host = worker.actor
+        return make_failed(
+            error,
+            _dump,
+            function=function,
+            task=task,
+            actor=host.actor if host is not None else b"",
+            actor_repr=host.describe() if host is not None else "",
+            attempt=attempt,
+            max_attempts=max_attempts,
+            pid=os.getpid(),
+            worker=worker.boot.worker,
+            node=worker.boot.node,
+            address="127.0.0.1",
+            job=worker.boot.job,
+        )
+
+    def finish(self, job: Job, values: bytes | list[Value], failed: bool, seconds: float) -> None:
+        """Report the end of a job, with the refs from its arguments that this process still holds."""
+        worker = self.worker
+        pump = worker.pump
+        with pump.lock:
+            kept = None
+            task = job.task
+            if task.refs or task.deps:
+                pump.settle()
+                kept = worker.core.refs.kept(lent(task))
+            worker.executor.finished(job, values, failed, kept, seconds)
+
+
+def lent(task: Task | Call) -> list[RefInfo]:
+    """All refs that came with a task: inside its arguments, and inside the values of its ref arguments."""
+    infos = list(task.refs or ())
+    for arg in task.deps or ():
+        infos.extend(refs_inside(arg.value))
+    return infos
+
+
+def _dump(value: Any) -> bytes:
+    packed = pack(value, "the exception")
+    if isinstance(packed, bytes):
+        return packed
+    if packed.buffers:
+        from rustyray.runtime.serialization_by_value import dumps_by_value
+
+        return dumps_by_value(value, None)  # the cause of a `Failed` is one piece
+    return packed.data

@@ -1,0 +1,112 @@
+"""Large values: written to and read from the node's arena, with the node's say-so.
+
+Write: ask for an extent, copy the value there, seal it. Read: ask for a pin, map the extent read-only, and give the pin
+back when the last view of it dies. A value of up to ``INLINE_MAX`` bytes never comes here.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from typing import Any
+
+from rustyray.engines.native.arena import Arena, layout_size
+from rustyray.engines.native.pump import Pump, Waiter
+from rustyray.exceptions import ObjectStoreFullError
+from rustyray.model.ids import NodeID, ObjectID
+from rustyray.model.messages import (
+    StoreAbort,
+    StoreCreate,
+    StoreCreated,
+    StoreFailed,
+    StorePin,
+    StorePinned,
+    StoreSeal,
+    StoreUnpin,
+)
+from rustyray.model.values import Fault, FaultKind, Stored
+from rustyray.runtime.serialization import Serialized, ref_infos
+
+
+class Store:
+    """This process' access to its node's arena."""
+
+    def __init__(self, arena: Arena, node: NodeID, pump: Pump) -> None:
+        self.arena = arena
+        self.node = node
+        self.pump = pump
+
+    def write(self, object_: ObjectID, serialized: Serialized) -> Stored | Fault:
+        """Put a value into the arena under ``object_``. A `Fault` says why it could not be."""
+        pump = self.pump
+        size = layout_size(serialized)
+        with pump.lock:
+            number, waiter = pump.expect()
+            pump.hub.send(self.node, StoreCreate(number, object_, size))
+            pump.flush()
+        pump.wait(waiter, None)
+        reply = waiter.reply
+        if isinstance(reply, StoreFailed):
+            return reply.fault
+        if not isinstance(reply, StoreCreated):
+            return Fault(FaultKind.SYSTEM, "the node process is gone, and its object store with it")
+        try:
+            self.arena.write(reply.offset, serialized, touched=reply.touched >= size)
+        except OSError as error:
+            self._tell(StoreAbort(object_))
+            if error.errno not in (errno.ENOSPC, errno.ENOMEM, errno.EFBIG):
+                raise
+            return Fault(
+                FaultKind.STORE_FULL,
+                f"the system has no memory left for an object of {size} bytes: {error} "
+                "(a smaller object_store_memory, or a larger /dev/shm or memory limit, helps)",
+            )
+        except BaseException:
+            self._tell(StoreAbort(object_))
+            raise
+        self._tell(StoreSeal(object_))
+        return Stored(self.node, size, ref_infos(serialized.refs))
+
+    def put(self, object_: ObjectID, serialized: Serialized) -> Stored:
+        """As `write`; raises ObjectStoreFullError instead of returning a fault."""
+        stored = self.write(object_, serialized)
+        if isinstance(stored, Fault):
+            raise ObjectStoreFullError(stored.message)
+        return stored
+
+    def _tell(self, message: StoreSeal | StoreAbort) -> None:
+        with self.pump.lock:
+            self.pump.hub.send(self.node, message)
+            self.pump.hub.flush()
+
+    def pin(self, objects: Sequence[ObjectID]) -> dict[ObjectID, StorePinned | Fault]:
+        """Pin objects of this node, all asked for at once."""
+        pump = self.pump
+        waiters: list[tuple[ObjectID, Waiter]] = []
+        with pump.lock:
+            for object_ in objects:
+                number, waiter = pump.expect()
+                pump.hub.send(self.node, StorePin(number, object_))
+                waiters.append((object_, waiter))
+            pump.flush()
+        pinned: dict[ObjectID, StorePinned | Fault] = {}
+        for object_, waiter in waiters:
+            pump.wait(waiter, None)
+            reply = waiter.reply
+            if isinstance(reply, StorePinned):
+                pinned[object_] = reply
+            elif isinstance(reply, StoreFailed):
+                pinned[object_] = reply.fault
+            else:
+                pinned[object_] = Fault(FaultKind.SYSTEM, "the node process is gone, and its object store with it")
+        return pinned
+
+    def load(self, object_: ObjectID, pinned: StorePinned) -> Any:
+        """The value behind a pin; the pin goes when the value's last view does."""
+        unpinned = self.pump.unpinned
+        try:
+            return self.arena.read(pinned.offset, pinned.size, lambda: unpinned.append(object_))
+        except OSError:
+            with self.pump.lock:
+                self.pump.hub.send(self.node, StoreUnpin([object_]))
+            raise
