@@ -1,0 +1,63 @@
+"""RustyRay: a distributed runtime in pure Python with Ray core's API.
+
+Functions become tasks and classes become actors with `remote`; `get`, `put` and `wait` work on their results, which are
+named by refs. `rustyray.exceptions` has everything that can go wrong.
+"""
+
+import sys
+
+if sys.platform == "win32":
+    raise ImportError(
+        "RustyRay does not run on Windows: it shares memory and sockets between processes by passing file descriptors, "
+        "and forks its workers, neither of which Windows has. Use Linux or macOS, or Linux under WSL 2."
+    )
+
+from rustyray import exceptions
+from rustyray._version import __version__
+from rustyray.api.actor_class import ActorClass
+from rustyray.api.actor_handle import ActorHandle, ActorMethod
+from rustyray.api.calls import cancel, exit_actor, get, get_actor, kill, put, wait
+from rustyray.api.cluster import available_resources, cluster_resources, nodes
+from rustyray.api.decorators import method, remote
+from rustyray.api.ids import ActorID, JobID, NodeID, TaskID, WorkerID
+from rustyray.api.lifecycle import Session, init, is_initialized, shutdown
+from rustyray.api.remote_function import RemoteFunction
+from rustyray.api.runtime_context import RuntimeContext, get_runtime_context
+from rustyray.runtime.ref import ObjectRef
+
+#: Ray's other name for it.
+ObjectID = ObjectRef
+
+__all__ = [
+    "ActorClass",
+    "ActorHandle",
+    "ActorID",
+    "ActorMethod",
+    "JobID",
+    "NodeID",
+    "ObjectID",
+    "ObjectRef",
+    "RemoteFunction",
+    "RuntimeContext",
+    "Session",
+    "TaskID",
+    "WorkerID",
+    "__version__",
+    "available_resources",
+    "cancel",
+    "cluster_resources",
+    "exceptions",
+    "exit_actor",
+    "get",
+    "get_actor",
+    "get_runtime_context",
+    "init",
+    "is_initialized",
+    "kill",
+    "method",
+    "nodes",
+    "put",
+    "remote",
+    "shutdown",
+    "wait",
+]

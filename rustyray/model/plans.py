@@ -41,9 +41,22 @@ class TaskPlan:
 
     ``fn`` is the digest of ``blob`` (the cloudpickled function), ``held`` keeps refs alive that the function's closure
     carries, ``max_retries`` is -1 for "without end". ``label`` tells scheduling classes with equal resources apart.
+    ``name`` is the function's, with its module; ``task_name`` what the user calls the task, if anything else.
     """
 
-    __slots__ = ("blob", "fn", "held", "label", "max_retries", "name", "resources", "retry", "returns", "slot")
+    __slots__ = (
+        "blob",
+        "fn",
+        "held",
+        "label",
+        "max_retries",
+        "name",
+        "resources",
+        "retry",
+        "returns",
+        "slot",
+        "task_name",
+    )
 
     def __init__(
         self,
@@ -56,10 +69,12 @@ class TaskPlan:
         retry: RetryPolicy | None = None,
         label: str = "",
         held: tuple[object, ...] = (),
+        task_name: str = "",
     ) -> None:
         self.fn = fn
         self.blob = blob
         self.name = name
+        self.task_name = task_name
         self.resources = resources
         self.returns = returns
         self.max_retries = max_retries

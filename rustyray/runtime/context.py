@@ -8,22 +8,51 @@ from __future__ import annotations
 
 import threading
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from rustyray.runtime.engine import Engine
+    from rustyray.runtime.engine import ActorHandleState, Engine
     from rustyray.runtime.ref import ObjectRef
 
 
-class TaskContext:
-    """What a thread of a worker is running at the moment. Ids are bytes; ``attempt`` counts from 0."""
+class HostedActor:
+    """The actor that lives in this worker; ``incarnation`` counts its starts from 0, ``handle`` is an uncounted one."""
 
-    __slots__ = ("actor", "attempt", "cancelled", "concurrency_group", "function", "job", "resources", "task")
+    __slots__ = ("handle", "incarnation", "name", "namespace")
+
+    def __init__(self, handle: ActorHandleState, name: str = "", namespace: str = "", incarnation: int = 0) -> None:
+        self.handle = handle
+        self.name = name
+        self.namespace = namespace
+        self.incarnation = incarnation
+
+
+class TaskContext:
+    """What a thread of a worker is running at the moment. Ids are bytes; ``attempt`` counts from 0.
+
+    ``name`` is the task's name where it was given one; ``hosted`` the actor whose method this is, if it is one.
+    """
+
+    __slots__ = (
+        "actor",
+        "attempt",
+        "cancelled",
+        "concurrency_group",
+        "function",
+        "hosted",
+        "job",
+        "name",
+        "resources",
+        "task",
+    )
 
     def __init__(self, job: bytes, task: bytes, function: str, attempt: int = 0, actor: bytes = b"") -> None:
         self.job = job
         self.task = task
         self.function = function
+        self.name = function
+        self.hosted: HostedActor | None = None
         self.attempt = attempt
         self.actor = actor
         self.cancelled = False
@@ -43,8 +72,25 @@ def engine() -> Engine | None:
 
 
 def set_engine(new: Engine | None) -> None:
+    """Make ``new`` this process' engine; what was worked out for the one before is forgotten."""
     global _engine
     _engine = new
+    for one in list(_forgetful):
+        one.forget_engine()
+
+
+class Forgetful(Protocol):
+    """Something that keeps what it worked out for the present engine, such as a plan."""
+
+    def forget_engine(self) -> None: ...
+
+
+_forgetful: WeakSet[Forgetful] = WeakSet()
+
+
+def remember(one: Forgetful) -> None:
+    """Have ``one.forget_engine()`` called when the engine changes."""
+    _forgetful.add(one)
 
 
 def require_engine(what: str) -> Engine:

@@ -1,0 +1,3 @@
+"""The version of the distribution, which ``pyproject.toml`` states as well; a test compares them."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The functions and classes that users call: thin, checked, typed doors to whichever engine runs the program."""

@@ -1,0 +1,35 @@
+"""The engines that a program can choose from, each imported only when it is chosen.
+
+An engine is a module with ``start(settings: Settings) -> Engine``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from rustyray.model.options import hint
+
+if TYPE_CHECKING:
+    from rustyray.model.settings import Settings
+    from rustyray.runtime.engine import Engine
+
+#: Name to module.
+ENGINES = {"native": "rustyray.engines.native"}
+_LATER = ("sim", "ray")
+
+
+def start(settings: Settings) -> Engine:
+    """Start the engine that the settings name.
+
+    Raises:
+        ValueError: There is no engine of that name, or not yet.
+    """
+    name = settings.engine
+    if name not in ENGINES:
+        known = " or ".join(map(repr, ENGINES))
+        if name in _LATER:
+            raise ValueError(f"engine={name!r} is not supported yet. Use engine={known}.")
+        raise ValueError(f"There is no engine {name!r}{hint(name, ENGINES)}. Use engine={known}.")
+    engine: Engine = import_module(ENGINES[name]).start(settings)
+    return engine

@@ -1,0 +1,82 @@
+"""Ids as values: what an actor's handle, or a program ported from Ray, shows and compares."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from rustyray.model import ids
+
+
+class BaseID:
+    """An id: bytes of a fixed length, immutable, hashable and ordered. All zeros is nil."""
+
+    size: ClassVar[int] = 0
+    __slots__ = ("_bytes",)
+
+    def __init__(self, binary: bytes) -> None:
+        if not isinstance(binary, bytes):
+            raise TypeError(f"{type(self).__name__} takes bytes, got {binary!r}")
+        if len(binary) != self.size:
+            raise ValueError(f"{type(self).__name__} takes {self.size} bytes, got {len(binary)}")
+        self._bytes = binary
+
+    @classmethod
+    def from_hex(cls, text: str) -> Self:
+        return cls(bytes.fromhex(text))
+
+    @classmethod
+    def nil(cls) -> Self:
+        return cls(bytes(cls.size))
+
+    def is_nil(self) -> bool:
+        return not any(self._bytes)
+
+    def binary(self) -> bytes:
+        return self._bytes
+
+    def hex(self) -> str:
+        return self._bytes.hex()
+
+    def __eq__(self, other: object) -> bool:
+        return self._bytes == other._bytes if type(other) is type(self) else NotImplemented
+
+    def __lt__(self, other: Self) -> bool:
+        return self._bytes < other._bytes if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._bytes)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._bytes.hex()})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._bytes,)
+
+
+class JobID(BaseID):
+    """A driver's program."""
+
+    __slots__ = ()
+    size = ids.JOB_ID_SIZE
+
+
+class NodeID(BaseID):
+    __slots__ = ()
+    size = ids.NODE_ID_SIZE
+
+
+class WorkerID(BaseID):
+    """A worker's process, or a driver's."""
+
+    __slots__ = ()
+    size = ids.WORKER_ID_SIZE
+
+
+class TaskID(BaseID):
+    __slots__ = ()
+    size = ids.TASK_ID_SIZE
+
+
+class ActorID(BaseID):
+    __slots__ = ()
+    size = ids.TASK_ID_SIZE

@@ -1,0 +1,179 @@
+"""``init`` and ``shutdown``: one runtime at a time for each process, started by whoever needs it first."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rustyray.runtime import context
+
+if TYPE_CHECKING:
+    from rustyray.runtime.engine import Engine, ShutdownReport
+
+_lock = threading.RLock()
+_exit_hook_of = 0
+
+
+class Session:
+    """A running RustyRay, as `rustyray.init` returns it: use it in ``with``, and it is shut down at the end.
+
+    ``address_info`` names the node, the session's folder and the address (keys as in Ray).
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        here = engine.process()
+        self.namespace = here.namespace
+        self.address_info = {
+            "node_id": here.node.hex(),
+            "job_id": here.job.hex(),
+            "session_dir": here.session_dir,
+            "address": here.address,
+        }
+        self._engine = engine
+
+    def shutdown(self, *, grace: float | None = None) -> ShutdownReport | None:
+        """Shut this runtime down, as `rustyray.shutdown`; if that has happened already, do nothing."""
+        return _shut_down(self._engine, grace)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        state = "running" if context.engine() is self._engine else "shut down"
+        return f"<RustyRay session on node {self.address_info['node_id']}, {state}>"
+
+
+def init(
+    address: str | None = None,
+    *,
+    num_cpus: float | None = None,
+    num_gpus: float | None = None,
+    memory: float | None = None,
+    resources: Mapping[str, float] | None = None,
+    object_store_memory: int | None = None,
+    namespace: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    ignore_reinit_error: bool = False,
+    engine: str = "native",
+    logging_level: int | str = "WARNING",
+    _system_config: Mapping[str, Any] | None = None,
+    **options: object,
+) -> Session:
+    """Start RustyRay on this machine. Without ``init``, the first ``.remote()`` or ``put`` does it, with the defaults.
+
+    Args:
+        address: None, or "local": a new runtime.
+        num_cpus: how many CPUs there are to share out; the machine's, or the part of it this process may use.
+        num_gpus: likewise GPUs, which are plain numbers here; 0.
+        memory: likewise bytes of memory for tasks that ask for some; 70% of the machine's.
+        resources: custom resources by name, such as ``{"license": 2}``.
+        object_store_memory: the most that large objects may take, in bytes; the engine has a default.
+        namespace: where names of actors are unique; a new, anonymous one.
+        labels: labels of this node.
+        ignore_reinit_error: if RustyRay runs already, return that instead of raising.
+        engine: what runs the program; "native": processes on this machine.
+        logging_level: a level of the logging module, for messages of the runtime itself.
+        options: Ray's other options are refused, unless they ask for nothing; the message says what to do.
+
+    Raises:
+        RuntimeError: RustyRay runs already.
+        TypeError: There is no such option, or its value has the wrong type.
+        ValueError: A value is out of range, or the option is not supported yet.
+    """
+    from rustyray.api import engines
+    from rustyray.model import settings
+
+    settings.refuse_unknown({"address": address, **options})
+    chosen = settings.settings(
+        engine=engine,
+        num_cpus=_cpus() if num_cpus is None else num_cpus,
+        num_gpus=0 if num_gpus is None else num_gpus,
+        memory=_memory() if memory is None else memory,
+        resources=resources,
+        object_store_memory=object_store_memory,
+        namespace=namespace,
+        labels=labels,
+        logging_level=logging_level,
+        system_config=_system_config,
+    )
+    with _lock:
+        running = context.engine()
+        if running is not None:
+            if ignore_reinit_error:
+                return Session(running)
+            raise RuntimeError(
+                "rustyray.init() was called, but RustyRay is running in this process already (an earlier .remote() or "
+                "put() may have started it). Call shutdown() first, or pass ignore_reinit_error=True."
+            )
+        started = engines.start(chosen)
+        context.set_engine(started)
+        _shut_down_at_exit()
+        return Session(started)
+
+
+def shutdown(*, grace: float | None = None) -> ShutdownReport | None:
+    """Stop everything that `init` started, and return how that went; None (and nothing happens) when RustyRay is down.
+
+    Any number of threads may call it at once: all return when it is done. ``init`` works again right afterwards.
+
+    Args:
+        grace: how many seconds running tasks have to finish; the engine has a default.
+    """
+    engine = context.engine()
+    return None if engine is None else _shut_down(engine, grace)
+
+
+def is_initialized() -> bool:
+    """Whether RustyRay runs in this process; always so inside tasks and actors."""
+    return context.engine() is not None
+
+
+def running_engine() -> Engine:
+    """The engine; started with the defaults if RustyRay is down."""
+    engine = context.engine()
+    if engine is None:
+        with _lock:
+            if context.engine() is None:
+                init()
+        engine = context.require_engine("this call")
+    return engine
+
+
+def _shut_down(engine: Engine, grace: float | None) -> ShutdownReport | None:
+    report = engine.shutdown(grace)
+    with _lock:
+        if context.engine() is engine:
+            context.set_engine(None)
+    return report
+
+
+def _shut_down_at_exit() -> None:
+    global _exit_hook_of
+    if _exit_hook_of != os.getpid():
+        import atexit
+
+        _exit_hook_of = os.getpid()
+        atexit.register(_at_exit, _exit_hook_of)
+
+
+def _at_exit(pid: int) -> None:
+    if os.getpid() == pid:  # a process that the user forked has no say over its parent's runtime
+        shutdown()
+
+
+def _cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory() -> int:
+    return int(0.7 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

@@ -1,0 +1,150 @@
+"""Remote functions: what ``@rustyray.remote`` makes of a function.
+
+``f.remote(…)`` is the hottest path of all. Options were checked and the plan was made before, so that a call counts its
+arguments and hands them to the engine, nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+from rustyray.api import lifecycle
+from rustyray.api.shipping import Code, global_name
+from rustyray.api.signatures import Arguments, parameters_of
+from rustyray.model import options as opt
+from rustyray.model.plans import TaskPlan
+from rustyray.runtime import context
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from rustyray.api.typed import Remote, TaskOptions
+    from rustyray.runtime.ref import ObjectRef
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_ASYNC_FUNCTION = 0x80 | 0x200  # coroutine functions and async generator functions, in a code object's flags
+_GENERATOR = 0x20
+
+if TYPE_CHECKING:
+
+    class _Base(Remote[P, ObjectRef[R]], Generic[P, R]): ...
+
+else:
+    _Base = Generic
+
+
+class RemoteFunction(_Base[P, R]):
+    """A function that runs in workers (as in Ray): ``f.remote(…)`` returns a ref to its result at once.
+
+    The plain function stays within reach as ``f.func`` (and ``f.__wrapped__``): call it to run it here, in a test say.
+    """
+
+    func: Callable[P, R]
+
+    def __init__(
+        self, func: Callable[P, R], options: Mapping[str, Any] | None = None, code: Code | None = None
+    ) -> None:
+        self.func = func
+        self._options = dict(options or {})
+        self._code = code or Code(func)
+        self._arguments = arguments = Arguments(self._code.called, parameters_of(func))
+        self._low, self._high = arguments.low, arguments.high
+        self._plan: TaskPlan | None = None
+        _check_kind(func, self._options)
+        functools.update_wrapper(self, func)
+
+    if not TYPE_CHECKING:
+
+        def remote(self, *args, **kwargs):
+            """Submit a task with these arguments.
+
+            An argument that is a ref is replaced by its value before the function runs; a ref inside a container stays.
+
+            Returns:
+                A ref to the result; with ``num_returns`` a list of refs, or None for 0.
+
+            Raises:
+                TypeError: The arguments do not fit the function, or cannot be pickled.
+            """
+            if kwargs or not self._low <= len(args) <= self._high:
+                self._arguments.check(args, kwargs)
+            engine = context._engine
+            if engine is None:
+                engine = lifecycle.running_engine()
+            plan = self._plan
+            if plan is None:
+                plan = self._make_plan()
+            return engine.submit(plan, args, kwargs)
+
+    @overload
+    def options(  # type: ignore[overload-overlap]
+        self, *, num_returns: Literal[1] | None = None, **options: Unpack[TaskOptions]
+    ) -> RemoteFunction[P, R]: ...
+    @overload
+    def options(self, *, num_returns: Literal[0], **options: Unpack[TaskOptions]) -> Remote[P, None]: ...  # type: ignore[overload-overlap]
+    @overload
+    def options(self, *, num_returns: int, **options: Unpack[TaskOptions]) -> Remote[P, list[ObjectRef[Any]]]: ...
+    def options(self, **options: Any) -> Any:
+        """The same function with other options, such as ``f.options(num_cpus=2).remote(…)``.
+
+        Raises:
+            ValueError: There is no such option, it is not supported yet, or its value is out of range.
+            TypeError: A value has the wrong type.
+        """
+        return RemoteFunction(self.func, {**self._options, **opt.check_options(opt.Scope.TASK, options)}, self._code)
+
+    def _make_plan(self) -> TaskPlan:
+        fn, blob, held = self._code.packed()
+        context.remember(self)
+        self._plan = TaskPlan(
+            fn,
+            blob,
+            self._code.called,
+            opt.task_resources(self._options),
+            returns=_returns(self._options),
+            max_retries=opt.value_of(self._options, "max_retries"),
+            retry=opt.retry_policy(self._options),
+            held=held,
+            task_name=self._options.get("name") or "",
+        )
+        return self._plan
+
+    def forget_engine(self) -> None:
+        self._plan = None
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        name = self.func.__name__
+        raise TypeError(
+            f"{self._code.called} is a remote function and cannot be called directly: write {name}.remote(…) to run it "
+            f"in a worker, or {name}.func(…) to run it here."
+        )
+
+    def __repr__(self) -> str:
+        return f"<remote function {self._code.called}>"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return global_name(self.func, self) or (RemoteFunction, (self.func, self._options))
+
+
+def _returns(options: Mapping[str, Any]) -> int:
+    number: int | None = options.get("num_returns")
+    return 1 if number is None else number
+
+
+def _check_kind(func: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    flags = getattr(getattr(func, "__code__", None), "co_flags", 0)
+    name = getattr(func, "__qualname__", repr(func))
+    if flags & _ASYNC_FUNCTION:
+        raise ValueError(
+            f"{name} is an async function, which cannot be a task (as in Ray). Make it a method of an actor, or wrap "
+            f"it: a plain function that returns asyncio.run({name}(…))."
+        )
+    if flags & _GENERATOR and options.get("num_returns") is None:
+        raise ValueError(
+            f"{name} is a generator function: streaming its items is not supported yet. Return a list, or give "
+            "num_returns=<the number of items>."
+        )

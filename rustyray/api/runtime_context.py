@@ -1,0 +1,106 @@
+"""Where am I? The ids, names and resources of the job, node, worker, task and actor that the caller is part of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rustyray.api import lifecycle
+from rustyray.api.actor_handle import ActorHandle
+from rustyray.runtime import context
+from rustyray.runtime.context import HostedActor, TaskContext
+from rustyray.runtime.engine import ProcessContext
+
+
+class RuntimeContext:
+    """Answers for the thread (or asyncio task) that asks; made by `rustyray.get_runtime_context` (as in Ray).
+
+    Ids are in hexadecimal. What does not exist where it is asked (the task of a driver) is None.
+    """
+
+    def get_job_id(self) -> str:
+        """The id of the driver's job."""
+        return self._process().job.hex()
+
+    def get_node_id(self) -> str:
+        return self._process().node.hex()
+
+    def get_worker_id(self) -> str:
+        """The id of this process, which may also be a driver."""
+        return self._process().worker.hex()
+
+    def get_task_id(self) -> str | None:
+        task = self._task()
+        return task.task.hex() if task else None
+
+    def get_task_name(self) -> str | None:
+        """The name the task was given with ``.options(name=…)``, or its function's."""
+        task = self._task()
+        return task.name if task else None
+
+    def get_task_function_name(self) -> str | None:
+        task = self._task()
+        return task.function if task else None
+
+    def get_actor_id(self) -> str | None:
+        task = self._task()
+        return task.actor.hex() if task and task.actor else None
+
+    def get_actor_name(self) -> str | None:
+        """The actor's name: empty if it has none, None outside an actor."""
+        hosted = self._hosted()
+        return hosted.name if hosted else None
+
+    @property
+    def namespace(self) -> str:
+        """Where names of actors are looked up by default."""
+        return self._process().namespace
+
+    @property
+    def gcs_address(self) -> str:
+        """The address of the head."""
+        return self._process().address
+
+    def get_session_name(self) -> str:
+        return self._process().session_dir.rpartition("/")[2]
+
+    def get_assigned_resources(self) -> dict[str, float]:
+        """What the task (or the actor) holds: ``{"CPU": 1}`` for a plain task, nothing for a plain actor or driver."""
+        task = self._task()
+        return dict(task.resources) if task else {}
+
+    @property
+    def was_current_actor_reconstructed(self) -> bool:
+        """Whether the actor was restarted; False outside an actor."""
+        hosted = self._hosted()
+        return hosted is not None and hosted.incarnation > 0
+
+    @property
+    def current_actor(self) -> ActorHandle[Any]:
+        """A handle of the actor itself, which does not keep it alive. Raises RuntimeError outside an actor."""
+        hosted = self._hosted()
+        if hosted is None:
+            raise RuntimeError("current_actor is for methods of an actor, and this is none")
+        return ActorHandle(hosted.handle)
+
+    def is_canceled(self) -> bool:
+        """Whether someone has cancelled the task that asks; plain methods of actors should ask now and then."""
+        task = self._task()
+        return task is not None and task.cancelled
+
+    def _process(self) -> ProcessContext:
+        return lifecycle.running_engine().process()
+
+    def _task(self) -> TaskContext | None:
+        return context.current_task.get()
+
+    def _hosted(self) -> HostedActor | None:
+        task = self._task()
+        return task.hosted if task else None
+
+
+_the_context = RuntimeContext()
+
+
+def get_runtime_context() -> RuntimeContext:
+    """The `RuntimeContext`, which tells where the caller runs (as in Ray)."""
+    return _the_context

@@ -1,0 +1,192 @@
+"""What type checkers see of ``.remote()`` and ``.options()``; nothing here exists while a program runs.
+
+A call must fit the function's own signature, with keywords and defaults, but an argument may also be a ref to a value
+of its type. ``ParamSpec`` alone cannot say the second, and a family of classes for 0 to 9 parameters (as in Ray) cannot
+say the first. Both together can: the overloads of `Remote.remote` are the exact signature, and, for calls with up to
+eight positional arguments, each argument or a ref to it. `Takes1` and so on read the parameters' types off the
+signature. Not covered: refs given by keyword, or beyond the eighth argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, overload
+
+from rustyray.runtime.ref import ObjectRef
+
+P = ParamSpec("P")
+Out_co = TypeVar("Out_co", covariant=True)
+A1 = TypeVar("A1")
+A2 = TypeVar("A2")
+A3 = TypeVar("A3")
+A4 = TypeVar("A4")
+A5 = TypeVar("A5")
+A6 = TypeVar("A6")
+A7 = TypeVar("A7")
+A8 = TypeVar("A8")
+A1_contra = TypeVar("A1_contra", contravariant=True)
+A2_contra = TypeVar("A2_contra", contravariant=True)
+A3_contra = TypeVar("A3_contra", contravariant=True)
+A4_contra = TypeVar("A4_contra", contravariant=True)
+A5_contra = TypeVar("A5_contra", contravariant=True)
+A6_contra = TypeVar("A6_contra", contravariant=True)
+A7_contra = TypeVar("A7_contra", contravariant=True)
+A8_contra = TypeVar("A8_contra", contravariant=True)
+
+
+class Takes1(Protocol[A1_contra]):
+    def _takes(self, a1: A1_contra, /) -> None: ...
+
+
+class Takes2(Protocol[A1_contra, A2_contra]):
+    def _takes(self, a1: A1_contra, a2: A2_contra, /) -> None: ...
+
+
+class Takes3(Protocol[A1_contra, A2_contra, A3_contra]):
+    def _takes(self, a1: A1_contra, a2: A2_contra, a3: A3_contra, /) -> None: ...
+
+
+class Takes4(Protocol[A1_contra, A2_contra, A3_contra, A4_contra]):
+    def _takes(self, a1: A1_contra, a2: A2_contra, a3: A3_contra, a4: A4_contra, /) -> None: ...
+
+
+class Takes5(Protocol[A1_contra, A2_contra, A3_contra, A4_contra, A5_contra]):
+    def _takes(self, a1: A1_contra, a2: A2_contra, a3: A3_contra, a4: A4_contra, a5: A5_contra, /) -> None: ...
+
+
+class Takes6(Protocol[A1_contra, A2_contra, A3_contra, A4_contra, A5_contra, A6_contra]):
+    def _takes(
+        self, a1: A1_contra, a2: A2_contra, a3: A3_contra, a4: A4_contra, a5: A5_contra, a6: A6_contra, /
+    ) -> None: ...
+
+
+class Takes7(Protocol[A1_contra, A2_contra, A3_contra, A4_contra, A5_contra, A6_contra, A7_contra]):
+    def _takes(
+        self, a1: A1_contra, a2: A2_contra, a3: A3_contra, a4: A4_contra, a5: A5_contra, a6: A6_contra, a7: A7_contra, /
+    ) -> None: ...
+
+
+class Takes8(Protocol[A1_contra, A2_contra, A3_contra, A4_contra, A5_contra, A6_contra, A7_contra, A8_contra]):
+    def _takes(
+        self,
+        a1: A1_contra,
+        a2: A2_contra,
+        a3: A3_contra,
+        a4: A4_contra,
+        a5: A5_contra,
+        a6: A6_contra,
+        a7: A7_contra,
+        a8: A8_contra,
+        /,
+    ) -> None: ...
+
+
+class Remote(Generic[P, Out_co]):
+    """Something with a ``.remote()`` that takes what a function with parameters ``P`` takes."""
+
+    def _takes(self, *args: P.args, **kwargs: P.kwargs) -> None: ...
+
+    @overload
+    def remote(self, *args: P.args, **kwargs: P.kwargs) -> Out_co: ...
+    @overload
+    def remote(self: Takes1[A1], a1: A1 | ObjectRef[A1], /) -> Out_co: ...
+    @overload
+    def remote(self: Takes2[A1, A2], a1: A1 | ObjectRef[A1], a2: A2 | ObjectRef[A2], /) -> Out_co: ...
+    @overload
+    def remote(
+        self: Takes3[A1, A2, A3], a1: A1 | ObjectRef[A1], a2: A2 | ObjectRef[A2], a3: A3 | ObjectRef[A3], /
+    ) -> Out_co: ...
+    @overload
+    def remote(
+        self: Takes4[A1, A2, A3, A4],
+        a1: A1 | ObjectRef[A1],
+        a2: A2 | ObjectRef[A2],
+        a3: A3 | ObjectRef[A3],
+        a4: A4 | ObjectRef[A4],
+        /,
+    ) -> Out_co: ...
+    @overload
+    def remote(
+        self: Takes5[A1, A2, A3, A4, A5],
+        a1: A1 | ObjectRef[A1],
+        a2: A2 | ObjectRef[A2],
+        a3: A3 | ObjectRef[A3],
+        a4: A4 | ObjectRef[A4],
+        a5: A5 | ObjectRef[A5],
+        /,
+    ) -> Out_co: ...
+    @overload
+    def remote(
+        self: Takes6[A1, A2, A3, A4, A5, A6],
+        a1: A1 | ObjectRef[A1],
+        a2: A2 | ObjectRef[A2],
+        a3: A3 | ObjectRef[A3],
+        a4: A4 | ObjectRef[A4],
+        a5: A5 | ObjectRef[A5],
+        a6: A6 | ObjectRef[A6],
+        /,
+    ) -> Out_co: ...
+    @overload
+    def remote(
+        self: Takes7[A1, A2, A3, A4, A5, A6, A7],
+        a1: A1 | ObjectRef[A1],
+        a2: A2 | ObjectRef[A2],
+        a3: A3 | ObjectRef[A3],
+        a4: A4 | ObjectRef[A4],
+        a5: A5 | ObjectRef[A5],
+        a6: A6 | ObjectRef[A6],
+        a7: A7 | ObjectRef[A7],
+        /,
+    ) -> Out_co: ...
+    @overload
+    def remote(
+        self: Takes8[A1, A2, A3, A4, A5, A6, A7, A8],
+        a1: A1 | ObjectRef[A1],
+        a2: A2 | ObjectRef[A2],
+        a3: A3 | ObjectRef[A3],
+        a4: A4 | ObjectRef[A4],
+        a5: A5 | ObjectRef[A5],
+        a6: A6 | ObjectRef[A6],
+        a7: A7 | ObjectRef[A7],
+        a8: A8 | ObjectRef[A8],
+        /,
+    ) -> Out_co: ...
+    def remote(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class Resources(TypedDict, total=False):
+    """Options of tasks and actors alike; each may also be None: its default."""
+
+    num_cpus: float | None
+    num_gpus: float | None
+    memory: float | None
+    resources: Mapping[str, float] | None
+    name: str | None
+
+
+Retry = bool | list[type[BaseException]] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
+
+
+class TaskOptions(Resources, total=False):
+    """Options of tasks, other than ``num_returns``."""
+
+    max_retries: int | None
+    retry_exceptions: Retry | None
+
+
+class ActorOptions(Resources, total=False):
+    """Options of actors."""
+
+    max_restarts: int | None
+    max_task_retries: int | None
+    max_concurrency: int | None
+    lifetime: Literal["detached", "non_detached"] | None
+    namespace: str | None
+    get_if_exists: bool | None
+
+
+class MethodOptions(TypedDict, total=False):
+    """Options of actor methods, other than ``num_returns``."""
+
+    max_task_retries: int | None
+    retry_exceptions: Retry | None

@@ -1,0 +1,327 @@
+"""Which options exist, what they apply to and what they accept: one table, and the few rules between options.
+
+Options are checked when they are given, never when a task is submitted. An option is accepted only if it is honoured:
+what Ray has and RustyRay does not (yet) is in a table of its own, and refused with a sentence saying what to do
+instead. Names, defaults and meanings are Ray's.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from rustyray.model import resources as res
+from rustyray.model.plans import RetryPolicy
+from rustyray.model.resources import ResourceSet
+
+
+class Scope(enum.Flag):
+    """What an option applies to; the value of each is how messages call it."""
+
+    TASK = enum.auto()
+    ACTOR = enum.auto()
+    METHOD = enum.auto()
+
+
+_NAMES = {Scope.TASK: "remote functions", Scope.ACTOR: "actor classes", Scope.METHOD: "actor methods"}
+
+#: Checks a value that is not None, and returns it in its plain form.
+Check = Callable[[str, Any], Any]
+
+
+class Option(NamedTuple):
+    """One option: ``default`` is what leaving it out, or None, means."""
+
+    scopes: Scope
+    check: Check
+    default: object = None
+
+
+class Unsupported(NamedTuple):
+    """An option of Ray's that is refused, except for values that ask for nothing."""
+
+    scopes: Scope
+    harmless: tuple[object, ...]
+    instead: str
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def _wrong_type(name: str, expected: str, value: object) -> TypeError:
+    return TypeError(f"{name} must be {expected}, got {value!r} ({type(value).__name__})")
+
+
+def integer(name: str, value: Any) -> int:
+    """An int (or anything that is one exactly, such as NumPy's integers), but not a bool."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise _wrong_type(name, "an integer", value)
+    return int(value.__index__())
+
+
+def at_least(minimum: int, meaning: str = "") -> Check:
+    def check(name: str, value: Any) -> int:
+        number = integer(name, value)
+        if number < minimum:
+            raise ValueError(f"{name} must be {minimum} or more{meaning}, got {number}")
+        return number
+
+    return check
+
+
+def amount(name: str, value: Any) -> float:
+    """An amount of a resource: a real number, 0 or more, not finer than 1/10,000."""
+    if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
+        raise _wrong_type(name, "a number", value)
+    number = float(value)
+    if number < 0:
+        raise ValueError(f"{name} must be zero or more, got {value!r}")
+    res.to_units(name, number)
+    return number
+
+
+def whole_gpus(name: str, value: Any) -> float:
+    number = amount(name, value)
+    if number > 1 and number != math.floor(number):
+        raise ValueError(f"{name} above 1 must be a whole number, got {value!r}")
+    return number
+
+
+def flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong_type(name, "True or False", value)
+    return value
+
+
+def text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type(name, "a string", value)
+    if not value:
+        raise ValueError(f"{name} must not be empty; leave it out instead")
+    return value
+
+
+def one_of(*allowed: str) -> Check:
+    def check(name: str, value: Any) -> str:
+        if not isinstance(value, str):
+            raise _wrong_type(name, "a string", value)
+        if value not in allowed:
+            raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {value!r}{hint(value, allowed)}")
+        return value
+
+    return check
+
+
+_OWN_OPTION = {
+    res.CPU: "num_cpus",
+    res.GPU: "num_gpus",
+    res.MEMORY: "memory",
+    res.OBJECT_STORE_MEMORY: "object_store_memory",
+}
+
+
+def custom_resources(name: str, value: Any) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise _wrong_type(name, "a dict such as {'license': 1}", value)
+    checked = {}
+    for key, quantity in value.items():
+        if not isinstance(key, str) or not key:
+            raise TypeError(f"{name}: the name of a resource must be a string that is not empty, got {key!r}")
+        if key in _OWN_OPTION:
+            raise ValueError(f"{name}: {key!r} has an option of its own, write {_OWN_OPTION[key]}={quantity!r}")
+        checked[key] = amount(f"{name}[{key!r}]", quantity)
+    return checked
+
+
+def num_returns(name: str, value: Any) -> int:
+    if value in ("streaming", "dynamic"):
+        raise ValueError(
+            f"{name}={value!r}: streaming generators are not supported yet. Return a list, or give a number of values."
+        )
+    number = integer(name, value)
+    if number < 0:
+        raise ValueError(f"{name} must be zero or more, got {number}")
+    return number
+
+
+class ExceptionIn:
+    """Whether an exception is of one of ``types``: what ``retry_exceptions=[…]`` means."""
+
+    __slots__ = ("types",)
+
+    def __init__(self, types: tuple[type[BaseException], ...]) -> None:
+        self.types = types
+
+    def __call__(self, error: BaseException) -> bool:
+        return isinstance(error, self.types)
+
+    def __repr__(self) -> str:
+        return f"ExceptionIn({', '.join(cls.__qualname__ for cls in self.types)})"
+
+
+def retry_exceptions(name: str, value: Any) -> bool | Callable[[BaseException], bool]:
+    """True, False, exception classes, or (more than Ray has) a function that decides on the exception."""
+    if isinstance(value, bool | ExceptionIn):
+        return value
+    if isinstance(value, type):
+        raise _wrong_type(name, f"a list of exception classes ([{value.__name__}])", value)
+    if isinstance(value, list | tuple | set | frozenset):
+        for cls in value:
+            if not (isinstance(cls, type) and issubclass(cls, BaseException)):
+                raise _wrong_type(name, "a list of exception classes", cls)
+        return ExceptionIn(tuple(value)) if value else False
+    if callable(value):
+        decide: Callable[[BaseException], bool] = value
+        return decide
+    raise _wrong_type(name, "True, False, a list of exception classes, or a function of an exception", value)
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+_T, _A, _M = Scope.TASK, Scope.ACTOR, Scope.METHOD
+_ENDLESS = " (-1: without end)"
+
+OPTIONS: dict[str, Option] = {
+    "num_cpus": Option(_T | _A, amount),
+    "num_gpus": Option(_T | _A, whole_gpus),
+    "memory": Option(_T | _A, amount),
+    "resources": Option(_T | _A, custom_resources),
+    "name": Option(_T | _A, text),
+    "num_returns": Option(_T | _M, num_returns),
+    "max_retries": Option(_T, at_least(-1, _ENDLESS), 3),
+    "retry_exceptions": Option(_T | _M, retry_exceptions, False),
+    "max_restarts": Option(_A, at_least(-1, _ENDLESS), 0),
+    "max_task_retries": Option(_A | _M, at_least(-1, _ENDLESS), 0),
+    "max_concurrency": Option(_A, at_least(1)),
+    "lifetime": Option(_A, one_of("detached", "non_detached"), "non_detached"),
+    "namespace": Option(_A, text),
+    "get_if_exists": Option(_A, flag, False),
+}
+
+_STRATEGY = "Only the default placement is there; leave it out"
+_GROUPS = "Placement groups are not supported yet; leave it out"
+_GENERATORS = "Streaming generators are not supported yet; leave it out"
+
+UNSUPPORTED: dict[str, Unsupported] = {
+    "runtime_env": Unsupported(_T | _A, ({},), "Set environment variables inside the task, and install what it needs"),
+    "scheduling_strategy": Unsupported(_T | _A, ("DEFAULT",), _STRATEGY),
+    "label_selector": Unsupported(_T | _A, ({},), f"{_STRATEGY}, or steer with custom resources"),
+    "fallback_strategy": Unsupported(_T | _A, ([],), _STRATEGY),
+    "_labels": Unsupported(_T | _A, ({},), _STRATEGY),
+    "placement_group": Unsupported(_T | _A, ("default",), _GROUPS),
+    "placement_group_bundle_index": Unsupported(_T | _A, (-1,), _GROUPS),
+    "placement_group_capture_child_tasks": Unsupported(_T | _A, (False,), _GROUPS),
+    "accelerator_type": Unsupported(_T | _A, (), "Ask for a custom resource with that name"),
+    "object_store_memory": Unsupported(_T | _A, (), "The store's size is set once, with init(object_store_memory=…)"),
+    "max_calls": Unsupported(_T, (0,), "Workers are kept; a task that leaks can end its process with max_retries left"),
+    "concurrency_groups": Unsupported(_A, ({}, []), "Use max_concurrency, or one actor for each group"),
+    "concurrency_group": Unsupported(_M, (), "Use the actor's max_concurrency, or one actor for each group"),
+    "max_pending_calls": Unsupported(_A, (-1,), "Bound the calls in flight with wait()"),
+    "allow_out_of_order_execution": Unsupported(
+        _A, (False,), "Calls run in order, except in async and threaded actors"
+    ),
+    "name": Unsupported(_M, (), "Single calls of an actor have no names"),
+    # There are no task events, so that not recording them is no lie, and recording them is only the default.
+    "enable_task_events": Unsupported(_T | _A | _M, (True, False), ""),
+    "_metadata": Unsupported(_T | _A | _M, ({},), "Pass what the task should know as an argument"),
+    "_generator_backpressure_num_objects": Unsupported(_T | _M, (-1,), _GENERATORS),
+    "_actor_generator_backpressure_num_objects": Unsupported(_A, (-1,), _GENERATORS),
+    "_num_objects_per_yield": Unsupported(_T | _M, (1,), _GENERATORS),
+    "enable_tensor_transport": Unsupported(_A, (False,), "Tensors travel like any other value; leave it out"),
+    "tensor_transport": Unsupported(_M, ("object_store",), "Tensors travel like any other value; leave it out"),
+}
+
+
+# --- checking what was given ------------------------------------------------------------------------------------------
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)``, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def check_options(scope: Scope, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options in their plain form; one given as None counts as its default.
+
+    Raises:
+        ValueError: There is no such option (the message names the nearest), it is not for this scope or not supported
+            yet, or its value is out of range.
+        TypeError: The value has the wrong type.
+    """
+    checked: dict[str, Any] = {}
+    for name, value in given.items():
+        option = OPTIONS.get(name)
+        if option is None or scope not in option.scopes:
+            _refuse(scope, name, value)
+        else:
+            checked[name] = value if value is None else option.check(name, value)
+    return checked
+
+
+def _refuse(scope: Scope, name: str, value: object) -> None:
+    """Raise, unless the option asks for nothing."""
+    unsupported = UNSUPPORTED.get(name)
+    if unsupported is not None and scope in unsupported.scopes:
+        if value is None or any(type(value) is type(same) and value == same for same in unsupported.harmless):
+            return
+        raise ValueError(f"{name}={value!r} is not supported yet. {unsupported.instead}.")
+    valid = [other for other, option in OPTIONS.items() if scope in option.scopes]
+    elsewhere = OPTIONS.get(name) or unsupported
+    if elsewhere is not None:
+        owners = " and ".join(_NAMES[other] for other in Scope if other in elsewhere.scopes)
+        raise ValueError(f"{name!r} is an option of {owners}, not of {_NAMES[scope]}, which take {', '.join(valid)}.")
+    raise ValueError(
+        f"{_NAMES[scope].capitalize()} have no option {name!r}{hint(name, valid)}. Valid ones are {', '.join(valid)}."
+    )
+
+
+def value_of(options: Mapping[str, Any], name: str) -> Any:
+    """An option's value, or its default where it was left out or is None."""
+    value = options.get(name)
+    return OPTIONS[name].default if value is None else value
+
+
+def check_actor_options(options: Mapping[str, Any]) -> None:
+    """The rules between an actor's options, once all of them are known. Raises ValueError."""
+    if value_of(options, "get_if_exists") and not options.get("name"):
+        raise ValueError("get_if_exists=True needs a name: .options(name='…', get_if_exists=True)")
+
+
+def retry_policy(options: Mapping[str, Any]) -> RetryPolicy | None:
+    """None when exceptions of the application are not retried."""
+    on_error = value_of(options, "retry_exceptions")
+    return RetryPolicy(on_error) if on_error else None
+
+
+# --- resources --------------------------------------------------------------------------------------------------------
+
+
+def _asked(options: Mapping[str, Any]) -> dict[str, float]:
+    asked = dict(options.get("resources") or {})
+    for resource, name in ((res.CPU, "num_cpus"), (res.GPU, "num_gpus"), (res.MEMORY, "memory")):
+        if options.get(name) is not None:
+            asked[resource] = options[name]
+    return asked
+
+
+def task_resources(options: Mapping[str, Any]) -> ResourceSet:
+    """What a task holds while it runs: 1 CPU unless it says otherwise."""
+    return res.resource_set({res.CPU: 1, **_asked(options)})
+
+
+def actor_resources(options: Mapping[str, Any]) -> tuple[ResourceSet, ResourceSet]:
+    """What an actor holds while it lives, and what must be free where it is placed (as in Ray).
+
+    An actor that asks for nothing but memory needs 1 CPU to be placed and holds none; one that asks for any other
+    resource holds 1 CPU too, unless it says otherwise.
+    """
+    asked = _asked(options)
+    if asked.keys() <= {res.MEMORY}:
+        return res.resource_set(asked), res.resource_set({**asked, res.CPU: 1})
+    held = res.resource_set({res.CPU: 1, **asked})
+    return held, held

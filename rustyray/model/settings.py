@@ -1,0 +1,139 @@
+"""The options of ``init``: what a runtime is made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rustyray.model import options as opt
+from rustyray.model import resources as res
+from rustyray.model.resources import ResourceSet
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class Settings(NamedTuple):
+    """Checked options of a runtime; engines start from these.
+
+    ``resources`` are the node's, complete (CPU, GPU, memory, custom ones; units as in `model.resources`).
+    ``object_store_memory`` is in bytes, None for the engine's default. ``namespace`` is empty for an anonymous one.
+    ``system_config`` holds an engine's own knobs, which the engine checks.
+    """
+
+    engine: str
+    resources: ResourceSet
+    object_store_memory: int | None
+    namespace: str
+    labels: dict[str, str]
+    log_level: str
+    system_config: dict[str, Any]
+
+
+_LOGS = "Output of workers goes straight to the driver's own; redirect that"
+_DASHBOARD = "There is no dashboard; leave it out"
+_LIMITS = "Limit the whole program from outside, with a control group"
+
+UNSUPPORTED: dict[str, tuple[tuple[object, ...], str]] = {
+    "address": (("local",), "Joining a cluster is not supported yet; leave it out to start a runtime on this machine"),
+    "local_mode": ((False,), "Call the plain function: f.func(…)"),
+    "runtime_env": (({},), "Workers take over the driver's environment, sys.path and directory; change those"),
+    "job_config": ((), "Give namespace=… to init itself"),
+    "include_dashboard": ((False,), _DASHBOARD),
+    "dashboard_host": (("127.0.0.1",), _DASHBOARD),
+    "dashboard_port": ((), _DASHBOARD),
+    "configure_logging": ((True, False), ""),
+    "logging_format": ((), "Configure the logger 'rustyray' with the logging module"),
+    "logging_config": ((), "Configure the logger 'rustyray' with the logging module"),
+    "log_to_driver": ((True,), _LOGS),
+    "enable_resource_isolation": ((False,), _LIMITS),
+    "cgroup_path": ((), _LIMITS),
+    "system_reserved_cpu": ((), _LIMITS),
+    "system_reserved_memory": ((), _LIMITS),
+    "object_spilling_directory": ((), "Spilling is not supported yet; give object_store_memory=… enough room"),
+    "proxy_server_url": ((), _DASHBOARD),
+}
+
+VALID = (
+    "num_cpus",
+    "num_gpus",
+    "memory",
+    "resources",
+    "object_store_memory",
+    "namespace",
+    "labels",
+    "engine",
+    "ignore_reinit_error",
+    "logging_level",
+    "_system_config",
+)
+
+
+def refuse_unknown(given: Mapping[str, object]) -> None:
+    """Raise for every option that ``init`` does not have, except for Ray's where they ask for nothing.
+
+    Raises:
+        TypeError: There is no such option; the message names the nearest.
+        ValueError: Ray has it, and RustyRay does not, yet.
+    """
+    for name, value in given.items():
+        if name not in UNSUPPORTED:
+            raise TypeError(f"init() has no option {name!r}{opt.hint(name, VALID)}. Valid ones are {', '.join(VALID)}.")
+        harmless, instead = UNSUPPORTED[name]
+        if value is not None and not any(type(value) is type(same) and value == same for same in harmless):
+            raise ValueError(f"init({name}={value!r}) is not supported yet. {instead}.")
+
+
+def settings(
+    *,
+    engine: Any,
+    num_cpus: Any,
+    num_gpus: Any,
+    memory: Any,
+    resources: Any,
+    object_store_memory: Any,
+    namespace: Any,
+    labels: Any,
+    logging_level: Any,
+    system_config: Any,
+) -> Settings:
+    """Check the options of ``init``; amounts are given, or worked out from the machine. Raises as `check_options`."""
+    total: dict[str, float] = opt.custom_resources("resources", resources) if resources is not None else {}
+    total |= {res.CPU: opt.amount("num_cpus", num_cpus), res.MEMORY: opt.amount("memory", memory)}
+    total[res.GPU] = opt.amount("num_gpus", num_gpus)
+    return Settings(
+        engine=opt.text("engine", engine),
+        resources=res.resource_set(total),
+        object_store_memory=None
+        if object_store_memory is None
+        else opt.at_least(1)("object_store_memory", object_store_memory),
+        namespace="" if namespace is None else opt.text("namespace", namespace),
+        labels={} if labels is None else _labels(labels),
+        log_level=_level(logging_level),
+        system_config={} if system_config is None else _mapping("_system_config", system_config),
+    )
+
+
+def _level(level: Any) -> str:
+    if isinstance(level, int) and not isinstance(level, bool):
+        return _LEVELS[min(max(level // 10 - 1, 0), 4)]
+    if not isinstance(level, str):
+        raise TypeError(f"logging_level must be a level of the logging module or its name, got {level!r}")
+    if level.upper() not in _LEVELS:
+        raise ValueError(
+            f"logging_level must be one of {', '.join(_LEVELS)}, got {level!r}{opt.hint(level.upper(), _LEVELS)}"
+        )
+    return level.upper()
+
+
+def _labels(labels: Any) -> dict[str, str]:
+    checked = _mapping("labels", labels)
+    for key, value in checked.items():
+        if not isinstance(value, str):
+            raise TypeError(f"labels[{key!r}] must be a string, got {value!r}")
+    return checked
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise TypeError(f"{name} must be a dict with strings as keys, got {value!r}")
+    return dict(value)
