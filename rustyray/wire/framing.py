@@ -17,7 +17,8 @@ MAX_FRAME: Final = 256 << 20
 
 _INITIAL: Final = 16 << 10
 _KEPT: Final = 256 << 10
-_pack: Final = struct.Struct("<I").pack
+#: The header of a payload of the given size, which the caller knows to be within `MAX_FRAME`.
+pack_header: Final = struct.Struct("<I").pack
 _unpack: Final = struct.Struct("<I").unpack_from
 
 
@@ -25,7 +26,7 @@ def header(size: int) -> bytes:
     """The bytes that go before a payload of ``size`` bytes. Raises ValueError when it is beyond `MAX_FRAME`."""
     if size > MAX_FRAME:
         raise ValueError(f"a message of {size} bytes is over the limit of {MAX_FRAME}: send it in parts")
-    return _pack(size)
+    return pack_header(size)
 
 
 class FrameBuffer:

@@ -63,6 +63,7 @@ class Hub:
         self._on_lost = on_lost
         self._clock = clock
         self._poller = new_poller()
+        self._poll = self._poller.wait
         self._waker = Waker()
         self._poller.add(self._waker.fd)
         self._watched: dict[int, Callable[[], None]] = {self._waker.fd: self._waker.clear}
@@ -94,7 +95,7 @@ class Hub:
             timeout = left if timeout is None else min(timeout, left)
         self._waiters.append(None)
         try:
-            return self._poller.wait(timeout)
+            return self._poll(timeout)
         except (OSError, ValueError):
             if self._closed:
                 return []

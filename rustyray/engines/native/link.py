@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rustyray.model.ids import short
 from rustyray.wire.codec import decode
 from rustyray.wire.errors import VersionMismatch, WireError
-from rustyray.wire.framing import HEADER_SIZE, FrameBuffer, header
+from rustyray.wire.framing import HEADER_SIZE, FrameBuffer, header, pack_header
 from rustyray.wire.handshake import ClientHandshake, Handshake, Peer
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ class Link:
         self.dirty = False
         #: The kernel's buffer was full; go on when it says so.
         self.writing = False
-        self._frames = FrameBuffer()
 
     def attach(self, sock: socket.socket, handshake: Handshake) -> None:
         """Use this connection, from the handshake on."""
@@ -96,7 +95,7 @@ class Link:
         """Queue a frame."""
         size = len(payload)
         if size <= _SMALL:
-            self.out.append(header(size) + payload)
+            self.out.append(pack_header(size) + payload)
         else:
             self.out.append(header(size))
             self.out.append(payload)
@@ -175,6 +174,7 @@ class Link:
             if reply:
                 self._send_now(reply)
         self.established = True
+        self._frames = FrameBuffer()
         self.peer = handshake.peer.identity
         self.role = handshake.peer.role.value
         return handshake.peer
