@@ -323,6 +323,14 @@ class Calls:
         if link is not None and link.state != ActorState.DEAD:
             self.out.append(Send(HEAD, KillActor(actor, True, True, "its last handle went out of scope")))
 
+    def living(self) -> list[ActorID]:
+        """The actors that this process made and that have not ended, but for detached ones."""
+        return [
+            link.actor
+            for link in self.links.values()
+            if link.spec is not None and link.state != ActorState.DEAD and not link.spec.detached
+        ]
+
     def check(self) -> None:
         """Raises AssertionError when a link contradicts itself."""
         for link in self.links.values():

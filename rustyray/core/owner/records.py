@@ -1,7 +1,7 @@
 """What an owner remembers: one `ObjectEntry` per object, one `Record` per task or call that has not settled.
 
-These are made by the hundred thousand, so they are ``msgspec`` structs outside the garbage collector (``gc=False``). The
-price: a cycle is never collected, so whoever ends a record unlinks it (`Record.entry`, `ObjectEntry.record`).
+These are made by the hundred thousand, so they are ``msgspec`` structs outside the garbage collector (``gc=False``).
+The price: a cycle is never collected, so whoever ends a record unlinks it (`Record.entry`, `ObjectEntry.record`).
 """
 
 from __future__ import annotations

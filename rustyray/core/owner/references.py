@@ -44,7 +44,7 @@ class References:
         return object_[:WORKER_ID_SIZE] == self.me
 
     def adopt(self, object_: ObjectID, owner_address: str) -> None:
-        """One more local ref, come out of a pickle; for an object owned elsewhere this may be the first we hear of it."""
+        """One more local ref, come out of a pickle; of an object owned elsewhere we may hear for the first time."""
         entry = self.objects.get(object_)
         if entry is None:
             entry = self._meet(object_, owner_address)
@@ -287,7 +287,7 @@ class References:
     # --- deaths -------------------------------------------------------------------------------------------------------
 
     def on_process_died(self, worker: WorkerID, reason: str) -> list[ObjectID]:
-        """Void the dead process' borrows; objects that it owned are lost. Returns those (their entries have the fault)."""
+        """Void the dead process' borrows. Returns the objects that it owned, and whose value is not here: they are lost."""
         if worker in self.dead:
             return []
         self.dead[worker] = reason

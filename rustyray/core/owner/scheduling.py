@@ -267,7 +267,7 @@ class Scheduler:
         return True
 
     def on_give_back(self, lease: Lease, message: GiveBack, now: float) -> list[Record]:
-        """Unstarted tasks came back: they go to the front of the queue, in order. Returns the cancelled ones among them."""
+        """Unstarted tasks came back: to the front of the queue, in order. Returns the cancelled ones among them."""
         lease.asked_back = False
         lease.blocked = lease.blocked or message.blocked
         cancelled: list[Record] = []

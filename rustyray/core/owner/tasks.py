@@ -1,7 +1,7 @@
 """The life of tasks: submission, arguments, results, retries, cancellation, lineage.
 
-A task whose arguments are there is queued in its scheduling class. A result settles its objects; a failure is retried if
-the plan allows it, and otherwise becomes the objects' value. The decision between racing events (a result, a
+A task whose arguments are there is queued in its scheduling class. A result settles its objects; a failure is retried
+if the plan allows it, and otherwise becomes the objects' value. The decision between racing events (a result, a
 cancellation, a dead worker) falls here, once: whichever comes first takes the record out of its lease.
 """
 
@@ -169,7 +169,7 @@ class Tasks:
         return last
 
     def _stale(self, done: Done) -> None:
-        """A result of an attempt that was given up (worker declared dead, task failed meanwhile): free what it holds."""
+        """A result of an attempt that was given up (its worker was declared dead, say): free what it holds."""
         if not isinstance(done.values, bytes):
             self.refs.forget_stored(done.values, done.task + FIRST_RETURN)
             for value in done.values:
@@ -389,7 +389,7 @@ class Tasks:
     # --- lineage ------------------------------------------------------------------------------------------------------
 
     def _keep_lineage(self, record: Record) -> None:
-        """Its result lives in some node's memory: keep what is needed to make it again, but not the arguments' values."""
+        """Its result lives in a node's memory: keep what is needed to make it again, but not the arguments' values."""
         for object_ in record.held or ():
             entry = self.refs.objects.get(object_)
             if entry is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ from rustyray.engines.native.boot import NodeBoot
 from rustyray.engines.native.client import Client
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.pump import Pump, Waiter, show_warning
-from rustyray.engines.native.stopping import Stopping
+from rustyray.engines.native.stopping import Ending
 from rustyray.engines.native.store import Store
 from rustyray.engines.native.zygote import Zygote
 from rustyray.model import resources
@@ -45,8 +44,7 @@ class Driver(Client):
         self.node_gone = ""
         self.farewell = Waiter()
         self.done: ShutdownDone | None = None
-        self._stopping = Stopping(self)
-        self._forked = threading.Lock()
+        self._ending = Ending(self)
 
     @classmethod
     def start(cls, settings: Settings) -> Driver:
@@ -82,11 +80,10 @@ class Driver(Client):
         handlers[ShutdownDone] = driver.on_done
         try:
             driver._register(settings, node_address)
-        except BaseException:
-            zygote.kill_node(pid)
-            pump.close()
-            arena.close()
+        except BaseException as error:
+            driver._ending.start_failed(f"the start failed: {error}")
             raise
+        driver._ending.up()
         pump.start()
         return driver
 
@@ -122,7 +119,7 @@ class Driver(Client):
         self.node_gone = reason
         if not self.farewell.done:
             self.pump.finish(self.farewell)
-        if not self._stopping.begun:
+        if not self._ending.begun:
             text = f"the node process (pid {self.node_pid}) is gone: {reason}; call shutdown() and init() again"
             self.core.close(text)
             self.core.fail_everything(text, now)
@@ -138,7 +135,7 @@ class Driver(Client):
     def shutdown(self, grace: float | None = None) -> ShutdownReport:
         if os.getpid() != self.pid:
             raise RuntimeError("this process was forked from the driver: only the driver can shut its runtime down")
-        return self._stopping.run(grace)
+        return self._ending.run(grace)
 
 
 def check_config(config: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """One process' engine room: the hub's messages go into the cores, the cores' effects go out, waiting threads are woken.
 
 The thread that waits does the I/O. A thread that blocks in ``get`` leads: it sleeps in the hub, feeds the cores and
-goes on when what it waits for is there, with no hand-over between threads. Others that wait meanwhile sleep on a gate of
-their own. Only while nobody waits does a background thread lead, so that peers are answered while the program computes.
+goes on when what it waits for is there, with no hand-over between threads. Others that wait meanwhile sleep on a gate
+of their own. Only while nobody waits does a background thread lead, so that peers are answered while the program computes.
 
     leader ──► hub.wait() ──► lock { hub.process() → core.on_message() → core.out → hub.send() → hub.flush() } ──► gates
 

@@ -1,77 +1,117 @@
-"""Shutdown, in stages, each with a deadline and a line in the report. Any number of threads may ask for it at once."""
+"""The driver's side of the runtime's end: the stages of `rustyray.core.lifecycle`, carried out.
+
+Any number of threads may ask for it at once: the first carries the stages out, the others wait for it. A stage that is
+not done by its deadline is forced, and the report says so.
+"""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from rustyray.core.lifecycle import DEFAULT_GRACE, Down, Draining, Stage, Starting, Step, Stopping, Up
 from rustyray.engines.native.zygote import Zygote
-from rustyray.model.messages import Shutdown
+from rustyray.model.messages import KillActor, Shutdown
 from rustyray.runtime.engine import ShutdownReport
 
 if TYPE_CHECKING:
     from rustyray.engines.native.driver import Driver
 
-#: Seconds that running tasks get to finish unless shutdown is told otherwise.
-GRACE: Final = 0.0
-#: Seconds that workers get to leave politely (``atexit`` hooks), before they are killed.
+#: Seconds that workers get to leave by themselves (``atexit`` hooks) before they are killed.
 LEAVE: Final = 1.0
-#: Seconds within which the node process must be gone after it said goodbye.
-GONE: Final = 5.0
+#: Seconds between two looks at work that is still running.
+LOOK: Final = 0.05
+DOWN_TEXT: Final = "RustyRay was shut down: call rustyray.init() before submitting work"
+
+Work = Callable[[Step], "str | None"]
 
 
-class Stopping:
-    """One runtime's end: the first thread runs the stages, all others wait for it."""
+class Ending:
+    """One runtime's life and end. ``life`` is its present state."""
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.begun = False
+        self.life: Starting | Up | Draining | Stopping | Down = Down().init()
         self._lock = threading.Lock()
-        self._done = threading.Event()
-        self._report: ShutdownReport | None = None
-        self._stages: list[tuple[str, float, str]] = []
-        self._forced: list[str] = []
+        self._begun = False
+        self._over = threading.Event()
+        self._work: dict[Stage, Work] = {
+            Stage.STOP_ACCEPTING: self._stop_accepting,
+            Stage.CANCEL_PENDING: self._cancel_pending,
+            Stage.WAIT_RUNNING: self._wait_for_running,
+            Stage.STOP_ACTORS: self._stop_actors,
+            Stage.DROP_OBJECTS: self._drop_objects,
+            Stage.LEAVE_CLUSTER: self._leave_cluster,
+            Stage.STOP_PROCESSES: self._stop_processes,
+            Stage.RELEASE: self._release,
+        }
+
+    @property
+    def begun(self) -> bool:
+        return self._begun
+
+    def up(self) -> None:
+        """The node has answered."""
+        if isinstance(self.life, Starting):
+            self.life = self.life.ready()
+
+    def start_failed(self, reason: str) -> None:
+        """Put away what was started so far."""
+        self._begun = True
+        if isinstance(self.life, Starting):
+            self._carry_out(self.life.failed(reason, time.monotonic()))
 
     def run(self, grace: float | None) -> ShutdownReport:
+        """End the runtime, or wait until another thread has; the report is the same for all."""
         with self._lock:
-            first, self.begun = not self.begun, True
+            first, self._begun = not self._begun, True
         if not first:
-            self._done.wait()
-        else:
-            try:
-                self._run(GRACE if grace is None else grace)
-            finally:
-                self._report = ShutdownReport(self._stages, self._forced)
-                self._done.set()
-        assert self._report is not None
-        return self._report
+            self._over.wait()
+        elif isinstance(self.life, Up):
+            now = time.monotonic()
+            if self.driver.node_gone:
+                self._carry_out(self.life.abandon(self.driver.node_gone, now))
+            else:
+                seconds = DEFAULT_GRACE if grace is None else grace
+                self._carry_out(self.life.shut_down("shutdown() was called", now, seconds))
+        return self.report()
 
-    def _run(self, grace: float) -> None:
-        self._stage("stop accepting work", self._close)
-        self._stage("cancel pending work", self._cancel)
-        self._stage("wait for running work", lambda: self._wait_for_running(grace))
-        self._stage("drop references", self._drop_references)
-        self._stage("stop processes", self._stop_processes)
-        self._stage("release resources", self._release)
+    def report(self) -> ShutdownReport:
+        told = self.life.report if isinstance(self.life, Down) else None
+        if told is None:
+            return ShutdownReport([], ["the shutdown was interrupted"])
+        done = self.driver.done
+        return ShutdownReport(told.stages, [*told.forced, *(done.forced if done is not None else ())])
 
-    def _stage(self, name: str, work: Callable[[], str]) -> None:
-        begun = time.monotonic()
+    def _carry_out(self, state: Draining | Stopping | Down) -> None:
         try:
-            note = work()
-        except Exception as error:  # noqa: BLE001 - a stage that fails must not keep the next ones from running
-            note = f"failed: {type(error).__name__}: {error}"
-            self._forced.append(f"{name}: {note}")
-        self._stages.append((name, time.monotonic() - begun, note))
+            while not isinstance(state, Down):
+                self.life = state
+                step = state.step
+                note = self._attempt(step)
+                now = time.monotonic()
+                state = state.on_time(max(now, step.deadline)) if note is None else state.done(step.stage, now, note)
+            self.life = state
+        finally:
+            self._over.set()
 
-    def _close(self) -> str:
+    def _attempt(self, step: Step) -> str | None:
+        """Do what the step says: a note when it is done, None when its time ran out."""
+        try:
+            return self._work[step.stage](step)
+        except Exception as error:  # noqa: BLE001 - a stage that fails must not keep the next ones from running
+            return f"failed: {type(error).__name__}: {error}"
+
+    # --- the stages ---------------------------------------------------------------------------------------------------
+
+    def _stop_accepting(self, step: Step) -> str:
         with self.driver.pump.lock:
-            self.driver.core.close("RustyRay was shut down: call rustyray.init() before submitting work")
+            self.driver.core.close(DOWN_TEXT)
         return ""
 
-    def _cancel(self) -> str:
+    def _cancel_pending(self, step: Step) -> str:
         driver = self.driver
         with driver.pump.lock:
             count = driver.core.cancel_pending("RustyRay was shut down before this could run", time.monotonic())
@@ -79,47 +119,57 @@ class Stopping:
         driver.pump.run_deferred()
         return f"{count} tasks and calls" if count else ""
 
-    def _wait_for_running(self, grace: float) -> str:
+    def _wait_for_running(self, step: Step) -> str | None:
         driver = self.driver
-        deadline = time.monotonic() + grace
-        while driver.core.running() and not driver.node_gone and time.monotonic() < deadline:
-            driver.pump.turn(min(0.05, max(0.0, deadline - time.monotonic())))
-        left = driver.core.running()
-        if left and grace > 0:
-            self._forced.append(f"{left} tasks or calls were still running after {grace:g} s")
-        return f"{left} still running" if left else ""
+        while left := driver.core.running():
+            if step.force or driver.node_gone:
+                return f"{left} still running, to be ended with their processes"
+            patience = step.deadline - time.monotonic()
+            if patience <= 0:
+                return None
+            driver.pump.turn(min(LOOK, patience))
+        return ""
 
-    def _drop_references(self) -> str:
+    def _stop_actors(self, step: Step) -> str:
+        driver = self.driver
+        with driver.pump.lock:
+            actors = driver.core.calls.living()
+            for actor in actors:
+                driver.pump.hub.send(driver.pump.head, KillActor(actor, True, True, "the runtime shuts down"))
+            driver.pump.hub.flush()
+        return f"{len(actors)} asked to end" if actors else ""
+
+    def _drop_objects(self, step: Step) -> str:
         driver = self.driver
         with driver.pump.lock:
             driver.core.fail_everything("RustyRay was shut down while this ran", time.monotonic())
             count = len(driver.core.objects)
+            driver.pump.settle()
+            driver.core.refs.flush()
             driver.pump.carry_out()
         driver.pump.run_deferred()
         return f"{count} objects" if count else ""
 
-    def _stop_processes(self) -> str:
-        driver = self.driver
-        if driver.node_gone:
-            self._forced.append(f"the node process was gone before: {driver.node_gone}")
-            return ""
-        with driver.pump.lock:
-            driver.pump.hub.send(driver.core.refs.node, Shutdown(LEAVE))
-            driver.pump.hub.flush()
-        driver.pump.wait(driver.farewell, time.monotonic() + LEAVE + GONE)
-        zygote = Zygote.shared()
-        if zygote.wait_node(driver.node_pid, GONE) is None:
-            zygote.kill_node(driver.node_pid)
-            self._forced.append(f"the node process (pid {driver.node_pid}) did not end and was killed")
-        if driver.done is None:
-            return ""
-        self._forced.extend(driver.done.forced)
-        return "; ".join(driver.done.lines)
+    def _leave_cluster(self, step: Step) -> str:
+        return "the cluster ends with its only driver"
 
-    def _release(self) -> str:
+    def _stop_processes(self, step: Step) -> str | None:
         driver = self.driver
-        driver.pump.close()
-        driver.store.arena.close()
-        if os.getpid() != driver.pid:
-            raise RuntimeError("forked in the middle of shutdown")
+        zygote = Zygote.shared()
+        if step.force:
+            zygote.kill_node(driver.node_pid)
+        elif not driver.node_gone:
+            with driver.pump.lock:
+                driver.pump.hub.send(driver.core.refs.node, Shutdown(LEAVE))
+                driver.pump.hub.flush()
+            if not driver.pump.wait(driver.farewell, step.deadline):
+                return None
+        ended = zygote.wait_node(driver.node_pid, max(0.0, step.deadline - time.monotonic()))
+        if ended is None:
+            return None
+        return "; ".join(driver.done.lines) if driver.done is not None else f"the node process {ended}"
+
+    def _release(self, step: Step) -> str:
+        self.driver.pump.close()
+        self.driver.store.arena.close()
         return ""
