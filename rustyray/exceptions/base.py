@@ -77,6 +77,7 @@ class RayError(Exception):
 
 
 def _rebuild(cls: type[RayError], args: tuple[object, ...], state: dict[str, object]) -> RayError:
-    error = cls.__new__(cls, *args)
+    error = cls.__new__(cls)
+    error.args = args
     error.__dict__.update(state)
     return error

@@ -164,7 +164,10 @@ def blank(cls: type[Any], like: BaseException) -> Any:
     for base in cls.__mro__:
         new = base.__dict__.get("__new__")
         if isinstance(new, types.BuiltinFunctionType):
-            return new(cls)
+            try:
+                return new(cls)
+            except TypeError:
+                continue  # of several built-in bases only the one that decides the memory layout may do it
     raise TypeError(f"{cls.__qualname__} is no exception")
 
 
