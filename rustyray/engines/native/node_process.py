@@ -15,7 +15,6 @@ killed when the worker has ended: a task's forgotten subprocess does not outlive
 from __future__ import annotations
 
 import gc
-import io
 import os
 import signal
 import socket
@@ -31,6 +30,7 @@ from rustyray.engines.native import processes
 from rustyray.engines.native.address import default_address
 from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
 from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.worker import main as run_worker
 from rustyray.model.ids import NODE_ID_SIZE, WorkerID
 from rustyray.model.messages import (
     HEAD,
@@ -79,17 +79,17 @@ class _BecomeWorker(BaseException):
 def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
     """Run a node in this process, just forked from the zygote, and end the process when the node has ended."""
     code = BUG
-    worker: WorkerBoot | None = None
+    forked: WorkerBoot | None = None
     try:
         _settle_in(boot, fds, zygote_pid)
         code = _Node(boot, fds[NodeFd.ARENA], socket.socket(fileno=fds[NodeFd.LISTENER])).run()
-    except _BecomeWorker as forked:
-        worker = forked.boot
+    except _BecomeWorker as unwound:
+        forked = unwound.boot
     except BaseException:  # noqa: BLE001 - whatever it is, the process ends here and says so
         _tell(f"node {boot.node.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
     try:
-        if worker is not None:
-            _run_worker(worker)
+        if forked is not None:
+            _run_worker(forked)
     finally:
         _exit(code)
 
@@ -102,28 +102,34 @@ def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
     os.dup2(fds[NodeFd.STDERR], 2)
     os.close(fds[NodeFd.STDOUT])
     os.close(fds[NodeFd.STDERR])
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)
     os.setpgid(0, 0)
     os.umask(boot.umask)
-    os.environ.clear()
-    os.environ.update(boot.env)
-    time.tzset()
+    _take_over_environment(boot.env)
     sys.path[:] = boot.sys_path
     sys.path_importer_cache.clear()
-    sys.argv[:] = boot.argv
+    sys.argv[:] = boot.argv or [""]
     try:
         os.chdir(boot.cwd)
     except OSError as error:
         _tell(f"the workers run in {os.getcwd()}, not in the driver's directory: {error}")
 
 
-def _run_worker(boot: WorkerBoot) -> None:
-    from rustyray.engines.native import worker
+def _take_over_environment(env: dict[str, str]) -> None:
+    """Change what differs only: the zygote began with the driver's environment, and each page touched is copied."""
+    environ = os.environ
+    time_zone = environ.get("TZ")
+    for name in [name for name in environ if name not in env]:
+        del environ[name]
+    for name, value in env.items():
+        if environ.get(name) != value:
+            environ[name] = value
+    if environ.get("TZ") != time_zone:
+        time.tzset()
 
+
+def _run_worker(boot: WorkerBoot) -> None:
     try:
-        worker.main(boot)
+        run_worker(boot)
     except BaseException:  # noqa: BLE001 - the process ends here and says so
         _tell(f"worker {boot.worker.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
 
@@ -176,9 +182,7 @@ class _Node:
         self.terminated = False
         self.stopped = False
         self.now = time.monotonic()
-        self.woken, self.wake = os.pipe()
-        for fd in (self.woken, self.wake):
-            os.set_blocking(fd, False)
+        self.woken, self.wake = processes.open_wake_pipe()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
@@ -202,8 +206,8 @@ class _Node:
             return 0
         except Exception:
             # A bug of ours: nobody can be told through the cores any more, but nobody is left hanging either.
-            for worker in self.pids:
-                self.kill_group(worker)
+            for pid in self.pids.values():
+                processes.kill_group(pid)
             raise
 
     def turn(self, timeout: float | None) -> None:
@@ -275,11 +279,8 @@ class _Node:
                 self.send(to, message, address, from_head=from_head)
             case ForkWorker(worker=worker):
                 self.fork_worker(worker)
-            case EndProcess(worker=worker, force=True):
-                self.kill_group(worker)
-            case EndProcess(worker=worker):
-                if worker in self.pids:
-                    os.kill(self.pids[worker], signal.SIGTERM)
+            case EndProcess(worker=worker, force=force):
+                self.end_process(worker, force)
             case FreeExtent():
                 pass  # The pages stay: the core counts on them when it says which part of an extent was touched.
             case Warn(text=text):
@@ -315,10 +316,10 @@ class _Node:
             return
         if pid:
             self.pids[worker] = pid
-            _lead_group(pid)
+            processes.lead_group(pid)
             return
         try:
-            _lead_group(0)
+            processes.lead_group(0)
             processes.set_parent_death_signal(signal.SIGKILL, node_pid)
             self.leave()
             raise _BecomeWorker(self.worker_boot(worker))
@@ -361,13 +362,14 @@ class _Node:
             session_dir=boot.session_dir,
         )
 
-    def kill_group(self, worker: WorkerID) -> None:
-        """Kill the worker with all that it started and that is still in its process group."""
-        if worker in self.pids:
-            try:
-                os.killpg(self.pids[worker], signal.SIGKILL)
-            except (PermissionError, ProcessLookupError):
-                os.kill(self.pids[worker], signal.SIGKILL)  # a group of its own, or none but a zombie (macOS)
+    def end_process(self, worker: WorkerID, force: bool) -> None:
+        """Kill the worker with all that it started and that is still in its group, or ask it alone to end."""
+        pid = self.pids.get(worker)
+        if pid is not None:
+            if force:
+                processes.kill_group(pid)
+            else:
+                os.kill(pid, signal.SIGTERM)
 
     def on_signal(self) -> None:
         """SIGCHLD or SIGTERM has come; the loop does what follows after the messages."""
@@ -391,18 +393,7 @@ class _Node:
 
     def reap(self) -> None:
         for worker, pid in list(self.pids.items()):
-            # Not reaped at once: until then nobody else can have the number, and the group can be killed safely.
-            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-                continue
-            self.kill_group(worker)
-            del self.pids[worker]
-            _, status = os.waitpid(pid, 0)
-            self.dead[worker] = (processes.describe_exit(status), self.now + LAST_WORDS)
-
-
-def _lead_group(pid: int) -> None:
-    """Give the worker a process group. Parent and child both do it, so that neither can come too late."""
-    try:
-        os.setpgid(pid, pid)
-    except (PermissionError, ProcessLookupError):
-        pass  # the other one was first, and the worker may have gone on to another program or ended since
+            status = processes.reap_leader(pid)
+            if status is not None:
+                del self.pids[worker]
+                self.dead[worker] = (processes.describe_exit(status), self.now + LAST_WORDS)

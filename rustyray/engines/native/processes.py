@@ -123,6 +123,51 @@ def describe_exit(status: int) -> str:
     return f"was killed by signal {-code} ({name}{dumped})"
 
 
+def lead_group(pid: int) -> None:
+    """Give the child ``pid`` (0: this process) a process group. Parent and child both call it: one of them is in time."""
+    try:
+        os.setpgid(pid, pid)
+    except (PermissionError, ProcessLookupError):
+        pass  # the other one was first, and the child has ended or runs another program since
+
+
+def kill_group(leader: int) -> None:
+    """Kill our child ``leader``, not yet waited for, and what is in the process group that it was given."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (PermissionError, ProcessLookupError):
+        pass  # it has left its group and nobody else is in it
+    os.kill(leader, signal.SIGKILL)
+
+
+def reap_leader(pid: int) -> int | None:
+    """The status of our child if it has ended, else None. What is left of its process group is killed first.
+
+    First, because the group's number cannot be anybody else's before the child was waited for. (macOS cannot look
+    without waiting; there it follows at once.)
+    """
+    if sys.platform == "darwin":
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            try:
+                os.killpg(pid, signal.SIGKILL)
+            except (PermissionError, ProcessLookupError):
+                pass  # nobody is left
+        return status if ended else None
+    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        return None
+    kill_group(pid)
+    return os.waitpid(pid, 0)[1]
+
+
+def open_wake_pipe() -> tuple[int, int]:
+    """A pipe for ``signal.set_wakeup_fd``: the end to wait on, and the end that the interpreter writes to."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    return reading, writing
+
+
 def close_all_fds_except(keep: Collection[int]) -> None:
     """Close every descriptor of this process that is not in ``keep``, whoever opened it."""
     for name in os.listdir("/dev/fd"):

@@ -1,7 +1,7 @@
 """The driver's side of the zygote: start it early, ask it for node processes, notice when it dies.
 
 One zygote serves one driver process for as long as that lives, through any number of ``init`` and ``shutdown``. It is
-started with ``posix_spawn``: no thread of ours, no code of the user's, no import of ``subprocess``.
+started by `rustyray.engines.native.spawn`, maybe before this module was imported.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from typing import Final
 
-from rustyray.engines.native import processes
+from rustyray.engines.native import processes, spawn
 from rustyray.engines.native.boot import (
     REPLIES,
     AskNode,
@@ -36,11 +35,6 @@ from rustyray.engines.native.boot import (
 ANSWER_TIMEOUT: Final = 30.0
 #: Seconds that the zygote has to end its nodes and itself when it is closed.
 CLOSE_TIMEOUT: Final = 3.0
-
-_BOOTSTRAP: Final = (
-    "import sys; fd, pid = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; "
-    "from rustyray.engines.native.zygote_main import main; main(fd, pid)"
-)
 
 
 class ZygoteError(RuntimeError):
@@ -66,11 +60,6 @@ class Zygote:
         with _shared._lock:
             _shared._living()
         return _shared
-
-    @staticmethod
-    def start_early() -> None:
-        """Start the zygote, so that its imports overlap with what the caller does next. Returns at once."""
-        Zygote.shared()
 
     def fork_node(self, boot: NodeBoot, fds: Sequence[int]) -> int:
         """Fork a node process that begins with ``boot``; return its pid.
@@ -201,16 +190,12 @@ class _Process:
     """One zygote process and our end of the socketpair to it."""
 
     def __init__(self) -> None:
-        if not sys.executable:
-            raise ZygoteError("sys.executable is empty, so there is no interpreter to start the zygote with")
-        ours, theirs = socket.socketpair()
         try:
-            self.pid = _spawn(theirs.fileno())
+            self.pid, ours = spawn.take()
         except OSError as error:
-            ours.close()
-            raise ZygoteError(f"the zygote could not be started with {sys.executable}: {error}") from error
-        finally:
-            theirs.close()
+            raise ZygoteError(
+                f"the zygote could not be started with {sys.executable or 'no interpreter'}: {error}"
+            ) from error
         ours.settimeout(ANSWER_TIMEOUT)
         self._channel = Channel(ours, REPLIES)
         self._unread_preloads = 0
@@ -259,44 +244,6 @@ class _Process:
             except ChildProcessError:
                 self._ended = "ended, and somebody else in this process waited for it"
         return bool(self._ended)
-
-
-def _spawn(fd: int) -> int:
-    """Start the zygote's interpreter with ``fd`` as its end of the socketpair; return its pid."""
-    target = 4 if fd == 3 else 3  # dup2 onto itself would leave it close-on-exec
-    path = [os.path.abspath(entry) for entry in sys.path]
-    command = [sys.executable, *_interpreter_flags(), "-c", _BOOTSTRAP, str(target), str(os.getpid()), *path]
-    actions = [
-        (os.POSIX_SPAWN_DUP2, fd, target),
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-    ]
-    try:
-        os.fstat(2)
-    except OSError:  # the driver has closed it
-        actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
-    # No Ctrl-C until it has left the terminal's process group.
-    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigmask=[signal.SIGINT])
-
-
-def _interpreter_flags() -> list[str]:
-    """The options of this interpreter that change what programs mean, for the zygote and so for the workers."""
-    flags = sys.flags
-    short = {
-        "-I": flags.isolated,
-        "-E": flags.ignore_environment,
-        "-s": flags.no_user_site,
-        "-S": flags.no_site,
-        "-B": flags.dont_write_bytecode,
-        "-O": flags.optimize,
-        "-b": flags.bytes_warning,
-    }
-    options = [flag for flag, count in short.items() for _ in range(count)]
-    options += [f"-W{what}" for what in sys.warnoptions]
-    for name, value in sys._xoptions.items():
-        if name not in ("importtime", "showrefcount"):
-            options += ["-X", name if value is True else f"{name}={value}"]
-    return options
 
 
 _shared = Zygote()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import os
 import select
 import signal
@@ -51,6 +52,9 @@ def main(fd: int, driver_pid: int) -> NoReturn:
     processes.set_name("rr-zygote")
     _tidy_fds(fd)
     os.chdir("/")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)  # for the workers, which show what they print as it comes
     _freeze()
     try:
         watch = processes.open_watch(driver_pid)
@@ -82,7 +86,7 @@ class _Zygote:
         self._watch = driver_watch
         self._ends: dict[int, str] = {}
         self._running: list[int] = []
-        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._woken, self._wake = processes.open_wake_pipe()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
