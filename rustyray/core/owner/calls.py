@@ -237,13 +237,19 @@ class Calls:
         self.by_worker.pop(link.worker, None)
         self._return_inflight(link, info.fault.message if info.fault else "its process died", now)
 
-    def unreachable(self, link: ActorLink, reason: str, now: float) -> None:
+    def unreachable(self, link: ActorLink) -> None:
         """Our connection to its worker broke. Whether it is dead, the head says; until then nothing is pushed."""
         if link.state == ActorState.ALIVE:
             link.state = ActorState.PENDING
-            self.by_worker.pop(link.worker, None)
-            link.worker = b""
+            self.out.append(Send(HEAD, WatchActor(link.actor)))
+
+    def give_up(self, worker: WorkerID, reason: str, now: float) -> None:
+        """The head did not say in time that the worker behind a broken connection is dead: go on as if it was new."""
+        link = self.by_worker.get(worker)
+        if link is not None and link.state == ActorState.PENDING:
             self._return_inflight(link, reason, now)
+            link.worker = b""
+            del self.by_worker[worker]
             self.out.append(Send(HEAD, WatchActor(link.actor)))
 
     def _return_inflight(self, link: ActorLink, why: str, now: float) -> None:

@@ -54,6 +54,8 @@ from rustyray.model.values import Fault, FaultKind, RefInfo, Stored, Value
 
 #: Tasks that may pile up unsent before a submission sends them itself; less waits for company (see `flush`).
 BATCH = 64
+#: Seconds to wait for a node's word on how a worker ended whose connection broke.
+LOST_PATIENCE = 1.0
 
 
 class OwnerCore:
@@ -81,6 +83,8 @@ class OwnerCore:
         self.closed: str = ""
         self.submitted = 0
         self._number = 0
+        #: Peers whose connection broke, until when to wait for their node's word, and the reason to give without it.
+        self._silent: dict[bytes, tuple[float, str]] = {}
         self._handlers: dict[type, Callable[..., None]] = {
             Results: self._on_results,
             ObjectReady: self._on_object_ready,
@@ -171,9 +175,13 @@ class OwnerCore:
         refs: list[RefInfo] | None,
         deps: list[ObjectID] | None,
         request: int,
+        namespace: str,
         now: float,
     ) -> ActorID:
-        """Create an actor; its first handle is the local reference to ``handle_id(actor)`` for the caller."""
+        """Create an actor; its first handle is the local reference to ``handle_id(actor)`` for the caller.
+
+        ``namespace`` is where its name is unique, unless the plan says otherwise.
+        """
         if self.closed:
             raise RuntimeError(self.closed)
         actor = self.next_task()
@@ -188,7 +196,7 @@ class OwnerCore:
             resources=plan.resources,
             placement=plan.placement,
             name=plan.name,
-            namespace=plan.namespace,
+            namespace=plan.namespace or namespace,
             detached=plan.detached,
             max_restarts=plan.max_restarts,
             max_task_retries=plan.max_task_retries,
@@ -300,12 +308,20 @@ class OwnerCore:
         self.tasks.judged(task, retry, now)
 
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
-        """A connection is gone. For a process of this node, `WorkerDied` follows; leases there are given up at once."""
+        """A connection is gone. How the process ended, its node knows; nothing more is pushed there until it has told."""
         self.story.append((now, peer, reason))
-        self._lost_worker(peer, reason, now)
+        lease = self.sched.by_worker.get(peer)
+        if lease is not None:
+            lease.blocked = True
+        link = self.calls.by_worker.get(peer)
+        if link is not None:
+            self.calls.unreachable(link)
+        if (lease is not None or link is not None) and peer not in self._silent:
+            self._silent[peer] = (now + LOST_PATIENCE, reason)
 
     def process_died(self, worker: WorkerID, reason: str, now: float) -> None:
         """A process is dead for certain: its objects, borrows and leases end."""
+        self._silent.pop(worker, None)
         self._lost_worker(worker, reason, now)
         ready: list[ObjectID] = []
         for object_ in self.refs.on_process_died(worker, reason):
@@ -319,11 +335,10 @@ class OwnerCore:
         self.sched.defined.pop(worker, None)
         lease = self.sched.by_worker.get(worker)
         if lease is not None:
-            # Only the node knows how it died; wait for its word unless there is nothing to lose by going on now.
             self._lose_lease(lease, reason, now)
         link = self.calls.by_worker.get(worker)
         if link is not None:
-            self.calls.unreachable(link, reason, now)
+            self.calls.unreachable(link)
 
     def _lose_lease(self, lease: Lease, reason: str, now: float) -> None:
         target = lease.target
@@ -388,11 +403,19 @@ class OwnerCore:
 
     def next_deadline(self) -> float | None:
         first, second = self.sched.next_deadline(), self.tasks.next_deadline()
-        return first if second is None else second if first is None else min(first, second)
+        soonest = first if second is None else second if first is None else min(first, second)
+        for deadline, _ in self._silent.values():
+            soonest = deadline if soonest is None else min(soonest, deadline)
+        return soonest
 
     def on_time(self, now: float) -> None:
         self.tasks.on_time(now)
         self.sched.on_time(now)
+        for worker, (deadline, reason) in list(self._silent.items()):
+            if now >= deadline:
+                del self._silent[worker]
+                self._lost_worker(worker, reason, now)
+                self.calls.give_up(worker, reason, now)
 
     def close(self, reason: str) -> None:
         """Accept nothing any more: `submit`, `call`, `put` and `create_actor` raise RuntimeError with ``reason``."""

@@ -50,7 +50,7 @@ class ActorHost:
 
     def describe(self) -> str:
         """The actor as errors name it: its ``repr`` if it has one of its own."""
-        if self.instance is None or type(self.instance).__repr__ == object.__repr__:
+        if not any("__repr__" in vars(cls) for cls in type(self.instance).__mro__[:-1]):
             return f"{self.class_name}({self.actor.hex()[-12:]})"
         try:
             return repr(self.instance)
@@ -119,11 +119,8 @@ class ActorHost:
         self._pool.submit(self._run_in_thread, job)
 
     def _run_in_thread(self, job: Job) -> None:
-        worker = self.worker
-        worker.runner.run(job)
-        with worker.pump.lock:
-            worker.executor.flush()
-            worker.pump.flush()
+        runner = self.worker.runner
+        runner.report_now(runner.run(job))
 
     # --- async --------------------------------------------------------------------------------------------------------
 
@@ -163,10 +160,7 @@ class ActorHost:
             values, failed = [self._cancelled(job) if job.cancelled else runner.failure(job, error)], True
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             values, failed = [runner.failure(job, error)], True
-        runner.finish(job, values, failed, time.perf_counter() - begun)
-        with self.worker.pump.lock:
-            self.worker.executor.flush()
-            self.worker.pump.flush()
+        runner.report_now((job, values, failed, time.perf_counter() - begun))
 
     def _finish_coroutines(self) -> None:
         import asyncio

@@ -76,11 +76,10 @@ class Client(ClusterClient):
         if serialized is None:
             return b"", None, None, [dep._id for dep in deps] or None, deps
         if serialized.size > INLINE_MAX:
-            spilled_args, spilled_kwargs = self._put_large(args, kwargs)
-            if spilled_args != args or spilled_kwargs != kwargs:
-                serialized, deps = dumps_args(spilled_args, spilled_kwargs)
-                if serialized is None:
-                    return b"", None, None, [dep._id for dep in deps] or None, deps
+            large_apart = self._put_large(args, kwargs)
+            serialized, deps = dumps_args(*large_apart)
+            if serialized is None:
+                return b"", None, None, [dep._id for dep in deps] or None, deps
         buffers = [bytes(buffer) for buffer in serialized.buffers] or None
         return (
             serialized.data,
@@ -125,7 +124,8 @@ class Client(ClusterClient):
         pump = self.pump
         with pump.lock:
             request, waiter = pump.expect()
-            actor = self.core.create_actor(plan, data, buffers, infos, deps, request, time.monotonic())
+            namespace = self._process.namespace
+            actor = self.core.create_actor(plan, data, buffers, infos, deps, request, namespace, time.monotonic())
             pump.carry_out()
         del keep
         ref: ObjectRef[Any] | None = None

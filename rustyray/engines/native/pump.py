@@ -250,7 +250,7 @@ class Pump:
         Raises:
             KeyboardInterrupt: the running task was cancelled.
         """
-        while not waiter.done:
+        while True:
             with self.lock:
                 if waiter.done:
                     return True
@@ -272,7 +272,6 @@ class Pump:
                 with self.lock:
                     self._call_next()  # in case it was this thread that was called to lead
                 return waiter.done
-        return True
 
     def _lead(self, waiter: Waiter, deadline: float | None) -> bool:
         while not waiter.done:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rustyray.engines.native.worker import Worker
 
 
+#: A job that ended: its values, whether they are a failure, and the seconds it took.
+Outcome = tuple[Job, "bytes | list[Value]", bool, float]
+
+
 class ActorExit(BaseException):
     """Raised inside a method by ``exit_actor``: the actor ends, and the call never returns."""
 
@@ -41,17 +45,16 @@ class Runner:
         self._functions: dict[bytes, Callable[..., Any]] = {}
         self.contexts: dict[bytes, TaskContext] = {}
 
-    def run(self, job: Job) -> None:
-        """Run a job to its end and hand its result to the executor."""
+    def run(self, job: Job) -> Outcome | None:
+        """Run a job to its end; None if that was the actor's own end (the caller learns it from there)."""
         begun = time.perf_counter()
         try:
-            values, failed = self.outcome(job)
+            values, failed = self._call(job)
         except ActorExit:
-            return  # the caller learns it from the actor's end
-        self.finish(job, values, failed, time.perf_counter() - begun)
+            return None
+        return job, values, failed, time.perf_counter() - begun
 
-    def outcome(self, job: Job) -> tuple[bytes | list[Value], bool]:
-        """Run the user's code; what came out, and whether that is a failure."""
+    def _call(self, job: Job) -> tuple[bytes | list[Value], bool]:
         task = job.task
         ctx = self.context_of(job)
         token = context.current_task.set(ctx)
@@ -217,17 +220,24 @@ class Runner:
             job=worker.boot.job,
         )
 
-    def finish(self, job: Job, values: bytes | list[Value], failed: bool, seconds: float) -> None:
-        """Report the end of a job, with the refs from its arguments that this process still holds."""
+    def report(self, ended: Outcome) -> None:
+        """Hand a result to the executor, with the refs from its arguments that are still held here. Under the lock."""
+        job, values, failed, seconds = ended
+        task = job.task
+        kept = None
+        if task.refs or task.deps:
+            self.worker.pump.settle()
+            kept = self.worker.core.refs.kept(lent(task))
+        self.worker.executor.finished(job, values, failed, kept, seconds)
+
+    def report_now(self, ended: Outcome | None) -> None:
+        """As `report`, and send it: for calls that do not run on the main thread."""
         worker = self.worker
-        pump = worker.pump
-        with pump.lock:
-            kept = None
-            task = job.task
-            if task.refs or task.deps:
-                pump.settle()
-                kept = worker.core.refs.kept(lent(task))
-            worker.executor.finished(job, values, failed, kept, seconds)
+        with worker.pump.lock:
+            if ended is not None:
+                self.report(ended)
+            worker.executor.flush()
+            worker.pump.flush()
 
 
 def lent(task: Task | Call) -> list[RefInfo]:

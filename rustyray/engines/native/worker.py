@@ -24,7 +24,7 @@ from rustyray.engines.native.boot import WorkerBoot
 from rustyray.engines.native.client import Client
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.pump import Pump, Waiter, show_warning
-from rustyray.engines.native.running import Runner
+from rustyray.engines.native.running import Outcome, Runner
 from rustyray.engines.native.store import Store
 from rustyray.model.messages import DefineFunction, Message, OwnerDied, Role, StartActor, WorkerDied, WorkerReady
 from rustyray.runtime import context
@@ -136,8 +136,14 @@ class Worker(Client):
             pump.hub.send(self.boot.node, ready, self.boot.node_address)
             pump.hub.flush()
         sent = time.monotonic()
+        ended: Outcome | None = None
         while True:
             with pump.lock:
+                self._main_job = None
+                if ended is not None:
+                    self.runner.report(ended)
+                    self._interrupt = b""
+                    pump.interrupted = False
                 if pump.dropped or pump.unpinned:
                     pump.settle()
                 job = executor.start_next()
@@ -149,12 +155,10 @@ class Worker(Client):
                 self._main_job = job
                 if job is None and not self._todo:
                     self._work = Waiter()
+            ended = None
             if job is not None:
                 if self.actor is None or not self.actor.dispatch(job):
-                    self.runner.run(job)
-                self._main_job = None
-                self._interrupt = b""
-                pump.interrupted = False
+                    ended = self.runner.run(job)
             elif self._todo:
                 self._do(self._todo.pop(0))
             elif self._stop is not None:
