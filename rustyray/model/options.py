@@ -224,7 +224,7 @@ UNSUPPORTED: dict[str, Unsupported] = {
     ),
     "name": Unsupported(_M, (), "Single calls of an actor have no names"),
     # There are no task events, so that not recording them is no lie, and recording them is only the default.
-    "enable_task_events": Unsupported(_T | _A | _M, (True, False), ""),
+    "enable_task_events": Unsupported(_T | _A | _M, (True, False), "Give True or False"),
     "_metadata": Unsupported(_T | _A | _M, ({},), "Pass what the task should know as an argument"),
     "_generator_backpressure_num_objects": Unsupported(_T | _M, (-1,), _GENERATORS),
     "_actor_generator_backpressure_num_objects": Unsupported(_A, (-1,), _GENERATORS),

@@ -41,7 +41,7 @@ UNSUPPORTED: dict[str, tuple[tuple[object, ...], str]] = {
     "include_dashboard": ((False,), _DASHBOARD),
     "dashboard_host": (("127.0.0.1",), _DASHBOARD),
     "dashboard_port": ((), _DASHBOARD),
-    "configure_logging": ((True, False), ""),
+    "configure_logging": ((True, False), "Give True or False"),
     "logging_format": ((), "Configure the logger 'rustyray' with the logging module"),
     "logging_config": ((), "Configure the logger 'rustyray' with the logging module"),
     "log_to_driver": ((True,), _LOGS),
