@@ -13,16 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from rustyray.model.values import Packed, RefInfo
 from rustyray.runtime import context
+from rustyray.runtime import serialization_by_value as by_value
 from rustyray.runtime.ref import ObjectRef
-from rustyray.runtime.serialization_by_value import (
-    EXTENSIONS,
-    dumps_by_value,
-    plain_dumps,
-    refers_by_value,
-    register_by_value,
-    registered_by_value,
-    unregister_by_value,
-)
+from rustyray.runtime.serialization_by_value import register_by_value, registered_by_value, unregister_by_value
 from rustyray.runtime.serialization_explain import explain_arguments, explain_unpicklable
 
 __all__ = [
@@ -59,6 +52,7 @@ class Serialized(NamedTuple):
 
 _dumps = pickle.dumps
 _loads = pickle.loads
+_pickling = context._pickling  # `collecting_refs`, without its two calls
 _new = tuple.__new__  # a NamedTuple's own constructor takes twice as long
 _ATOMS: Final = frozenset({type(None), bool, int, float, str, bytes, complex})
 _NONE: Final = _dumps(None, 5)
@@ -123,15 +117,41 @@ def dumps_args(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Serial
         else:
             data = _dumps(args, 5)
             return _new(Serialized, (data, (), (), len(data))), []
-    where = [index for index, arg in enumerate(args) if type(arg) is ObjectRef]
-    names = [key for key, arg in kwargs.items() if type(arg) is ObjectRef]
-    if not where and not names:
-        return _dumps_payload(args if not kwargs else [args, kwargs], args, kwargs), []
-    deps: list[ObjectRef[Any]] = [args[index] for index in where]
-    deps += [kwargs[key] for key in names]
-    rest_args = [None if type(arg) is ObjectRef else arg for arg in args]
-    rest_kwargs = {key: None if type(arg) is ObjectRef else arg for key, arg in kwargs.items()}
-    return _dumps_payload([rest_args, rest_kwargs, where, names], args, kwargs), deps
+    deps: list[ObjectRef[Any]] = []
+    where: list[int] = []
+    names: list[str] = []
+    simple = True
+    for index, arg in enumerate(args):
+        if type(arg) is ObjectRef:
+            deps.append(arg)
+            where.append(index)
+        elif type(arg) not in _ATOMS:
+            simple = False
+    for key, arg in kwargs.items() if kwargs else ():
+        if type(arg) is ObjectRef:
+            deps.append(arg)
+            names.append(key)
+        elif type(arg) not in _ATOMS:
+            simple = False
+    payload: object = args
+    if deps:
+        rest_args, rest_kwargs = list(args), dict(kwargs)
+        for index in where:
+            rest_args[index] = None
+        for key in names:
+            rest_kwargs[key] = None
+        payload = [rest_args, rest_kwargs, where, names]
+    elif kwargs:
+        payload = [args, kwargs]
+    if simple:
+        data = _dumps(payload, 5)
+        return _new(Serialized, (data, (), (), len(data))), deps
+    try:
+        return _serialized(*_pickle(payload)), deps
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise TypeError(explain_arguments(args, kwargs, error)) from error
 
 
 def loads_args(
@@ -163,7 +183,7 @@ def dumps_function(obj: object, name: str = "") -> tuple[bytes, list[ObjectRef[A
     """
     with context.collecting_refs() as refs:
         try:
-            return dumps_by_value(obj, None), refs
+            return by_value.dumps_by_value(obj, None), refs
         except MemoryError:
             raise
         except Exception as error:
@@ -187,10 +207,18 @@ def ref_infos(refs: Sequence[ObjectRef[Any]]) -> list[RefInfo] | None:
 def _pickle(value: object) -> tuple[bytes, list[pickle.PickleBuffer], list[ObjectRef[Any]]]:
     """Plain pickle first. Its attempt may have collected buffers and refs before it failed: those are forgotten."""
     buffers: list[pickle.PickleBuffer] = []
-    with context.collecting_refs() as refs:
+    refs: list[ObjectRef[Any]] = []
+    outer = _pickling.refs
+    _pickling.refs = refs
+    try:
         try:
-            data = plain_dumps(value, buffers.append)
-            if (_STACK_GLOBAL not in data and not EXTENSIONS) or not refers_by_value(data):
+            if by_value.foreign:
+                data = by_value.careful_dumps(value, buffers.append)
+            else:
+                data = _dumps(value, 5, buffer_callback=buffers.append)
+            if _STACK_GLOBAL not in data and not by_value.EXTENSIONS:
+                return data, buffers, refs
+            if not by_value.refers_by_value(data):
                 return data, buffers, refs
         except MemoryError:
             raise
@@ -198,7 +226,9 @@ def _pickle(value: object) -> tuple[bytes, list[pickle.PickleBuffer], list[Objec
             pass
         buffers.clear()
         refs.clear()
-        return dumps_by_value(value, buffers.append), buffers, refs
+        return by_value.dumps_by_value(value, buffers.append), buffers, refs
+    finally:
+        _pickling.refs = outer
 
 
 def _serialized(data: bytes, buffers: Sequence[pickle.PickleBuffer], refs: list[ObjectRef[Any]]) -> Serialized:
@@ -207,15 +237,6 @@ def _serialized(data: bytes, buffers: Sequence[pickle.PickleBuffer], refs: list[
     for view in views:
         size += view.nbytes
     return _new(Serialized, (data, views, refs, size))
-
-
-def _dumps_payload(payload: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Serialized:
-    try:
-        return _serialized(*_pickle(payload))
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise TypeError(explain_arguments(args, kwargs, error)) from error
 
 
 def _dumps_large(value: bytes | bytearray) -> Serialized:

@@ -38,8 +38,8 @@ EXTENSIONS: Mapping[tuple[str, str], int] = copyreg._extension_registry  # type:
 _lock = threading.RLock()  # a garbage collection inside may run finalizers that pickle
 _ours: frozenset[str] = frozenset()
 _theirs: frozenset[str] = frozenset()
-#: Registered here, not imported here: looking one of their classes up would import the module.
-_foreign: frozenset[str] = frozenset()
+#: Registered here, not imported here: plain pickle would import the module to look a class up. Mostly empty.
+foreign: frozenset[str] = frozenset()
 #: What we registered with cloudpickle ourselves.
 _told: set[str] = set()
 
@@ -67,20 +67,19 @@ def registered_by_value() -> frozenset[str]:
 
 def refers_by_value(data: bytes) -> bool:
     """Whether a plain pickle may refer to a module whose code travels by value: a no is certain, a yes is likely."""
-    if _registered_with_cloudpickle() != _theirs:
+    registry = getattr(sys.modules.get("cloudpickle"), "list_registry_pickle_by_value", None)
+    if registry is not None and registry() != _theirs:
         _change()
-    short, long = _searches
-    if short(data) is not None or long(data) is not None:
+    if _mentions(data, _tops) and _mentions(data, _names):
         return True
     # Classes with an extension code are pickled as a number, without the name of their module.
     return any(_is_in(module, _ours | _theirs | {_MAIN}) for module, _ in EXTENSIONS)
 
 
-def plain_dumps(value: object, buffer_callback: BufferCallback | None) -> bytes:
-    """Plain pickle without the chance of importing a module that travels by value; raises `NeedsByValueError`."""
-    if _foreign and _foreign <= sys.modules.keys():
+def careful_dumps(value: object, buffer_callback: BufferCallback | None) -> bytes:
+    """Plain pickle that imports none of the ``foreign`` modules, but raises `NeedsByValueError`."""
+    if foreign <= sys.modules.keys():
         _change()
-    if not _foreign:
         return pickle.dumps(value, 5, buffer_callback=buffer_callback)
     file = io.BytesIO()
     _CarefulPickler(file, 5, buffer_callback=buffer_callback).dump(value)
@@ -96,20 +95,25 @@ def dumps_by_value(value: object, buffer_callback: BufferCallback | None) -> byt
     return file.getvalue()
 
 
-Search = Callable[[bytes], re.Match[bytes] | None]
+Searches = tuple[Callable[[bytes], re.Match[bytes] | None], ...]
 
 
-def _compile(names: frozenset[str]) -> tuple[Search, Search]:
-    alternatives = b"|".join(re.escape(name.encode()) for name in sorted(names | {_MAIN}))
-    short, long = (re.compile(form % alternatives, re.DOTALL).search for form in (_SHORT_NAME, _LONG_NAME))
-    return short, long
+def _compile(names: Iterable[str]) -> Searches:
+    alternatives = b"|".join(re.escape(name.encode()) for name in sorted({*names, _MAIN}))
+    return tuple(re.compile(form % alternatives, re.DOTALL).search for form in (_SHORT_NAME, _LONG_NAME))
 
 
-_searches = _compile(frozenset())
+def _mentions(data: bytes, searches: Searches) -> bool:
+    short, long = searches
+    return short(data) is not None or long(data) is not None
+
+
+#: Hundreds of test modules may be registered, but their names begin with a few packages: those are looked for first.
+_tops = _names = _compile(())
 
 
 def _change(add: Iterable[str] = (), remove: str = "") -> None:
-    global _ours, _theirs, _foreign, _searches
+    global _ours, _theirs, foreign, _tops, _names
     with _lock:
         _ours = _ours.union(add) - {remove}
         if remove in _told:
@@ -118,8 +122,9 @@ def _change(add: Iterable[str] = (), remove: str = "") -> None:
             _told.discard(remove)
             cloudpickle.unregister_pickle_by_value(ModuleType(remove))
         _theirs = _registered_with_cloudpickle()
-        _foreign = frozenset(name for name in _ours if name not in sys.modules)
-        _searches = _compile(_ours | _theirs)
+        foreign = frozenset(name for name in _ours if name not in sys.modules)
+        _names = _compile(_ours | _theirs)
+        _tops = _compile(name.partition(".")[0] for name in _ours | _theirs)
 
 
 def _registered_with_cloudpickle() -> frozenset[str]:
@@ -143,7 +148,7 @@ class _CarefulPickler(pickle.Pickler):
     """Plain pickle that stops in front of a class or function of a module that must not be imported here."""
 
     def reducer_override(self, obj: object) -> Any:
-        if isinstance(obj, (type, FunctionType)) and _is_in(obj.__module__, _foreign):
+        if isinstance(obj, (type, FunctionType)) and _is_in(obj.__module__, foreign):
             raise NeedsByValueError(obj.__module__)
         return NotImplemented
 
