@@ -48,9 +48,9 @@ class HeadCore:
             JobFinished: self._on_job_finished,
             WorkerDied: self._on_worker_died,
             CreateActor: actors.create,
-            FindActor: actors.find,
-            ListActors: actors.list_named,
-            WatchActor: actors.watch,
+            FindActor: actors.registry.find,
+            ListActors: actors.registry.list_named,
+            WatchActor: actors.registry.watch,
             KillActor: actors.kill,
             ActorStarted: actors.started,
             ActorExited: actors.exited,
@@ -84,7 +84,7 @@ class HeadCore:
         if node is not None:
             self._nodes.lose(node, f"the connection to it is lost ({reason})", now)
         else:
-            self._actors.forget_peer(peer)
+            self._actors.registry.forget_peer(peer)
 
     def on_time(self, now: float) -> None:
         self._base.timers.run(now)

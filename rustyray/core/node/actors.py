@@ -109,7 +109,7 @@ class HostedActors:
         elif graceful:
             self._base.send(hosted.worker, StopActor(hosted.actor, hosted.incarnation, True, reason))
         else:
-            self._desk.stop(self._desk.pool.workers[hosted.worker], reason, now, kill_after=None)
+            self._desk.stop(self._desk.pool.workers[hosted.worker], reason, now, None)
 
     def started(self, worker: Worker, message: ActorStarted, now: float) -> None:
         """The constructor returned or raised. An actor that failed leaves its process to end."""
@@ -119,7 +119,7 @@ class HostedActors:
         hosted.told = True
         if message.failed is not None:
             self._move(hosted, HostedEvent.FAILED)
-            self._desk.stop(worker, "its actor failed to start", now, kill_after=self._base.limits.kill)
+            self._desk.stop(worker, "its actor failed to start", now, self._base.limits.kill)
         elif hosted.state is HostedState.STARTING:
             self._move(hosted, HostedEvent.STARTED)
         self._base.tell_head(
@@ -134,7 +134,7 @@ class HostedActors:
         self._move(hosted, HostedEvent.EXITED, message.reason)
         hosted.told = True
         self._base.tell_head(message)
-        self._desk.stop(worker, message.reason, now, kill_after=self._base.limits.kill)
+        self._desk.stop(worker, message.reason, now, self._base.limits.kill)
 
     def worker_ended(self, worker: Worker, reason: str, kind: FaultKind) -> None:
         if worker.actor is None:

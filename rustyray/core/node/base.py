@@ -22,7 +22,9 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     ``soft_idle``: idle workers above this number are stopped after ``idle``; None: one per CPU. ``max_starting``
     workers may be on their way at once, each for ``start_timeout`` at most; after ``max_failed_starts`` in a row that
     came to nothing, whoever waits for a worker is told. A request that others overtook for ``starving`` is served
-    next. An object waits ``store_wait`` for room. A worker told to stop gets TERM after ``term``, KILL after ``kill``.
+    next. At most ``max_demanding_nothing`` leases without any resources have a worker, not counting those that wait in
+    ``get``. An object waits ``store_wait`` for room. A worker that was told to stop is killed after ``kill``; at
+    shutdown TERM comes after ``term``.
     """
 
     soft_idle: int | None = None
@@ -31,6 +33,7 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     start_timeout: float = 30.0
     max_failed_starts: int = 3
     starving: float = 1.0
+    max_demanding_nothing: int = 64
     reclaim_gap: float = 0.005
     store_wait: float = 2.0
     lost_grace: float = 1.0

@@ -38,6 +38,8 @@ class Cluster:
         self.others: dict[bytes, NodeInfo] = {}
 
     def register(self) -> None:
+        self._sent = dict(self._accounts.free)
+        self._info.available = self._sent
         self._base.tell_head(RegisterNode(self._info))
 
     def start(self, now: float) -> None:

@@ -59,6 +59,8 @@ from rustyray.model.messages import (
 from rustyray.model.resources import CPU, UNIT, ResourceSet
 from rustyray.model.values import Fault, FaultKind
 
+_WORKING = frozenset({WorkerState.LEASED, WorkerState.ACTOR})
+
 
 class NodeCore:
     """Everything that one node decides.
@@ -201,13 +203,12 @@ class NodeCore:
         if gone.reason:
             reason = f"{gone.reason} ({reason})"
         self._actors.worker_ended(gone, reason, kind)
+        self._limit_failed_starts(reason)
         self._base.note_gone(worker)
         self._forget_client(worker, reason, now)
         self._store.owners_gone(worker, now)
         if not self._base.stopping:
             self._tell_death(WorkerDied(worker, reason, gone.intended, kind))
-            self._limit_failed_starts(reason)
-            self._desk.schedule(now)
         self._shutdown.worker_ended(gone, now)
         self._cluster.changed(now)
 
@@ -226,6 +227,7 @@ class NodeCore:
         if worker is not None and worker.state is WorkerState.STARTING:
             self._pool.ready(worker, message.address, message.pid)
             self._desk.offer(worker, now)
+            self._desk.schedule(now)
 
     def _on_worker_stays(self, sender: bytes, message: WorkerStays, now: float) -> None:
         worker = self._pool.workers.get(sender)
@@ -234,7 +236,7 @@ class NodeCore:
 
     def _on_blocked(self, sender: bytes, message: Blocked, now: float) -> None:
         worker = self._pool.workers.get(sender)
-        if worker is not None and not worker.lent and worker.held:
+        if worker is not None and not worker.lent and worker.state in _WORKING:
             worker.lent = True
             self._accounts.lend_cpus(worker.held)
             self._desk.schedule(now)
@@ -249,13 +251,13 @@ class NodeCore:
         """Only the owner whose task runs there may ask; for all others the worker has moved on."""
         worker = self._pool.workers.get(message.worker)
         if worker is not None and worker.lease and self._desk.leases[worker.lease].owner == sender:
-            self._desk.stop(worker, message.reason, now, kill_after=None)
+            self._desk.stop(worker, message.reason, now, None)
 
     def _worker_lost(self, worker: Worker, reason: str, now: float) -> None:
         worker.lost = True
         if worker.state in {WorkerState.RETIRING, WorkerState.STOPPING}:
             return
-        self._desk.stop(worker, "", now, intended=False, kill_after=self._base.limits.lost_grace)
+        self._desk.stop(worker, "", now, self._base.limits.lost_grace, intended=False)
 
     def _limit_failed_starts(self, reason: str) -> None:
         """Nothing forks for ever: after some starts in a row that failed, whoever waits for a worker is told."""

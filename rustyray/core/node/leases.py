@@ -60,7 +60,8 @@ class LeaseDesk:
         #: Per client, the requests that are not answered yet, or whose lease is not over.
         self._claims: dict[bytes, dict[int, Claim]] = {}
         self._asked: dict[bytes, float] = {}
-        self._next_lease = 1
+        #: Owners have leases of several nodes, so each node counts in a range of its own.
+        self._next_lease = (int.from_bytes(base.node[-3:], "big") << 32) + 1
         self._number = 0
         self._starving_set = False
 
@@ -109,7 +110,7 @@ class LeaseDesk:
             self.pool.move(worker, WorkerEvent.RETURN)
             self.offer(worker, now)
         else:
-            self.stop(worker, "its owner saw it fail", now, kill_after=None)
+            self.stop(worker, "its owner saw it fail", now, None)
         self.schedule(now)
 
     # --- granting -----------------------------------------------------------------------------------------------------
@@ -129,12 +130,21 @@ class LeaseDesk:
             while line:
                 claim = line[0]
                 if claim.state is ClaimState.QUEUED:
-                    if not self.accounts.fits_now(claim.need):
+                    if not self._fits(claim):
                         if self._starves(claim, now):
                             reserved.update(claim.need)
                         break
                     self._assign(claim, now)
                 line.popleft()
+
+    def _fits(self, claim: Claim) -> bool:
+        """Whether it can be served now. What demands nothing at all is bounded, too: each one is a process."""
+        if claim.need or claim.given is not None:
+            return self.accounts.fits_now(claim.need)
+        free_riders = sum(not other.need and other.given is None for other in self.waiting.values())
+        for lease in self.leases.values():
+            free_riders += not lease.claim.need and not self.pool.workers[lease.worker].lent
+        return free_riders < self._base.limits.max_demanding_nothing
 
     def _starves(self, claim: Claim, now: float) -> bool:
         if not self.accounts.fits_ever(claim.need):
@@ -203,17 +213,10 @@ class LeaseDesk:
             self._reclaim(waiting[0], now)
 
     def _reclaim(self, claim: Claim, now: float) -> None:
-        """Owners keep idle leases warm; somebody waits, so let them return those. Which are idle only they know.
-
-        The waiter itself is asked as well if it holds leases of another shape.
-        """
-        owners: dict[bytes, bool] = {}
-        for lease in self.leases.values():
-            owners[lease.owner] = owners.get(lease.owner, False) or lease.claim.need != claim.need
-        for owner, other_shape in owners.items():
-            if owner == claim.client and not other_shape:
-                continue
-            if now - self._asked.get(owner, float("-inf")) >= self._base.limits.reclaim_gap:
+        """Owners keep idle leases warm. Somebody waits: let the others return those. Which are idle only they know."""
+        gap = self._base.limits.reclaim_gap
+        for owner in dict.fromkeys(lease.owner for lease in self.leases.values()):
+            if owner != claim.client and now - self._asked.get(owner, float("-inf")) >= gap:
                 self._asked[owner] = now
                 self._base.send(owner, ReclaimLeases())
 
@@ -262,11 +265,11 @@ class LeaseDesk:
         self._move(claim, ClaimEvent.DROPPED)
         self._forget(claim)
 
-    def stop(self, worker: Worker, reason: str, now: float, *, intended: bool = True, kill_after: float | None) -> None:
+    def stop(self, worker: Worker, reason: str, now: float, kill_after: float | None, intended: bool = True) -> None:
         """End a worker, as `Pool.stop`. Its lease is over at once; what it holds is free when the process is gone."""
         if worker.lease:
             self._end_lease(self.leases[worker.lease])
-        self.pool.stop(worker, reason, now, intended=intended, kill_after=kill_after)
+        self.pool.stop(worker, reason, now, kill_after, intended)
 
     def release(self, worker: Worker) -> None:
         """What the worker holds is free again; CPUs that it had lent already are not given back twice."""
@@ -288,7 +291,7 @@ class LeaseDesk:
                 self.drop(claim)
         for lease in [lease for lease in self.leases.values() if lease.owner == client]:
             worker = self.pool.workers[lease.worker]
-            self.stop(worker, f"the owner of its task is gone: {reason}", now, kill_after=None)
+            self.stop(worker, f"the owner of its task is gone: {reason}", now, None)
         self._claims.pop(client, None)
         self._asked.pop(client, None)
 
@@ -352,4 +355,5 @@ class LeaseDesk:
         assert queued == self.queue.count, f"{queued} claims are queued, the count says {self.queue.count}"
         for claim in self.waiting.values():
             assert not self.pool.idle, f"claim {claim.number} waits for a worker though one is idle"
-            assert self.pool.starting, f"claim {claim.number} waits for a worker, and none is on its way"
+            on_the_way = self.pool.starting or any(not worker.address for worker in self.pool.workers.values())
+            assert on_the_way, f"claim {claim.number} waits for a worker, and none is on its way"

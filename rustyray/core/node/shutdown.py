@@ -39,7 +39,7 @@ class NodeShutdown:
             self._desk.fail_all(fault)
             self._store.fail_waiting(fault)
         for worker in list(self._desk.pool.workers.values()):
-            self._desk.stop(worker, "the runtime shuts down", now, kill_after=grace if grace > 0 else None)
+            self._desk.stop(worker, "the runtime shuts down", now, grace if grace > 0 else None)
         self._finish(now)
 
     def at_once(self, now: float) -> None:

@@ -65,7 +65,7 @@ class Worker:
     """A worker process as its node sees it.
 
     ``held`` are the resources that the process uses, ``lent`` whether its CPUs are lent to others while it waits.
-    ``reason`` says why it was told to stop, and ``forced`` that KILL was needed though it had been asked politely.
+    ``reason`` says why it was told to stop; ``killed`` that KILL was sent, ``forced`` that it had been asked before.
     """
 
     __slots__ = (
@@ -75,6 +75,7 @@ class Worker:
         "held",
         "id",
         "intended",
+        "killed",
         "lease",
         "lent",
         "lost",
@@ -96,6 +97,7 @@ class Worker:
         self.actor: Incarnation | None = None
         self.reason = ""
         self.intended = False
+        self.killed = False
         self.forced = False
         self.lost = False
 
@@ -151,11 +153,13 @@ class Pool:
 
     # --- down ---------------------------------------------------------------------------------------------------------
 
-    def stop(self, worker: Worker, reason: str, now: float, *, intended: bool = True, kill_after: float | None) -> None:
-        """End a worker: told first, TERM a little later, KILL after ``kill_after`` seconds; None: KILL at once."""
+    def stop(self, worker: Worker, reason: str, now: float, kill_after: float | None, intended: bool = True) -> None:
+        """End a worker: told first, then TERM, KILL after ``kill_after`` seconds; None: KILL at once.
+
+        TERM comes half-way, so that ``atexit`` hooks have time; at shutdown soon, because user code may be stuck.
+        """
         if worker.state is WorkerState.STOPPING:
-            if kill_after is None:
-                self._kill(worker, now)
+            self._hurry(worker, now, kill_after)
             return
         if worker.state is WorkerState.STARTING:
             self.starting -= 1
@@ -165,13 +169,21 @@ class Pool:
         worker.reason = reason
         worker.intended = intended
         if kill_after is None:
+            worker.killed = True
             self._base.out.append(EndProcess(worker.id, True))
             return
         if not worker.lost:
             self._base.send(worker.id, StopWorker(reason))
-        if self._base.limits.term < kill_after:
-            self._base.timers.at(now + self._base.limits.term, partial(self._term, worker))
+        term_after = min(self._base.limits.term, kill_after / 2) if self._base.stopping else kill_after / 2
+        self._base.timers.at(now + term_after, partial(self._term, worker))
         self._base.timers.at(now + kill_after, partial(self._kill, worker))
+
+    def _hurry(self, worker: Worker, now: float, kill_after: float | None) -> None:
+        """It was told to stop already; there may be less time now than there was then."""
+        if kill_after is None:
+            self._kill(worker, now)
+        else:
+            self._base.timers.at(now + kill_after, partial(self._kill, worker))
 
     def ended(self, worker: Worker, reason: str) -> None:
         """The process is gone."""
@@ -198,14 +210,14 @@ class Pool:
             self._base.out.append(EndProcess(worker.id, False))
 
     def _kill(self, worker: Worker, now: float) -> None:
-        if worker.state is WorkerState.STOPPING and not worker.forced:
-            worker.forced = True
+        if worker.state is WorkerState.STOPPING and not worker.killed:
+            worker.killed = worker.forced = True
             self._base.out.append(EndProcess(worker.id, True))
 
     def _start_overdue(self, worker: Worker, now: float) -> None:
         if worker.state is WorkerState.STARTING:
             after = self._base.limits.start_timeout
-            self.stop(worker, f"it was not ready within {after:g} s", now, intended=False, kill_after=None)
+            self.stop(worker, f"it was not ready within {after:g} s", now, None, intended=False)
 
     # --- fewer --------------------------------------------------------------------------------------------------------
 
@@ -229,7 +241,7 @@ class Pool:
     def _ignores(self, worker: Worker, since: float, now: float) -> None:
         if worker.state is WorkerState.RETIRING and worker.since == since:
             reason = "it was idle and did not answer when asked to leave"
-            self.stop(worker, reason, now, kill_after=self._base.limits.kill)
+            self.stop(worker, reason, now, self._base.limits.kill)
 
     # --- invariants ---------------------------------------------------------------------------------------------------
 
