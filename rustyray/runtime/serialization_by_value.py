@@ -20,7 +20,7 @@ import sys
 import threading
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, ClassVar
 
 BufferCallback = Callable[[pickle.PickleBuffer], Any]
@@ -191,6 +191,18 @@ def _reduce_memoryview(view: memoryview) -> tuple[Any, ...]:
     return bytes, (view.tobytes(),)
 
 
+#: What cloudpickle puts in the place of every code object's file name.
+_NO_FILE = "<dynamic-code>"
+
+
+def _reduce_code(code: CodeType) -> tuple[Any, ...]:
+    """As cloudpickle does, but with the file's name: tracebacks and breakpoints need it."""
+    from cloudpickle.cloudpickle import _code_reduce
+
+    make, arguments = _code_reduce(code)
+    return make, tuple(code.co_filename if one == _NO_FILE else one for one in arguments)
+
+
 _pickler_class: Any = None
 
 
@@ -202,7 +214,7 @@ def _by_value_pickler() -> Any:
 
         class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc,unused-ignore]
             dispatch_table: ClassVar[Any] = ChainMap(
-                {memoryview: _reduce_memoryview}, cloudpickle.Pickler.dispatch_table
+                {memoryview: _reduce_memoryview, CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table
             )
 
             def __init__(self, file: io.BytesIO, protocol: int, buffer_callback: BufferCallback | None) -> None:
