@@ -81,9 +81,10 @@ def _make_remote(thing: Any, options: dict[str, Any]) -> Any:
         checked = opt.check_options(opt.Scope.ACTOR, options)
         opt.check_actor_options(checked)
         return ActorClass(thing, checked)
-    if callable(thing) and hasattr(thing, "__qualname__") and hasattr(thing, "__module__"):
+    unbound = isinstance(thing, staticmethod | classmethod)
+    if callable(thing) and hasattr(thing, "__qualname__") and hasattr(thing, "__module__") and not unbound:
         return RemoteFunction(thing, opt.check_options(opt.Scope.TASK, options))
-    hint = " Apply @remote below @staticmethod." if isinstance(thing, staticmethod | classmethod) else ""
+    hint = " Apply @remote below @staticmethod." if unbound else ""
     raise TypeError(f"remote must be applied to a function or a class, got {thing!r} ({type(thing).__name__}).{hint}")
 
 

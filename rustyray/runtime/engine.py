@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
     from rustyray.runtime.ref import ObjectRef
 

@@ -7,11 +7,13 @@ only appends the id to a deque; the engine settles the count at its next safe po
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rustyray.model import ids
 from rustyray.runtime import context
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T_co = TypeVar("T_co", covariant=True)
 
