@@ -166,10 +166,10 @@ def loads_args(
     if len(payload) == 2:
         return payload[0], payload[1]
     args, kwargs, where, names = payload
-    for index, value in zip(where, values, strict=False):
+    for index, value in zip(where, values):  # noqa: B905 - the values of named arguments follow
         args[index] = value
-    for key, value in zip(names, values[len(where) :], strict=True):
-        kwargs[key] = value
+    if names:
+        kwargs.update(zip(names, values[len(where) :], strict=True))
     return tuple(args), kwargs
 
 

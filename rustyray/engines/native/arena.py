@@ -22,7 +22,6 @@ import os
 import pickle
 import struct
 import sys
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -37,8 +36,8 @@ _MAGIC: Final = 0x31_59_41_52
 _HEAD: Final = struct.Struct("<IIQ")  # magic, number of buffers, bytes of pickle; then a u64 length for each buffer
 _PADDING: Final = bytes(ALIGNMENT)
 _IOV_MAX: Final = 1024
-#: One system call, or one copy under the interpreter's lock, moves at most this much: signals and threads get a turn.
-_WRITE_STEP: Final = 64 << 20
+#: One system call (under the file's lock) or one copy (under the interpreter's) moves at most this much at a time.
+_WRITE_STEP: Final = 8 << 20
 _COPY_STEP: Final = 8 << 20
 _CHUNK_SHIFT: Final = 21
 _MADV_POPULATE_WRITE: Final = 23  # Linux 5.14; the mmap module has no name for it
@@ -278,6 +277,8 @@ def _populate(target: mmap.mmap, offset: int, size: int) -> None:
 
 def _unlinked_file(size: int) -> int:
     """Where the system has no memfd: a file in memory if possible, whose name is gone before anybody can see it."""
+    import tempfile  # only here: it would slow every start down
+
     with tempfile.TemporaryFile(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as file:
         os.ftruncate(file.fileno(), size)
         return os.dup(file.fileno())
