@@ -13,7 +13,7 @@ from rustyray.model import options as opt
 if TYPE_CHECKING:
     from typing import Protocol, Unpack
 
-    from rustyray.api.typed import ActorOptions, MethodOptions, Remote, TaskOptions
+    from rustyray.api.typed import ActorOptions, MethodOptions, Returning, TaskOptions
     from rustyray.runtime.ref import ObjectRef
 
     class EitherOptions(TaskOptions, ActorOptions, total=False):
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
         def __call__(self, func: Callable[P, R], /) -> RemoteFunction[P, R]: ...
 
     class MakesNone(Protocol):
-        def __call__(self, func: Callable[P, object], /) -> Remote[P, None]: ...
+        def __call__(self, func: Callable[P, R], /) -> Returning[P, R, None]: ...
 
     class MakesMany(Protocol):
-        def __call__(self, func: Callable[P, object], /) -> Remote[P, list[ObjectRef[Any]]]: ...
+        def __call__(self, func: Callable[P, R], /) -> Returning[P, R, list[ObjectRef[Any]]]: ...
 
 
 P = ParamSpec("P")

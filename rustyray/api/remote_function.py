@@ -20,7 +20,7 @@ from rustyray.runtime import context
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from rustyray.api.typed import Remote, TaskOptions
+    from rustyray.api.typed import Remote, Returning, TaskOptions
     from rustyray.runtime.ref import ObjectRef
 
 P = ParamSpec("P")
@@ -85,9 +85,9 @@ class RemoteFunction(_Base[P, R]):
         self, *, num_returns: Literal[1] | None = None, **options: Unpack[TaskOptions]
     ) -> RemoteFunction[P, R]: ...
     @overload
-    def options(self, *, num_returns: Literal[0], **options: Unpack[TaskOptions]) -> Remote[P, None]: ...  # type: ignore[overload-overlap]
+    def options(self, *, num_returns: Literal[0], **options: Unpack[TaskOptions]) -> Returning[P, R, None]: ...  # type: ignore[overload-overlap]
     @overload
-    def options(self, *, num_returns: int, **options: Unpack[TaskOptions]) -> Remote[P, list[ObjectRef[Any]]]: ...
+    def options(self, *, num_returns: int, **options: Unpack[TaskOptions]) -> Returning[P, R, list[ObjectRef[Any]]]: ...
     def options(self, **options: Any) -> Any:
         """The same function with other options, such as ``f.options(num_cpus=2).remote(…)``.
 

@@ -10,11 +10,16 @@ signature. Not covered: refs given by keyword, or beyond the eighth argument.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from rustyray.runtime.ref import ObjectRef
 
+if TYPE_CHECKING:
+    from rustyray.api.remote_function import RemoteFunction
+
 P = ParamSpec("P")
+R = TypeVar("R")
+Out = TypeVar("Out")
 Out_co = TypeVar("Out_co", covariant=True)
 A1 = TypeVar("A1")
 A2 = TypeVar("A2")
@@ -183,6 +188,26 @@ class ActorOptions(Resources, total=False):
     lifetime: Literal["detached", "non_detached"] | None
     namespace: str | None
     get_if_exists: bool | None
+
+
+class Returning(Remote[P, Out], Generic[P, R, Out]):
+    """A remote function with ``num_returns`` other than 1: ``Out`` is None, or a list of refs."""
+
+    func: Callable[P, R]
+
+    @overload
+    def options(self, *, num_returns: None = None, **options: Unpack[TaskOptions]) -> Returning[P, R, Out]: ...
+    @overload
+    def options(  # type: ignore[overload-overlap]
+        self, *, num_returns: Literal[1], **options: Unpack[TaskOptions]
+    ) -> RemoteFunction[P, R]: ...
+    @overload
+    def options(  # type: ignore[overload-overlap]
+        self, *, num_returns: Literal[0], **options: Unpack[TaskOptions]
+    ) -> Returning[P, R, None]: ...
+    @overload
+    def options(self, *, num_returns: int, **options: Unpack[TaskOptions]) -> Returning[P, R, list[ObjectRef[Any]]]: ...
+    def options(self, **options: Any) -> Any: ...
 
 
 class MethodOptions(TypedDict, total=False):
