@@ -63,6 +63,10 @@ class FrameBuffer:
             ProtocolError: a frame is larger than the limit.
         """
         buffer, view, limit = self._buffer, self._view, self._limit
+        first = HEADER_SIZE <= received < self._wanted and not self._end
+        if first and _unpack(buffer)[0] == received - HEADER_SIZE <= limit:
+            # Mostly it is one whole frame: then nothing changes.
+            return [view[HEADER_SIZE:received]]
         start = self._start
         end = self._end = self._end + received
         frames = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -231,6 +232,34 @@ def test_two_threads_may_wait_and_both_process_the_same_events(pair: tuple[Node,
     assert len(a.lost(b)) == 1
 
 
+def test_two_threads_that_wait_and_process_in_turn_lose_nothing(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    connected(a, b)
+    lock = threading.Lock()
+    total = 3000
+
+    def lead() -> None:
+        while len(a.got(b)) < total:
+            events = a.hub.wait(0.05)
+            with lock:
+                a.log += a.hub.process(events)
+
+    threads = [threading.Thread(target=lead) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number in range(total):
+        b.send(a, BorrowAck(number))
+        if number % 100 == 0:
+            a.hub.wake()
+    turn_until(lambda: not any(thread.is_alive() for thread in threads), b)
+    assert a.got(b) == acks(*range(total))
+
+
+def test_a_timeout_that_has_passed_is_no_wait(pair: tuple[Node, Node]) -> None:
+    a, _ = pair
+    assert a.hub.wait(-1.0) == []
+
+
 def test_closing_ends_the_waits_of_other_threads(pair: tuple[Node, Node]) -> None:
     a, b = pair
     connected(a, b)
@@ -345,6 +374,45 @@ def test_a_forked_child_closes_its_copies_and_nobody_notices(pair: tuple[Node, N
     turn_until(lambda: b.got(a) == acks(0, 1), a, b)
     with closing(Node("c")) as c:
         connected(c, a)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_processes_that_all_call_each_other_at_once_and_one_is_killed() -> None:
+    everybody = [Node(f"process {number}").listen() for number in range(4)]
+    children = []
+    for me in everybody:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                others = [node for node in everybody if node is not me]
+                for node in others:
+                    node.hub.after_fork()
+                status = _talk_until_one_is_killed(me, others)
+            finally:
+                os._exit(status)
+        children.append(child)
+    for node in everybody:
+        node.hub.after_fork()
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0, -signal.SIGKILL]
+
+
+def _talk_until_one_is_killed(me: Node, others: list[Node]) -> int:
+    count = 300
+    for number in range(count):
+        for other in others:
+            me.send(other, blob(number * 97 % 5000), BorrowAck(number))
+        me.turn()
+    turn_until(lambda: all(len(me.got(other)) >= 2 * count for other in others), me)
+    assert all(me.got(other)[1 : 2 * count : 2] == acks(*range(count)) for other in others)
+    for other in others:
+        me.send(other, BorrowAck(-1))
+    turn_until(lambda: all(me.got(other)[-1] == BorrowAck(-1) or me.lost(other) for other in others), me)
+    if me.id.startswith(b"process 3"):
+        turn_until(lambda: not any(me.hub.backlog(other.id) for other in others), me)
+        os.kill(os.getpid(), signal.SIGKILL)
+    turn_until(lambda: all(len(me.lost(other)) == 1 for other in others if other.id.startswith(b"process 3")), me)
+    return 0
 
 
 def test_closed_hubs_leave_no_descriptors() -> None:

@@ -12,7 +12,6 @@ import os
 import socket
 import stat
 import sys
-import tempfile
 from typing import Final, TypeAlias
 
 SocketAddress: TypeAlias = str | tuple[str, int]
@@ -154,6 +153,8 @@ def _parse_tcp(address: str, rest: str) -> tuple[socket.AddressFamily, tuple[str
 
 def _directory(reserve: int) -> str:
     """A directory of this user's own, short enough for a name of ``reserve`` bytes to fit behind it."""
+    import tempfile  # slow to import, and not needed on Linux
+
     for base in (tempfile.gettempdir(), _SHORT_DIRECTORY):
         path = os.path.join(base, f"rustyray-{os.geteuid()}")
         if len(os.fsencode(path)) + reserve <= MAX_PATH and _make_private(path):

@@ -81,6 +81,8 @@ class Hub:
         self._to_self: Received = []
         self._waiters: list[None] = []
         self._closed = False
+        #: It was closed, and nobody but threads in `wait` uses the poller any more: the last one closes that.
+        self._empty = False
 
     # --- for the thread that waits, without a lock --------------------------------------------------------------------
 
@@ -89,6 +91,8 @@ class Hub:
 
         Hand the result to `process`, an empty one too: deadlines are looked at there. Several threads may wait.
         """
+        if timeout is not None and timeout < 0.0:
+            timeout = 0.0
         deadline = self._greeter.deadline
         if deadline is not None:
             left = max(0.0, deadline - self._clock())
@@ -102,7 +106,7 @@ class Hub:
             raise
         finally:
             self._waiters.pop()
-            if self._closed:
+            if self._empty:
                 self._release()
 
     def wake(self) -> None:
@@ -350,6 +354,7 @@ class Hub:
         self._broken.clear()
         self._watched.clear()
         self._lost.clear()
+        self._empty = True
         self._release()
 
     def _release(self) -> None:

@@ -123,5 +123,8 @@ class Waker:
 
     def close(self) -> None:
         self._set = True  # so that a late set() does not write into whatever gets the descriptor's number next
-        while self._open:
-            os.close(self._open.pop())
+        try:
+            while True:
+                os.close(self._open.pop())
+        except IndexError:
+            pass  # all closed, perhaps by another thread
