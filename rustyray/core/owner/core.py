@@ -437,6 +437,10 @@ class OwnerCore:
                 self.tasks.fail(record, fault, now)
         return len(records)
 
+    def owns_objects(self) -> bool:
+        """Whether anybody, here or elsewhere, still needs an object that this process owns."""
+        return any(self.refs.owns(object_) for object_ in self.objects)
+
     def running(self) -> int:
         """Tasks and calls that are on a worker at this moment."""
         leased = sum(len(lease.inflight) for lease in self.sched.leases.values())

@@ -26,7 +26,17 @@ from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.pump import Pump, Waiter, show_warning
 from rustyray.engines.native.running import Outcome, Runner
 from rustyray.engines.native.store import Store
-from rustyray.model.messages import DefineFunction, Message, OwnerDied, Role, StartActor, WorkerDied, WorkerReady
+from rustyray.model.messages import (
+    DefineFunction,
+    Message,
+    OwnerDied,
+    Role,
+    StartActor,
+    StopWorker,
+    WorkerDied,
+    WorkerReady,
+    WorkerStays,
+)
 from rustyray.runtime import context
 from rustyray.runtime.engine import ProcessContext, ShutdownReport
 
@@ -49,6 +59,7 @@ class Worker(Client):
         self.executor = ExecutorCore(boot.worker, boot.node, core.out)
         handlers: dict[type, Any] = dict.fromkeys(ExecutorCore.takes, self._to_executor)
         self.functions: dict[bytes, tuple[bytes, str]] = {}
+        handlers[StopWorker] = self._on_stop_worker
         handlers[DefineFunction] = self._define
         handlers[WorkerDied] = handlers[OwnerDied] = self._process_died
         pump = Pump(hub, core, boot.node, handlers, self._effect, self.judge)
@@ -74,6 +85,12 @@ class Worker(Client):
         self.executor.on_message(peer, message)
         if not self._work.done and (self.executor.queue or self._todo):
             self.pump.finish(self._work)
+
+    def _on_stop_worker(self, peer: bytes, message: StopWorker, now: float) -> None:
+        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.owns_objects()):
+            self.pump.hub.send(self.boot.node, WorkerStays())
+        else:
+            self._to_executor(peer, message, now)
 
     def _define(self, peer: bytes, message: DefineFunction, now: float) -> None:
         self.functions[message.fn] = (message.blob, message.name)
