@@ -50,6 +50,7 @@ CHECKS = {
     "ruff format": ["-m", "ruff", "format", "--check", "--quiet", "."],
     "mypy": ["-m", "mypy"],
     "layers": ["-c", "from importlinter.cli import lint_imports_command as run; run()"],
+    "diagrams": ["docs/diagrams.py", "--check"],
 }
 
 

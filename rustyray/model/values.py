@@ -8,7 +8,7 @@ A value is one of
     Failed   the application raised: the cause, pickled, with the context in plain text
     Fault    the runtime failed: a kind and a sentence, no pickle at all
 
-The cores pass values along without looking inside; ``rustyray.wire.serialization`` makes and reads them.
+The cores pass values along without looking inside; ``rustyray.runtime.serialization`` makes and reads them.
 """
 
 from __future__ import annotations
