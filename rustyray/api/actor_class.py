@@ -33,10 +33,10 @@ class ActorClass(Generic[T]):
 
     cls: type[T]
 
-    def __init__(self, cls: type[T], options: Mapping[str, Any] | None = None, code: Code | None = None) -> None:
+    def __init__(self, cls: type[T], options: Mapping[str, Any] | None = None) -> None:
         self.cls = self.__wrapped__ = cls
         self._options = dict(options or {})
-        self._code = code or Code(cls)
+        self._code = Code(cls)
         self._arguments = arguments = Arguments(cls.__qualname__, _constructor_parameters(cls))
         self._low, self._high = arguments.low, arguments.high
         self._plan: ActorPlan | None = None
@@ -68,7 +68,10 @@ class ActorClass(Generic[T]):
         """
         changed = {**self._options, **opt.check_options(opt.Scope.ACTOR, options)}
         opt.check_actor_options(changed)
-        return ActorClass(self.cls, changed, self._code)
+        other: ActorClass[T] = ActorClass.__new__(ActorClass)
+        other.__dict__.update(self.__dict__)
+        other._options, other._plan = changed, None
+        return other
 
     def _make_plan(self) -> ActorPlan:
         options = self._options

@@ -15,7 +15,6 @@ import msgspec
 from rustyray.api.signatures import Arguments, Parameter, parameters_of
 from rustyray.model import options as opt
 from rustyray.model.plans import MethodPlan, RetryPolicy
-from rustyray.runtime.builtin_methods import BUILTIN_METHODS
 
 #: The attribute in which `rustyray.method` leaves a method's options.
 OPTIONS_ATTRIBUTE = "__rustyray_options__"
@@ -60,7 +59,7 @@ class Shape:
         decoded = msgspec.msgpack.decode(meta, type=ActorShape)
         self.called = decoded.called
         self.name = decoded.called.rpartition(".")[2]
-        self.methods = {**_builtin_shapes(), **decoded.methods}
+        self.methods = {**_EVERY_ACTORS, **decoded.methods}
         self._ready: dict[tuple[str, int], Method] = {}
 
     def method(self, name: str, max_task_retries: int) -> Method | None:
@@ -129,8 +128,12 @@ def _functions_of(cls: type) -> dict[str, tuple[Callable[..., Any], bool]]:
     return found
 
 
-def _builtin_shapes() -> dict[str, MethodShape]:
-    return {name: MethodShape(parameters_of(function, skip_first=True)) for name, function in BUILTIN_METHODS.items()}
+#: What every actor answers besides its own methods (as in Ray); whoever runs calls knows how.
+_EVERY_ACTORS = {
+    "__ray_ready__": MethodShape(()),
+    "__ray_call__": MethodShape((("function", 0, False), ("args", 2, False), ("kwargs", 4, False))),
+    "__ray_terminate__": MethodShape(()),
+}
 
 
 def _pickled(retry: Any, name: str) -> bytes:

@@ -45,12 +45,10 @@ class RemoteFunction(_Base[P, R]):
 
     func: Callable[P, R]
 
-    def __init__(
-        self, func: Callable[P, R], options: Mapping[str, Any] | None = None, code: Code | None = None
-    ) -> None:
+    def __init__(self, func: Callable[P, R], options: Mapping[str, Any] | None = None) -> None:
         self.func = func
         self._options = dict(options or {})
-        self._code = code or Code(func)
+        self._code = Code(func)
         self._arguments = arguments = Arguments(self._code.called, parameters_of(func))
         self._low, self._high = arguments.low, arguments.high
         self._plan: TaskPlan | None = None
@@ -95,7 +93,12 @@ class RemoteFunction(_Base[P, R]):
             ValueError: There is no such option, it is not supported yet, or its value is out of range.
             TypeError: A value has the wrong type.
         """
-        return RemoteFunction(self.func, {**self._options, **opt.check_options(opt.Scope.TASK, options)}, self._code)
+        changed = RemoteFunction.__new__(RemoteFunction)
+        changed.__dict__.update(self.__dict__)
+        changed._options = {**self._options, **opt.check_options(opt.Scope.TASK, options)}
+        changed._plan = None
+        _check_kind(self.func, changed._options)
+        return changed
 
     def _make_plan(self) -> TaskPlan:
         fn, blob, held = self._code.packed()

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rustyray import exceptions as x
 from rustyray.exceptions.task import portable
 from rustyray.model.values import Failed, Fault, FaultKind, RefInfo
-from rustyray.runtime import context
+from rustyray.runtime.serialization import dumps, ref_infos
+from rustyray.runtime.serialization_by_value import dumps_by_value
 
 if TYPE_CHECKING:
     from traceback import TracebackException
@@ -25,7 +26,6 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 def make_failed(
     error: BaseException,
-    dump: Callable[[Any], bytes],
     *,
     function: str,
     task: bytes = b"",
@@ -41,24 +41,21 @@ def make_failed(
 ) -> Failed:
     """The value that stands for an exception of user code; ``attempt`` counts from 0.
 
-    ``dump`` pickles the cause. If it cannot, ``cause`` stays empty and the traceback ends with a note naming the
-    culprit. An error that came out of another task's ref is handed on as that task's cause, not wrapped once more.
-    Refs inside the exception are listed in ``refs``, and reported to an enclosing `context.collecting_refs`.
+    If the exception does not pickle, ``cause`` stays empty and the traceback ends with a note naming the culprit. An
+    error that came out of another task's ref is handed on as that task's cause, not wrapped once more. ``refs`` lists
+    the refs inside: whoever sends the value registers the receiver for them while the exception is alive.
     """
     cause = error.cause if isinstance(error, x.RayTaskError) else error
     text = trimmed_traceback(error)
     refs: list[RefInfo] | None = None
     try:
-        with context.collecting_refs() as inside:
-            blob = dump(portable(cause))
-        refs = [RefInfo(ref._id, ref._owner_address) for ref in inside] or None
-        for ref in inside:
-            context.note_pickled_ref(ref)
+        packed = dumps(portable(cause), "the exception")
+        blob = packed.data if not packed.buffers else dumps_by_value(portable(cause), None)  # in one piece
+        refs = ref_infos(packed.refs)
     except Exception as refusal:  # noqa: BLE001 - reducers are the user's code
         blob = b""
-        text += (
-            f"({_name(type(cause))} itself stays behind, as it cannot be pickled: {_culprit(cause, dump) or refusal})\n"
-        )
+        why = _culprit(cause) or refusal
+        text += f"({_name(type(cause))} itself stays behind, as it cannot be pickled: {why})\n"
     return Failed(
         cause=blob,
         function=function,
@@ -142,11 +139,10 @@ def _trim(told: TracebackException, seen: set[int]) -> None:
             _trim(inner, seen)
 
 
-def _culprit(cause: BaseException, dump: Callable[[Any], bytes]) -> str:
-    """What ``dump`` says about the exception as it is: the path to the culprit is then in the user's own terms."""
+def _culprit(cause: BaseException) -> str:
+    """Where in the exception as it is the culprit sits: the path is then in the user's own terms."""
     try:
-        with context.collecting_refs():
-            dump(cause)
+        dumps(cause, type(cause).__qualname__)
     except Exception as refusal:  # noqa: BLE001 - reducers are the user's code
         return str(refusal)
     return ""

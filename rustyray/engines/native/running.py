@@ -206,7 +206,6 @@ class Runner:
         host = worker.actor
         return make_failed(
             error,
-            _dump,
             function=function,
             task=task,
             actor=host.actor if host is not None else b"",
@@ -246,14 +245,3 @@ def lent(task: Task | Call) -> list[RefInfo]:
     for arg in task.deps or ():
         infos.extend(refs_inside(arg.value))
     return infos
-
-
-def _dump(value: Any) -> bytes:
-    packed = pack(value, "the exception")
-    if isinstance(packed, bytes):
-        return packed
-    if packed.buffers:
-        from rustyray.runtime.serialization_by_value import dumps_by_value
-
-        return dumps_by_value(value, None)  # the cause of a `Failed` is one piece
-    return packed.data

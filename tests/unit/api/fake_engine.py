@@ -16,7 +16,6 @@ from rustyray.model.settings import Settings
 from rustyray.model.values import Failed, Fault, FaultKind
 from rustyray.runtime import context, faults
 from rustyray.runtime import serialization as ser
-from rustyray.runtime.builtin_methods import BUILTIN_METHODS
 from rustyray.runtime.context import HostedActor, TaskContext
 from rustyray.runtime.engine import ActorHandleState, ProcessContext, ShutdownReport
 from rustyray.runtime.ref import ObjectRef
@@ -144,11 +143,13 @@ class FakeEngine:
             return self._store(ctx.task, method.returns, [fault] * method.returns)
         ctx.function = ctx.name = f"{living.plan.class_name}.{method.name}"
         ctx.hosted = living.hosted
-        builtin = BUILTIN_METHODS.get(method.name)
-        if builtin is not None:
-            args, function = (living.instance, *args), builtin
-        else:
-            function = getattr(living.instance, method.name)
+        instance = living.instance
+        every_actors: dict[str, Callable[..., Any]] = {
+            "__ray_ready__": lambda: True,
+            "__ray_call__": lambda function, *args, **kwargs: function(instance, *args, **kwargs),
+            "__ray_terminate__": self.exit_actor,
+        }
+        function = every_actors.get(method.name) or getattr(instance, method.name)
         return self._run(ctx, function, method.returns, args, kwargs, method.retry, method.max_task_retries)
 
     def find_actor(self, name: str, namespace: str | None) -> ActorHandleState:
@@ -247,7 +248,6 @@ class FakeEngine:
                     continue
                 failed = faults.make_failed(
                     error,
-                    lambda value: ser.dumps(value, "exception").data,
                     function=ctx.function,
                     task=ctx.task,
                     actor=ctx.actor,
