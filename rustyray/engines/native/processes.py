@@ -124,7 +124,7 @@ def describe_exit(status: int) -> str:
 
 
 def lead_group(pid: int) -> None:
-    """Give the child ``pid`` (0: this process) a process group. Parent and child both call it: one of them is in time."""
+    """Give the child ``pid`` (0: this process) a process group. Both sides call it, so that one of them is in time."""
     try:
         os.setpgid(pid, pid)
     except (PermissionError, ProcessLookupError):
