@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from rustyray.core.executor import Job
 from rustyray.engines.native.running import ActorExit
 from rustyray.model.messages import ActorExited, ActorSpec, ActorStarted, Call, StartActor
+from rustyray.model.resources import as_amounts
 from rustyray.model.values import Failed, Fault, FaultKind
 from rustyray.runtime import context
-from rustyray.runtime.context import TaskContext
+from rustyray.runtime.context import HostedActor, TaskContext
+from rustyray.runtime.engine import ActorHandleState
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,6 +44,10 @@ class ActorHost:
         self.class_name = message.spec.class_name
         self.instance: Any = None
         self.left = False
+        spec = message.spec
+        handle = ActorHandleState(spec.actor, spec.owner_address, spec.handle_meta, spec.max_task_retries, None)
+        self._hosted = HostedActor(handle, spec.name, spec.namespace, message.incarnation)
+        self._resources = as_amounts(spec.resources)
         self._methods: dict[str, Callable[..., Any]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[bytes, asyncio.Task[Any]] = {}
@@ -56,6 +62,11 @@ class ActorHost:
             return repr(self.instance)
         except Exception as error:  # noqa: BLE001 - a broken repr must not hide the error that is being told
             return f"{self.class_name} (its repr raised {type(error).__name__})"
+
+    def describe_in(self, ctx: TaskContext) -> None:
+        """Tell the context of a call about the actor that it is a call of."""
+        ctx.hosted = self._hosted
+        ctx.resources = self._resources
 
     def method(self, name: str) -> Callable[..., Any]:
         bound = self._methods.get(name)
@@ -80,6 +91,7 @@ class ActorHost:
         worker, spec = self.worker, self.spec
         failed: Failed | Fault | None = None
         ctx = TaskContext(worker.boot.job, spec.actor, f"{self.class_name}.__init__", self.incarnation, spec.actor)
+        self.describe_in(ctx)
         token = context.current_task.set(ctx)
         try:
             worker.functions[spec.fn] = (spec.blob, spec.class_name)

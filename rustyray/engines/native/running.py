@@ -79,7 +79,10 @@ class Runner:
     def context_of(self, job: Job) -> TaskContext:
         task = job.task
         actor = task.actor if isinstance(task, Call) else b""
-        return TaskContext(self.worker.boot.job, task.id, self.name_of(task), task.attempt, actor)
+        ctx = TaskContext(self.worker.boot.job, task.id, self.name_of(task), task.attempt, actor)
+        if actor and self.worker.actor is not None:
+            self.worker.actor.describe_in(ctx)
+        return ctx
 
     def name_of(self, task: Task | Call) -> str:
         if isinstance(task, Call):
