@@ -10,7 +10,7 @@ from rustyray.core.owner.calls import CREATION, Calls
 from rustyray.core.owner.records import DONE, ActorLink, Borrowing, FunctionStats, Lease, ObjectEntry, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
-from rustyray.core.owner.tasks import Tasks, make_task
+from rustyray.core.owner.tasks import Tasks
 from rustyray.model.ids import (
     FIRST_RETURN,
     HANDLE_INDEX,
@@ -46,6 +46,7 @@ from rustyray.model.messages import (
     OwnerDied,
     ReclaimLeases,
     Results,
+    Task,
     Unblocked,
     WorkerDied,
 )
@@ -81,7 +82,6 @@ class OwnerCore:
         self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
         self.objects = self.refs.objects
         self.closed: str = ""
-        self.submitted = 0
         self._number = 0
         #: Peers whose connection broke, until when to wait for their node's word, and the reason to give without it.
         self._silent: dict[bytes, tuple[float, str]] = {}
@@ -125,31 +125,31 @@ class OwnerCore:
         """Submit a task. Its return objects exist from now on, each with one local reference for the caller."""
         if self.closed:
             raise RuntimeError(self.closed)
+        me = self.me
         stats = plan.slot
-        if not isinstance(stats, FunctionStats) or stats.home is not self.me:
+        if type(stats) is not FunctionStats or stats.home is not me:
             stats = self.sched.stats_for(plan)
         target = stats.target
         self._number = number = self._number + 1
-        tid = self.me + number.to_bytes(8, "big")
-        record = Record(make_task(tid, plan, args, buffers, refs), plan, target, plan.max_retries)
-        record.parent = parent
-        self._make_returns(record, tid, plan.returns)
+        tid = me + number.to_bytes(8, "big")
+        task = Task(tid, plan.fn, args, plan.returns, plan.name, 0, stats.attempts, None, buffers, refs)
+        record = Record(task, plan, target, plan.max_retries, parent)
+        if plan.returns == 1:
+            record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)
+        else:
+            self._make_returns(record, tid, plan.returns)
         if deps or refs:
             self.tasks.submit(record, deps or [], now)
-        else:
-            queue = target.queue
-            queue.append(record)
-            if target.idle or not target.leases:
-                self.sched.push_now(target, now)
-            elif len(queue) % BATCH == 0:
-                self.sched.pump(target, now)
+            return tid
+        queue = target.queue
+        queue.append(record)
+        if target.idle or not target.leases:
+            self.sched.push_now(target, now)
+        elif not len(queue) % BATCH:
+            self.sched.pump(target, now)
         return tid
 
     def _make_returns(self, record: Record, tid: TaskID, returns: int) -> None:
-        self.submitted += 1
-        if returns == 1:
-            entry = record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)
-            return
         for index in range(returns):
             self.objects[object_id(tid, index)] = entry = ObjectEntry(None, 1, 0, record)
             record.entry = record.entry or entry
@@ -233,8 +233,7 @@ class OwnerCore:
             tid, actor, plan.name, 0, args, plan.returns, 0, retries + 1 if retries >= 0 else 0, None, buffers, refs
         )
         call.group = plan.group
-        record = Record(call, plan, link, retries)
-        record.parent = parent
+        record = Record(call, plan, link, retries, parent)
         self._make_returns(record, tid, plan.returns)
         self.calls.call(link, record, deps or [], now)
         return tid
@@ -308,7 +307,7 @@ class OwnerCore:
         self.tasks.judged(task, retry, now)
 
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
-        """A connection is gone. How the process ended, its node knows; nothing more is pushed there until it has told."""
+        """A connection is gone. How the process ended, its node knows; until it tells, nothing is pushed there."""
         self.story.append((now, peer, reason))
         lease = self.sched.by_worker.get(peer)
         if lease is not None:

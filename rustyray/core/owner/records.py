@@ -93,13 +93,13 @@ class Record(msgspec.Struct, gc=False, eq=False):
     plan: TaskPlan | MethodPlan
     target: SchedulingClass | ActorLink
     retries: int
+    parent: TaskID = b""
     state: str = QUEUED
     entry: ObjectEntry | None = None
     lease: Lease | None = None
     missing: int = 0
     held: list[ObjectID] | None = None
     deps: list[ObjectID] | None = None
-    parent: TaskID = b""
     cancelled: bool = False
     forced: bool = False
     alone: bool = False
@@ -115,10 +115,15 @@ class Record(msgspec.Struct, gc=False, eq=False):
 
 
 class FunctionStats(msgspec.Struct, gc=False, eq=False):
-    """What the owner has learned about a function: seconds per run (a moving average; negative: nothing yet)."""
+    """What the owner keeps in a plan: how its tasks are scheduled, and the seconds that a run takes.
+
+    ``seconds`` is a moving average, negative while nothing is known; ``attempts`` 0 means without end; ``home`` is the
+    owner that this is for.
+    """
 
     target: SchedulingClass
     home: WorkerID
+    attempts: int
     seconds: float = -1.0
 
 

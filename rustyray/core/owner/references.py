@@ -287,7 +287,7 @@ class References:
     # --- deaths -------------------------------------------------------------------------------------------------------
 
     def on_process_died(self, worker: WorkerID, reason: str) -> list[ObjectID]:
-        """Void the dead process' borrows. Returns the objects that it owned, and whose value is not here: they are lost."""
+        """Void the dead process' borrows. Returns the objects that it owned and whose value is not here: lost."""
         if worker in self.dead:
             return []
         self.dead[worker] = reason

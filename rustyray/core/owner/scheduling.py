@@ -68,7 +68,7 @@ class Scheduler:
         target = self.classes.get(key)
         if target is None:
             target = self.classes[key] = SchedulingClass(dict(plan.resources), plan.label)
-        plan.slot = stats = FunctionStats(target, self.me)
+        plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1)
         return stats
 
     # --- pushing ------------------------------------------------------------------------------------------------------

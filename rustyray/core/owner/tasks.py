@@ -28,9 +28,9 @@ from rustyray.core.owner.records import (
 from rustyray.core.owner.references import References, refs_inside
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, object_id
-from rustyray.model.messages import Arg, CancelTask, Done, Results, Task
+from rustyray.model.messages import Arg, CancelTask, Done, Results
 from rustyray.model.plans import TaskPlan
-from rustyray.model.values import Failed, Fault, FaultKind, RefInfo, Stored, Value
+from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 
 #: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
 LINEAGE_CAP: Final = 256 * 1024 * 1024
@@ -480,10 +480,3 @@ def _weight(record: Record) -> int:
 
 def _no_calls(record: Record, now: float) -> None:
     raise AssertionError(f"{record.task.id.hex()} is a call, and no actor layer is connected")
-
-
-def make_task(
-    number: TaskID, plan: TaskPlan, args: bytes, buffers: list[bytes] | None, refs: list[RefInfo] | None
-) -> Task:
-    attempts = plan.max_retries + 1 if plan.max_retries >= 0 else 0
-    return Task(number, plan.fn, args, plan.returns, plan.name, 0, attempts, None, buffers, refs)

@@ -59,6 +59,8 @@ class Client(ClusterClient):
             tid = self.core.submit(plan, data, buffers, infos, deps, parent, time.monotonic())
             if self.core.out:
                 pump.carry_out()
+        if pump.interrupted:
+            pump.check_interrupt()
         del keep
         if plan.returns == 1:
             return ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
@@ -153,6 +155,8 @@ class Client(ClusterClient):
             )
             if self.core.out:
                 pump.carry_out()
+        if pump.interrupted:
+            pump.check_interrupt()
         del keep
         if method.returns == 1:
             return ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
@@ -194,6 +198,7 @@ class Client(ClusterClient):
                 value = self.store.put(object_, packed)
         with self.pump.lock:
             object_ = self.core.put(value, object_)
+        self.pump.check_interrupt()
         return ObjectRef(object_, self.address, self._drop)
 
     def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:

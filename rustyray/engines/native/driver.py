@@ -15,6 +15,7 @@ from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import NodeBoot
 from rustyray.engines.native.client import Client
 from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.interrupts import CtrlC
 from rustyray.engines.native.pump import Pump, Waiter, show_warning
 from rustyray.engines.native.stopping import Ending
 from rustyray.engines.native.store import Store
@@ -45,6 +46,7 @@ class Driver(Client):
         self.farewell = Waiter()
         self.done: ShutdownDone | None = None
         self._ending = Ending(self)
+        self.ctrl_c = CtrlC(pump)
 
     @classmethod
     def start(cls, settings: Settings) -> Driver:
@@ -66,17 +68,16 @@ class Driver(Client):
             listener.close()
         core = OwnerCore(me, address, node, b"", random.Random(key).random)
         handlers: dict[type, Any] = {}
-        hub = Hub(
-            role=Role.DRIVER,
-            identity=me,
-            session=session,
-            key=key,
-            on_lost=lambda peer, why: driver.lost(peer, why),  # noqa: PLW0108 - bound later
-        )
+
+        def lost(peer: bytes, reason: str) -> None:
+            driver.lost(peer, reason)
+
+        hub = Hub(role=Role.DRIVER, identity=me, session=session, key=key, on_lost=lost)
         hub.listen(addresses.listen(address))
-        pump = Pump(hub, core, node, handlers, _on_effect, lambda question: driver.judge(question))
+        pump = Pump(hub, core, node, handlers, _on_effect)
         where = ProcessContext(b"", node, me, settings.namespace, address, True, "")
         driver = cls(core, pump, Store(arena, node, pump), where, pid)
+        pump.judge = driver.judge
         handlers[ShutdownDone] = driver.on_done
         try:
             driver._register(settings, node_address)
@@ -85,6 +86,7 @@ class Driver(Client):
             raise
         driver._ending.up()
         pump.start()
+        driver.ctrl_c.install()
         return driver
 
     def _register(self, settings: Settings, node_address: str) -> None:

@@ -1,8 +1,9 @@
 """One process' engine room: the hub's messages go into the cores, the cores' effects go out, waiting threads are woken.
 
-The thread that waits does the I/O. A thread that blocks in ``get`` leads: it sleeps in the hub, feeds the cores and
+The thread that waits does the I/O. A thread that blocks in ``get`` leads: it sleeps in the hub, feeds the cores, and
 goes on when what it waits for is there, with no hand-over between threads. Others that wait meanwhile sleep on a gate
-of their own. Only while nobody waits does a background thread lead, so that peers are answered while the program computes.
+of their own. Only while nobody waits does a background thread lead, so that peers are answered while the program
+computes.
 
     leader ──► hub.wait() ──► lock { hub.process() → core.on_message() → core.out → hub.send() → hub.flush() } ──► gates
 
@@ -70,7 +71,6 @@ class Pump:
         head: the peer that hosts the head.
         handlers: messages that are not the owner core's, by type; called with the lock held.
         on_effect: effects that are not the pump's own; called with the lock held.
-        judge: asks a plan whether to retry; called without the lock.
     """
 
     def __init__(
@@ -80,14 +80,14 @@ class Pump:
         head: bytes,
         handlers: dict[type, Callable[[bytes, Any, float], None]],
         on_effect: Callable[[Effect], None],
-        judge: Callable[[JudgeFailure], bool],
     ) -> None:
         self.hub = hub
         self.core = core
         self.head = head
         self.handlers = handlers
         self.on_effect = on_effect
-        self.judge = judge
+        #: Asks a plan whether to retry; called without the lock. Set by the engine.
+        self.judge: Callable[[JudgeFailure], bool] = lambda question: False
         self.clock = time.monotonic
         self.lock = threading.Lock()
         self.dropped: deque[bytes] = deque()
@@ -101,6 +101,7 @@ class Pump:
         self._leader: Waiter | None = None
         self._sleepers: dict[Waiter, None] = {}
         self._sessions = 0
+        self._main_gate: Any = None
         self._idle_gate = threading.Lock()
         self._idle_gate.acquire()
         self._parked = False
@@ -251,6 +252,7 @@ class Pump:
             KeyboardInterrupt: the running task was cancelled.
         """
         while True:
+            self.check_interrupt()
             with self.lock:
                 if waiter.done:
                     return True
@@ -284,17 +286,39 @@ class Pump:
                     return waiter.done
                 timeout = left if timeout is None else min(left, timeout)
             self.turn(timeout)
-            if self.interrupted and threading.current_thread() is threading.main_thread():
-                self.interrupted = False
-                raise KeyboardInterrupt
+            if self.interrupted:
+                self.check_interrupt()
         return True
+
+    def interrupt(self) -> None:
+        """From a signal handler in the main thread: raise KeyboardInterrupt there, as soon as that does no harm."""
+        self.interrupted = True
+        self.hub.wake()
+        gate = self._main_gate
+        if gate is not None:
+            try:
+                gate.release()
+            except RuntimeError:
+                pass  # it was released at this very moment, for a better reason
+
+    def check_interrupt(self) -> None:
+        """Raise what `interrupt` asked for, in the main thread."""
+        if self.interrupted and threading.current_thread() is threading.main_thread():
+            self.interrupted = False
+            raise KeyboardInterrupt
 
     def _sleep(self, waiter: Waiter, gate: Any, deadline: float | None) -> bool:
         """Sleep until done or called to lead. False when the deadline passed."""
+        main = threading.current_thread() is threading.main_thread()
+        if main:
+            self._main_gate = gate
         try:
             left = -1 if deadline is None else max(0.0, deadline - self.clock())
-            gate.acquire(timeout=left)
+            if not self.interrupted:
+                gate.acquire(timeout=left)
         finally:
+            if main:
+                self._main_gate = None
             with self.lock:
                 self._sleepers.pop(waiter, None)
                 waiter.gate = None

@@ -170,6 +170,7 @@ class Ending:
         return "; ".join(driver.done.lines) if driver.done is not None else f"the node process {ended}"
 
     def _release(self, step: Step) -> str:
+        self.driver.ctrl_c.restore()
         self.driver.pump.close()
         self.driver.store.arena.close()
         return ""

@@ -23,6 +23,7 @@ from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import WorkerBoot
 from rustyray.engines.native.client import Client
 from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.interrupts import in_runtime
 from rustyray.engines.native.pump import Pump, Waiter, show_warning
 from rustyray.engines.native.running import Outcome, Runner
 from rustyray.engines.native.store import Store
@@ -44,7 +45,6 @@ from rustyray.runtime.engine import ProcessContext, ShutdownReport
 LINGER: Final = 0.001
 #: Seconds between two attempts to interrupt a cancelled task that was not at a place where it could be.
 RETRY_INTERRUPT: Final = 0.02
-_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 
 
 class Worker(Client):
@@ -62,7 +62,8 @@ class Worker(Client):
         handlers[StopWorker] = self._on_stop_worker
         handlers[DefineFunction] = self._define
         handlers[WorkerDied] = handlers[OwnerDied] = self._process_died
-        pump = Pump(hub, core, boot.node, handlers, self._effect, self.judge)
+        pump = Pump(hub, core, boot.node, handlers, self._effect)
+        pump.judge = self.judge
         store = Store(Arena(boot.arena_fd, boot.arena_size), boot.node, pump)
         where = ProcessContext(boot.job, boot.node, boot.worker, boot.namespace, boot.address, False, boot.session_dir)
         super().__init__(core, pump, store, where)
@@ -135,9 +136,8 @@ class Worker(Client):
         job = self._main_job
         if job is None or job.task.id != self._interrupt:
             return
-        if frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-            self.pump.interrupted = True
-            self.pump.hub.wake()
+        if in_runtime(frame):
+            self.pump.interrupt()
             return
         self._interrupt = b""
         raise KeyboardInterrupt
