@@ -1,0 +1,127 @@
+"""Ends each runtime with whoever started it, so that none leaks from one test into the next.
+
+The fixtures of this plugin end theirs themselves. But as in Ray, the first ``.remote()`` starts a runtime if there is
+none, and a test, or somebody's own fixture, may call ``init`` and forget ``shutdown``. A runtime that came up during a
+test's own code is shut down after that test; one that came up in a fixture's, after that fixture. One that was started
+anywhere else, such as in a hook, belongs to somebody whose end we do not see, and is left alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from rustyray.runtime.engine import Engine
+
+#: On a report: the test left a runtime running. An attribute, so that it travels from the processes of pytest-xdist.
+LEFT_RUNNING: Final = "rustyray_left_running"
+_LEFT: Final = pytest.StashKey[bool]()
+#: Names that the line in the summary lists.
+_LISTED: Final = 3
+
+Starter = pytest.Item | pytest.FixtureDef[object]
+
+
+class Lifetimes:
+    """Follows who started the runtime of this process."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self._starter: Starter | None = None
+
+    def started_by(self) -> str:
+        """Who started the runtime that is up, in words; empty if that was not seen."""
+        if running_engine() is not self._engine:
+            return ""
+        if isinstance(self._starter, pytest.Item):
+            return "this test itself"
+        return f"the fixture {self._starter.argname!r}" if self._starter is not None else ""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        before = running_engine()
+        try:
+            return (yield)
+        finally:
+            self._note(before, fixturedef)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        before = running_engine()
+        try:
+            return (yield)
+        finally:
+            self._note(before, item)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, None, None]:
+        try:
+            return (yield)
+        finally:
+            self._end(fixturedef)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        try:
+            return (yield)  # innermost: the fixtures end, and output is still captured
+        finally:
+            if self._end(item):
+                item.stash[_LEFT] = True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "teardown" and item.stash.get(_LEFT, False):
+            setattr(report, LEFT_RUNNING, True)
+        return report
+
+    def _note(self, before: Engine | None, starter: Starter) -> None:
+        engine = running_engine()
+        if engine is not None and engine is not before and engine is not self._engine:
+            self._engine, self._starter = engine, starter
+
+    def _end(self, starter: Starter) -> bool:
+        """Shut the runtime down that this starter has left running; whether there was one."""
+        if self._starter is not starter:
+            return False
+        left, self._engine, self._starter = self._engine, None, None
+        if left is None or running_engine() is not left:
+            return False
+        sys.modules["rustyray"].shutdown()
+        return True
+
+
+def running_engine() -> Engine | None:
+    """The engine of this process, if the runtime is imported and up."""
+    context = sys.modules.get("rustyray.runtime.context")
+    engine: Engine | None = context.engine() if context is not None else None
+    return engine
+
+
+class LeftRunning:
+    """Tells at the end, in one line, which tests left a runtime running."""
+
+    def __init__(self) -> None:
+        self._tests: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if getattr(report, LEFT_RUNNING, False):
+            self._tests.append(report.nodeid)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._tests:
+            terminalreporter.write_line(told(self._tests), yellow=True)
+
+
+def told(tests: Iterable[str]) -> str:
+    """The line for the summary."""
+    names = list(tests)
+    listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    who = "1 test" if len(names) == 1 else f"{len(names)} tests"
+    return f"rustyray: {who} left a runtime running, which was shut down: {listed}. Use the fixture rustyray_local."

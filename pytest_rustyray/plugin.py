@@ -1,0 +1,97 @@
+"""What pytest calls. The runtime is imported when a test asks for it, not before: see the modules beside this one.
+
+options.py     what a runtime is made with, and where that is said
+fixtures.py    runtimes for tests
+lifetimes.py   runtimes that tests started themselves, ended with them
+by_value.py    how code of test modules gets to workers
+in_workers.py  how workers explain a failed assertion
+tracebacks.py  reports without the runtime's own frames
+categories.py  markers by folder
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import pytest
+
+from pytest_rustyray import categories, fixtures, options, tracebacks
+from pytest_rustyray.by_value import ByValue
+from pytest_rustyray.fixtures import rustyray_local, rustyray_shared
+from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
+
+__all__ = ["rustyray_local", "rustyray_shared"]
+
+#: Tells workers how much of a failed comparison to show, as ``-v`` tells pytest.
+VERBOSITY: Final = "PYTEST_RUSTYRAY_VERBOSITY"
+#: What the processes of a runtime import before they are forked, so that no test pays for it.
+_PRELOAD: Final = ("cloudpickle", "pytest_rustyray.in_workers")
+_BY_FOLDER: Final = "rustyray_categories"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.declare(parser)
+    parser.addini(
+        _BY_FOLDER, "mark tests in folders named unit, integration and stress as such", type="bool", default=False
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    takes = ", ".join(f"{name}=" for name in options.OPTIONS)
+    config.addinivalue_line("markers", f"rustyray({takes}): the options of the runtime that a fixture starts")
+    for name, meaning in categories.CATEGORIES.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.stash[fixtures.COMMON] = options.given(config)
+    config.stash[fixtures.LIFETIMES] = lifetimes = Lifetimes()
+    config.pluginmanager.register(lifetimes, "rustyray_lifetimes")
+    config.pluginmanager.register(LeftRunning(), "rustyray_left_running")
+    config.pluginmanager.register(ByValue(), "rustyray_by_value")
+    config.pluginmanager.register(tracebacks, "rustyray_tracebacks")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return options.header(config.stash[fixtures.COMMON])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Comes before anybody deselects, so that what is right does not depend on the selection."""
+    fixtures.check(items)
+    if config.getini(_BY_FOLDER):
+        categories.assign(items, config.rootpath)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.config.option.collectonly:
+        problems = [item.stash[fixtures.PROBLEM] for item in session.items if fixtures.PROBLEM in item.stash]
+        if problems:
+            raise pytest.UsageError("\n".join(problems))
+    elif any(fixtures.uses(item) for item in session.items):
+        _start_early(session.config)
+
+
+def _start_early(config: pytest.Config) -> None:
+    """Let what all runtimes fork from get ready while the first tests run."""
+    verbosity = config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS)
+    if verbosity > 0:
+        os.environ[VERBOSITY] = str(verbosity)
+        config.add_cleanup(_untell_verbosity)
+
+    from rustyray.engines.native import spawn
+
+    spawn.start_early()  # before more is imported here
+    from rustyray.engines.native.zygote import Zygote
+
+    Zygote.shared().preload(_PRELOAD)
+
+
+def _untell_verbosity() -> None:
+    os.environ.pop(VERBOSITY, None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    problem = item.stash.get(fixtures.PROBLEM, "") or fixtures.lost_runtime(item)
+    if problem:
+        pytest.fail(problem, pytrace=False)
