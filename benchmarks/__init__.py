@@ -1,0 +1,1 @@
+"""Measures RustyRay beside its peers: ``python -m benchmarks --help``."""

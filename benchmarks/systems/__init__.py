@@ -1,0 +1,1 @@
+"""One adapter per system, each with a ``create()`` that returns it."""
