@@ -13,7 +13,11 @@ from pathlib import Path
 
 import rustyray
 
+# In this mode nothing that was committed is lost with a process, only, perhaps, with the machine's power; and no commit
+# waits for the disk.
 SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS accounts (name TEXT PRIMARY KEY, balance INTEGER NOT NULL CHECK (balance >= 0));
 CREATE TABLE IF NOT EXISTS transfers (id TEXT PRIMARY KEY, source TEXT, target TEXT, amount INTEGER);
 """

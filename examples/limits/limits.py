@@ -65,12 +65,11 @@ class Throttle:
         self._interval = 1 / rate
         self._next = 0.0
 
-    async def ticket(self) -> float:
-        """Returns the loop's time at which the caller was let through, in seconds."""
-        loop = asyncio.get_running_loop()
-        mine = self._next = max(self._next + self._interval, loop.time())
-        await asyncio.sleep(mine - loop.time())
-        return loop.time()
+    async def ticket(self) -> None:
+        """Returns when the caller's turn has come."""
+        now = asyncio.get_running_loop().time()
+        self._next = max(self._next + self._interval, now)
+        await asyncio.sleep(self._next - now)
 
 
 class Latch:
