@@ -66,7 +66,7 @@ def render(rows: Sequence[Sequence[str]], markdown: bool) -> str:
 
 
 def notes(table: Table, rounds: Mapping[str, Sequence[Round]]) -> list[str]:
-    """What the tables cannot say: reduced sizes, failures, and processes that a system left behind."""
+    """What the tables cannot say: reduced sizes, failures, and bad ends."""
     found = []
     for metric, row in table.items():
         for system, figure in row.items():
@@ -75,9 +75,8 @@ def notes(table: Table, rounds: Mapping[str, Sequence[Round]]) -> list[str]:
             if figure.failure is not None:
                 found.append(f"failed: {SYSTEMS[system].title}, {METRICS[metric].title}: {figure.failure}")
     for system, done in rounds.items():
-        left = sum(each.left_behind for each in done)
-        if left:
-            found.append(f"{SYSTEMS[system].title} left {left} processes behind, which were killed")
+        troubles = dict.fromkeys(trouble for each in done for trouble in each.troubles)
+        found += [f"{SYSTEMS[system].title} {trouble}" for trouble in troubles]
     return found
 
 

@@ -39,7 +39,8 @@ class Round:
     samples: dict[str, Sample] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     unsupported: set[str] = field(default_factory=set)
-    left_behind: int = 0
+    troubles: list[str] = field(default_factory=list)
+    """What went wrong after the last figure was in: a bad end, or processes that stayed."""
 
     def add(self, probe: Probe, record: Record) -> None:
         """Files what a probe reported under its metrics."""
@@ -70,9 +71,10 @@ def _run_process(system: str, probes: Sequence[Probe], result: Round) -> int:
         reader, writer = os.pipe()
         process = _spawn(system, probes, writer, log, scratch)
         os.close(writer)
-        settled = 0
+        settled, begun = 0, False
         try:
             for record in _records(process, reader, probes):
+                begun = True
                 if record.status is not Status.BEGUN:
                     result.add(probes[settled], record)
                     settled += 1
@@ -85,12 +87,17 @@ def _run_process(system: str, probes: Sequence[Probe], result: Round) -> int:
         process.kill()
         process.wait()
         killed = kill_descendants(GRACE)
-        if not cut_short:
-            result.left_behind += killed
-        if settled < len(probes):
-            result.add(probes[settled], Record(probes[settled].name, Status.FAILED, message=failure))
-            settled += 1
-        return settled
+        if killed and not cut_short:
+            result.troubles.append(f"left {killed} processes behind, which were killed")
+        if settled == len(probes):
+            if process.returncode != 0:
+                result.troubles.append(f"did not shut down: {failure}")
+            return settled
+        # A system that does not even start will not do so for the next probe either.
+        lost = probes[settled : settled + 1] if begun else probes
+        for probe in lost:
+            result.add(probe, Record(probe.name, Status.FAILED, message=failure))
+        return settled + len(lost)
 
 
 def _spawn(system: str, probes: Sequence[Probe], writer: int, log: IO[bytes], scratch: str) -> subprocess.Popen[bytes]:
