@@ -88,6 +88,9 @@ class Waiting:
         self.message = message
         self.until = until
 
+    def is_for(self, client: bytes, object_: ObjectID) -> bool:
+        return self.client == client and self.message.object == object_
+
 
 class Store:
     """What is in the arena, and for whom."""
@@ -110,6 +113,7 @@ class Store:
             text = f"node {self._base.node.hex()} is shutting down"
             self._fail(client, message.request, FaultKind.SHUT_DOWN, text)
             return
+        self._waiting = [entry for entry in self._waiting if not entry.is_for(client, message.object)]
         copy = self._writing.get(client, {}).get(message.object)
         if copy is not None and copy.size != message.size:
             self._end_writing(client, copy, CopyEvent.ABORT, now)

@@ -1,0 +1,92 @@
+"""The store under any sequence of writers, readers, owners and their deaths."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from rustyray.core.node.store import Store
+from rustyray.model import ids
+from rustyray.model.messages import (
+    HEAD,
+    OwnerDied,
+    RequestLease,
+    StoreAbort,
+    StoreCreate,
+    StoreFree,
+    StorePin,
+    StoreSeal,
+    StoreUnpin,
+)
+from rustyray.model.resources import UNIT
+from tests.unit.core_node.machine import REMOTES, Machine, pick
+from tests.unit.core_node.world import DRIVER, JOB, PAGE, obj
+
+
+class StoreMachine(Machine):
+    @property
+    def store(self) -> Store:
+        return self.world.core._store
+
+    def written(self) -> list[tuple[bytes, bytes]]:
+        return [(client, object_) for client, mine in self.store._writing.items() for object_ in mine]
+
+    def object(self, which: int) -> bytes:
+        """One that is there, or that is being written, or that is not."""
+        objects = [*self.store.objects, *[object_ for _, object_ in self.written()], obj(99)]
+        return objects[which % len(objects)]
+
+    @rule(which=pick)
+    def more_clients(self, which: int) -> None:
+        self.world.say(DRIVER, RequestLease(self.next_request(), JOB, {"CPU": UNIT}))
+        self.ready(which)
+
+    @rule(which=pick, owner=pick, number=st.integers(0, 3), pages=st.integers(1, 5))
+    def create(self, which: int, owner: int, number: int, pages: int) -> None:
+        object_ = obj(number, self.client(owner))
+        self.world.say(self.client(which), StoreCreate(self.next_request(), object_, pages * PAGE))
+
+    @rule(which=pick, aborts=st.booleans())
+    def finish(self, which: int, aborts: bool) -> None:
+        written = self.written()
+        if written:
+            client, object_ = written[which % len(written)]
+            self.world.say(client, StoreAbort(object_) if aborts else StoreSeal(object_))
+
+    @rule(which=pick, by=pick)
+    def pin(self, which: int, by: int) -> None:
+        self.world.say(self.client(by), StorePin(self.next_request(), self.object(which)))
+
+    @rule(which=pick, by=pick)
+    def unpin(self, which: int, by: int) -> None:
+        mapped = [key for key, offsets in self.world.mapped.items() if offsets]
+        client, object_ = mapped[which % len(mapped)] if mapped else (self.client(by), self.object(which))
+        self.world.say(client, StoreUnpin([object_]))
+
+    @rule(which=pick)
+    def free(self, which: int) -> None:
+        object_ = self.object(which)
+        self.world.say(ids.owner_of(object_), StoreFree([object_]))
+
+    def teardown(self) -> None:
+        """When everybody lets go, the arena is empty."""
+        world = self.world
+        for client in self.clients()[1:]:
+            world.lose(client)
+        for worker in self.processes():
+            world.end(worker)
+        for remote in REMOTES:
+            world.say(HEAD, OwnerDied(remote, "it crashed"))
+        world.wait(10.0)
+        for client, object_ in list(world.mapped):
+            world.say(client, StoreUnpin([object_] * 100))
+        for client, object_ in self.written():
+            world.say(client, StoreAbort(object_))
+        world.say(DRIVER, StoreFree(list(self.store.objects)))
+        assert not world.extents
+        assert self.store.arena.used == 0
+
+
+StoreMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=50, deadline=None)
+test_any_sequence = StoreMachine.TestCase
