@@ -1,7 +1,7 @@
 """A driver without the engine: it has a node forked and speaks to it in messages, so that tests see each of them.
 
-Run as a program (``python -m tests.integration.bare_driver``) it starts a node with two workers, prints the pids of
-zygote, node and workers as JSON, and waits for a line on its standard input.
+Run as a program (``python -m tests.integration.bare_driver``) it starts a node with two workers, one of which starts a
+process of its own; prints the pids of zygote, node, workers and that process as JSON; and waits for a line of input.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -169,11 +170,17 @@ class Watch:
         os.close(self._fd)
 
 
+def leave_a_process() -> int:
+    """For a worker to run: it starts a process that goes on, and returns its pid."""
+    return subprocess.Popen(["sleep", str(PATIENCE)]).pid
+
+
 def main() -> None:
     driver = BareDriver(Zygote.shared(), prestart=2)
     driver.register()
-    workers = [driver.lease().pid, driver.lease().pid]
-    print(json.dumps([Zygote.shared().pid(), driver.pid, *workers]), flush=True)
+    first, second = driver.lease(), driver.lease()
+    left = driver.run(first, leave_a_process)
+    print(json.dumps([Zygote.shared().pid(), driver.pid, first.pid, second.pid, left]), flush=True)
     if sys.stdin.readline().strip() == "shutdown":
         driver.shutdown()
 

@@ -6,7 +6,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +26,7 @@ from rustyray.model.messages import (
 )
 from rustyray.model.resources import resource_set
 from rustyray.runtime import context
-from tests.integration.bare_driver import PATIENCE, BareDriver, Watch
+from tests.integration.bare_driver import PATIENCE, BareDriver, Watch, leave_a_process
 from tests.integration.broken_runtime import BUG, NO_FORK
 
 
@@ -211,10 +210,6 @@ def test_what_a_worker_started_ends_when_the_owner_has_it_killed(driver: BareDri
     assert "the task was cancelled" in driver.receive(WorkerDied).reason
     assert left.ends()
     left.close()
-
-
-def leave_a_process() -> int:
-    return subprocess.Popen(["sleep", str(PATIENCE)]).pid
 
 
 def test_a_process_that_keeps_the_workers_connections_does_not_keep_its_death_secret(driver: BareDriver) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -40,7 +41,7 @@ def common() -> Iterator[Zygote]:
 
 @contextmanager
 def driver_program(**environment: str) -> Iterator[tuple[subprocess.Popen[str], list[Watch]]]:
-    """`tests.integration.bare_driver` as a process, and watches on its zygote, node and two workers."""
+    """`tests.integration.bare_driver` as a process, and watches on all that it started."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.integration.bare_driver"],
         cwd=ROOT,
@@ -89,12 +90,12 @@ def test_a_very_long_tmpdir_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_the_terminal_is_for_the_driver_alone() -> None:
-    with driver_program() as (program, (zygote_, node, *workers)):
+    with driver_program() as (program, watches):
         os.killpg(program.pid, signal.SIGSTOP)  # so that the driver's own end tells them nothing
         os.killpg(program.pid, signal.SIGINT)
-        assert not any(watch.ends(0.05) for watch in (zygote_, node, *workers))
+        assert not any(watch.ends(0.05) for watch in watches)
         os.killpg(program.pid, signal.SIGCONT)
-        assert all(watch.ends() for watch in (zygote_, node, *workers))
+        assert all(watch.ends() for watch in watches)
         assert program.wait(PATIENCE) == -signal.SIGINT
 
 
@@ -131,6 +132,24 @@ def test_a_zygote_that_dies_unnoticed_costs_one_more_start(own: Zygote, monkeypa
     driver.register()
     driver.shutdown()
     assert own.pid() != first
+
+
+def test_a_zygote_that_somebody_else_waited_for_is_replaced(own: Zygote) -> None:
+    first = own.pid()
+    os.kill(first, signal.SIGKILL)
+    os.waitpid(first, 0)
+    assert own.pid() != first
+
+
+def test_without_pidfds_the_end_of_a_node_is_asked_for(common: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_implemented(pid: int) -> int:
+        raise OSError(errno.ENOSYS, "no pidfds in this sandbox")
+
+    monkeypatch.setattr(os, "pidfd_open", not_implemented)
+    driver = BareDriver(common)
+    assert common.wait_node(driver.pid, 0.05) is None
+    driver.close()
+    assert driver.ended() == "was killed by signal 9 (SIGKILL)"
 
 
 def test_an_exchange_that_was_interrupted_is_not_mistaken_for_the_next(

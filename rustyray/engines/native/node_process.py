@@ -106,7 +106,6 @@ def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
     os.umask(boot.umask)
     _take_over_environment(boot.env)
     sys.path[:] = boot.sys_path
-    sys.path_importer_cache.clear()
     sys.argv[:] = boot.argv or [""]
     try:
         os.chdir(boot.cwd)
