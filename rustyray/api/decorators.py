@@ -13,7 +13,7 @@ from rustyray.model import options as opt
 if TYPE_CHECKING:
     from typing import Protocol, Unpack
 
-    from rustyray.api.typed import ActorOptions, MethodOptions, Returning, TaskOptions
+    from rustyray.api.typed import ActorOptions, MarksSeveralReturns, MethodOptions, Returning, TaskOptions
     from rustyray.runtime.ref import ObjectRef
 
     class EitherOptions(TaskOptions, ActorOptions, total=False):
@@ -100,7 +100,9 @@ def _check_either(options: dict[str, Any]) -> None:
 @overload
 def method(func: F, /) -> F: ...
 @overload
-def method(*, num_returns: int | None = None, **options: Unpack[MethodOptions]) -> Callable[[F], F]: ...
+def method(*, num_returns: Literal[1] | None = None, **options: Unpack[MethodOptions]) -> Callable[[F], F]: ...  # type: ignore[overload-overlap]
+@overload
+def method(*, num_returns: int, **options: Unpack[MethodOptions]) -> MarksSeveralReturns: ...
 def method(*functions: Any, **options: Any) -> Any:
     """Give a method of an actor class options: ``@method(num_returns=2)`` (as in Ray).
 

@@ -10,7 +10,19 @@ signature. Not covered: refs given by keyword, or beyond the eighth argument.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from rustyray.runtime.ref import ObjectRef
 
@@ -19,6 +31,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 Out = TypeVar("Out")
 Out_co = TypeVar("Out_co", covariant=True)
 A1 = TypeVar("A1")
@@ -208,6 +221,29 @@ class Returning(Remote[P, Out], Generic[P, R, Out]):
     @overload
     def options(self, *, num_returns: int, **options: Unpack[TaskOptions]) -> Returning[P, R, list[ObjectRef[Any]]]: ...
     def options(self, **options: Any) -> Any: ...
+
+
+class SeveralReturns(Generic[P, R]):
+    """A method with ``num_returns`` other than 1, inside the actor: a call of it is an ordinary one."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        raise NotImplementedError
+
+
+class SeveralReturnsMethod(Generic[S, P, R]):
+    """What ``method(num_returns=…)`` makes of a method, as far as types go."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> Callable[Concatenate[S, P], R]: ...
+    @overload
+    def __get__(self, instance: S, owner: type[Any]) -> SeveralReturns[P, R]: ...
+    def __get__(self, instance: Any, owner: type[Any]) -> Any: ...
+
+
+class MarksSeveralReturns(Protocol):
+    """``method(num_returns=2)``."""
+
+    def __call__(self, method: Callable[Concatenate[S, P], R], /) -> SeveralReturnsMethod[S, P, R]: ...
 
 
 class MethodOptions(TypedDict, total=False):
