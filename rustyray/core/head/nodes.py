@@ -109,7 +109,7 @@ class Nodes:
         return True
 
     def heartbeat(self, sender: bytes, message: Heartbeat, now: float) -> bool:
-        """True when the node has news: what is free there has changed."""
+        """True when the node has news: what is free there has changed, or it is trusted again."""
         node = self.nodes.get(sender)
         if node is None or message.node != sender:
             return False
@@ -120,9 +120,10 @@ class Nodes:
             return False
         node.seq = message.seq
         node.queued = message.queued
+        trusted_again = node.state is NodeState.SUSPECT
         self._heard(node, now)
         if node.info.available == message.available:
-            return False
+            return trusted_again
         node.info.available = dict(message.available)
         if len(self.nodes) > 1 and not self._view_set:
             self._view_set = True
@@ -162,16 +163,18 @@ class Nodes:
         self._base.timers.at(due, partial(self._look, due))
 
     def _look(self, due: float, now: float) -> None:
-        """Time in which the head itself did not run is nobody's silence."""
+        """Time in which the head itself did not run is nobody's silence: what nodes said meanwhile is not read yet."""
         self._look_set = False
         limits = self._base.limits
+        stood_still = now - due > limits.suspect / 3
         for node in self.living():
             if node.state is NodeState.ALIVE and node.heard + limits.suspect <= now:
                 node.dead_at = now + limits.dead - limits.suspect
                 self._move(node, NodeEvent.SILENT)
             elif node.state is NodeState.SUSPECT:
-                node.dead_at += now - due
-                if node.dead_at <= now:
+                if stood_still:
+                    node.dead_at = now + limits.dead - limits.suspect
+                elif node.dead_at <= now:
                     self.lose(node, f"it was silent for {now - node.heard:.3g} s", now)
         self._watch_health(now)
 
