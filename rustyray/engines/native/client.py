@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rustyray.core.effects import JudgeFailure
@@ -377,7 +376,13 @@ class Client(ClusterClient):
             if not arrived.done():
                 arrived.set_result(None)
 
-        self.when_ready(ref, partial(loop.call_soon_threadsafe, tell))
+        def tell_loop() -> None:
+            try:
+                loop.call_soon_threadsafe(tell)
+            except RuntimeError:
+                pass  # the loop was closed meanwhile, and whoever awaited went with it
+
+        self.when_ready(ref, tell_loop)
         yield from arrived
         return self.get([ref], 0)[0]
 

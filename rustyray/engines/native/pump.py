@@ -99,6 +99,8 @@ class Pump:
         self._replies: dict[int, Waiter] = {}
         self._request = 0
         self._leader: Waiter | None = None
+        #: The thread that leads. A callback that it runs meanwhile may wait in turn: then it goes on leading, for that.
+        self._leading = 0
         self._sleepers: dict[Waiter, None] = {}
         self._sessions = 0
         self._main_gate: Any = None
@@ -251,14 +253,17 @@ class Pump:
         Raises:
             KeyboardInterrupt: the running task was cancelled.
         """
+        me = threading.get_ident()
         while True:
             self.check_interrupt()
             with self.lock:
                 if waiter.done:
                     return True
-                lead = self._leader is None or self._leader is _BACKGROUND
+                outer = self._leader if self._leading == me else None
+                lead = outer is not None or self._leader is None or self._leader is _BACKGROUND
                 if lead:
                     self._leader = waiter
+                    self._leading = me
                     self._sessions += 1
                 else:
                     gate = waiter.gate = threading.Lock()
@@ -269,10 +274,8 @@ class Pump:
                     if not self._lead(waiter, deadline):
                         return waiter.done
                 finally:
-                    self._resign(waiter)
+                    self._resign(waiter, outer)
             elif not self._sleep(waiter, gate, deadline):
-                with self.lock:
-                    self._call_next()  # in case it was this thread that was called to lead
                 return waiter.done
 
     def _lead(self, waiter: Waiter, deadline: float | None) -> bool:
@@ -312,23 +315,29 @@ class Pump:
         main = threading.current_thread() is threading.main_thread()
         if main:
             self._main_gate = gate
+        goes_on = False
         try:
             left = -1 if deadline is None else max(0.0, deadline - self.clock())
             if not self.interrupted:
                 gate.acquire(timeout=left)
+            goes_on = deadline is None or waiter.done or self.clock() < deadline
         finally:
             if main:
                 self._main_gate = None
             with self.lock:
                 self._sleepers.pop(waiter, None)
                 waiter.gate = None
-        return deadline is None or waiter.done or self.clock() < deadline
+                if not goes_on:
+                    self._call_next()  # in case it was this thread that was called to lead
+        return goes_on
 
-    def _resign(self, waiter: Waiter) -> None:
+    def _resign(self, waiter: Waiter, outer: Waiter | None) -> None:
         with self.lock:
             if self._leader is waiter:
-                self._leader = None
-                self._call_next()
+                self._leader = outer
+                if outer is None:
+                    self._leading = 0
+                    self._call_next()
 
     def _call_next(self) -> None:
         """Nobody leads: call a thread that sleeps, or the background thread if it waits to be called."""
