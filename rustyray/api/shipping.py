@@ -41,7 +41,7 @@ class Code:
 def global_name(thing: Any, holder: object) -> str | None:
     """The name by which a worker finds ``holder`` in the module of ``thing``; None if it has to travel by value."""
     module, name = thing.__module__, thing.__qualname__
-    if by_value(module):
+    if not isinstance(module, str) or by_value(module):
         return None
     found: Any = sys.modules.get(module)
     for part in name.split("."):

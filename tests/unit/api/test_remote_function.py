@@ -278,6 +278,14 @@ def test_which_modules_travel_by_value() -> None:
         unregister_by_value("some")
 
 
+def test_a_function_of_no_module_travels_by_value(engine: FakeEngine) -> None:
+    made: dict[str, Any] = {"__name__": None}
+    exec("def odd():\n    return 7", made)
+    odd = rustyray.remote(made["odd"])
+    assert rustyray.get(odd.remote()) == 7
+    assert rustyray.get(cloudpickle.loads(cloudpickle.dumps(odd)).remote()) == 7
+
+
 def test_a_local_remote_function_pickles_with_its_options(engine: FakeEngine) -> None:
     @rustyray.remote(num_cpus=3)
     def local() -> int:
