@@ -114,7 +114,7 @@ class Calls:
                 return
             if record.retries > 0:
                 record.retries -= 1
-        if not link.queue and not link.inflight:
+        if not link.held:
             self._hold_handle(link)
         link.queue.append(record)
         if deps or record.task.refs:
