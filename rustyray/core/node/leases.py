@@ -38,6 +38,7 @@ class LeaseDesk:
         "_base",
         "_claims",
         "_cluster",
+        "_fresh",
         "_next_lease",
         "_number",
         "_starving_set",
@@ -61,6 +62,8 @@ class LeaseDesk:
         self._claims: dict[bytes, dict[int, Claim]] = {}
         self._asked: dict[bytes, float] = {}
         #: Owners have leases of several nodes, so each node counts in a range of its own.
+        #: Owners that were granted a lease and have not been told who else waits.
+        self._fresh: dict[bytes, None] = {}
         self._next_lease = (int.from_bytes(base.node[-3:], "big") << 32) + 1
         self._number = 0
         self._starving_set = False
@@ -121,6 +124,17 @@ class LeaseDesk:
             self._schedule_queue(now)
         if self.waiting:
             self.pool.fork_for(len(self.waiting), now)
+        if self._fresh:
+            self._tell_fresh()
+
+    def _tell_fresh(self) -> None:
+        """Whoever got a lease while others still wait could not be asked for it before."""
+        fresh, self._fresh = self._fresh, {}
+        if self.queue.count:
+            waiting = dict.fromkeys(claim.client for claim in self.queue.all() if self.accounts.fits_ever(claim.need))
+            for owner in fresh:
+                if len(waiting) > (owner in waiting):
+                    self._base.send(owner, ReclaimLeases())
 
     def _schedule_queue(self, now: float) -> None:
         reserved: dict[str, int] = {}
@@ -166,6 +180,8 @@ class LeaseDesk:
         if self.waiting:
             number = next(iter(self.waiting))
             self._give(self.waiting.pop(number), worker)
+            if self._fresh:
+                self._tell_fresh()
         else:
             self.pool.put_idle(worker, now)
 
@@ -183,6 +199,7 @@ class LeaseDesk:
         worker.lease = lease.id
         self.pool.move(worker, WorkerEvent.LEASE, lease.id)
         self._base.send(claim.client, LeaseGranted(claim.request, lease.id, worker.id, worker.address, worker.pid))
+        self._fresh[claim.client] = None
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 

@@ -141,7 +141,11 @@ class SchedulingClass(msgspec.Struct, eq=False):
 
 
 class Lease(msgspec.Struct, eq=False):
-    """A worker that is ours until we return it. ``inflight`` is in pushing order: the first one is running."""
+    """A worker that is ours until we return it. ``inflight`` is in pushing order: the first one is running.
+
+    ``idle`` is whether its class counts it as idle: it is found out to be when all results of a message are settled,
+    and settling one may push another task to it. ``wanted``: others wait for workers, so it goes back once it is idle.
+    """
 
     id: int
     node: NodeID
@@ -150,9 +154,11 @@ class Lease(msgspec.Struct, eq=False):
     pid: int
     target: SchedulingClass
     inflight: dict[TaskID, Record] = {}
+    idle: bool = True
     idle_since: float = 0.0
     blocked: bool = False
     asked_back: bool = False
+    wanted: bool = False
 
 
 class ActorLink(msgspec.Struct, eq=False):

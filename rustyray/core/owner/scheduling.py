@@ -60,7 +60,6 @@ class Scheduler:
         self.defined: dict[WorkerID, dict[bytes, None]] = {}
         self._requests: dict[int, SchedulingClass] = {}
         self._request = 0
-        self._contended_until = -1.0
 
     def stats_for(self, plan: TaskPlan) -> FunctionStats:
         """The class and the learned duration of a function, made at its first submission and kept in the plan."""
@@ -83,7 +82,7 @@ class Scheduler:
             for lease in target.leases.values():
                 if not queue:
                     break
-                if lease.blocked:
+                if lease.blocked or lease.wanted:
                     continue
                 inflight = len(lease.inflight)
                 if inflight == 0 or inflight <= depth // 2:
@@ -99,7 +98,7 @@ class Scheduler:
     def push_now(self, target: SchedulingClass, now: float) -> None:
         """A task was just queued and some lease is idle, or none exists: the lone task is not held back."""
         for lease in target.leases.values():
-            if not lease.inflight and not lease.blocked:
+            if not lease.inflight and not lease.blocked and not lease.wanted:
                 self._push(lease, 1)
                 return
         self._want_more(target, now)
@@ -116,8 +115,6 @@ class Scheduler:
     def _push(self, lease: Lease, count: int) -> None:
         queue = lease.target.queue
         inflight = lease.inflight
-        if not inflight:
-            lease.target.idle -= 1
         tasks: list[Task] = []
         known = self.defined.setdefault(lease.worker, {})
         while count > 0 and queue:
@@ -138,9 +135,10 @@ class Scheduler:
             if record.alone:
                 break
         if tasks:
+            if lease.idle:
+                lease.idle = False
+                lease.target.idle -= 1
             self.out.append(Send(lease.worker, PushTasks(lease.id, tasks), lease.address))
-        else:
-            lease.target.idle += 1
 
     def _define(self, lease: Lease, plan: TaskPlan, known: dict[bytes, None]) -> None:
         known[plan.fn] = None
@@ -174,7 +172,7 @@ class Scheduler:
     def _yield_idle(self, wanting: SchedulingClass) -> None:
         """We wait for one kind of worker while idle ones of another kind are ours: give those back first."""
         for lease in list(self.leases.values()):
-            if lease.target is not wanting and not lease.inflight:
+            if lease.target is not wanting and lease.idle:
                 self.give_up(lease, reusable=True)
 
     def _cancel_requests(self, target: SchedulingClass) -> None:
@@ -221,7 +219,7 @@ class Scheduler:
 
     def give_up(self, lease: Lease, *, reusable: bool, tell: bool = True) -> None:
         """Return a lease (its tasks have been seen to by the caller)."""
-        if not lease.inflight:
+        if lease.idle:
             lease.target.idle -= 1
         del self.leases[lease.id]
         del lease.target.leases[lease.id]
@@ -231,13 +229,18 @@ class Scheduler:
             self.out.append(Send(lease.node, ReturnLease(lease.id, reusable)))
 
     def on_reclaim(self, now: float) -> None:
-        self._contended_until = now + KEEP_IDLE
-        self.return_idle(now)
+        """Others wait for workers: each of ours goes back as soon as it has nothing in flight, whatever is queued here.
+
+        If we need more, we ask again, and stand in line like everybody else.
+        """
+        for lease in list(self.leases.values()):
+            lease.wanted = True
+            if lease.idle:
+                self.give_up(lease, reusable=True)
 
     def return_idle(self, now: float) -> None:
-        keep = 0.0 if now < self._contended_until else KEEP_IDLE
         for lease in list(self.leases.values()):
-            if not lease.inflight and not lease.target.queue and now >= lease.idle_since + keep:
+            if lease.idle and not lease.target.queue and now >= lease.idle_since + KEEP_IDLE:
                 self.give_up(lease, reusable=True)
 
     # --- taking work back ---------------------------------------------------------------------------------------------
@@ -280,7 +283,7 @@ class Scheduler:
             record.lease = None
             (cancelled if record.cancelled else back).append(record)
         lease.target.queue.extendleft(reversed(back))
-        if message.tasks and not lease.inflight:
+        if not lease.inflight and not lease.idle:
             self.became_idle(lease, now)
         if not message.tasks and not message.blocked:
             # Nothing to be had there, so do not ask again until the worker has shown progress.
@@ -289,9 +292,13 @@ class Scheduler:
         return cancelled
 
     def became_idle(self, lease: Lease, now: float) -> None:
-        lease.target.idle += 1
+        if not lease.idle:
+            lease.idle = True
+            lease.target.idle += 1
         lease.idle_since = now
         lease.asked_back = False
+        if lease.wanted:
+            self.give_up(lease, reusable=True)
 
     def _stalled(self, target: SchedulingClass) -> bool:
         return any(len(lease.inflight) > 1 for lease in target.leases.values())
@@ -331,6 +338,7 @@ class Scheduler:
             for record in target.queue:
                 assert record.state == QUEUED, f"{record.task.id.hex()} queued while {record.state}"
             for lease in target.leases.values():
+                assert lease.idle is not bool(lease.inflight), f"lease {lease.id}: idle {lease.idle}, {lease.inflight}"
                 assert self.leases.get(lease.id) is lease, f"lease {lease.id} is not in the index"
                 for task_id, record in lease.inflight.items():
                     assert record.state == PUSHED and record.lease is lease, f"{task_id.hex()}: {record.state}"
