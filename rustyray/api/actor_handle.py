@@ -12,7 +12,7 @@ from rustyray.runtime import context
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from rustyray.api.typed import MethodOptions, Remote
+    from rustyray.api.typed import MethodOptions, Remote, ReturningMethod
     from rustyray.runtime.engine import ActorHandleState
     from rustyray.runtime.ref import ObjectRef
 
@@ -63,9 +63,11 @@ class ActorMethod(_Base[P, R]):
         self, *, num_returns: Literal[1] | None = None, **options: Unpack[MethodOptions]
     ) -> ActorMethod[P, R]: ...
     @overload
-    def options(self, *, num_returns: Literal[0], **options: Unpack[MethodOptions]) -> Remote[P, None]: ...  # type: ignore[overload-overlap]
+    def options(self, *, num_returns: Literal[0], **options: Unpack[MethodOptions]) -> ReturningMethod[P, R, None]: ...  # type: ignore[overload-overlap]
     @overload
-    def options(self, *, num_returns: int, **options: Unpack[MethodOptions]) -> Remote[P, list[ObjectRef[Any]]]: ...
+    def options(
+        self, *, num_returns: int, **options: Unpack[MethodOptions]
+    ) -> ReturningMethod[P, R, list[ObjectRef[Any]]]: ...
     def options(self, **options: Any) -> Any:
         """The same method with other options. Raises as `RemoteFunction.options`."""
         shape = shape_of(self._state.meta)

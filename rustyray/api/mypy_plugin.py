@@ -38,8 +38,10 @@ _ACTOR_CLASS = "rustyray.api.actor_class.ActorClass"
 _SEVERAL = "rustyray.api.typed.SeveralReturns"
 _ANY_REMOTE = "rustyray.api.typed.Remote"
 _RETURNING = "rustyray.api.typed.Returning"
+_RETURNING_METHOD = "rustyray.api.typed.ReturningMethod"
 _REMOTE_METHODS = tuple(
-    f"{owner}.remote" for owner in (_METHOD, _ANY_REMOTE, _RETURNING, "rustyray.api.remote_function.RemoteFunction")
+    f"{owner}.remote"
+    for owner in (_METHOD, _ANY_REMOTE, _RETURNING, _RETURNING_METHOD, "rustyray.api.remote_function.RemoteFunction")
 )
 _REF = "rustyray.runtime.ref.ObjectRef"
 _MARK = "rustyray"
@@ -144,7 +146,7 @@ class RustyRayPlugin(Plugin):
             return self._instance(_METHOD, [parameters, _result(method.ret_type)])
         if isinstance(method, Instance) and method.type.fullname == _SEVERAL:
             refs = api.named_generic_type("builtins.list", [self._instance(_REF, [AnyType(TypeOfAny.explicit)])])
-            return self._instance(_ANY_REMOTE, [method.args[0], refs])
+            return self._instance(_RETURNING_METHOD, [*method.args, refs])
         if isinstance(method, Instance) and method.type.get("__call__") is None:
             text = f'"{name}" is no method of "{actor.type.name}", and handles have nothing but methods'
             api.fail(text, ctx.context, code=ATTR_DEFINED)

@@ -27,6 +27,7 @@ from typing import (
 from rustyray.runtime.ref import ObjectRef
 
 if TYPE_CHECKING:
+    from rustyray.api.actor_handle import ActorMethod
     from rustyray.api.remote_function import RemoteFunction
 
 P = ParamSpec("P")
@@ -251,3 +252,19 @@ class MethodOptions(TypedDict, total=False):
 
     max_task_retries: int | None
     retry_exceptions: Retry | None
+
+
+class ReturningMethod(Remote[P, Out], Generic[P, R, Out]):
+    """A method on a handle with ``num_returns`` other than 1: ``Out`` is None, or a list of refs."""
+
+    @overload
+    def options(self, *, num_returns: None = None, **options: Unpack[MethodOptions]) -> ReturningMethod[P, R, Out]: ...
+    @overload
+    def options(self, *, num_returns: Literal[1], **options: Unpack[MethodOptions]) -> ActorMethod[P, R]: ...  # type: ignore[overload-overlap]
+    @overload
+    def options(self, *, num_returns: Literal[0], **options: Unpack[MethodOptions]) -> ReturningMethod[P, R, None]: ...  # type: ignore[overload-overlap]
+    @overload
+    def options(
+        self, *, num_returns: int, **options: Unpack[MethodOptions]
+    ) -> ReturningMethod[P, R, list[ObjectRef[Any]]]: ...
+    def options(self, **options: Any) -> Any: ...

@@ -148,23 +148,23 @@ def test_async_methods_make_an_async_actor(engine: FakeEngine) -> None:
 
 def test_arguments_that_do_not_fit_are_refused_at_once(engine: FakeEngine) -> None:
     with pytest.raises(TypeError, match=r"Tally\.remote\(\): too many positional arguments; it takes \(start=\.\.\.\)"):
-        Counter.remote(1, 2)
+        Counter.remote(1, 2)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="too many positional arguments"):
-        rustyray.remote(Waiter).remote(1)
+        rustyray.remote(Waiter).remote(1)  # type: ignore[call-arg]
     counter = Counter.remote()
     with pytest.raises(TypeError, match=r"Tally\.add\.remote\(\): missing a required argument: 'amount'"):
-        counter.add.remote()
+        counter.add.remote()  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="too many positional arguments"):
-        counter.double.remote(1, 2)
+        counter.double.remote(1, 2)  # type: ignore[call-overload]
     assert engine.calls == []
 
 
 def test_unknown_methods_name_the_nearest(engine: FakeEngine) -> None:
     counter = Counter.remote()
     with pytest.raises(AttributeError, match=r"Tally has no method 'ad' \(did you mean 'add'\?\)"):
-        _ = counter.ad
+        _ = counter.ad  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="no method 'value'; handles have nothing but methods"):
-        _ = counter.value
+        _ = counter.value  # type: ignore[attr-defined]
     assert not hasattr(counter, "__array__")
     assert "add" in dir(counter)
 
