@@ -266,6 +266,12 @@ class OwnerCore:
         else:
             self.tasks.cancel(record, force, recursive, now)
 
+    def is_call(self, object_: ObjectID) -> bool:
+        """Whether the object is what a call of an actor, not done yet, will return."""
+        entry = self.objects.get(object_)
+        record = entry.record if entry is not None else None
+        return record is not None and isinstance(record.target, ActorLink)
+
     def cancel_children(self, parent: TaskID, force: bool, now: float) -> None:
         """Cancel what ``parent`` submitted and is not done (``recursive=True``)."""
         for entry in list(self.objects.values()):
@@ -462,6 +468,8 @@ class OwnerCore:
         for object_, entry in list(self.objects.items()):
             if entry.value is None:
                 self.refs.settle(object_, entry, fault, ready)
+            if entry.record is not None:
+                entry.record.entry = entry.record = None  # nobody else would break the cycle: see records.py
         self.refs.ready_effect(ready)
 
     def _on_freed(self, object_: ObjectID, record: Record | None) -> None:

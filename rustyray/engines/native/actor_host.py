@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rustyray.core.executor import Job
-from rustyray.engines.native.running import ActorExit
+from rustyray.engines.native.running import ActorExit, Outcome
 from rustyray.model.messages import ActorExited, ActorSpec, ActorStarted, Call, StartActor
 from rustyray.model.resources import as_amounts
 from rustyray.model.values import Failed, Fault, FaultKind
@@ -132,7 +132,7 @@ class ActorHost:
 
     def _run_in_thread(self, job: Job) -> None:
         runner = self.worker.runner
-        runner.report_now(runner.run(job))
+        runner.report_now(self._never_ran(job) if job.cancelled else runner.run(job))
 
     # --- async --------------------------------------------------------------------------------------------------------
 
@@ -147,7 +147,14 @@ class ActorHost:
         assert self._loop is not None
         task = self._loop.create_task(self._run_async(job))
         self._running[job.task.id] = task
-        task.add_done_callback(lambda _: self._running.pop(job.task.id, None))
+        task.add_done_callback(lambda ended: self._has_ended(job, ended))
+        if job.cancelled:
+            task.cancel()
+
+    def _has_ended(self, job: Job, task: asyncio.Task[Any]) -> None:
+        self._running.pop(job.task.id, None)
+        if task.cancelled():  # before its first step, so that it could not report that itself
+            self.worker.runner.report_now(self._never_ran(job))
 
     async def _run_async(self, job: Job) -> None:
         import asyncio
@@ -184,11 +191,14 @@ class ActorHost:
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(rest(), self._loop).result()
 
-    def _cancelled(self, job: Job) -> Fault:
+    def _never_ran(self, job: Job) -> Outcome:
+        return job, [self._cancelled(job, "before it started")], True, 0.0
+
+    def _cancelled(self, job: Job, when: str = "while it ran") -> Fault:
         task = job.task
         return Fault(
             FaultKind.TASK_CANCELLED,
-            "the call was cancelled while it ran",
+            f"the call was cancelled {when}",
             task=task.id,
             function=self.worker.runner.name_of(task),
             actor=self.actor,

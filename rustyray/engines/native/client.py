@@ -105,6 +105,11 @@ class Client(ClusterClient):
 
     def cancel(self, ref: ObjectRef[Any], force: bool, recursive: bool) -> None:
         with self.pump.lock:
+            if force and self.core.is_call(ref._id):
+                raise ValueError(
+                    "cancel(force=True) kills the worker, which is not for an actor's method: cancel without force, or "
+                    "end the actor with kill(handle)"
+                )
             self.core.cancel(ref._id, force, recursive, time.monotonic())
             self.pump.flush()
         self.pump.run_deferred()

@@ -74,6 +74,8 @@ class Worker(Client):
         self._stop: Stop | None = None
         self._main_job: Job | None = None
         self._interrupt: bytes = b""
+        #: The pump was asked to raise where the job waits; once it has, the job is not interrupted again.
+        self._noted = False
 
     # --- the pump's side, with the lock held --------------------------------------------------------------------------
 
@@ -120,26 +122,34 @@ class Worker(Client):
         if self.actor is not None:
             self.actor.interrupt(effect.task)
         elif self._main_job is not None and self._main_job.task.id == effect.task:
-            self._interrupt = effect.task
+            self._interrupt, self._noted = effect.task, False
             self.pump.deferred.append(self._send_interrupt)
 
     def _send_interrupt(self) -> None:
         """Signal the main thread until it has taken notice: it may be between two places where it could."""
-        if self._interrupt and self._main_job is not None and self._main_job.task.id == self._interrupt:
+        if self._is_to_be_interrupted():
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             timer = threading.Timer(RETRY_INTERRUPT, self._send_interrupt)
             timer.daemon = True
             timer.start()
 
+    def _is_to_be_interrupted(self) -> bool:
+        job = self._main_job
+        if job is None or job.task.id != self._interrupt or (self._noted and not self.pump.interrupted):
+            self._interrupt = b""
+            return False
+        return True
+
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """SIGINT, in the main thread. Our own code is not interrupted in the middle: it raises where it waits."""
-        job = self._main_job
-        if job is None or job.task.id != self._interrupt:
+        if not self._is_to_be_interrupted():
             return
         if in_runtime(frame):
+            self._noted = True
             self.pump.interrupt()
             return
         self._interrupt = b""
+        self.pump.interrupted = False
         raise KeyboardInterrupt
 
     # --- running ------------------------------------------------------------------------------------------------------

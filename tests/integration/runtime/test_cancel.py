@@ -1,0 +1,379 @@
+"""Cancellation, in all its variants."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rustyray
+from rustyray.exceptions import RayError, TaskCancelledError, WorkerCrashedError
+from tests.integration.drivers import eventually
+from tests.integration.runtime.conftest import Start
+from tests.integration.runtime.processes import alive
+
+pytestmark = pytest.mark.usefixtures("local")
+
+
+@pytest.fixture
+def spin(tmp_path: Path) -> Callable[..., Any]:
+    """A task that says that it runs (``tmp_path/<name>``), and goes on until it is interrupted."""
+
+    @rustyray.remote
+    def spin(name: str, *_: object) -> None:
+        (tmp_path / name).write_text(str(os.getpid()))
+        try:
+            while True:
+                time.sleep(0.001)
+        except KeyboardInterrupt:
+            (tmp_path / f"{name}.interrupted").touch()
+            raise
+
+    return spin  # type: ignore[return-value]
+
+
+def test_a_running_task_gets_a_keyboard_interrupt(spin: Any, tmp_path: Path) -> None:
+    ref = spin.remote("a")
+    assert eventually((tmp_path / "a").exists)
+    rustyray.cancel(ref)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(ref, timeout=30)
+    assert (tmp_path / "a.interrupted").exists()
+
+
+def test_the_worker_goes_on_with_other_tasks(spin: Any, tmp_path: Path) -> None:
+    for n in range(5):
+        ref = spin.remote(f"a{n}")
+        assert eventually((tmp_path / f"a{n}").exists)
+        rustyray.cancel(ref)
+        with pytest.raises(TaskCancelledError):
+            rustyray.get(ref, timeout=30)
+
+    @rustyray.remote
+    def fine() -> int:
+        total = 0
+        for n in range(100_000):
+            total += n
+        return total
+
+    assert rustyray.get([fine.remote() for _ in range(20)], timeout=30) == [sum(range(100_000))] * 20
+
+
+def test_a_queued_task_never_runs(start: Start, spin: Any, tmp_path: Path) -> None:
+    rustyray.shutdown()
+    start(num_cpus=1)
+    first = spin.remote("first")
+    assert eventually((tmp_path / "first").exists)
+    queued = [spin.remote(f"queued{n}") for n in range(3)]
+    for ref in queued:
+        rustyray.cancel(ref)
+        with pytest.raises(TaskCancelledError):
+            rustyray.get(ref, timeout=30)
+    rustyray.cancel(first)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(first, timeout=30)
+    assert [path.name for path in tmp_path.glob("queued*")] == []
+
+
+def test_a_task_that_was_pushed_ahead_never_runs(start: Start, tmp_path: Path) -> None:
+    """Short tasks are pushed to a worker before it gets to them; one may be cancelled there, too."""
+    rustyray.shutdown()
+    start(num_cpus=1)
+
+    @rustyray.remote
+    def work(n: int) -> int:
+        if n == 0:
+            until = time.monotonic() + 30
+            while not (tmp_path / "go").exists() and time.monotonic() < until:
+                time.sleep(0.001)
+        if n > 1000:
+            (tmp_path / f"ran{n}").touch()
+        return n
+
+    rustyray.get([work.remote(1) for _ in range(500)])
+    refs = [work.remote(0), *(work.remote(n) for n in range(1001, 1021))]
+    rustyray.wait(refs, num_returns=len(refs), timeout=0.05)
+    for ref in refs[1:]:
+        rustyray.cancel(ref)
+    for ref in refs[1:]:
+        with pytest.raises(TaskCancelledError):
+            rustyray.get(ref, timeout=30)
+    (tmp_path / "go").touch()
+    assert rustyray.get(refs[0], timeout=30) == 0
+    assert list(tmp_path.glob("ran*")) == []
+
+
+def test_a_task_that_waits_for_its_argument_never_runs(spin: Any, tmp_path: Path) -> None:
+    first = spin.remote("first")
+    second = spin.remote("second", first)
+    rustyray.cancel(second)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(second, timeout=30)
+    assert eventually((tmp_path / "first").exists)
+    rustyray.cancel(first)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(first, timeout=30)
+    assert not (tmp_path / "second").exists()
+
+
+def test_what_depends_on_a_cancelled_task_fails_with_it(spin: Any, tmp_path: Path) -> None:
+    first = spin.remote("first")
+    second = spin.remote("second", first)
+    assert eventually((tmp_path / "first").exists)
+    rustyray.cancel(first)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(second, timeout=30)
+
+
+def test_force_kills_the_worker(spin: Any, tmp_path: Path) -> None:
+    ref = spin.remote("a")
+    assert eventually(lambda: (tmp_path / "a").exists() and (tmp_path / "a").read_text())
+    pid = int((tmp_path / "a").read_text())
+    rustyray.cancel(ref, force=True)
+    with pytest.raises(WorkerCrashedError):
+        rustyray.get(ref, timeout=30)
+    assert eventually(lambda: not alive(pid))
+    assert not (tmp_path / "a.interrupted").exists()
+
+
+def test_force_ends_a_task_that_ignores_interrupts(tmp_path: Path) -> None:
+    @rustyray.remote
+    def stubborn() -> None:
+        (tmp_path / "runs").touch()
+        while True:
+            try:
+                while True:
+                    time.sleep(0.001)
+            except KeyboardInterrupt:
+                (tmp_path / "ignored").touch()
+
+    ref = stubborn.remote()
+    assert eventually((tmp_path / "runs").exists)
+    rustyray.cancel(ref)
+    assert eventually((tmp_path / "ignored").exists)
+    rustyray.cancel(ref, force=True)
+    with pytest.raises(WorkerCrashedError):
+        rustyray.get(ref, timeout=30)
+
+
+def test_a_task_blocked_in_get_is_interrupted_once_and_may_clean_up(spin: Any, tmp_path: Path) -> None:
+    @rustyray.remote
+    def blocked(box: list[Any]) -> None:
+        (tmp_path / "blocked").touch()
+        try:
+            rustyray.get(box[0])
+        except KeyboardInterrupt:
+            until = time.monotonic() + 0.1
+            while time.monotonic() < until:
+                pass
+            (tmp_path / "cleaned").touch()
+            raise
+
+    inner = spin.remote("inner")
+    ref = blocked.remote([inner])
+    assert eventually((tmp_path / "blocked").exists)
+    assert eventually((tmp_path / "inner").exists)
+    rustyray.cancel(ref)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(ref, timeout=30)
+    assert (tmp_path / "cleaned").exists()
+    rustyray.cancel(inner)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(inner, timeout=30)
+
+
+def test_a_task_is_interrupted_while_one_of_its_threads_waits(spin: Any, tmp_path: Path) -> None:
+    """The main thread of the task then sleeps, and another one does the I/O."""
+
+    @rustyray.remote
+    def blocked(box: list[Any]) -> None:
+        import threading
+
+        def wait() -> None:
+            try:
+                rustyray.get(box[0], timeout=20)
+            except RayError:
+                (tmp_path / "thread ended").touch()
+
+        threading.Thread(target=wait, daemon=True).start()
+        time.sleep(0.05)
+        (tmp_path / "blocked").touch()
+        rustyray.get(box[0])
+
+    inner = spin.remote("inner")
+    ref = blocked.remote([inner])
+    assert eventually((tmp_path / "blocked").exists)
+    rustyray.cancel(ref)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(ref, timeout=10)
+    rustyray.cancel(inner)
+    assert eventually((tmp_path / "thread ended").exists)
+
+
+@pytest.mark.parametrize("recursive", [True, False])
+def test_recursive_cancels_the_children_too(recursive: bool, spin: Any, tmp_path: Path) -> None:
+    @rustyray.remote
+    def parent() -> None:
+        rustyray.get(spin.remote("child"))
+
+    ref = parent.remote()
+    assert eventually(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
+    rustyray.cancel(ref, recursive=recursive)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(ref, timeout=30)
+    if recursive:
+        assert eventually((tmp_path / "child.interrupted").exists)
+    else:
+        assert not (tmp_path / "child.interrupted").exists()
+        assert alive(int((tmp_path / "child").read_text()))
+
+
+def test_a_completed_task_is_not_changed() -> None:
+    @rustyray.remote
+    def quick() -> int:
+        return 3
+
+    ref = quick.remote()
+    assert rustyray.get(ref) == 3
+    rustyray.cancel(ref)
+    rustyray.cancel(ref, force=True)
+    assert rustyray.get(ref) == 3
+    put = rustyray.put(4)
+    rustyray.cancel(put)
+    assert rustyray.get(put) == 4
+
+
+def test_a_cancelled_task_is_not_retried(tmp_path: Path) -> None:
+    @rustyray.remote(max_retries=5, retry_exceptions=True)
+    def counts() -> None:
+        with (tmp_path / "runs").open("a") as log:
+            log.write("x")
+        while True:
+            time.sleep(0.001)
+
+    ref = counts.remote()
+    assert eventually((tmp_path / "runs").exists)
+    rustyray.cancel(ref)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(ref, timeout=30)
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_cancel_of_something_else_shows_the_right_call() -> None:
+    with pytest.raises(TypeError, match="ref"):
+        rustyray.cancel(3)  # type: ignore[arg-type]
+
+
+# --- actors' methods --------------------------------------------------------------------------------------------------
+
+
+@rustyray.remote
+class Plain:
+    def ping(self) -> int:
+        return 1
+
+    def until_cancelled(self, mark: Path) -> str:
+        mark.touch()
+        until = time.monotonic() + 20
+        while not rustyray.get_runtime_context().is_canceled():
+            if time.monotonic() > until:
+                return "never"
+            time.sleep(0.001)
+        return "asked to stop"
+
+
+@rustyray.remote
+class Async:
+    async def ping(self) -> int:
+        return 1
+
+    async def sleep(self, mark: Path) -> None:
+        mark.touch()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            mark.with_suffix(".cancelled").touch()
+            raise
+
+
+def test_force_is_not_for_actors() -> None:
+    actor = Plain.remote()
+    ref = actor.until_cancelled.remote(Path("/dev/null"))
+    with pytest.raises(ValueError, match="kill"):
+        rustyray.cancel(ref, force=True)
+    rustyray.cancel(ref)
+
+
+def test_an_async_method_gets_a_cancelled_error(tmp_path: Path) -> None:
+    actor = Async.remote()
+    ref = actor.sleep.remote(tmp_path / "a")
+    assert eventually((tmp_path / "a").exists)
+    rustyray.cancel(ref)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(ref, timeout=30)
+    assert (tmp_path / "a.cancelled").exists()
+    assert rustyray.get(actor.ping.remote()) == 1
+
+
+def test_an_async_method_is_cancelled_however_early(tmp_path: Path) -> None:
+    actor = Async.remote()
+    rustyray.get(actor.ping.remote())
+    refs = [actor.sleep.remote(tmp_path / f"{n}") for n in range(50)]
+    for ref in refs:
+        rustyray.cancel(ref)
+    for ref in refs:
+        with pytest.raises(TaskCancelledError):
+            rustyray.get(ref, timeout=10)
+
+
+def test_a_plain_method_finds_out_by_asking(tmp_path: Path) -> None:
+    actor = Plain.remote()
+    ref = actor.until_cancelled.remote(tmp_path / "a")
+    assert eventually((tmp_path / "a").exists)
+    rustyray.cancel(ref)
+    try:
+        assert rustyray.get(ref, timeout=30) == "asked to stop"
+    except TaskCancelledError:
+        pass  # as in Ray: which of the two depends on how it ends
+    assert rustyray.get(actor.ping.remote()) == 1
+
+
+def test_a_call_that_waits_behind_another_never_runs(tmp_path: Path) -> None:
+    actor = Plain.remote()
+    first = actor.until_cancelled.remote(tmp_path / "first")
+    second = actor.until_cancelled.remote(tmp_path / "second")
+    assert eventually((tmp_path / "first").exists)
+    rustyray.cancel(second)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(second, timeout=30)
+    rustyray.cancel(first)
+    rustyray.wait([first], timeout=30)
+    assert not (tmp_path / "second").exists()
+
+
+def test_a_call_that_waits_for_a_thread_never_runs(tmp_path: Path) -> None:
+    @rustyray.remote(max_concurrency=2)
+    class Threaded:
+        def work(self, name: str) -> bool:
+            (tmp_path / name).touch()
+            until = time.monotonic() + 20
+            while not rustyray.get_runtime_context().is_canceled() and time.monotonic() < until:
+                time.sleep(0.001)
+            return True
+
+    actor = Threaded.remote()
+    running = [actor.work.remote("a"), actor.work.remote("b")]
+    waiting = actor.work.remote("c")
+    assert eventually(lambda: (tmp_path / "a").exists() and (tmp_path / "b").exists())
+    rustyray.cancel(waiting)
+    for ref in running:
+        rustyray.cancel(ref)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(waiting, timeout=30)
+    rustyray.wait(running, num_returns=2, timeout=30)
+    assert not (tmp_path / "c").exists()
