@@ -115,7 +115,7 @@ def test_tellers_go_on_while_their_bank_is_killed_under_them(database: Path) -> 
     for _ in range(2):
         os.kill(rustyray.get(bank.process.remote())[0], signal.SIGKILL)
     done = rustyray.get(results)
-    balances: dict[str, int] = rustyray.get(bank.balances.remote())
+    balances = rustyray.get(bank.balances.remote())
     assert sum(balances.values()) == sum(OPENING.values())
     assert [made + refused for made, refused in done] == [40, 40, 40]
     assert len(rustyray.get(bank.transfers.remote())) == sum(made for made, _ in done)

@@ -38,6 +38,7 @@ def summarise(frame: Frame) -> Summary:
     return Summary(float(frame.mean(dtype=np.float64)), float(frame.max()))
 
 
+@rustyray.remote
 class Camera:
     """Takes one frame after another."""
 
@@ -50,6 +51,7 @@ class Camera:
         return expose(self._taken)
 
 
+@rustyray.remote
 class Correction:
     """Subtracts the dark frame from what it is given."""
 
@@ -66,6 +68,7 @@ class Correction:
         return frame
 
 
+@rustyray.remote
 class Archive:
     """Keeps frames alive after everyone else let go of them, by keeping their refs."""
 
@@ -82,11 +85,6 @@ class Archive:
         return summarise(rustyray.get(self._frames[position]))
 
 
-CameraActor = rustyray.remote(Camera)
-CorrectionActor = rustyray.remote(Correction)
-ArchiveActor = rustyray.remote(Archive)
-
-
 @rustyray.remote
 def summary_of(frame: Frame) -> Summary:
     """Summarises a frame in a worker."""
@@ -95,6 +93,6 @@ def summary_of(frame: Frame) -> Summary:
 
 def run(frames: int, dark: Frame) -> list[Summary]:
     """Takes, corrects and summarises some frames; while one is corrected the next one is taken."""
-    camera, correction = CameraActor.remote(), CorrectionActor.remote(rustyray.put(dark))
+    camera, correction = Camera.remote(), Correction.remote(rustyray.put(dark))
     corrected = [correction.apply.remote(camera.capture.remote()) for _ in range(frames)]
     return rustyray.get([summary_of.remote(frame) for frame in corrected])

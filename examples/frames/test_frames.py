@@ -8,11 +8,10 @@ import pytest
 import rustyray
 from examples.frames.stages import (
     SHAPE,
-    ArchiveActor,
-    CameraActor,
-    CorrectionActor,
+    Archive,
+    Camera,
+    Correction,
     Frame,
-    Summary,
     expose,
     run,
     summarise,
@@ -38,7 +37,7 @@ def test_the_pipeline_computes_what_numpy_computes() -> None:
 
 
 def test_a_frame_of_50_mb_comes_back_read_only() -> None:
-    frame: Frame = rustyray.get(CameraActor.remote().capture.remote())
+    frame = rustyray.get(Camera.remote().capture.remote())
     assert frame.nbytes == 50_000_000
     np.testing.assert_array_equal(frame, expose(1))
     with pytest.raises(ValueError, match="read-only"):
@@ -52,13 +51,13 @@ def test_a_worker_sees_the_shared_frame_and_not_a_copy() -> None:
 
 def test_a_stage_that_writes_into_its_input_fails_and_leaves_it_alone() -> None:
     dark = np.ones(SHAPE, dtype=np.float32)
-    correction = CorrectionActor.remote(dark)
+    correction = Correction.remote(dark)
     frame = rustyray.put(expose(1))
     with pytest.raises(ValueError, match="read-only") as caught:
         rustyray.get(correction.apply_in_place.remote(frame))
     assert isinstance(caught.value, RayTaskError)
     assert "apply_in_place" in str(caught.value)
-    corrected: Frame = rustyray.get(correction.apply.remote(frame))
+    corrected = rustyray.get(correction.apply.remote(frame))
     assert summarise(corrected) == summarise(expose(1) - dark)
 
 
@@ -70,17 +69,17 @@ def test_many_tasks_read_bands_of_one_frame() -> None:
 
 
 def test_an_archive_keeps_frames_that_the_driver_dropped() -> None:
-    camera, archive = CameraActor.remote(), ArchiveActor.remote()
+    camera, archive = Camera.remote(), Archive.remote()
     frames = [camera.capture.remote() for _ in range(3)]
-    kept: int = rustyray.get(archive.keep.remote(frames))
+    kept = rustyray.get(archive.keep.remote(frames))
     del frames
-    summaries: list[Summary] = rustyray.get([archive.summary.remote(position) for position in range(kept)])
+    summaries = rustyray.get([archive.summary.remote(position) for position in range(kept)])
     assert summaries == [summarise(expose(number)) for number in (1, 2, 3)]
 
 
 def test_a_gigabyte_of_frames_passes_through_without_piling_up() -> None:
     source = rustyray.put(expose(1))
-    correction = CorrectionActor.remote(np.zeros(SHAPE, dtype=np.float32))
+    correction = Correction.remote(np.zeros(SHAPE, dtype=np.float32))
     for _ in range(20):
-        corrected: Frame = rustyray.get(correction.apply.remote(source))
+        corrected = rustyray.get(correction.apply.remote(source))
         assert corrected[0, -1] == 2

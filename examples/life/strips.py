@@ -44,10 +44,10 @@ class Strip:
 
 def play(board: Cells, generations: int, strips: int) -> Cells:
     """Plays some generations with the board spread over `strips` actors."""
-    actors = [Strip.remote(rows) for rows in np.array_split(board, strips)]  # type: ignore[attr-defined]
+    actors = [Strip.remote(rows) for rows in np.array_split(board, strips)]
     for _ in range(generations):
         edges = [actor.edges.remote() for actor in actors]
         for number, actor in enumerate(actors):
             actor.step.remote(edges[number - 1][1], edges[(number + 1) % strips][0])
-    rows: list[Cells] = rustyray.get([actor.cells.remote() for actor in actors])
+    rows = rustyray.get([actor.cells.remote() for actor in actors])
     return np.vstack(rows)

@@ -10,6 +10,7 @@ import rustyray
 T = TypeVar("T")
 
 
+@rustyray.remote
 class BoundedQueue(Generic[T]):
     """A queue between tasks; putting waits while it is full, getting while it is empty."""
 
@@ -35,6 +36,7 @@ class BoundedQueue(Generic[T]):
         return self._most
 
 
+@rustyray.remote
 class Limiter:
     """Lets at most `limit` callers through at a time."""
 
@@ -58,6 +60,7 @@ class Limiter:
         return self._peak
 
 
+@rustyray.remote
 class Throttle:
     """Lets callers through at a steady pace, at most `rate` of them a second."""
 
@@ -72,6 +75,7 @@ class Throttle:
         await asyncio.sleep(self._next - now)
 
 
+@rustyray.remote
 class Latch:
     """Holds its callers back until a number of events have happened."""
 
@@ -88,9 +92,3 @@ class Latch:
     async def wait(self) -> None:
         """Returns once everything has happened."""
         await self._open.wait()
-
-
-QueueActor = rustyray.remote(BoundedQueue)
-LimiterActor = rustyray.remote(Limiter)
-ThrottleActor = rustyray.remote(Throttle)
-LatchActor = rustyray.remote(Latch)

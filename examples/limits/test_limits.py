@@ -8,7 +8,7 @@ import time
 import pytest
 
 import rustyray
-from examples.limits.limits import BoundedQueue, LatchActor, Limiter, LimiterActor, QueueActor, ThrottleActor
+from examples.limits.limits import BoundedQueue, Latch, Limiter, Throttle
 from rustyray.exceptions import RayTaskError
 
 pytestmark = [pytest.mark.usefixtures("rustyray_local"), pytest.mark.rustyray(num_cpus=2)]
@@ -43,7 +43,7 @@ class MeetingPoint:
 
 
 def test_a_queue_joins_producers_and_a_consumer() -> None:
-    queue = QueueActor.remote(4)
+    queue: rustyray.ActorHandle[BoundedQueue[tuple[str, int]]] = BoundedQueue.remote(4)
     producers = [produce.remote(queue, name, 30) for name in ("a", "b")]
     items: list[tuple[str, int]] = [rustyray.get(queue.get.remote()) for _ in range(60)]
     assert rustyray.get(producers) == [30, 30]
@@ -53,38 +53,38 @@ def test_a_queue_joins_producers_and_a_consumer() -> None:
 
 
 def test_a_full_queue_holds_its_producer_up() -> None:
-    queue = QueueActor.remote(2)
+    queue: rustyray.ActorHandle[BoundedQueue[int]] = BoundedQueue.remote(2)
     puts = [queue.put.remote(number) for number in range(3)]
     done, waiting = rustyray.wait(puts, num_returns=2)
     assert len(done) == 2
     assert rustyray.wait(waiting, timeout=0.1) == ([], waiting)
-    taken: list[int] = rustyray.get([queue.get.remote() for _ in range(3)])
+    taken = rustyray.get([queue.get.remote() for _ in range(3)])
     assert sorted(taken) == [0, 1, 2]
     assert rustyray.get(waiting) == [None]
 
 
 def test_an_empty_queue_times_out() -> None:
-    queue = QueueActor.remote(2)
+    queue: rustyray.ActorHandle[BoundedQueue[int]] = BoundedQueue.remote(2)
     with pytest.raises(RayTaskError) as caught:
         rustyray.get(queue.get.remote(patience=0.01))
     assert isinstance(caught.value.cause, TimeoutError)
 
 
 def test_a_limiter_lets_in_no_more_than_its_limit() -> None:
-    limiter = LimiterActor.remote(2)
+    limiter = Limiter.remote(2)
     totals = rustyray.get([work_inside.remote(limiter, 10) for _ in range(4)])
     assert totals == [sum(sum(range(number)) for number in range(10))] * 4
     assert 1 <= rustyray.get(limiter.peak.remote()) <= 2
 
 
 def test_callers_meet_inside_one_actor() -> None:
-    point = MeetingPoint.remote(100)  # type: ignore[attr-defined]
-    places: list[int] = rustyray.get([point.arrive.remote() for _ in range(100)])
+    point = MeetingPoint.remote(100)
+    places = rustyray.get([point.arrive.remote() for _ in range(100)])
     assert sorted(places) == list(range(100))
 
 
 def test_a_latch_holds_everybody_back_until_the_last_event() -> None:
-    latch = LatchActor.remote(2)
+    latch = Latch.remote(2)
     waiting = [latch.wait.remote() for _ in range(3)]
     rustyray.get(latch.count.remote())
     assert rustyray.wait(waiting, timeout=0.1) == ([], waiting)
@@ -93,7 +93,7 @@ def test_a_latch_holds_everybody_back_until_the_last_event() -> None:
 
 
 def test_a_throttle_spaces_its_callers_out() -> None:
-    throttle = ThrottleActor.remote(rate=100)
+    throttle = Throttle.remote(rate=100)
     rustyray.get(throttle.ticket.remote())
     started = time.monotonic()
     rustyray.get([throttle.ticket.remote() for _ in range(6)])
@@ -102,7 +102,7 @@ def test_a_throttle_spaces_its_callers_out() -> None:
 
 def test_a_driver_awaits_refs_in_its_own_event_loop() -> None:
     async def main() -> list[int]:
-        queue = QueueActor.remote(1)
+        queue: rustyray.ActorHandle[BoundedQueue[int]] = BoundedQueue.remote(1)
         gets = [queue.get.remote() for _ in range(5)]
         await asyncio.gather(*(queue.put.remote(number) for number in range(5)))
         return list(await asyncio.gather(*gets))

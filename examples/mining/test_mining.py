@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import rustyray
-from examples.limits.limits import Latch, LatchActor
+from examples.limits.limits import Latch
 from examples.mining.mine import first_of, mine, mine_together, zero_bits
 from rustyray.exceptions import TaskCancelledError, WorkerCrashedError
 
@@ -56,7 +56,7 @@ def test_miners_inside_a_task_find_a_proof() -> None:
 
 
 def test_a_running_loser_is_cancelled(tmp_path: Path) -> None:
-    started = LatchActor.remote(1)
+    started = Latch.remote(1)
     endless = mine_for_ever.remote(started)
     rustyray.get(started.wait.remote())
     nonce, losers = first_of([endless, mine.remote(BLOCK, 8, 0, 1)])
@@ -68,7 +68,7 @@ def test_a_running_loser_is_cancelled(tmp_path: Path) -> None:
 
 
 def test_a_queued_task_that_is_cancelled_never_starts(tmp_path: Path) -> None:
-    started = LatchActor.remote(2)
+    started = Latch.remote(2)
     miners = [mine_for_ever.remote(started) for _ in range(2)]
     rustyray.get(started.wait.remote())
     queued = touch.remote(tmp_path / "never")
@@ -82,7 +82,7 @@ def test_a_queued_task_that_is_cancelled_never_starts(tmp_path: Path) -> None:
 
 
 def test_cancelling_a_task_cancels_its_children(tmp_path: Path) -> None:
-    started = LatchActor.remote(2)
+    started = Latch.remote(2)
     parent = supervise.remote(started, 2)
     rustyray.get(started.wait.remote())
     rustyray.cancel(parent)
@@ -92,7 +92,7 @@ def test_cancelling_a_task_cancels_its_children(tmp_path: Path) -> None:
 
 
 def test_force_kills_the_worker_at_once(tmp_path: Path) -> None:
-    started = LatchActor.remote(1)
+    started = Latch.remote(1)
     miner = mine_for_ever.remote(started)
     rustyray.get(started.wait.remote())
     rustyray.cancel(miner, force=True)

@@ -29,9 +29,7 @@ class Board:
 
 def open_board(title: str) -> rustyray.ActorHandle[Board]:
     """Returns the board, made with this title if there is none yet; it lives as long as its maker holds the handle."""
-    board: rustyray.ActorHandle[Board]
-    board = Board.options(name=NAME, get_if_exists=True).remote(title)  # type: ignore[attr-defined]
-    return board
+    return Board.options(name=NAME, get_if_exists=True).remote(title)
 
 
 @rustyray.remote

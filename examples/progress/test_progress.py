@@ -21,6 +21,12 @@ class Foreman:
         return results
 
 
+def report_until_it_fails(board: rustyray.ActorHandle[Board]) -> None:
+    """Killing takes effect soon, which need not be before the next call."""
+    while True:
+        rustyray.get(board.report.remote("x"))
+
+
 def test_tasks_find_the_board_by_its_name() -> None:
     board = open_board("numbers")
     primes = rustyray.get([check.remote(number) for number in range(100)])
@@ -30,8 +36,7 @@ def test_tasks_find_the_board_by_its_name() -> None:
 
 def test_an_actor_and_its_tasks_report_to_the_same_board() -> None:
     board = open_board("work")
-    foreman = Foreman.remote()  # type: ignore[attr-defined]
-    assert rustyray.get(foreman.delegate.remote([7, 8, 9])) == [True, False, False]
+    assert rustyray.get(Foreman.remote().delegate.remote([7, 8, 9])) == [True, False, False]
     assert rustyray.get(board.summary.remote()) == "work: delegated 3, others 2, primes 1"
 
 
@@ -46,7 +51,7 @@ def test_opening_it_twice_gives_the_same_board() -> None:
 def test_a_name_cannot_be_taken_twice() -> None:
     board = open_board("first")
     with pytest.raises(ValueError, match=NAME):
-        Board.options(name=NAME).remote("second")  # type: ignore[attr-defined]
+        Board.options(name=NAME).remote("second")
     assert rustyray.get(board.summary.remote()) == "first: "
 
 
@@ -54,9 +59,8 @@ def test_a_killed_board_gives_its_name_back() -> None:
     board = open_board("first")
     rustyray.get(board.report.remote("x"))
     rustyray.kill(board)
-    with pytest.raises(RayActorError):  # soon, if not at once
-        while True:
-            rustyray.get(board.report.remote("x"))
+    with pytest.raises(RayActorError):
+        report_until_it_fails(board)
     with pytest.raises(ValueError, match=NAME):
         rustyray.get_actor(NAME)
     assert rustyray.get(open_board("second").summary.remote()) == "second: "

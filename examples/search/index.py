@@ -57,7 +57,7 @@ class Index:
     """A searchable set of files, spread over shards."""
 
     def __init__(self, shards: int = 2) -> None:
-        self._shards = [Shard.remote() for _ in range(shards)]  # type: ignore[attr-defined]
+        self._shards = [Shard.remote() for _ in range(shards)]
 
     def add(self, paths: Sequence[Path], batch: int = 10) -> int:
         """Indexes files, `batch` of them a task, and returns how many words are known."""
@@ -65,13 +65,13 @@ class Index:
         for ref in as_completed(read_postings.remote(files, len(self._shards)) for files in batches):
             stored = [shard.add.remote(part) for shard, part in zip(self._shards, rustyray.get(ref), strict=True)]
             rustyray.get(stored)
-        known: list[int] = rustyray.get([shard.add.remote({}) for shard in self._shards])
+        known = rustyray.get([shard.add.remote({}) for shard in self._shards])
         return sum(known)
 
     def search(self, query: Iterable[str]) -> list[str]:
         """Returns the names of the files that hold every word of the query, the fullest first."""
         asked = [self._shards[shard_of(word, len(self._shards))].find.remote(word) for word in query]
-        found: list[dict[str, int]] = rustyray.get(asked)
+        found = rustyray.get(asked)
         if not found:
             return []
         names = set.intersection(*(set(files) for files in found))

@@ -44,7 +44,8 @@ def gradient_of(weights: Vector, part: Part) -> Vector:
     return loss_gradient(weights, part)
 
 
-class Parameters:
+@rustyray.remote
+class ParameterServer:
     """Holds the weights and moves them against the gradients it is sent."""
 
     def __init__(self, size: int, rate: float) -> None:
@@ -67,15 +68,12 @@ class Parameters:
         return self._updates
 
 
-ParameterServer = rustyray.remote(Parameters)
-
-
 @rustyray.remote
-def descend(server: rustyray.ActorHandle[Parameters], part: Part, steps: int) -> None:
+def descend(server: rustyray.ActorHandle[ParameterServer], part: Part, steps: int) -> None:
     """Takes steps at its own pace, on weights that other workers move at the same time."""
     for _ in range(steps):
-        weights: Vector = rustyray.get(server.weights.remote())
-        rustyray.get(server.apply.remote(loss_gradient(weights, part)))
+        gradient = loss_gradient(rustyray.get(server.weights.remote()), part)
+        rustyray.get(server.apply.remote(gradient))
 
 
 def train_in_step(data: Part, parts: int, steps: int, rate: float) -> Vector:
@@ -85,8 +83,7 @@ def train_in_step(data: Part, parts: int, steps: int, rate: float) -> Vector:
     weights = server.weights.remote()
     for _ in range(steps):
         weights = server.apply.remote(*[gradient_of.remote(weights, share) for share in shares])
-    trained: Vector = rustyray.get(weights)
-    return trained
+    return rustyray.get(weights)
 
 
 def train_at_will(data: Part, workers: int, steps: int, rate: float) -> tuple[Vector, int]:
@@ -94,5 +91,4 @@ def train_at_will(data: Part, workers: int, steps: int, rate: float) -> tuple[Ve
     server = ParameterServer.remote(data.inputs.shape[1], rate)
     shares = split.options(num_returns=workers).remote(data, workers)
     rustyray.get([descend.remote(server, share, steps) for share in shares])
-    trained: tuple[Vector, int] = rustyray.get(server.weights.remote()), rustyray.get(server.updates.remote())
-    return trained
+    return rustyray.get(server.weights.remote()), rustyray.get(server.updates.remote())

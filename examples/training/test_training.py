@@ -50,7 +50,7 @@ def test_a_task_with_many_returns_gives_a_ref_for_each() -> None:
 def test_calls_of_one_caller_are_applied_in_order() -> None:
     server = ParameterServer.remote(1, rate=1.0)
     calls = [server.apply.remote(np.array([-1.0])) for _ in range(50)]
-    seen: list[Vector] = rustyray.get(calls)
+    seen = rustyray.get(calls)
     assert [float(weights[0]) for weights in seen] == [float(step) for step in range(1, 51)]
 
 
