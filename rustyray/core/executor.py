@@ -85,6 +85,7 @@ class ExecutorCore:
         self.running: dict[TaskID, Job] = {}
         self.blocked = False
         self.stopping = False
+        self.leaving = False
         self.executed = 0
         self._results: dict[WorkerID, list[Done]] = {}
         self._seconds = 0.0
@@ -115,6 +116,8 @@ class ExecutorCore:
 
     def _take_calls(self, sender: WorkerID, calls: list[Call]) -> None:
         """A number that was seen is a duplicate; number 0 starts a caller anew (after a broken connection)."""
+        if self.leaving:
+            return
         expected = self._expected.get(sender, 0)
         for call in calls:
             if call.seq == 0 or call.seq >= expected:
@@ -149,6 +152,11 @@ class ExecutorCore:
                 self._report(job.caller, Done(job.task.id, [fault], True))
                 self.flush()
                 return
+
+    def leave(self) -> None:
+        """The actor ends itself: calls that it has not begun are not run; their callers learn it from its end."""
+        self.leaving = True
+        self.queue.clear()
 
     def owner_died(self, worker: WorkerID) -> None:
         """Nobody waits for these any more."""

@@ -456,7 +456,10 @@ class ActorInfo(msgspec.Struct, array_like=True, gc=False, tag=51):
 
 
 class HeadError(msgspec.Struct, array_like=True, gc=False, tag=52):
-    """The head refuses ``request``: ``kind`` is ``"name_taken"``, ``"no_such_actor"`` or ``"unknown"``."""
+    """The head refuses ``request``: ``kind`` is ``"name_taken"``, ``"no_such_actor"`` or ``"unknown"``.
+
+    An owner sends itself ``"argument_failed"`` for a request that it will never make.
+    """
 
     request: int
     kind: str

@@ -120,7 +120,7 @@ class Calls:
         if deps or record.task.refs:
             self.tasks.submit(record, deps, now)
         elif link.state == ActorState.ALIVE:
-            if not link.inflight or len(link.queue) >= BATCH:
+            if len(link.inflight) == (link.actor in link.inflight) or len(link.queue) >= BATCH:
                 self.pump(link)
             else:
                 self.unsent[link.actor] = link
@@ -148,8 +148,8 @@ class Calls:
             calls.append(call)
         if calls:
             self.out.append(Send(link.worker, PushCalls(calls), link.address))
-        elif not queue and not inflight:
-            self._release_handle(link)
+        elif link.held and not queue and len(inflight) == (link.actor in inflight):
+            self._release_handle(link)  # what is left is its creation, whose arguments a restart will need
 
     def on_results(self, link: ActorLink, message: Results, now: float) -> None:
         self.tasks.take_results(link.inflight, link.worker, message, now)
@@ -178,15 +178,19 @@ class Calls:
         link = self.links[record.task.actor]  # type: ignore[union-attr]
         link.queue.appendleft(record)
 
-    def _on_failed(self, record: Record, now: float) -> None:
+    def _on_failed(self, record: Record, value: Value, now: float) -> None:
         link = self.links.get(record.task.actor)  # type: ignore[union-attr]
         if link is None:
             return
         if record.plan is CREATION and link.state == ActorState.PENDING and link.creating in self._creations:
             del self._creations[link.creating]
-            self._died(
-                link, Fault(FaultKind.ACTOR_INIT_FAILED, "an argument of its constructor failed", actor=link.actor), now
-            )
+            cause = value if isinstance(value, Failed) else value.cause if isinstance(value, Fault) else None
+            text = "an argument of its constructor failed"
+            if isinstance(value, Fault):
+                text += f": {value.message}"
+            # Whoever waits for the head's answer gets one, though the head was never asked.
+            self.out.append(Send(self.refs.me, HeadError(link.creating, "argument_failed", text)))
+            self._died(link, Fault(FaultKind.ACTOR_INIT_FAILED, text, actor=link.actor, cause=cause), now)
         elif link.state == ActorState.ALIVE:
             self.pump(link)
 

@@ -54,7 +54,7 @@ class Tasks:
         # Actor calls keep their order in their link's queue; these three are the link's part (`Calls` sets them).
         self.call_ready: Callable[[Record, float], None] = _no_calls
         self.call_returns: Callable[[Record, float], None] = _no_calls
-        self.call_failed: Callable[[Record, float], None] = _no_calls
+        self.call_failed: Callable[[Record, Value, float], None] = lambda record, value, now: _no_calls(record, now)
 
     # --- submission ---------------------------------------------------------------------------------------------------
 
@@ -324,7 +324,7 @@ class Tasks:
         self._let_go(record)
         self.refs.ready_effect(ready)
         if not isinstance(record.target, SchedulingClass):
-            self.call_failed(record, now)
+            self.call_failed(record, value, now)
 
     def worker_died(self, lease: Lease, reason: str, now: float) -> None:
         """The first task in flight was running: it used up an attempt. The others were only near, and go alone next."""

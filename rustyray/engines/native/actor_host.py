@@ -216,8 +216,8 @@ class ActorHost:
             self._loop.call_soon_threadsafe(running.cancel)
 
     def exit_from_inside(self) -> NoReturn:
-        """End the actor from one of its own methods."""
-        self.worker.stop("exit_actor() was called")
+        """End the actor from one of its own methods; what is queued behind that does not run any more."""
+        self.worker.leave("exit_actor() was called")
         raise ActorExit
 
     def leave(self, reason: str) -> None:

@@ -138,8 +138,8 @@ class Client(ClusterClient):
         if not plan.detached:
             ref = ObjectRef(handle_id(actor), self.address, self._drop)
         if plan.name:
-            info = self._found(waiter, plan.name)
-            if info.actor != actor:
+            info = self._created(waiter, plan.name)
+            if info is not None and info.actor != actor:
                 return ActorHandleState(info.actor, info.owner_address, info.handle_meta, info.max_task_retries, None)
         return ActorHandleState(actor, self.address, plan.handle_meta, plan.max_task_retries, ref)
 

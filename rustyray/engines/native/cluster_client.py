@@ -58,9 +58,12 @@ class ClusterClient:
 
     # --- actors by name -----------------------------------------------------------------------------------------------
 
-    def _found(self, waiter: Waiter, name: str) -> ActorInfo:
+    def _created(self, waiter: Waiter, name: str) -> ActorInfo | None:
+        """The actor that has the name now; None if ours failed before the head heard of it (its calls tell)."""
         reply = self._reply(waiter)
         if isinstance(reply, HeadError):
+            if reply.kind == "argument_failed":
+                return None
             raise ValueError(reply.message)
         if not isinstance(reply, ActorInfo):
             raise TypeError(f"the head answered {type(reply).__name__} about actor {name!r}")

@@ -203,9 +203,10 @@ class Worker(Client):
         self.actor = ActorHost(self, message)
         self.actor.construct()
 
-    def stop(self, reason: str) -> None:
-        """End after what is queued (``exit_actor``, or an actor that was told to). Without the lock."""
+    def leave(self, reason: str) -> None:
+        """End by an own wish (``exit_actor``): nothing that is queued or still comes is run. Without the lock."""
         with self.pump.lock:
+            self.executor.leave()
             self._todo.append(Stop(True, reason))
             if not self._work.done:
                 self.pump.finish(self._work)
