@@ -26,7 +26,8 @@ PROBLEM: Final = pytest.StashKey[str]()
 #: On a module: the runtime that its tests share.
 _SHARED_ENGINE: Final = pytest.StashKey[object]()
 
-#: Workers write to where the driver's output goes when they start. What captures it has to be there before.
+#: Workers write to where the driver's output goes when their runtime starts. These would make that a file which is
+#: closed at the end of the set-up, so they come later.
 _CAPTURES: Final = ("capfd", "capfdbinary")
 
 
@@ -37,9 +38,6 @@ def rustyray_local(request: pytest.FixtureRequest) -> Iterator[Session]:
     The options come from `@pytest.mark.rustyray`, the closest one first, and from the command line, the environment
     and the ini file. The test may shut it down, and start another.
     """
-    for name in _CAPTURES:
-        if name in request.fixturenames:
-            request.getfixturevalue(name)
     with _runtime(request, request.node, LOCAL) as session:
         yield session
 
@@ -80,7 +78,7 @@ def uses(item: pytest.Item) -> frozenset[str]:
 
 
 def check(items: list[pytest.Item]) -> None:
-    """Note on each test what is wrong with its use of the marker and the fixtures."""
+    """Note on each test what is wrong with its use of the marker and the fixtures, and put these in order."""
     sharing = {item.getparent(pytest.Module) for item in items if SHARED in uses(item)}
     checked: dict[int, str] = {}
     for item in items:
@@ -92,6 +90,16 @@ def check(items: list[pytest.Item]) -> None:
         problem = problem or _misuse(item, sharing)
         if problem:
             item.stash[PROBLEM] = f"{item.nodeid}: {problem}"
+        elif uses(item):
+            _capture_last(item)
+
+
+def _capture_last(item: pytest.Item) -> None:
+    names: list[str] = getattr(item, "fixturenames", [])
+    for name in _CAPTURES:
+        if name in names:
+            names.remove(name)
+            names.append(name)
 
 
 def lost_runtime(item: pytest.Item) -> str:

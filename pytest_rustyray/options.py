@@ -73,7 +73,7 @@ OPTIONS: Final[dict[str, Option]] = {
     "num_cpus": Option(number, "CPUs to share out among tasks and actors, such as 4", 2),
     "num_gpus": Option(number, "GPUs to share out, which are plain numbers: 1"),
     "memory": Option(size, "memory to share out among tasks that ask for some: 4GiB"),
-    "object_store_memory": Option(size, "the most that large objects may take: 256MiB", 256 * 2**20),
+    "object_store_memory": Option(size, "the most that large objects may take: 1GiB", 256 * 2**20),
     "resources": Option(numbers, "custom resources: license=2,disk=1.5"),
     "labels": Option(texts, "labels of the node: zone=a,disk=ssd"),
     "namespace": Option(str, "where names of actors are unique"),

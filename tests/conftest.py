@@ -1,16 +1,15 @@
-"""Gives every test the marker of its folder, so that `-m unit` and friends select a tier."""
+"""Gives every test the marker of its folder, so that ``-m unit`` and friends select a tier."""
 
 from pathlib import Path
 
 import pytest
 
-TIERS = ("unit", "integration", "stress")
+from pytest_rustyray import categories
+
+pytest_plugins = ["pytester"]
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            tier = item.path.relative_to(HERE).parts[0]
-            if tier in TIERS:
-                item.add_marker(tier)
+    # As the plugin does where the ini file has rustyray_categories; but this works where it is not loaded, too.
+    categories.assign(items, HERE)

@@ -1,0 +1,113 @@
+"""A runtime that a test started itself, knowingly or not, ends with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.plugin.conftest import Suite
+
+WITHOUT_FIXTURES = """
+    import pytest
+    import rustyray
+
+    @rustyray.remote
+    def one():
+        return 1
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_automatic(number):
+        assert not rustyray.is_initialized()
+        assert rustyray.get(one.remote()) == 1
+
+    def test_failing():
+        rustyray.put(1)
+        raise ValueError
+
+    def test_init():
+        rustyray.init(num_cpus=1)
+
+    def test_tidy():
+        with rustyray.init(num_cpus=1):
+            assert rustyray.get(one.remote()) == 1
+
+    def test_last():
+        assert not rustyray.is_initialized()
+"""
+
+
+def test_a_runtime_that_came_up_in_a_test_is_shut_down_after_it_and_told_of(suite: Suite) -> None:
+    result = suite.write(test_it=WITHOUT_FIXTURES).run()
+    result.assert_outcomes(passed=5, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "rustyray: 4 tests left a runtime running, which was shut down: test_it.py::test_automatic[[]1], "
+            "test_it.py::test_automatic[[]2], test_it.py::test_failing and 1 more. Use the fixture rustyray_local."
+        ]
+    )
+
+
+def test_parallel_runs_tell_too(suite: Suite) -> None:
+    pytest.importorskip("xdist")
+    result = suite.write(test_it=WITHOUT_FIXTURES).run_parallel()
+    result.assert_outcomes(passed=5, failed=1)
+    result.stdout.fnmatch_lines(["rustyray: 4 tests left a runtime running, which was shut down: *"])
+
+
+def test_a_runtime_of_a_fixture_lives_as_long_as_the_fixture(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+            import unittest
+            import pytest
+            import rustyray
+
+            @pytest.fixture(scope="class")
+            def for_a_class():
+                rustyray.init(num_cpus=3)
+
+            @pytest.fixture
+            def for_a_test():
+                yield rustyray.init(num_cpus=4)
+
+            @pytest.fixture
+            def shuts_down():
+                yield
+                assert rustyray.is_initialized()
+                rustyray.shutdown()
+
+            class TestShared:
+                def test_one(self, for_a_class):
+                    assert rustyray.cluster_resources()["CPU"] == 3
+
+                def test_two(self, for_a_class):
+                    assert rustyray.cluster_resources()["CPU"] == 3
+
+            def test_after_the_class():
+                assert not rustyray.is_initialized()
+
+            def test_own(for_a_test):
+                assert rustyray.cluster_resources()["CPU"] == 4
+
+            def test_after_the_test():
+                assert not rustyray.is_initialized()
+
+            def test_shut_down_by_a_fixture(shuts_down):
+                rustyray.init(num_cpus=1)
+
+            class TestCase(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls):
+                    rustyray.init(num_cpus=5)
+
+                def test_one(self):
+                    self.assertEqual(rustyray.cluster_resources()["CPU"], 5)
+
+                def test_two(self):
+                    self.assertEqual(rustyray.cluster_resources()["CPU"], 5)
+
+            def test_last():
+                assert not rustyray.is_initialized()
+        """
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=9)
+    result.stdout.no_fnmatch_line("*left a runtime running*")

@@ -1,0 +1,83 @@
+"""The plugin loads by its name, costs next to nothing until a test asks for a runtime, and can be left out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.plugin.conftest import INSTALLED, Suite
+
+USES_IT = """
+    def test_it(rustyray_local):
+        assert rustyray_local.address_info["address"]
+"""
+
+
+@pytest.mark.skipif(not INSTALLED, reason="the project is not installed here, so that its plugin has no entry point")
+def test_its_entry_point_has_the_name_that_is_written_after_p(suite: Suite) -> None:
+    result = suite.write(test_it=USES_IT).run("--strict-markers", plugins=("rustyray",))
+    result.assert_outcomes(passed=1)
+
+
+def test_it_can_be_left_out(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    result = suite.write(test_it=USES_IT).run(plugins=("no:rustyray",))
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'rustyray_local' not found*"])
+
+
+def test_a_run_without_runtimes_does_not_import_the_runtime_and_starts_no_process(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+            import sys
+            def pytest_unconfigure():
+                print("imported:", sorted(name for name in sys.modules if name.split(".")[0] == "rustyray"))
+        """,
+        test_it="""
+            import os
+            import pytest
+
+            def test_nothing():
+                with pytest.raises(ChildProcessError):
+                    os.waitpid(-1, os.WNOHANG)
+        """,
+    )
+    result = suite.run("-s")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["imported: []"])
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    program = (
+        "import json, sys, pytest; before = set(sys.modules); import pytest_rustyray.plugin; "
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported: list[str] = json.loads(done.stdout)
+    assert "pytest_rustyray.plugin" in imported
+    assert [name for name in imported if name.split(".")[0] != "pytest_rustyray"] == []
+
+
+def test_markers_options_and_fixtures_are_listed_with_their_help(suite: Suite) -> None:
+    suite.run("--markers").stdout.fnmatch_lines(
+        ["@pytest.mark.rustyray(num_cpus=, *topology=): the options of *", "@pytest.mark.unit: *"]
+    )
+    suite.run("--help").stdout.fnmatch_lines(
+        ["RustyRay: *:", "*--rustyray-num-cpus=X*", "*(default: 2)*", "*rustyray_num_cpus (string):*"]
+    )
+    suite.run("--fixtures").stdout.fnmatch_lines(
+        ["rustyray_local --*", "*this test's own*", "rustyray_shared*module scope*"]
+    )
+
+
+def test_the_header_tells_the_options_and_where_they_were_given(suite: Suite) -> None:
+    result = suite.run("--rustyray-num-cpus=3", "--rustyray-resources=license=2")
+    result.stdout.fnmatch_lines(
+        [
+            "rustyray: num_cpus=3 (--rustyray-num-cpus), object_store_memory=256MiB, "
+            "resources=license=2 (--rustyray-resources)"
+        ]
+    )
