@@ -1,16 +1,14 @@
 """What a handle knows of its actor's class: the methods, what they take, and their options.
 
 It travels with every handle, as bytes that the cores do not look into, so that a process can call an actor without
-importing its class.
+importing its class. (msgspec is imported at the first need only: it is most of what ``import rustyray`` would cost.)
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from rustyray.api.signatures import Arguments, Parameter, parameters_of
 from rustyray.model import options as opt
@@ -24,7 +22,7 @@ _COROUTINE = 0x80
 _ASYNC_GENERATOR = 0x200
 
 
-class MethodShape(msgspec.Struct, array_like=True, frozen=True):
+class MethodShape(NamedTuple):
     """One method. ``flags`` are its code's; ``retry`` is what ``retry_exceptions`` was, pickled unless it is a bool;
     None stands for options that were not given."""
 
@@ -35,7 +33,7 @@ class MethodShape(msgspec.Struct, array_like=True, frozen=True):
     retry: bool | bytes = False
 
 
-class ActorShape(msgspec.Struct, array_like=True, frozen=True):
+class ActorShape(NamedTuple):
     """An actor's class: ``called`` is its name with its module."""
 
     called: str
@@ -56,7 +54,9 @@ class Shape:
     """A decoded `ActorShape`, shared by all handles of a class in a process, with the plans made so far."""
 
     def __init__(self, meta: bytes) -> None:
-        decoded = msgspec.msgpack.decode(meta, type=ActorShape)
+        from msgspec import msgpack
+
+        decoded = msgpack.decode(meta, type=ActorShape)
         self.called = decoded.called
         self.name = decoded.called.rpartition(".")[2]
         self.methods = {**_EVERY_ACTORS, **decoded.methods}
@@ -98,6 +98,8 @@ def shape_of(meta: bytes) -> Shape:
 
 def describe_class(cls: type, called: str) -> tuple[bytes, list[str], bool]:
     """The shape of a class as bytes, the names of its methods, and whether any of them is async."""
+    from msgspec import msgpack
+
     shapes = {}
     for name, (function, bound) in _functions_of(cls).items():
         options: Mapping[str, Any] = getattr(function, OPTIONS_ATTRIBUTE, {})
@@ -110,7 +112,7 @@ def describe_class(cls: type, called: str) -> tuple[bytes, list[str], bool]:
             retry if isinstance(retry, bool) else _pickled(retry, f"{called}.{name}: retry_exceptions"),
         )
     is_async = any(shape.flags & (_COROUTINE | _ASYNC_GENERATOR) for shape in shapes.values())
-    return msgspec.msgpack.encode(ActorShape(called, shapes)), list(shapes), is_async
+    return msgpack.encode(ActorShape(called, shapes)), list(shapes), is_async
 
 
 def _functions_of(cls: type) -> dict[str, tuple[Callable[..., Any], bool]]:

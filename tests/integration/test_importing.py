@@ -19,7 +19,16 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_slow_modules_are_left_for_later() -> None:
-    slow = ["asyncio", "cloudpickle", "concurrent.futures", "dataclasses", "difflib", "logging", "multiprocessing"]
+    slow = [
+        "asyncio",
+        "cloudpickle",
+        "concurrent.futures",
+        "dataclasses",
+        "difflib",
+        "logging",
+        "msgspec",
+        "typing_extensions",
+    ]
     done = python(f"import sys, rustyray; print([name for name in {slow!r} if name in sys.modules])")
     assert done.stdout.strip() == "[]", done.stderr
 
