@@ -275,6 +275,8 @@ class Actors:
             dead = actor.state is ActorState.DEAD
             assert (id_ in self._unplaced) is not (dead or bool(actor.node)), f"waits for a place, or not? {story}"
             assert bool(actor.worker) is (actor.state is ActorState.ALIVE), f"{actor.state.name} by its worker? {story}"
+            orphan = not (dead or actor.spec.detached) and self._why_over(actor.spec) is not None
+            assert not orphan, f"lives on without its owner: {story}"
             if actor.node:
                 assert id_ in self._on_node[actor.node], f"not listed on its node: {story}"
                 state = self._nodes.nodes[actor.node].state

@@ -162,6 +162,9 @@ class Cluster:
         self.links: dict[tuple[bytes, bytes], deque[Message]] = {}
         self.workers: dict[bytes, bool] = {}
         self.told: dict[bytes, list[Message]] = {}
+        self.to_do: deque[tuple[bytes, Effect]] = deque()
+        self.last: deque[tuple[bytes, bytes, Message]] = deque(maxlen=30)
+        self.busy = False
         for node in NODES:
             self.nodes[node] = NodeCore(
                 node,
@@ -182,6 +185,7 @@ class Cluster:
     def deliver(self, sender: bytes, to: bytes) -> None:
         """The first message under way from ``sender`` arrives."""
         message = self.links[sender, to].popleft()
+        self.last.append((sender, to, message))
         if not self.links[sender, to]:
             del self.links[sender, to]
         if to == HEAD:
@@ -200,15 +204,19 @@ class Cluster:
             self.deliver(*next(iter(self.links)))
 
     def collect(self) -> None:
-        for effect in self.head.out:
-            self.carry_out(HEAD, effect)
+        """Carry out what the cores ask for, in the order in which they did."""
+        self.to_do += [(HEAD, effect) for effect in self.head.out]
         self.head.out.clear()
+        self.head.check()
         for node, core in self.nodes.items():
-            for effect in core.out:
-                self.carry_out(node, effect)
+            self.to_do += [(node, effect) for effect in core.out]
             core.out.clear()
             core.check()
-        self.head.check()
+        if not self.busy:
+            self.busy = True
+            while self.to_do:
+                self.carry_out(*self.to_do.popleft())
+            self.busy = False
 
     def carry_out(self, by: bytes, effect: Effect) -> None:
         match effect:
@@ -235,11 +243,10 @@ class Cluster:
     def end(self, worker: bytes, reason: str) -> None:
         """The worker's process ends; what it said before is read first."""
         node = ids.node_of(worker)
-        if worker not in self.workers:
+        if self.workers.pop(worker, None) is None:
             return
         while (worker, node) in self.links:
             self.deliver(worker, node)
-        del self.workers[worker]
         self.links.pop((node, worker), None)
         if node in self.nodes:
             self.nodes[node].process_ended(worker, reason, self.now)

@@ -1,0 +1,200 @@
+"""The head and three nodes under any interleaving of messages, doubled ones, deaths and broken connections.
+
+The cores' invariants hold after every step. Beyond them: what a watcher hears of an actor is a possible life, in
+order; and when all is quiet again, the head's belief and the nodes' reality agree, with no actor in two places.
+"""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from rustyray.core.node.actors import HostedState
+from rustyray.model import ids
+from rustyray.model.messages import (
+    HEAD,
+    ActorInfo,
+    ActorState,
+    CreateActor,
+    FindActor,
+    JobFinished,
+    KillActor,
+    RegisterDriver,
+    WatchActor,
+)
+from tests.unit.core_head.world import DRIVER, NODES, OTHER_DRIVER, Cluster, make_spec
+
+pick = st.integers(0, 1000)
+OWNERS = [DRIVER, OTHER_DRIVER]
+
+
+class HeadMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.it = Cluster(cpus=1)
+        self.requests = 0
+        self.actors: list[bytes] = []
+        for driver in OWNERS:
+            self.it.send(driver, ids.node_of(driver), RegisterDriver(1, "ns", [], "/", {}))
+        self.it.run()
+
+    # --- clients ------------------------------------------------------------------------------------------------------
+
+    def living(self, owners: list[bytes]) -> list[bytes]:
+        return [owner for owner in owners if owner in self.it.workers or ids.node_of(owner) in self.it.nodes]
+
+    def ask(self, who: bytes, message: CreateActor | KillActor | WatchActor | FindActor | JobFinished) -> None:
+        self.it.send(who, HEAD, message)
+
+    @rule(
+        which=pick,
+        max_restarts=st.sampled_from([0, 1, -1]),
+        cpus=st.sampled_from([0, 0, 1, 2]),
+        name=st.sampled_from(["", "", "a"]),
+        existing=st.booleans(),
+        detached=st.booleans(),
+    )
+    def create(self, which: int, max_restarts: int, cpus: int, name: str, existing: bool, detached: bool) -> None:
+        owners = self.living([*OWNERS, *self.it.workers])
+        if not owners:
+            return
+        owner = owners[which % len(owners)]
+        self.requests += 1
+        spec = make_spec(self.requests, owner=owner, cpus=cpus, max_restarts=max_restarts, name=name, detached=detached)
+        self.actors.append(spec.actor)
+        self.ask(owner, CreateActor(self.requests, spec, existing))
+
+    @rule(which=pick, who=pick, no_restart=st.booleans(), graceful=st.booleans())
+    def kill(self, which: int, who: int, no_restart: bool, graceful: bool) -> None:
+        if self.actors:
+            actor = self.actors[which % len(self.actors)]
+            self.ask(OWNERS[who % 2], KillActor(actor, no_restart or graceful, graceful, "killed"))
+
+    @rule(which=pick, who=pick)
+    def watch(self, which: int, who: int) -> None:
+        if self.actors:
+            self.ask(OWNERS[who % 2], WatchActor(self.actors[which % len(self.actors)]))
+
+    @rule(who=pick)
+    def find(self, who: int) -> None:
+        self.requests += 1
+        self.ask(OWNERS[who % 2], FindActor(self.requests, "a", "ns"))
+
+    @rule(who=st.sampled_from([0, 0, 0, 1]))
+    def finish_job(self, who: int) -> None:
+        driver = OWNERS[1]
+        if who:
+            self.ask(driver, JobFinished(b"\0\0\0\2", driver))
+
+    # --- links --------------------------------------------------------------------------------------------------------
+
+    def link(self, which: int) -> tuple[bytes, bytes] | None:
+        links = list(self.it.links)
+        return links[which % len(links)] if links else None
+
+    @rule(order=st.lists(pick, min_size=1, max_size=8))
+    def deliver(self, order: list[int]) -> None:
+        for which in order:
+            link = self.link(which)
+            if link is not None:
+                self.it.deliver(*link)
+
+    @rule()
+    def deliver_all(self) -> None:
+        self.it.run()
+
+    @rule(which=pick, what=pick)
+    def double(self, which: int, what: int) -> None:
+        """A message that is under way, or the last that came from there, comes again after what is under way now."""
+        link = self.link(which)
+        if link is not None:
+            queue = self.it.links[link]
+            queue.append(queue[what % len(queue)])
+        elif self.it.last:
+            sender, to, message = self.it.last[what % len(self.it.last)]
+            if to == HEAD or to in self.it.nodes:
+                self.it.send(sender, to, message)
+
+    @rule(seconds=st.sampled_from([0.0, 0.2, 1.5]))
+    def wait(self, seconds: float) -> None:
+        self.it.wait(seconds)
+
+    # --- trouble ------------------------------------------------------------------------------------------------------
+
+    @rule(which=pick)
+    def crash_worker(self, which: int) -> None:
+        workers = list(self.it.workers)
+        if workers:
+            self.it.end(workers[which % len(workers)], "it was killed by signal 9 (SIGKILL)")
+
+    @rule(which=pick, kind=st.sampled_from(["worker", "worker", "node", "connection"]))
+    def crash(self, which: int, kind: str) -> None:
+        """The first node stays, so that there is always somebody to place things on."""
+        nodes = [node for node in self.it.nodes if node != NODES[0]]
+        if kind == "worker" or not nodes:
+            self.crash_worker(which)
+            return
+        node = nodes[which % len(nodes)]
+        if kind == "node":
+            self.it.crash_node(node)
+        else:
+            self.it.links.pop((HEAD, node), None)
+            self.it.links.pop((node, HEAD), None)
+            self.it.nodes[node].on_peer_lost(HEAD, "connection reset by peer", self.it.now)
+        self.it.head.on_peer_lost(node, "connection reset by peer", self.it.now)
+        self.it.collect()
+
+    # --- what must hold -----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def news_are_a_possible_life(self) -> None:
+        for peer in OWNERS:
+            lives: dict[bytes, ActorInfo] = {}
+            alive: dict[bytes, ActorInfo] = {}
+            for info in self.it.heard(peer, ActorInfo):
+                before = lives.get(info.actor)
+                if before is not None:
+                    assert info.incarnation >= before.incarnation, f"back in time: {before} {info}"
+                    assert before.state is not ActorState.DEAD or info.state is ActorState.DEAD, f"rose: {info}"
+                lives[info.actor] = info
+                if info.state is ActorState.ALIVE:
+                    last = alive.setdefault(info.actor, info)
+                    same = (last.worker == info.worker) == (last.incarnation == info.incarnation)
+                    assert same, f"moved without a word: {last} {info}"
+                    alive[info.actor] = info
+
+    def teardown(self) -> None:
+        """All is delivered and time passes: belief and reality agree."""
+        for _ in range(20):
+            self.it.run()
+            self.it.wait(1.0)
+        self.it.run()
+        registry = self.it.head._actors.registry
+        hosted = {
+            hosted.actor: (node, hosted)
+            for node, core in self.it.nodes.items()
+            if not core.stopped
+            for hosted in core._actors.hosted.values()
+        }
+        running = sum(len(core._actors.hosted) for core in self.it.nodes.values() if not core.stopped)
+        assert running == len(hosted), "an actor is in two places"
+        for actor in hosted:
+            assert actor in registry.living, f"{actor.hex()} lives on though the head says that it is dead"
+        for actor, record in registry.living.items():
+            if record.state is ActorState.ALIVE:
+                node, it = hosted[actor]
+                assert (node, it.worker) == (record.node, record.worker)
+                assert it.state in {HostedState.RUNNING, HostedState.ENDING}
+                assert record.worker in self.it.workers, f"{actor.hex()} is said to be alive in a dead process"
+            elif record.node:
+                assert hosted[actor][0] == record.node
+            else:
+                assert record.spec.resources.get("CPU", 0) > 10_000, f"{actor.hex()} was never placed"
+        for core in self.it.nodes.values():
+            if core.stopped:
+                assert not core._pool.workers or not any(w in self.it.workers for w in core._pool.workers)
+
+
+HeadMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=50, deadline=None)
+test_any_interleaving = HeadMachine.TestCase
