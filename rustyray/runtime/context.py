@@ -75,7 +75,9 @@ def set_engine(new: Engine | None) -> None:
     """Make ``new`` this process' engine; what was worked out for the one before is forgotten."""
     global _engine
     _engine = new
-    for one in list(_forgetful):
+    with _remembering:
+        forgetful = list(_forgetful)
+    for one in forgetful:
         one.forget_engine()
 
 
@@ -86,11 +88,14 @@ class Forgetful(Protocol):
 
 
 _forgetful: WeakSet[Forgetful] = WeakSet()
+#: Reentrant, as a garbage collection inside may run finalizers that call something remote.
+_remembering = threading.RLock()
 
 
 def remember(one: Forgetful) -> None:
     """Have ``one.forget_engine()`` called when the engine changes."""
-    _forgetful.add(one)
+    with _remembering:
+        _forgetful.add(one)
 
 
 def require_engine(what: str) -> Engine:

@@ -180,3 +180,26 @@ def test_a_failed_start_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModuleNotFoundError):
         rustyray.init()
     assert not rustyray.is_initialized()
+
+
+def test_plans_may_be_made_while_the_engine_changes() -> None:
+    rustyray.init()
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def make_plans() -> None:
+        try:
+            while not stop.is_set():
+                one.options(num_cpus=2).remote()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the test fails with it
+            errors.append(error)
+
+    makers = [threading.Thread(target=make_plans) for _ in range(2)]
+    for maker in makers:
+        maker.start()
+    for _ in range(300):
+        context.set_engine(FakeEngine())
+    stop.set()
+    for maker in makers:
+        maker.join()
+    assert errors == []
