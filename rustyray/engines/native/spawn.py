@@ -13,8 +13,9 @@ import socket
 import sys
 from typing import Final, NamedTuple
 
+# Collecting while it imports would take a tenth of its start; its `main` switches the collector on again.
 _BOOTSTRAP: Final = (
-    "import sys; fd, pid = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; "
+    "import gc, sys; gc.disable(); fd, pid = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; "
     "from rustyray.engines.native.zygote_main import main; main(fd, pid)"
 )
 

@@ -64,7 +64,11 @@ def main(fd: int, driver_pid: int) -> NoReturn:
         watch = processes.open_watch(driver_pid)
     except ProcessLookupError:
         os._exit(0)
-    _Zygote(socket.socket(fileno=fd), watch).serve()
+    if os.getppid() != driver_pid:
+        os._exit(0)  # the number may be a stranger's by now
+    zygote = _Zygote(socket.socket(fileno=fd), watch)
+    zygote.serve()
+    zygote.end_nodes()
     os._exit(0)
 
 
@@ -78,10 +82,13 @@ def _tidy_fds(fd: int) -> None:
 
 
 def _freeze() -> None:
-    """Leave all there is now to the children as it is: their collectors must not touch (and so copy) these pages."""
+    """Leave all there is now to the children as it is: their collectors must not touch (and so copy) these pages.
+
+    The little garbage that imports leave is not worth the time to look for it.
+    """
     sys.path_importer_cache.clear()  # it would be out of date by then
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class _Zygote:
@@ -96,7 +103,7 @@ class _Zygote:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def serve(self) -> None:
-        """Answer requests until the driver is gone; then end the nodes."""
+        """Answer requests until the driver is gone."""
         waiting = [self._sock.fileno(), self._woken]
         if self._watch is not None:
             waiting.append(self._watch)
@@ -113,7 +120,6 @@ class _Zygote:
                     self._channel.send(self._answer(request, fds))
                 except EOFError:
                     break
-        self._end_nodes()
 
     def _answer(self, request: Request, fds: list[int]) -> Reply:
         try:
@@ -158,6 +164,7 @@ class _Zygote:
     def _preload(self, request: Preload) -> Preloaded:
         failed: dict[str, str] = {}
         sys.path[:] = request.sys_path
+        gc.disable()
         for name in request.modules:
             try:
                 importlib.import_module(name)
@@ -183,7 +190,8 @@ class _Zygote:
                 if len(self._ends) > REMEMBERED_ENDS:
                     del self._ends[next(iter(self._ends))]
 
-    def _end_nodes(self) -> None:
+    def end_nodes(self) -> None:
+        """Ask the nodes to end, and wait for them, but not for ever."""
         deadline = time.monotonic() + NODE_GRACE
         for pid in self._running:
             os.kill(pid, signal.SIGTERM)
