@@ -121,8 +121,11 @@ def _texts(config: pytest.Config, name: str) -> Iterator[tuple[str | None, str]]
     yield config.getoption(INI + name), FLAG + name.replace("_", "-")
     variable = VARIABLE + name.upper()
     yield os.environ.get(variable), variable
-    ini = config.getini(INI + name)
-    yield None if ini is None else str(ini), f"{INI}{name} in the ini file"
+    try:
+        ini: str | None = config.getini(INI + name)
+    except TypeError as error:  # a TOML file with a number instead of a string
+        raise pytest.UsageError(str(error)) from None
+    yield ini, f"{INI}{name} in the ini file"
 
 
 def _parsed(option: Option, text: str, source: str) -> object:

@@ -38,12 +38,8 @@ WITHOUT_FIXTURES = """
 def test_a_runtime_that_came_up_in_a_test_is_shut_down_after_it_and_told_of(suite: Suite) -> None:
     result = suite.write(test_it=WITHOUT_FIXTURES).run()
     result.assert_outcomes(passed=5, failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "rustyray: 4 tests left a runtime running, which was shut down: test_it.py::test_automatic[[]1], "
-            "test_it.py::test_automatic[[]2], test_it.py::test_failing and 1 more. Use the fixture rustyray_local."
-        ]
-    )
+    named = "test_it.py::test_automatic[[]1], test_it.py::test_automatic[[]2], test_it.py::test_failing and 1 more"
+    result.stdout.fnmatch_lines([f"rustyray: 4 tests left a runtime running, which was shut down: {named}. Use *"])
 
 
 def test_parallel_runs_tell_too(suite: Suite) -> None:
