@@ -156,13 +156,18 @@ class Lease(msgspec.Struct, eq=False):
     inflight: dict[TaskID, Record] = {}
     idle: bool = True
     idle_since: float = 0.0
+    heard: float = 0.0
     blocked: bool = False
     asked_back: bool = False
     wanted: bool = False
 
 
 class ActorLink(msgspec.Struct, eq=False):
-    """An actor that this process calls. ``queue`` holds calls not pushed yet, ``inflight`` those pushed, in order."""
+    """An actor that this process calls. ``queue`` holds calls not pushed yet, ``inflight`` those pushed, in order.
+
+    ``creation`` is the constructor's record in the process that made the actor: it holds the constructor's arguments
+    until the actor is dead, because a restart needs them again.
+    """
 
     actor: ActorID
     max_task_retries: int
@@ -176,6 +181,7 @@ class ActorLink(msgspec.Struct, eq=False):
     inflight: dict[TaskID, Record] = {}
     fault: Fault | None = None
     spec: ActorSpec | None = None
+    creation: Record | None = None
     watching: bool = False
     held: bool = False
     creating: int = 0

@@ -85,13 +85,13 @@ class Scheduler:
                 if lease.blocked or lease.wanted:
                     continue
                 inflight = len(lease.inflight)
-                if inflight == 0 or inflight <= depth // 2:
-                    self._push(lease, min(depth - inflight, share) or 1)
+                if inflight == 0 or (inflight <= depth // 2 and now < lease.heard + STALL):
+                    self._push(lease, min(depth - inflight, share) or 1, now)
             if queue:
                 self._want_more(target, now)
                 return
         if target.idle:
-            self._rebalance(target)
+            self._rebalance(target, now)
         if target.requests and not queue:
             self._cancel_requests(target)
 
@@ -99,7 +99,7 @@ class Scheduler:
         """A task was just queued and some lease is idle, or none exists: the lone task is not held back."""
         for lease in target.leases.values():
             if not lease.inflight and not lease.blocked and not lease.wanted:
-                self._push(lease, 1)
+                self._push(lease, 1, now)
                 return
         self._want_more(target, now)
 
@@ -112,7 +112,7 @@ class Scheduler:
             return 1
         return max(1, min(MAX_PIPELINE, int(PIPELINE_SECONDS / (seconds + 1e-9))))
 
-    def _push(self, lease: Lease, count: int) -> None:
+    def _push(self, lease: Lease, count: int, now: float) -> None:
         queue = lease.target.queue
         inflight = lease.inflight
         tasks: list[Task] = []
@@ -137,6 +137,7 @@ class Scheduler:
         if tasks:
             if lease.idle:
                 lease.idle = False
+                lease.heard = now
                 lease.target.idle -= 1
             self.out.append(Send(lease.worker, PushTasks(lease.id, tasks), lease.address))
 
@@ -245,16 +246,20 @@ class Scheduler:
 
     # --- taking work back ---------------------------------------------------------------------------------------------
 
-    def _rebalance(self, target: SchedulingClass) -> None:
-        """A worker idles and the queue is empty: take back half of what waits behind the busiest one's first task."""
+    def _rebalance(self, target: SchedulingClass, now: float) -> None:
+        """A worker idles and the queue is empty: take back half of what waits behind the busiest one's first task.
+
+        What is nearly done stays, unless nothing was heard of it for longer than that could take.
+        """
         busiest: Lease | None = None
+        most = 1
         for lease in target.leases.values():
-            if not lease.asked_back and (busiest is None or len(lease.inflight) > len(busiest.inflight)):
-                busiest = lease
-        if busiest is None or len(busiest.inflight) < 2 or self._nearly_done(busiest):
-            return
-        busiest.asked_back = True
-        self.out.append(Send(busiest.worker, TakeBack(busiest.id, len(busiest.inflight) // 2)))
+            if not lease.asked_back and len(lease.inflight) > most:
+                if now >= lease.heard + STALL or not self._nearly_done(lease):
+                    busiest, most = lease, len(lease.inflight)
+        if busiest is not None:
+            busiest.asked_back = True
+            self.out.append(Send(busiest.worker, TakeBack(busiest.id, most // 2)))
 
     def _nearly_done(self, lease: Lease) -> bool:
         """Short known tasks finish sooner than they could be moved."""
@@ -310,8 +315,13 @@ class Scheduler:
         for target in self.classes.values():
             if target.idle and not target.queue:
                 for lease in target.leases.values():
-                    if not lease.inflight and (when is None or lease.idle_since + KEEP_IDLE < when):
-                        when = lease.idle_since + KEEP_IDLE
+                    if not lease.inflight:
+                        due = lease.idle_since + KEEP_IDLE
+                    elif len(lease.inflight) > 1 and not lease.asked_back:
+                        due = lease.heard + STALL
+                    else:
+                        continue
+                    when = due if when is None else min(when, due)
             elif not target.requests and self._stalled(target):
                 check = target.last_result + STALL
                 when = check if when is None else min(when, check)
@@ -320,7 +330,10 @@ class Scheduler:
     def on_time(self, now: float) -> None:
         self.return_idle(now)
         for target in self.classes.values():
-            if target.queue or target.requests or target.idle or now < target.last_result + STALL:
+            if target.idle and not target.queue:
+                self._rebalance(target, now)
+                continue
+            if target.queue or target.requests or now < target.last_result + STALL:
                 continue
             if self._stalled(target):
                 # Short tasks may wait behind a long one: ask for a worker to move them to.

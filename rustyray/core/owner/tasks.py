@@ -133,7 +133,7 @@ class Tasks:
             if not lease.inflight:
                 self.sched.became_idle(lease, now)
         target = lease.target
-        target.last_result = now
+        target.last_result = lease.heard = now
         lease.asked_back = False
         self.sched.pump(target, now)
 
