@@ -32,6 +32,7 @@ from rustyray.model.messages import (
     Task,
     Unblocked,
 )
+from rustyray.model.resources import as_amounts
 from rustyray.model.values import Fault, FaultKind, Value
 
 
@@ -87,6 +88,9 @@ class ExecutorCore:
         self.stopping = False
         self.leaving = False
         self.executed = 0
+        #: What the lease holds that the tasks of the moment run under.
+        self.resources: dict[str, float] = {}
+        self._lease = 0
         self._results: dict[WorkerID, list[Done]] = {}
         self._seconds = 0.0
         self._given: dict[int, WorkerID] = {}
@@ -97,6 +101,8 @@ class ExecutorCore:
     def on_message(self, sender: bytes, message: Message) -> None:
         if isinstance(message, PushTasks):
             lease = message.lease
+            if lease != self._lease:
+                self._lease, self.resources = lease, as_amounts(message.resources)
             self.queue.extend([Job(sender, lease, task) for task in message.tasks])
             if self.blocked:
                 self._give_back_queue()

@@ -92,10 +92,11 @@ class DefineFunction(msgspec.Struct, array_like=True, gc=False, tag=1):
 
 
 class PushTasks(msgspec.Struct, array_like=True, gc=False, tag=2):
-    """Run these, in order, under ``lease``."""
+    """Run these, in order, under ``lease``, which holds ``resources``."""
 
     lease: int
     tasks: list[Task]
+    resources: ResourceSet = {}
 
 
 class PushCalls(msgspec.Struct, array_like=True, gc=False, tag=3):

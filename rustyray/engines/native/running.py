@@ -80,7 +80,10 @@ class Runner:
         task = job.task
         actor = task.actor if isinstance(task, Call) else b""
         ctx = TaskContext(self.worker.boot.job, task.id, self.name_of(task), task.attempt, actor)
-        if actor and self.worker.actor is not None:
+        if isinstance(task, Task):
+            ctx.name = task.name
+            ctx.resources = self.worker.executor.resources
+        elif self.worker.actor is not None:
             self.worker.actor.describe_in(ctx)
         return ctx
 
@@ -88,7 +91,7 @@ class Runner:
         if isinstance(task, Call):
             host = self.worker.actor
             return f"{host.class_name}.{task.method}" if host is not None else task.method
-        return task.name
+        return self.worker.functions[task.fn][1]
 
     def callable_for(self, task: Task | Call) -> Callable[..., Any]:
         if isinstance(task, Call):
@@ -229,7 +232,7 @@ class Runner:
         kept = None
         if task.refs or task.deps:
             self.worker.pump.settle()
-            kept = self.worker.core.refs.kept(lent(task))
+            kept = self.worker.core.refs.kept(lent(task), job.caller)
         self.worker.executor.finished(job, values, failed, kept, seconds)
 
     def report_now(self, ended: Outcome | None) -> None:
