@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rustyray.core.effects import Effect, Send
+from rustyray.core.effects import Effect, Send, Warn
 from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.tasks import Tasks
@@ -75,18 +75,15 @@ class Calls:
             raise AssertionError(f"actor {link.actor.hex()} is created without a spec")
         spec.args, spec.deps, spec.buffers, spec.refs = task.args, task.deps, task.buffers, task.refs
         record.state = PUSHED
-        link.inflight[task.id] = record
+        link.creation = record
         self.out.append(Send(HEAD, CreateActor(link.creating, spec, self._creations[link.creating][2])))
 
     def on_refused(self, message: HeadError, now: float) -> None:
         """The head would not create the actor (its name is taken)."""
         creation = self._creations.pop(message.request, None)
         if creation is not None:
-            link, record, _ = creation
-            fault = Fault(FaultKind.ACTOR_DIED, message.message, actor=link.actor)
-            link.inflight.pop(record.task.id, None)
-            self.tasks.fail(record, fault, now)
-            self._died(link, fault, now)
+            link = creation[0]
+            self._died(link, Fault(FaultKind.ACTOR_DIED, message.message, actor=link.actor), now)
 
     def link(self, actor: ActorID, max_task_retries: int) -> ActorLink:
         link = self.links.get(actor)
@@ -200,7 +197,7 @@ class Calls:
         """The head says where the actor is in its life. Old news is told by its incarnation and ignored."""
         creation = self._creations.pop(info.request, None) if info.request else None
         if creation is not None and creation[0].actor != info.actor:
-            self._found_existing(creation[0], creation[1], now)
+            self._found_existing(creation[0], now)
         link = self.links.get(info.actor)
         if link is None or link.state == ActorState.DEAD:
             return
@@ -210,14 +207,16 @@ class Calls:
             self._alive(link, info, now)
         elif info.state == ActorState.RESTARTING:
             self._restarting(link, info, now)
+        elif info.fault is not None and info.state == ActorState.PENDING and link.fault is None:
+            link.fault = info.fault
+            if link.spec is not None:
+                self.out.append(Warn(info.fault.message))
         elif info.state == ActorState.DEAD:
             self._died(link, info.fault or Fault(FaultKind.ACTOR_DIED, "the actor is dead", actor=link.actor), now)
 
-    def _found_existing(self, link: ActorLink, record: Record, now: float) -> None:
+    def _found_existing(self, link: ActorLink, now: float) -> None:
         """``get_if_exists`` found another actor: ours was never made."""
-        link.inflight.pop(record.task.id, None)
-        self.tasks.fail(record, Fault(FaultKind.ACTOR_DIED, "an actor of that name existed already"), now)
-        link.state = ActorState.DEAD
+        self._died(link, Fault(FaultKind.ACTOR_DIED, "an actor of that name existed already", actor=link.actor), now)
         self.links.pop(link.actor, None)
 
     def _alive(self, link: ActorLink, info: ActorInfo, now: float) -> None:
@@ -258,9 +257,8 @@ class Calls:
 
     def _return_inflight(self, link: ActorLink, why: str, now: float) -> None:
         """Calls that were with the actor when it went: retried in order, or failed."""
-        records = [record for record in link.inflight.values() if record.plan is not CREATION]
-        for record in records:
-            del link.inflight[record.task.id]
+        records = list(link.inflight.values())
+        link.inflight.clear()
         for record in reversed(records):
             if record.retries != 0 and not record.cancelled:
                 self.tasks.retry(record, now)
@@ -273,7 +271,8 @@ class Calls:
         link.fault = fault
         self.by_worker.pop(link.worker, None)
         self.unsent.pop(link.actor, None)
-        records = list(link.inflight.values()) + list(link.queue)
+        records = [*([link.creation] if link.creation is not None else []), *link.inflight.values(), *link.queue]
+        link.creation = None
         link.inflight.clear()
         link.queue.clear()
         for record in records:

@@ -14,6 +14,7 @@ from rustyray.core.owner.tasks import Tasks
 from rustyray.model.ids import (
     FIRST_RETURN,
     HANDLE_INDEX,
+    NODE_ID_SIZE,
     ActorID,
     JobID,
     NodeID,
@@ -21,6 +22,7 @@ from rustyray.model.ids import (
     TaskID,
     WorkerID,
     handle_id,
+    node_of,
     object_id,
     task_id,
 )
@@ -132,7 +134,7 @@ class OwnerCore:
         target = stats.target
         self._number = number = self._number + 1
         tid = me + number.to_bytes(8, "big")
-        task = Task(tid, plan.fn, args, plan.returns, plan.name, 0, stats.attempts, None, buffers, refs)
+        task = Task(tid, plan.fn, args, plan.returns, stats.name, 0, stats.attempts, None, buffers, refs)
         record = Record(task, plan, target, plan.max_retries, parent)
         if plan.returns == 1:
             record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)
@@ -315,6 +317,8 @@ class OwnerCore:
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
         """A connection is gone. How the process ended, its node knows; until it tells, nothing is pushed there."""
         self.story.append((now, peer, reason))
+        if len(peer) == NODE_ID_SIZE:
+            self.sched.node_lost(peer, now)
         lease = self.sched.by_worker.get(peer)
         if lease is not None:
             lease.blocked = True
@@ -328,8 +332,12 @@ class OwnerCore:
         """A process is dead for certain: its objects, borrows and leases end."""
         self._silent.pop(worker, None)
         self._lost_worker(worker, reason, now)
+        self._void(worker, reason, now)
+
+    def _void(self, who: bytes, reason: str, now: float) -> None:
+        """What a dead process (or all processes of a dead node) owned and borrowed."""
         ready: list[ObjectID] = []
-        for object_ in self.refs.on_process_died(worker, reason):
+        for object_ in self.refs.on_death(who, reason):
             entry = self.objects.get(object_)
             if entry is not None and entry.value is None:
                 self.refs.settle(object_, entry, self.refs.owner_died_fault(object_), ready)
@@ -364,7 +372,7 @@ class OwnerCore:
 
     def _on_object_ready(self, sender: WorkerID, message: ObjectReady, now: float) -> None:
         ready: list[ObjectID] = []
-        entry = self.refs.on_object_ready(message, ready)
+        entry = self.refs.on_object_ready(sender, message, ready)
         if entry is not None:
             self.tasks.value_arrived(entry, now)
         self.refs.ready_effect(ready)
@@ -390,9 +398,16 @@ class OwnerCore:
                 self.tasks.fail(record, message.fault, now)
 
     def _on_node_died(self, sender: NodeID, message: NodeDied, now: float) -> None:
+        for worker in [worker for worker in self._silent if node_of(worker) == message.node]:
+            del self._silent[worker]
         for lease in list(self.sched.leases.values()):
             if lease.node == message.node:
                 self._lose_lease(lease, message.reason, now)
+        for worker, link in list(self.calls.by_worker.items()):
+            if node_of(worker) == message.node:
+                self.calls.unreachable(link)
+        self.sched.node_lost(message.node, now)
+        self._void(message.node, message.reason, now)
         for object_, entry in list(self.objects.items()):
             value = entry.value
             if isinstance(value, Stored) and value.node == message.node and self.refs.owns(object_):
@@ -449,10 +464,7 @@ class OwnerCore:
     def running(self) -> int:
         """Tasks and calls that are on a worker at this moment."""
         leased = sum(len(lease.inflight) for lease in self.sched.leases.values())
-        calls = sum(
-            1 for link in self.calls.links.values() for record in link.inflight.values() if record.plan is not CREATION
-        )
-        return leased + calls
+        return leased + sum(len(link.inflight) for link in self.calls.links.values())
 
     def fail_everything(self, reason: str, now: float) -> None:
         """The runtime is gone: whatever still waits ends with this fault."""
@@ -460,7 +472,11 @@ class OwnerCore:
         self.cancel_pending(reason, now)
         holders: list[Lease | ActorLink] = [*self.sched.leases.values(), *self.calls.links.values()]
         for holder in holders:
-            for record in list(holder.inflight.values()):
+            records = list(holder.inflight.values())
+            if isinstance(holder, ActorLink) and holder.creation is not None:
+                records.append(holder.creation)
+                holder.creation = None
+            for record in records:
                 if record.state != DONE:
                     self.tasks.fail(record, fault, now)
             holder.inflight.clear()
@@ -468,8 +484,9 @@ class OwnerCore:
         for object_, entry in list(self.objects.items()):
             if entry.value is None:
                 self.refs.settle(object_, entry, fault, ready)
-            if entry.record is not None:
-                entry.record.entry = entry.record = None  # nobody else would break the cycle: see records.py
+            maker, entry.record = entry.record, None
+            if maker is not None:
+                maker.entry = None  # nobody else would break the cycle: see records.py
         self.refs.ready_effect(ready)
 
     def _on_freed(self, object_: ObjectID, record: Record | None) -> None:

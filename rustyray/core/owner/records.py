@@ -117,18 +117,22 @@ class Record(msgspec.Struct, gc=False, eq=False):
 class FunctionStats(msgspec.Struct, gc=False, eq=False):
     """What the owner keeps in a plan: how its tasks are scheduled, and the seconds that a run takes.
 
-    ``seconds`` is a moving average, negative while nothing is known; ``attempts`` 0 means without end; ``home`` is the
-    owner that this is for.
+    ``seconds`` is a moving average, negative while nothing is known; ``attempts`` 0 means without end; ``name`` is how
+    its tasks are called; ``home`` is the owner that this is for.
     """
 
     target: SchedulingClass
     home: WorkerID
     attempts: int
+    name: str
     seconds: float = -1.0
 
 
 class SchedulingClass(msgspec.Struct, eq=False):
-    """Tasks that any worker of the same kind can run: they share a queue and leases."""
+    """Tasks that any worker of the same kind can run: they share a queue and leases.
+
+    ``ask_after`` is when a node may be asked for workers again, after one was lost with what it had been asked for.
+    """
 
     resources: ResourceSet
     label: str
@@ -138,6 +142,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
     idle: int = 0
     warned: bool = False
     last_result: float = 0.0
+    ask_after: float = 0.0
 
 
 class Lease(msgspec.Struct, eq=False):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from rustyray.core.effects import Effect, Ready, Send
 from rustyray.core.owner.records import Borrowing, ObjectEntry, Record
-from rustyray.model.ids import WORKER_ID_SIZE, NodeID, ObjectID, WorkerID
+from rustyray.model.ids import WORKER_ID_SIZE, NodeID, ObjectID, WorkerID, node_of
 from rustyray.model.messages import BorrowAck, BorrowAdd, BorrowRelease, GetObjects, ObjectReady, StoreFree
 from rustyray.model.values import Fault, FaultKind, RefInfo, Stored, Value
 
@@ -33,7 +33,8 @@ class References:
         self.node = node
         self.out = out
         self.objects: dict[ObjectID, ObjectEntry] = {}
-        self.dead: dict[WorkerID, str] = {}
+        #: Processes and nodes that are dead, and why.
+        self.dead: dict[bytes, str] = {}
         self._transfers: dict[int, tuple[WorkerID, list[ObjectID]]] = {}
         self._transfer = 0
         self._free: list[ObjectID] = []
@@ -42,6 +43,10 @@ class References:
 
     def owns(self, object_: ObjectID) -> bool:
         return object_[:WORKER_ID_SIZE] == self.me
+
+    def gone(self, worker: WorkerID) -> bool:
+        """Whether the process is known to be dead, by itself or with its node."""
+        return worker in self.dead or node_of(worker) in self.dead
 
     def adopt(self, object_: ObjectID, owner_address: str) -> None:
         """One more local ref, come out of a pickle; of an object owned elsewhere we may hear for the first time."""
@@ -64,7 +69,7 @@ class References:
             entry.value = self._freed_fault(object_)
         else:
             entry.more = Borrowing(owner_address=owner_address)
-            if owner in self.dead:
+            if self.gone(owner):
                 entry.value = self._owner_died(object_, owner)
         return entry
 
@@ -133,7 +138,7 @@ class References:
     def _leave(self, object_: ObjectID, entry: ObjectEntry) -> None:
         more = entry.more
         owner = object_[:WORKER_ID_SIZE]
-        if more is not None and more.registrations and owner not in self.dead:
+        if more is not None and more.registrations and not self.gone(owner):
             self.out.append(Send(owner, BorrowRelease([object_], [more.registrations]), more.owner_address))
 
     @property
@@ -146,25 +151,40 @@ class References:
             self.out.append(Send(self.node, StoreFree(self._free)))
             self._free = []
 
-    def forget_stored(self, value: Value | list[Value], first: ObjectID) -> None:
+    def forget_stored(self, object_: ObjectID, value: Value) -> None:
         """A result that nobody wants any more arrived: give its memory back."""
-        values = value if isinstance(value, list) else [value]
-        for index, one in enumerate(values):
-            if isinstance(one, Stored):
-                self._free.append(first[:-4] + index.to_bytes(4, "big"))
+        if isinstance(value, Stored):
+            self._free.append(object_)
 
     # --- values -------------------------------------------------------------------------------------------------------
 
-    def receive(self, value: Value) -> None:
-        """A value came in whose sender has registered us for the refs inside: count them and hold them."""
+    def receive(self, value: Value, sender: WorkerID) -> None:
+        """A value came in whose sender has registered us for the refs inside: count them, and hold them until `let_go`.
+
+        What this process sends to itself is held since `register`.
+        """
+        if sender == self.me:
+            return
         for info in refs_inside(value):
             entry = self.hold(info.object, info.owner_address)
             if entry.more is not None and not self.owns(info.object):
                 entry.more.registrations += 1
 
+    def contain(self, value: Value) -> None:
+        """The value becomes an object's: the refs inside live at least as long as that."""
+        for info in refs_inside(value):
+            self.hold(info.object, info.owner_address)
+
+    def let_go(self, value: Value) -> None:
+        """The counterpart of `receive`: the value is where it belongs, or nobody wants it."""
+        for info in refs_inside(value):
+            self.release(info.object)
+
     def settle(self, object_: ObjectID, entry: ObjectEntry, value: Value, ready: list[ObjectID]) -> None:
         """Give the object its value; those who asked for it get it, and ``ready`` grows if a local thread waits."""
         entry.value = value
+        if type(value) is not bytes:
+            self.contain(value)
         if entry.watched:
             entry.watched = False
             ready.append(object_)
@@ -189,16 +209,20 @@ class References:
 
     def register(self, borrower: WorkerID, infos: list[RefInfo]) -> None:
         """We pass these refs on to ``borrower``: see to it that their owners count it."""
+        if borrower == self.me:
+            for info in infos:
+                self.hold(info.object, info.owner_address)
+            return
         by_owner: dict[WorkerID, list[RefInfo]] = {}
         for info in infos:
             owner = info.object[:WORKER_ID_SIZE]
-            if owner == borrower or borrower in self.dead:
+            if owner == borrower or self.gone(borrower):
                 continue
             if owner == self.me:
                 entry = self.objects.get(info.object)
                 if entry is not None:
                     self._count(entry, borrower, 1)
-            elif owner not in self.dead:
+            elif not self.gone(owner):
                 by_owner.setdefault(owner, []).append(info)
         for owner, theirs in by_owner.items():
             self._transfer += 1
@@ -219,7 +243,7 @@ class References:
             more.borrowers.pop(borrower, None)
 
     def on_borrow_add(self, sender: WorkerID, message: BorrowAdd) -> None:
-        if message.borrower not in self.dead:
+        if not self.gone(message.borrower):
             for object_ in message.objects:
                 entry = self.objects.get(object_)
                 if entry is not None:
@@ -235,7 +259,7 @@ class References:
                 self.release(object_)
 
     def on_borrow_release(self, sender: WorkerID, message: BorrowRelease) -> None:
-        if sender in self.dead:
+        if self.gone(sender):
             return
         for object_, count in zip(message.objects, message.counts, strict=True):
             entry = self.objects.get(object_)
@@ -257,19 +281,21 @@ class References:
                     entry.more = Borrowing()
                 entry.more.watchers.append(sender)
 
-    def on_object_ready(self, message: ObjectReady, ready: list[ObjectID]) -> ObjectEntry | None:
+    def on_object_ready(self, sender: WorkerID, message: ObjectReady, ready: list[ObjectID]) -> ObjectEntry | None:
         """The owner answered; a value that nobody here wants any more is let go again."""
-        self.receive(message.value)
+        self.receive(message.value, sender)
         entry = self.objects.get(message.object)
-        if entry is None or entry.value is not None:
-            for info in refs_inside(message.value):
-                self.release(info.object)
-            return None
-        self.settle(message.object, entry, message.value, ready)
+        if entry is not None and entry.value is None:
+            self.settle(message.object, entry, message.value, ready)
+        else:
+            entry = None
+        self.let_go(message.value)
         return entry
 
-    def kept(self, infos: list[RefInfo]) -> list[ObjectID] | None:
+    def kept(self, infos: list[RefInfo], submitter: WorkerID) -> list[ObjectID] | None:
         """Which of the refs lent to a task that has just ended are still held here; the submitter will register us."""
+        if submitter == self.me:
+            return None
         kept: list[ObjectID] | None = None
         seen: dict[ObjectID, None] = {}
         for info in infos:
@@ -286,34 +312,38 @@ class References:
 
     # --- deaths -------------------------------------------------------------------------------------------------------
 
-    def on_process_died(self, worker: WorkerID, reason: str) -> list[ObjectID]:
-        """Void the dead process' borrows. Returns the objects that it owned and whose value is not here: lost."""
-        if worker in self.dead:
+    def on_death(self, who: bytes, reason: str) -> list[ObjectID]:
+        """A process, or a node with all its processes, is dead: its borrows are void.
+
+        Returns the objects that it owned and whose value is not here: they are lost.
+        """
+        if who in self.dead:
             return []
-        self.dead[worker] = reason
+        self.dead[who] = reason
         lost: list[ObjectID] = []
         for object_, entry in list(self.objects.items()):
             more = entry.more
             if more is None:
                 continue
-            if worker in more.watchers:
-                more.watchers = [watcher for watcher in more.watchers if watcher != worker]
-            if more.borrowers.pop(worker, None) is not None and entry.local <= 0 and entry.holds <= 0:
+            more.watchers = [watcher for watcher in more.watchers if not watcher.startswith(who)]
+            gone = [borrower for borrower in more.borrowers if borrower.startswith(who)]
+            for borrower in gone:
+                del more.borrowers[borrower]
+            if gone and entry.local <= 0 and entry.holds <= 0:
                 self._maybe_free(object_, entry)
-            elif object_[:WORKER_ID_SIZE] == worker and entry.value is None:
+            elif object_.startswith(who) and entry.value is None:
                 lost.append(object_)
         for request, (owner, objects) in list(self._transfers.items()):
-            if owner == worker:
+            if owner.startswith(who):
                 del self._transfers[request]
                 for object_ in objects:
                     self.release(object_)
         return lost
 
     def _owner_died(self, object_: ObjectID, owner: WorkerID) -> Fault:
+        why = self.dead.get(owner) or self.dead.get(node_of(owner), "unknown reason")
         return Fault(
-            FaultKind.OWNER_DIED,
-            f"object {object_.hex()} is lost because its owner died: {self.dead.get(owner, 'unknown reason')}",
-            worker=owner,
+            FaultKind.OWNER_DIED, f"object {object_.hex()} is lost because its owner died: {why}", worker=owner
         )
 
     def owner_died_fault(self, object_: ObjectID) -> Fault:

@@ -44,6 +44,8 @@ KEEP_IDLE: Final = 0.1
 #: A worker silent for so long (seconds) with tasks waiting behind its first one gets them taken back.
 STALL: Final = 0.02
 MAX_HOPS: Final = 4
+#: Seconds until workers are asked for again that were asked of a node which is gone.
+ASK_AGAIN: Final = 0.1
 
 
 class Scheduler:
@@ -67,7 +69,7 @@ class Scheduler:
         target = self.classes.get(key)
         if target is None:
             target = self.classes[key] = SchedulingClass(dict(plan.resources), plan.label)
-        plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1)
+        plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1, plan.task_name or plan.name)
         return stats
 
     # --- pushing ------------------------------------------------------------------------------------------------------
@@ -139,7 +141,7 @@ class Scheduler:
                 lease.idle = False
                 lease.heard = now
                 lease.target.idle -= 1
-            self.out.append(Send(lease.worker, PushTasks(lease.id, tasks), lease.address))
+            self.out.append(Send(lease.worker, PushTasks(lease.id, tasks, lease.target.resources), lease.address))
 
     def _define(self, lease: Lease, plan: TaskPlan, known: dict[bytes, None]) -> None:
         known[plan.fn] = None
@@ -155,6 +157,8 @@ class Scheduler:
     # --- leases -------------------------------------------------------------------------------------------------------
 
     def _want_more(self, target: SchedulingClass, now: float) -> None:
+        if now < target.ask_after:
+            return
         waiting = len(target.queue)
         allowed = max(2, len(target.leases))
         for _ in range(min(waiting, allowed) - len(target.requests)):
@@ -211,6 +215,15 @@ class Scheduler:
         if target is not None and not target.warned:
             target.warned = True
             self.out.append(Warn(message.reason))
+
+    def node_lost(self, node: NodeID, now: float) -> None:
+        """Nothing asked of this node will be answered: ask again, a little later, when others know it too."""
+        for target in self.classes.values():
+            lost = [number for number, asked in target.requests.items() if asked == node]
+            for number in lost:
+                self.drop_request(number)
+            if lost:
+                target.ask_after = now + ASK_AGAIN
 
     def drop_request(self, request: int) -> SchedulingClass | None:
         target = self._requests.pop(request, None)
@@ -313,6 +326,8 @@ class Scheduler:
     def next_deadline(self) -> float | None:
         when: float | None = None
         for target in self.classes.values():
+            if target.queue and not target.requests and target.ask_after:
+                when = target.ask_after if when is None else min(when, target.ask_after)
             if target.idle and not target.queue:
                 for lease in target.leases.values():
                     if not lease.inflight:

@@ -146,7 +146,7 @@ class Tasks:
         for done in message.done:
             record = inflight.pop(done.task, None)
             if record is None:
-                self._stale(done)
+                self._stale(done, worker)
                 continue
             last = record
             entry = record.entry
@@ -168,14 +168,13 @@ class Tasks:
         self.refs.ready_effect(ready)
         return last
 
-    def _stale(self, done: Done) -> None:
+    def _stale(self, done: Done, worker: WorkerID) -> None:
         """A result of an attempt that was given up (its worker was declared dead, say): free what it holds."""
         if not isinstance(done.values, bytes):
-            self.refs.forget_stored(done.values, done.task + FIRST_RETURN)
-            for value in done.values:
-                self.refs.receive(value)
-                for info in refs_inside(value):
-                    self.refs.release(info.object)
+            for index, value in enumerate(done.values):
+                self.refs.forget_stored(object_id(done.task, index), value)
+                self.refs.receive(value, worker)
+                self.refs.let_go(value)
 
     def _tell_others(self, object_: ObjectID, entry: ObjectEntry, now: float) -> None:
         more = entry.more
@@ -190,13 +189,16 @@ class Tasks:
         record.lease = None
         if done.kept:
             self._register_kept(record, worker, done.kept)
-        values = done.values
-        if done.failed and not isinstance(values, bytes):
+        values: list[Value] = [done.values] if isinstance(done.values, bytes) else done.values
+        for value in values:
+            self.refs.receive(value, worker)
+        if done.failed:
             self._failed(record, values[0], now)
-            return
-        record.apply("finish")
-        listed: list[Value] = [values] if isinstance(values, bytes) else list(values)
-        self._settle(record, listed, ready, now)
+        else:
+            record.apply("finish")
+            self._settle(record, values, ready, now)
+        for value in values:
+            self.refs.let_go(value)
 
     def _register_kept(self, record: Record, worker: WorkerID, kept: list[ObjectID]) -> None:
         infos = {info.object: info for info in record.task.refs or ()}
@@ -211,11 +213,8 @@ class Tasks:
         for index, value in enumerate(values):
             object_ = object_id(task.id, index)
             entry = self.refs.objects.get(object_)
-            self.refs.receive(value)
             if entry is None or entry.value is not None:
-                self.refs.forget_stored(value, object_[:-4] + index.to_bytes(4, "big"))
-                for info in refs_inside(value):
-                    self.refs.release(info.object)
+                self.refs.forget_stored(object_, value)
                 continue
             self.refs.settle(object_, entry, value, ready)
             if isinstance(value, Stored) and isinstance(record.plan, TaskPlan) and record.retries != 0:
@@ -253,6 +252,7 @@ class Tasks:
                 return
             if on_error is not False:
                 self._judging[record.task.id] = (record, value)
+                self.refs.contain(value)
                 self._leave_worker(record, now)
                 self.out.append(JudgeFailure(record.task.id, value))
                 return
@@ -265,12 +265,15 @@ class Tasks:
     def judged(self, task: TaskID, retry: bool, now: float) -> None:
         """The host's answer to `JudgeFailure`."""
         record, value = self._judging.pop(task, (None, None))
-        if record is None or value is None or record.state != BACKOFF:
+        if record is None or value is None:
             return
-        if retry and not record.cancelled:
+        if record.state != BACKOFF:
+            pass  # it was failed meanwhile, by a cancellation or the end of the runtime
+        elif retry and not record.cancelled:
             self._back_off(record, now)
         else:
             self.fail(record, self.cancelled_fault(record) if record.cancelled else value, now)
+        self.refs.let_go(value)
 
     def retry(self, record: Record, now: float) -> None:
         self._leave_worker(record, now)
@@ -310,14 +313,12 @@ class Tasks:
         """The task is over; ``value`` (`Failed` or `Fault`) becomes the value of each of its returns."""
         record.apply("fail")
         self.pending.pop(record.task.id, None)
-        self._judging.pop(record.task.id, None)
         ready: list[ObjectID] = []
         for index in range(max(1, record.task.returns)):
             object_ = object_id(record.task.id, index)
             entry = self.refs.objects.get(object_)
             if entry is None or entry.value is not None:
                 continue
-            self.refs.receive(value)
             self._unlink(record, entry)
             self.refs.settle(object_, entry, value, ready)
             self.value_arrived(entry, now)
