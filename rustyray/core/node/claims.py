@@ -53,12 +53,13 @@ class Claim:
     """One demand. ``need`` must be free when it is placed, ``hold`` is what it then uses (they differ for actors).
 
     ``given`` is set for the start of ``actor``: what to do with the worker. Otherwise ``client`` asked for a lease; its
-    number is ``request``, and it may move to other nodes unless ``hops`` is None.
+    number is ``request``, and it may move to other nodes unless ``hops`` is None. ``feasible``: the node has as much.
     """
 
     __slots__ = (
         "actor",
         "client",
+        "feasible",
         "given",
         "hold",
         "hops",
@@ -72,7 +73,14 @@ class Claim:
     )
 
     def __init__(
-        self, client: bytes, request: int, need: ResourceSet, hold: ResourceSet, number: int, now: float
+        self,
+        client: bytes,
+        request: int,
+        need: ResourceSet,
+        hold: ResourceSet,
+        number: int,
+        now: float,
+        feasible: bool,
     ) -> None:
         self.client = client
         self.request = request
@@ -80,6 +88,7 @@ class Claim:
         self.hold = hold
         self.number = number
         self.since = now
+        self.feasible = feasible
         self.state = CLAIM_TABLE.initial
         self.actor: Incarnation | None = None
         self.given: Callable[[Worker], None] | None = None
@@ -103,11 +112,13 @@ class Lease:
 class ClaimQueue:
     """Queued claims, by shape, first come first served within one; claims that are over are dropped on the way."""
 
-    __slots__ = ("_shapes", "count")
+    __slots__ = ("_shapes", "clients", "count")
 
     def __init__(self) -> None:
         self._shapes: dict[Shape, deque[Claim]] = {}
         self.count = 0
+        #: How many feasible claims each client has in it.
+        self.clients: dict[bytes, int] = {}
 
     def put(self, claim: Claim) -> None:
         shape = tuple(sorted(claim.need.items()))
@@ -116,6 +127,16 @@ class ClaimQueue:
             queue = self._shapes[shape] = deque()
         queue.append(claim)
         self.count += 1
+        if claim.feasible:
+            self.clients[claim.client] = self.clients.get(claim.client, 0) + 1
+
+    def left(self, claim: Claim) -> None:
+        """The claim, which was queued, is not any more."""
+        self.count -= 1
+        if claim.feasible:
+            self.clients[claim.client] -= 1
+            if not self.clients[claim.client]:
+                del self.clients[claim.client]
 
     def lines(self) -> list[deque[Claim]]:
         """The queues, those with the oldest first claim first; none of them is empty."""
@@ -130,3 +151,12 @@ class ClaimQueue:
 
     def all(self) -> list[Claim]:
         return [claim for queue in self.lines() for claim in queue if claim.state is ClaimState.QUEUED]
+
+    def check(self) -> None:
+        queued = self.all()
+        assert len(queued) == self.count, f"{len(queued)} claims are queued, the count says {self.count}"
+        clients: dict[bytes, int] = {}
+        for claim in queued:
+            if claim.feasible:
+                clients[claim.client] = clients.get(claim.client, 0) + 1
+        assert clients == self.clients, f"claims per client are {clients}, the count says {self.clients}"

@@ -61,9 +61,9 @@ class LeaseDesk:
         #: Per client, the requests that are not answered yet, or whose lease is not over.
         self._claims: dict[bytes, dict[int, Claim]] = {}
         self._asked: dict[bytes, float] = {}
-        #: Owners have leases of several nodes, so each node counts in a range of its own.
-        #: Owners that were granted a lease and have not been told who else waits.
+        #: Owners that were granted a lease and have not been told whether others wait.
         self._fresh: dict[bytes, None] = {}
+        #: Owners have leases of several nodes, so each node counts in a range of its own.
         self._next_lease = (int.from_bytes(base.node[-3:], "big") << 32) + 1
         self._number = 0
         self._starving_set = False
@@ -130,11 +130,10 @@ class LeaseDesk:
     def _tell_fresh(self) -> None:
         """Whoever got a lease while others still wait could not be asked for it before."""
         fresh, self._fresh = self._fresh, {}
-        if self.queue.count:
-            waiting = dict.fromkeys(claim.client for claim in self.queue.all() if self.accounts.fits_ever(claim.need))
-            for owner in fresh:
-                if len(waiting) > (owner in waiting):
-                    self._base.send(owner, ReclaimLeases())
+        waiting = self.queue.clients
+        for owner in fresh:
+            if len(waiting) > (owner in waiting):
+                self._base.send(owner, ReclaimLeases())
 
     def _schedule_queue(self, now: float) -> None:
         reserved: dict[str, int] = {}
@@ -161,13 +160,11 @@ class LeaseDesk:
         return free_riders < self._base.limits.max_demanding_nothing
 
     def _starves(self, claim: Claim, now: float) -> bool:
-        if not self.accounts.fits_ever(claim.need):
-            return False
-        return claim.since + self._base.limits.starving <= now
+        return claim.feasible and claim.since + self._base.limits.starving <= now
 
     def _assign(self, claim: Claim, now: float) -> None:
         self._move(claim, ClaimEvent.FITS)
-        self.queue.count -= 1
+        self.queue.left(claim)
         self.accounts.hold(claim.hold)
         worker = self.pool.take_idle()
         if worker is None:
@@ -205,14 +202,14 @@ class LeaseDesk:
 
     def _new_claim(self, client: bytes, request: int, need: dict[str, int], hold: dict[str, int], now: float) -> Claim:
         self._number += 1
-        return Claim(client, request, need, hold, self._number, now)
+        return Claim(client, request, need, hold, self._number, now, self.accounts.fits_ever(need))
 
     def enqueue(self, claim: Claim, now: float) -> None:
         self.queue.put(claim)
         self.schedule(now)
         if claim.state is not ClaimState.QUEUED:
             return
-        if self.accounts.fits_ever(claim.need):
+        if claim.feasible:
             self._reclaim(claim, now)
             if not self._starving_set:
                 self._starving_set = True
@@ -223,11 +220,11 @@ class LeaseDesk:
     def _look_for_starving(self, now: float) -> None:
         """Ask the holders of leases again, as long as anybody waits: they cannot know that somebody still does."""
         self._starving_set = False
-        waiting = [claim for claim in self.queue.all() if self.accounts.fits_ever(claim.need)]
-        if waiting and not self._base.stopping:
+        waiting = next((line[0] for line in self.queue.lines() if line[0].feasible), None)
+        if waiting is not None and not self._base.stopping:
             self._starving_set = True
             self._base.timers.at(now + self._base.limits.starving, self._look_for_starving)
-            self._reclaim(waiting[0], now)
+            self._reclaim(waiting, now)
 
     def _reclaim(self, claim: Claim, now: float) -> None:
         """Owners keep idle leases warm. Somebody waits: let the others return those. Which are idle only they know."""
@@ -254,7 +251,7 @@ class LeaseDesk:
             return False
         if self.accounts.fits_now(claim.need) and not self.queue.count:
             return False
-        other = self._cluster.elsewhere(claim.need, only_free=self.accounts.fits_ever(claim.need))
+        other = self._cluster.elsewhere(claim.need, only_free=claim.feasible)
         if other is None:
             return False
         self._base.send(claim.client, LeaseElsewhere(claim.request, other.node, other.address))
@@ -275,7 +272,7 @@ class LeaseDesk:
     def drop(self, claim: Claim) -> None:
         """The claim is no longer wanted; what it held is free again."""
         if claim.state is ClaimState.QUEUED:
-            self.queue.count -= 1
+            self.queue.left(claim)
         else:
             del self.waiting[claim.number]
             self.accounts.release(claim.hold)
@@ -368,8 +365,7 @@ class LeaseDesk:
             assert self._claims[lease.owner][lease.claim.request] is lease.claim, f"lease {lease.id} has no owner"
         leased = sum(worker.state is WorkerState.LEASED for worker in self.pool.workers.values())
         assert leased == len(self.leases), f"{leased} workers are leased, but there are {len(self.leases)} leases"
-        queued = len(self.queue.all())
-        assert queued == self.queue.count, f"{queued} claims are queued, the count says {self.queue.count}"
+        self.queue.check()
         for claim in self.waiting.values():
             assert not self.pool.idle, f"claim {claim.number} waits for a worker though one is idle"
             on_the_way = self.pool.starting or any(not worker.address for worker in self.pool.workers.values())

@@ -226,6 +226,28 @@ def test_holders_of_leases_are_asked_for_idle_ones_when_others_wait() -> None:
     assert other.worker != driver_lease.worker
 
 
+def test_who_gets_a_lease_while_others_wait_is_told_at_once() -> None:
+    world = World(cpus=1)
+    first = world.lease(1)
+    world.request(2)
+    assert not world.take(DRIVER, ReclaimLeases), "only it waits itself"
+    world.request(1, owner=STRANGER)
+    world.one(DRIVER, ReclaimLeases)
+    world.say(DRIVER, ReturnLease(first.lease))
+    second = world.one(DRIVER, LeaseGranted)
+    world.one(DRIVER, ReclaimLeases)
+    world.say(DRIVER, ReturnLease(second.lease))
+    world.one(STRANGER, LeaseGranted)
+    assert not world.take(STRANGER, ReclaimLeases), "nobody waits any more"
+
+
+def test_an_actor_that_waits_for_its_place_counts_among_the_others() -> None:
+    world = World(cpus=1)
+    world.lease(1)
+    world.start_actor(1)
+    world.one(DRIVER, ReclaimLeases)
+
+
 def test_holders_are_asked_again_while_somebody_waits() -> None:
     world = World(cpus=1, limits=NodeLimits(starving=1.0))
     world.lease(1)
