@@ -104,17 +104,12 @@ class HeadMachine(RuleBasedStateMachine):
     def deliver_all(self) -> None:
         self.it.run()
 
-    @rule(which=pick, what=pick)
-    def double(self, which: int, what: int) -> None:
-        """A message that is under way, or the last that came from there, comes again after what is under way now."""
-        link = self.link(which)
-        if link is not None:
-            queue = self.it.links[link]
-            queue.append(queue[what % len(queue)])
-        elif self.it.last:
-            sender, to, message = self.it.last[what % len(self.it.last)]
-            if to == HEAD or to in self.it.nodes:
-                self.it.send(sender, to, message)
+    @rule(which=pick)
+    def double(self, which: int) -> None:
+        """A message to the head or a node comes again, behind what is under way on its link now."""
+        last = [entry for entry in self.it.last if entry[1] == HEAD or entry[1] in self.it.nodes]
+        if last:
+            self.it.send(*last[which % len(last)])
 
     @rule(seconds=st.sampled_from([0.0, 0.2, 1.5]))
     def wait(self, seconds: float) -> None:
