@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 def start(settings: Settings) -> Engine:
     """Start a runtime of this process' own; returns when its node is up (workers may still be starting)."""
+    from rustyray.engines.native import spawn
+
+    spawn.start_early()  # its imports and ours then go on at the same time
     from rustyray.engines.native.driver import Driver
 
     return Driver.start(settings)

@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 STORE_MEMORY: Final = 2 * 1024**3
 #: Seconds that a node may take to answer on a machine that is very busy.
 START_TIMEOUT: Final = 30.0
+#: Seconds to wait for word on how the node process ended, once its connection is gone.
+NODE_END_TIMEOUT: Final = 0.5
 CONFIG: Final = ("prestart", "start_timeout")
+#: Numeric libraries in workers use one thread each unless the environment says otherwise (as in Ray): there are as
+#: many workers as CPUs.
+ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
+#: Modules that take long to import. If the driver has them, the workers of its later runtimes are forked with them.
+HEAVY: Final = ("numpy",)
 
 
 class Driver(Client):
@@ -85,6 +92,7 @@ class Driver(Client):
             driver._ending.start_failed(f"the start failed: {error}")
             raise
         driver._ending.up()
+        zygote.preload([name for name in HEAVY if name in sys.modules])
         pump.start()
         driver.ctrl_c.install()
         return driver
@@ -122,6 +130,8 @@ class Driver(Client):
         if not self.farewell.done:
             self.pump.finish(self.farewell)
         if not self._ending.begun:
+            ended = Zygote.shared().wait_node(self.node_pid, NODE_END_TIMEOUT)
+            self.node_gone = reason = f"it {ended}" if ended else reason
             text = f"the node process (pid {self.node_pid}) is gone: {reason}; call shutdown() and init() again"
             self.core.close(text)
             self.core.fail_everything(text, now)
@@ -167,9 +177,10 @@ def _boot(
         resources=settings.resources,
         arena_size=arena_size,
         address=address,
+        argv=list(sys.argv),
         sys_path=[os.path.abspath(entry) for entry in sys.path],
         cwd=os.getcwd(),
-        env=dict(os.environ),
+        env=ONE_THREAD | dict(os.environ),
         umask=umask,
         prestart=int(settings.system_config.get("prestart", min(cpus, os.cpu_count() or 1))),
         labels=settings.labels,

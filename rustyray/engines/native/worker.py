@@ -7,6 +7,7 @@ follow one another quickly, and are sent when the queue is empty or the oldest i
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
 import threading
@@ -54,8 +55,7 @@ class Worker(Client):
         self.boot = boot
         hub = Hub(role=Role.WORKER, identity=boot.worker, session=boot.session, key=boot.key, on_lost=self._peer_lost)
         hub.listen(addresses.listen(boot.address))
-        jitter = __import__("random").Random(boot.worker).random
-        core = OwnerCore(boot.worker, boot.address, boot.node, boot.job, jitter)
+        core = OwnerCore(boot.worker, boot.address, boot.node, boot.job, random.Random(boot.worker).random)
         self.executor = ExecutorCore(boot.worker, boot.node, core.out)
         handlers: dict[type, Any] = dict.fromkeys(ExecutorCore.takes, self._to_executor)
         self.functions: dict[bytes, tuple[bytes, str]] = {}

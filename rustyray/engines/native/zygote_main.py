@@ -164,6 +164,7 @@ class _Zygote:
     def _preload(self, request: Preload) -> Preloaded:
         failed: dict[str, str] = {}
         sys.path[:] = request.sys_path
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # no threads here, or forking would not be safe
         gc.disable()
         for name in request.modules:
             try:
