@@ -11,6 +11,7 @@ from functools import partial
 
 import msgspec
 
+from rustyray.core.effects import Warn
 from rustyray.core.head.actor import ACTOR_TABLE, LOSSES, Actor, ActorEvent
 from rustyray.core.head.base import HeadBase
 from rustyray.core.head.jobs import Jobs
@@ -129,6 +130,7 @@ class Actors:
             return
         actor.told_unplaceable = True
         text = f"{actor.what} cannot be placed: {why_nowhere(demand(actor.spec), self._nodes.living())}"
+        self._base.out.append(Warn(text))
         actor.fault = actor.fault_of(FaultKind.ACTOR_UNSCHEDULABLE, text)
         self.registry.tell(actor)
 

@@ -52,15 +52,17 @@ def test_when_all_are_busy_it_queues_where_the_fewest_wait() -> None:
 def test_what_fits_nowhere_waits_and_says_so_once() -> None:
     world = World(nodes=1)
     actor = world.create(make_spec(GPU=2))
-    world.take(DRIVER, ActorInfo)[:1]
+    assert len(world.take(DRIVER, ActorInfo)) == 2
     free(world, ONE, 5)
     assert not world.take(DRIVER, ActorInfo)
+    assert len(world.warned) == 1
     world.create(make_spec(2, GPU=2))
     info = world.take(DRIVER, ActorInfo)[-1]
     assert info.state is ActorState.PENDING
     assert info.fault is not None
     assert info.fault.kind is FaultKind.ACTOR_UNSCHEDULABLE
     assert f"it needs CPU: 1, GPU: 2, and node {ONE.hex()} has CPU: 2. It waits" in info.fault.message
+    assert world.warned[1] == info.fault.message
     world.say(TWO, RegisterNode(make_info(TWO, GPU=2)))
     starting = world.starting()
     assert [node for node, _ in starting] == [TWO, TWO]
