@@ -2,6 +2,8 @@
 
 Functions become tasks and classes become actors with `remote`; `get`, `put` and `wait` work on their results, which are
 named by refs. `rustyray.exceptions` has everything that can go wrong.
+
+PYTEST_DONT_REWRITE, as pytest would warn that it cannot rewrite a package that was imported before it started.
 """
 
 import sys

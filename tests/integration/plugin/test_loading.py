@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +79,47 @@ def test_the_header_tells_the_options_and_where_they_were_given(suite: Suite) ->
     result = suite.run("--rustyray-num-cpus=3", "--rustyray-resources=license=2")
     told = "num_cpus=3 (--rustyray-num-cpus), object_store_memory=256MiB, resources=license=2 (--rustyray-resources)"
     result.stdout.fnmatch_lines([f"rustyray: {told}"])
+
+
+@pytest.fixture
+def installed_as_files(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """As if a wheel was installed: pytest rewrites the assertions of all packages of a plugin's distribution."""
+    folder = suite.folder / "site" / "rustyray-0.dist-info"
+    folder.mkdir(parents=True)
+    folder.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: rustyray\nVersion: 0\n")
+    folder.joinpath("entry_points.txt").write_text("[pytest11]\nrustyray = pytest_rustyray.plugin\n")
+    folder.joinpath("RECORD").write_text("rustyray/__init__.py,,\npytest_rustyray/__init__.py,,\n")
+    paths = [str(folder.parent), str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    return suite
+
+
+def test_an_installed_runtime_is_not_rewritten_by_pytest(installed_as_files: Suite) -> None:
+    installed_as_files.write(
+        test_it="""
+            import sys
+
+            def test_it(rustyray_local):
+                loaders = {
+                    type(module.__loader__).__name__
+                    for name, module in sys.modules.items()
+                    if name.partition(".")[0] == "rustyray"
+                }
+                assert loaders == {"SourceFileLoader"}
+        """
+    )
+    installed_as_files.run(plugins=("rustyray",)).assert_outcomes(passed=1)
+
+
+def test_a_runtime_that_was_imported_before_pytest_starts_is_no_reason_to_warn(
+    installed_as_files: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed_as_files.write(test_it=USES_IT)
+    program = "import rustyray, pytest, sys; sys.exit(pytest.main(['-W', 'error', '-p', 'rustyray']))"
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    monkeypatch.setenv("PYTEST_PLUGINS", "")
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=installed_as_files.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
