@@ -17,13 +17,13 @@ import pytest
 if TYPE_CHECKING:
     from rustyray.runtime.engine import Engine
 
+    Starter = pytest.Item | pytest.FixtureDef[object]
+
 #: On a report: the test left a runtime running. An attribute, so that it travels from the processes of pytest-xdist.
 LEFT_RUNNING: Final = "rustyray_left_running"
 _LEFT: Final = pytest.StashKey[bool]()
 #: Names that the line in the summary lists.
 _LISTED: Final = 3
-
-Starter = pytest.Item | pytest.FixtureDef[object]
 
 
 class Lifetimes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pytest
 
@@ -19,21 +19,20 @@ VARIABLE: Final = "RUSTYRAY_"
 INI: Final = "rustyray_"
 
 
-class Option(NamedTuple):
+class Option:
     """How to read an option from text, what its help says, and its value where nobody gives one."""
 
-    parse: Callable[[str], object]
-    help: str
-    default: object = None
+    __slots__ = ("default", "help", "parse")
+
+    def __init__(self, parse: Callable[[str], object], help: str, default: object = None) -> None:  # noqa: A002 - pytest's word
+        self.parse = parse
+        self.help = help
+        self.default = default
 
 
-class Given(NamedTuple):
-    """A value, and where it was given, such as ``--rustyray-num-cpus``."""
-
-    value: object
-    source: str
-
-
+#: A value, and where it was given, such as ``--rustyray-num-cpus``; nowhere for a default.
+Given = tuple[object, str]
+#: By name.
 Options = Mapping[str, Given]
 
 # --- text to values ---------------------------------------------------------------------------------------------------
@@ -109,11 +108,11 @@ def given(config: pytest.Config) -> Options:
     for name, option in OPTIONS.items():
         for text, source in _texts(config, name):
             if text:
-                found[name] = Given(_parsed(option, text, source), source)
+                found[name] = _parsed(option, text, source), source
                 break
         else:
             if option.default is not None:
-                found[name] = Given(option.default, "")
+                found[name] = option.default, ""
     return found
 
 
@@ -139,7 +138,7 @@ def for_node(common: Options, node: pytest.Item | pytest.Collector) -> Options:
     """The options for a test, or for a module, whose markers are checked already: the closest marker wins."""
     merged = dict(common)
     for mark in reversed(list(node.iter_markers("rustyray"))):
-        merged |= {name: Given(value, "@pytest.mark.rustyray") for name, value in mark.kwargs.items()}
+        merged |= {name: (value, "@pytest.mark.rustyray") for name, value in mark.kwargs.items()}
     return merged
 
 
@@ -153,7 +152,7 @@ def for_init(options: Options) -> dict[str, Any]:
         problem = problem_with(name, value)
         if problem:
             raise pytest.UsageError(f"{source}: {problem}")
-    return {name: option.value for name, option in options.items() if name != "topology"}
+    return {name: value for name, (value, _) in options.items() if name != "topology"}
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

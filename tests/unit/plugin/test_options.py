@@ -9,7 +9,7 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 
 from pytest_rustyray import options
-from pytest_rustyray.options import Given, number, numbers, shown, size, texts
+from pytest_rustyray.options import number, numbers, shown, size, texts
 
 PLUGIN = "pytest_rustyray.plugin"
 
@@ -75,9 +75,9 @@ def test_the_command_line_beats_the_environment_beats_the_ini_file(
     clean.setenv("RUSTYRAY_NUM_GPUS", "2")
     clean.setenv("RUSTYRAY_MEMORY", "")  # as good as not set
     found = common(pytester, "--rustyray-num-cpus=3")
-    assert found["num_cpus"] == Given(3, "--rustyray-num-cpus")
-    assert found["num_gpus"] == Given(2, "RUSTYRAY_NUM_GPUS")
-    assert found["memory"] == Given(1, "rustyray_memory in the ini file")
+    assert found["num_cpus"] == (3, "--rustyray-num-cpus")
+    assert found["num_gpus"] == (2, "RUSTYRAY_NUM_GPUS")
+    assert found["memory"] == (1, "rustyray_memory in the ini file")
 
 
 @pytest.mark.usefixtures("clean")
@@ -133,7 +133,7 @@ def test_a_number_in_a_toml_file_has_to_be_text(pytester: pytest.Pytester) -> No
 
 def test_a_value_that_makes_no_sense_is_told_with_its_place() -> None:
     with pytest.raises(pytest.UsageError, match=r"^RUSTYRAY_NUM_CPUS: num_cpus must be zero or more, got -1"):
-        options.for_init({"num_cpus": Given(-1, "RUSTYRAY_NUM_CPUS")})
+        options.for_init({"num_cpus": (-1, "RUSTYRAY_NUM_CPUS")})
 
 
 # --- markers ----------------------------------------------------------------------------------------------------------
@@ -172,5 +172,5 @@ def test_a_marker_takes_no_positional_arguments() -> None:
 
 
 def test_the_header_names_the_place_of_what_is_no_default() -> None:
-    found = {"num_cpus": Given(2, ""), "memory": Given(2**30, "RUSTYRAY_MEMORY"), "topology": Given("local", "")}
+    found = {"num_cpus": (2, ""), "memory": (2**30, "RUSTYRAY_MEMORY"), "topology": ("local", "")}
     assert options.header(found) == "rustyray: num_cpus=2, memory=1GiB (RUSTYRAY_MEMORY)"
