@@ -26,7 +26,7 @@ __all__ = ["rustyray_local", "rustyray_shared"]
 #: Tells workers how much of a failed comparison to show, as ``-v`` tells pytest.
 VERBOSITY: Final = "PYTEST_RUSTYRAY_VERBOSITY"
 #: What the processes of a runtime import before they are forked, so that no test pays for it.
-_PRELOAD: Final = ("cloudpickle", "pytest_rustyray.in_workers")
+_PRELOAD: Final = ("pytest_rustyray.in_workers",)
 _BY_FOLDER: Final = "rustyray_categories"
 
 

@@ -242,28 +242,20 @@ def test_modules_searched_for_doctests_travel_by_name(suite: Suite) -> None:
     suite.run("--doctest-modules").assert_outcomes(passed=2)
 
 
-def test_workers_have_what_explains_assertions_before_they_are_forked(suite: Suite) -> None:
+def test_workers_have_what_explains_assertions_before_a_task_needs_it(suite: Suite) -> None:
     suite.write(
         test_it="""
             import sys
             import rustyray
 
             @rustyray.remote
-            def new_modules():
-                return sorted(set(sys.modules) - BEFORE)
-
-            BEFORE = set()
+            def modules():
+                return list(sys.modules)  # no assertion here, so that this function does not need pytest itself
 
             def test_it(rustyray_local):
                 from rustyray.engines.native.zygote import Zygote
+                assert {"_pytest.assertion.rewrite", "cloudpickle"} <= set(rustyray.get(modules.remote()))
                 assert Zygote.shared().preload_failures() == {}
-                assert "_pytest.assertion.rewrite" in rustyray.get(new_modules.remote())
-
-            def test_nothing_is_imported_for_a_task(rustyray_local):
-                assert 1 == int("1")
-                BEFORE.update(["sys"])
-                first, second = rustyray.get([new_modules.remote(), new_modules.remote()])
-                assert "cloudpickle" in first
         """
     )
-    suite.run().assert_outcomes(passed=2)
+    suite.run().assert_outcomes(passed=1)
