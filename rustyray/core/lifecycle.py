@@ -107,9 +107,6 @@ class ShutdownPlan:
             self.report.forced.append(f"{step.stage}: was not done within {self._seconds(rule):g} s")
             self.step = Step(rule.stage, True, now + rule.force_seconds)
 
-    def next_deadline(self) -> float | None:
-        return self.step.deadline if self.step is not None else None
-
     def skip_to(self, stage: Stage, now: float, why: str) -> None:
         """Nothing is left of what the stages before ``stage`` are for (the node is gone, the start failed)."""
         while self.step is not None and self.step.stage is not stage:

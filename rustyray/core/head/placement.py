@@ -36,6 +36,6 @@ def why_nowhere(need: ResourceSet, nodes: list[Node]) -> str:
     """For the one warning: what it needs and what there is."""
     have = [f"node {node.info.node.hex()} has {describe(node.info.total)}" for node in nodes[:8]]
     if len(nodes) > 8:
-        have.append(f"{len(nodes) - 8} more nodes have less")
+        have.append(f"{len(nodes) - 8} more nodes do not have it either")
     there = "; ".join(have) or "there are no nodes"
     return f"it needs {describe(need)}, and {there}. It waits until a node that has it joins"

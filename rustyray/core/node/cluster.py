@@ -97,5 +97,5 @@ class Cluster:
         if not self.others:
             return mine + " and is the only one"
         others = [f"node {info.node.hex()} has {describe(info.total)}" for info in list(self.others.values())[:8]]
-        more = [f"{len(self.others) - 8} more have less"] if len(self.others) > 8 else []
+        more = [f"{len(self.others) - 8} more nodes do not have it either"] if len(self.others) > 8 else []
         return "; ".join([mine, *others, *more])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rustyray.core.head import HeadLimits
+from rustyray.core.head import HeadLimits, base, registry
 from rustyray.model import ids
 from rustyray.model.messages import (
     ActorExited,
@@ -398,6 +398,19 @@ def test_what_the_dead_say_is_ignored() -> None:
     world.say(owner, CreateActor(1, make_spec(owner=owner)))
     assert not world.starting()
     assert not world.take(owner, ActorInfo)
+
+
+def test_the_dead_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "DEAD_REMEMBERED", 3)
+    monkeypatch.setattr(base, "REMEMBERED", 3)
+    world = World()
+    for number in range(5):
+        world.create(make_spec(number))
+        _, _, worker = world.come_up(number + 1)
+        crash(world, worker)
+    assert list(world.head._actors.registry.dead) == [ids.task_id(DRIVER, number) for number in (2, 3, 4)]
+    assert world.head._base.why_gone(ids.worker_id(ONE, 2)) is None
+    assert world.head._base.why_gone(ids.worker_id(ONE, 3)) is not None
 
 
 def test_a_dead_actor_keeps_no_code_and_no_arguments() -> None:

@@ -69,6 +69,15 @@ def test_what_fits_nowhere_waits_and_says_so_once() -> None:
     assert starting[0][1].spec.actor == actor
 
 
+def test_a_large_cluster_is_not_listed_in_full() -> None:
+    world = World(nodes=0)
+    for number in range(10):
+        node = f"node-{number:03}".encode()
+        world.say(node, RegisterNode(make_info(node)))
+    world.create(make_spec(GPU=1))
+    assert "2 more nodes do not have it either" in world.warned[0]
+
+
 def test_without_nodes_it_waits_for_one() -> None:
     world = World(nodes=0)
     world.create(make_spec())

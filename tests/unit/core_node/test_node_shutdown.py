@@ -74,6 +74,18 @@ def test_a_second_call_may_shorten_the_grace() -> None:
     world.one(DRIVER, ShutdownDone)
 
 
+def test_a_shorter_grace_counts_from_the_second_call() -> None:
+    world = World()
+    worker = world.lease().worker
+    world.say(DRIVER, Shutdown(60.0))
+    world.wait(1.0)
+    world.say(DRIVER, Shutdown(2.0))
+    world.wait(1.9)
+    assert (worker, True) not in world.ended
+    world.wait(0.2)
+    assert world.ended[-1] == (worker, True)
+
+
 def test_what_is_left_in_the_store_is_reported() -> None:
     world = World()
     world.put(1, 1)

@@ -121,6 +121,21 @@ def test_a_dead_client_leaves_no_pins_no_unsealed_objects_and_no_wishes(world: W
     assert world.one(DRIVER, StoreFailed).request == 2
 
 
+def test_a_dead_client_does_not_wait_for_what_others_still_wait_for(world: World) -> None:
+    world.create(1, 1)
+    for reader in (STRANGER, DRIVER):
+        world.say(reader, StorePin(1, obj(1)))
+    world.lose(STRANGER)
+    world.say(DRIVER, StoreSeal(obj(1)))
+    world.one(DRIVER, StorePinned)
+    assert not world.take(STRANGER, StorePinned)
+    world.create(2, 1)
+    world.say(STRANGER, StorePin(2, obj(2)))
+    world.lose(STRANGER)
+    world.say(DRIVER, StoreSeal(obj(2)))
+    assert not world.take(STRANGER, StorePinned)
+
+
 def test_objects_of_a_dead_owner_are_freed_when_nobody_maps_them() -> None:
     world = World(store_pages=8)
     worker = world.lease().worker
