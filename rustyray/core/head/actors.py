@@ -11,7 +11,6 @@ from functools import partial
 
 import msgspec
 
-from rustyray.core.effects import Warn
 from rustyray.core.head.actor import ACTOR_TABLE, LOSSES, Actor, ActorEvent
 from rustyray.core.head.base import HeadBase
 from rustyray.core.head.jobs import Jobs
@@ -125,12 +124,11 @@ class Actors:
         self._base.send(actor.node, StartActor(actor.spec, actor.incarnation), node.info.address)
 
     def _explain(self, actor: Actor) -> None:
-        """It waits for a node that could have it; say so once."""
+        """It waits for a node that could have it; tell the watchers once (its owner warns the user)."""
         if actor.told_unplaceable:
             return
         actor.told_unplaceable = True
         text = f"{actor.what} cannot be placed: {why_nowhere(demand(actor.spec), self._nodes.living())}"
-        self._base.out.append(Warn(text))
         actor.fault = actor.fault_of(FaultKind.ACTOR_UNSCHEDULABLE, text)
         self.registry.tell(actor)
 

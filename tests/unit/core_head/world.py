@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TypeVar
 
-from rustyray.core.effects import Effect, EndProcess, ForkWorker, Send, Warn
+from rustyray.core.effects import Effect, EndProcess, ForkWorker, Send
 from rustyray.core.head import HeadCore, HeadLimits
 from rustyray.core.node import NodeCore, NodeLimits
 from rustyray.model import ids
@@ -84,7 +84,6 @@ class World:
         self.now = 100.0
         self.head = HeadCore(limits)
         self.sent: list[tuple[bytes, Message]] = []
-        self.warned: list[str] = []
         self.requests = 0
         for node in NODES[:nodes]:
             self.say(node, RegisterNode(make_info(node, cpus)))
@@ -110,7 +109,6 @@ class World:
 
     def settle(self) -> None:
         self.sent += [(effect.to, effect.message) for effect in self.head.out if isinstance(effect, Send)]
-        self.warned += [effect.text for effect in self.head.out if isinstance(effect, Warn)]
         self.head.out.clear()
         self.head.check()
 
