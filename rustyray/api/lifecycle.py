@@ -105,7 +105,7 @@ def init(
         system_config=_system_config,
     )
     with _lock:
-        running = context.engine()
+        running = context.own_engine()
         if running is not None:
             if ignore_reinit_error:
                 return Session(running)
@@ -127,13 +127,13 @@ def shutdown(*, grace: float | None = None) -> ShutdownReport | None:
     Args:
         grace: how many seconds running tasks have to finish; the engine has a default.
     """
-    engine = context.engine()
+    engine = context.own_engine()
     return None if engine is None else _shut_down(engine, grace)
 
 
 def is_initialized() -> bool:
     """Whether RustyRay runs in this process; always so inside tasks and actors."""
-    return context.engine() is not None
+    return context.own_engine() is not None
 
 
 def running_engine() -> Engine:

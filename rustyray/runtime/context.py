@@ -6,6 +6,7 @@ every error and log line repeats it.
 
 from __future__ import annotations
 
+import os
 import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
@@ -64,17 +65,23 @@ class TaskContext:
 current_task: ContextVar[TaskContext | None] = ContextVar("rustyray_current_task", default=None)
 
 _engine: Engine | None = None
+_engine_pid = 0
 
 
 def engine() -> Engine | None:
-    """The engine of this process, or None while the runtime is down."""
+    """The engine of this process, or None while the runtime is down. A forked child sees its parent's: it refuses."""
     return _engine
+
+
+def own_engine() -> Engine | None:
+    """As `engine`, but None in a child that was forked from the process which the engine is of."""
+    return _engine if _engine is not None and os.getpid() == _engine_pid else None
 
 
 def set_engine(new: Engine | None) -> None:
     """Make ``new`` this process' engine; what was worked out for the one before is forgotten."""
-    global _engine
-    _engine = new
+    global _engine, _engine_pid
+    _engine, _engine_pid = new, os.getpid()
     with _remembering:
         forgetful = list(_forgetful)
     for one in forgetful:

@@ -1,6 +1,7 @@
 """Drivers of their own: a function that runs as a program, in a fresh process, for tests that kill or end one.
 
-The function travels by value (dill), so it may be defined inside a test and use what is around it.
+The function travels by value, so it may be defined inside a test and use what is around it. (By cloudpickle:
+``multiprocess`` would use dill, which takes along whole modules.)
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import dill
+import cloudpickle
 import multiprocess
 
 PATIENCE = 30.0
@@ -66,7 +67,7 @@ class Driver:
         self._ours, theirs = _spawn.Pipe()
         os.set_inheritable(out.fileno(), True)
         os.set_inheritable(err.fileno(), True)
-        work = dill.dumps((function, args), recurse=True)
+        work = cloudpickle.dumps((function, args))
         paths = (f"/proc/{os.getpid()}/fd/{out.fileno()}", f"/proc/{os.getpid()}/fd/{err.fileno()}")
         self._process = _spawn.Process(target=_main, args=(theirs, work, paths), daemon=False)
         self._process.start()
@@ -144,7 +145,7 @@ def _main(connection: Any, work: bytes, paths: tuple[str, str]) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.dup2(fd, number)
         os.close(fd)
-    function, args = dill.loads(work)
+    function, args = cloudpickle.loads(work)
     code = function.__code__
     if code.co_varnames[:1] == ("tell",):
         args = (Tell(connection), *args)

@@ -325,7 +325,8 @@ class OwnerCore:
         link = self.calls.by_worker.get(peer)
         if link is not None:
             self.calls.unreachable(link)
-        if (lease is not None or link is not None) and peer not in self._silent:
+        concerns_us = lease is not None or link is not None or self.refs.waits_for(peer)
+        if concerns_us and peer not in self._silent:
             self._silent[peer] = (now + LOST_PATIENCE, reason)
 
     def process_died(self, worker: WorkerID, reason: str, now: float) -> None:
@@ -436,6 +437,8 @@ class OwnerCore:
                 del self._silent[worker]
                 self._lost_worker(worker, reason, now)
                 self.calls.give_up(worker, reason, now)
+                if self.refs.waits_for(worker):
+                    self._void(worker, reason, now)
 
     def close(self, reason: str) -> None:
         """Accept nothing any more: `submit`, `call`, `put` and `create_actor` raise RuntimeError with ``reason``."""

@@ -310,6 +310,13 @@ class References:
                 kept.append(object_)
         return kept
 
+    def waits_for(self, owner: WorkerID) -> bool:
+        """Whether some object's value was asked of this owner and has not come."""
+        return any(
+            object_.startswith(owner) and entry.value is None and entry.more is not None and entry.more.asked
+            for object_, entry in self.objects.items()
+        )
+
     # --- deaths -------------------------------------------------------------------------------------------------------
 
     def on_death(self, who: bytes, reason: str) -> list[ObjectID]:

@@ -267,9 +267,10 @@ class Scheduler:
         busiest: Lease | None = None
         most = 1
         for lease in target.leases.values():
-            if not lease.asked_back and len(lease.inflight) > most:
-                if now >= lease.heard + STALL or not self._nearly_done(lease):
-                    busiest, most = lease, len(lease.inflight)
+            if lease.asked_back or len(lease.inflight) <= most:
+                continue
+            if now >= lease.heard + STALL or not self._nearly_done(lease):
+                busiest, most = lease, len(lease.inflight)
         if busiest is not None:
             busiest.asked_back = True
             self.out.append(Send(busiest.worker, TakeBack(busiest.id, most // 2)))

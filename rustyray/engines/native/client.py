@@ -74,13 +74,13 @@ class Client(ClusterClient):
     def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments as a task carries them. The last element keeps refs alive until the core holds them."""
         serialized, deps = dumps_args(args, kwargs)
-        if serialized is None:
-            return b"", None, None, [dep._id for dep in deps] or None, deps
-        if serialized.size > INLINE_MAX:
+        if serialized is not None and serialized.size > INLINE_MAX:
             large_apart = self._put_large(args, kwargs)
             serialized, deps = dumps_args(*large_apart)
-            if serialized is None:
-                return b"", None, None, [dep._id for dep in deps] or None, deps
+        self._check_ours(deps)
+        if serialized is None:
+            return b"", None, None, [dep._id for dep in deps] or None, deps
+        self._check_ours(serialized.refs)
         buffers = [bytes(buffer) for buffer in serialized.buffers] or None
         return (
             serialized.data,
@@ -89,6 +89,12 @@ class Client(ClusterClient):
             [dep._id for dep in deps] or None,
             (serialized, deps),
         )
+
+    def _check_ours(self, refs: Sequence[ObjectRef[Any]]) -> None:
+        """Refs that a program has kept from an earlier runtime cannot go into this one."""
+        for ref in refs:
+            if ref._drop is not self._drop:
+                raise ValueError(f"{ref!r} is of an earlier runtime of this program: its runtime has ended, so has it")
 
     def _put_large(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Large arguments go to the store, once, and travel as refs (as in Ray)."""
@@ -146,6 +152,8 @@ class Client(ClusterClient):
     def call(
         self, handle: ActorHandleState, method: MethodPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+        if handle.actor not in self.core.calls.links:
+            self._check_session(handle)
         if args or kwargs:
             data, buffers, infos, deps, keep = self._prepare(args, kwargs)
         else:
@@ -166,7 +174,13 @@ class Client(ClusterClient):
             return ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
         return self._returns(tid, method.returns)
 
+    def _check_session(self, handle: ActorHandleState) -> None:
+        session = self.address[: -len(self._process.worker.hex())]
+        if handle.owner_address.startswith("unix:") and not handle.owner_address.startswith(session):
+            raise ValueError("this is a handle from an earlier runtime of this program: the actor's runtime has ended")
+
     def kill_actor(self, handle: ActorHandleState, no_restart: bool) -> None:
+        self._check_session(handle)
         with self.pump.lock:
             self.core.kill_actor(handle.actor, no_restart)
             self.pump.carry_out()
@@ -194,12 +208,15 @@ class Client(ClusterClient):
             else:
                 packed = Serialized(packed, (), (), len(packed))
         if isinstance(packed, Serialized):
+            self._check_ours(packed.refs)
             if packed.size <= INLINE_MAX:
                 value = to_value(packed)
             else:
                 with self.pump.lock:
                     object_ = self.core.next_task() + FIRST_RETURN
-                value = self.store.put(object_, packed)
+                value = self.store.write(object_, packed)
+                if isinstance(value, Fault):
+                    raise self._error(object_, value)
         with self.pump.lock:
             object_ = self.core.put(value, object_)
         self.pump.check_interrupt()

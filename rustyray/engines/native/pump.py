@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
 from rustyray.core.owner import OwnerCore
+from rustyray.engines.native import forks
 from rustyray.engines.native.hub import Hub
 from rustyray.model.messages import (
     HEAD,
@@ -89,7 +90,7 @@ class Pump:
         #: Asks a plan whether to retry; called without the lock. Set by the engine.
         self.judge: Callable[[JudgeFailure], bool] = lambda question: False
         self.clock = time.monotonic
-        self.lock = threading.Lock()
+        self.lock: threading.Lock | forks.NoLock = threading.Lock()
         self.dropped: deque[bytes] = deque()
         self.unpinned: deque[bytes] = deque()
         self.deferred: deque[Callable[[], None]] = deque()
@@ -114,6 +115,7 @@ class Pump:
         handlers.setdefault(HeadError, self._on_head_error)
 
     def start(self) -> None:
+        forks.guard(self)
         self._thread.start()
 
     # --- the inside, with the lock held -------------------------------------------------------------------------------

@@ -36,7 +36,10 @@ class Ending:
         self.life: Starting | Up | Draining | Stopping | Down = Down().init()
         self._lock = threading.Lock()
         self._begun = False
+        self._carried = False
         self._over = threading.Event()
+        #: Ctrl-C came while it waited for tasks: it did not wait any longer, and raises at its end.
+        self._interrupted = False
         self._work: dict[Stage, Work] = {
             Stage.STOP_ACCEPTING: self._stop_accepting,
             Stage.CANCEL_PENDING: self._cancel_pending,
@@ -59,24 +62,38 @@ class Ending:
 
     def start_failed(self, reason: str) -> None:
         """Put away what was started so far."""
-        self._begun = True
+        self._begun = self._carried = True
         if isinstance(self.life, Starting):
             self._carry_out(self.life.failed(reason, time.monotonic()))
 
     def run(self, grace: float | None) -> ShutdownReport:
-        """End the runtime, or wait until another thread has; the report is the same for all."""
-        with self._lock:
-            first, self._begun = not self._begun, True
-        if not first:
-            self._over.wait()
-        elif isinstance(self.life, Up):
-            now = time.monotonic()
-            if self.driver.node_gone:
-                self._carry_out(self.life.abandon(self.driver.node_gone, now))
+        """End the runtime, or wait until another thread has; the report is the same for all.
+
+        A thread that is interrupted meanwhile leaves the rest to those that wait, or to the next call.
+        """
+        while not isinstance(self.life, Down):
+            with self._lock:
+                first, self._begun, self._carried = not self._carried, True, True
+                if first:
+                    self._over.clear()
+            if first:
+                self._carry_out(self._beginning(grace))
             else:
-                seconds = DEFAULT_GRACE if grace is None else grace
-                self._carry_out(self.life.shut_down("shutdown() was called", now, seconds))
+                self._over.wait()
+        if self._interrupted:
+            self._interrupted = False
+            raise KeyboardInterrupt
         return self.report()
+
+    def _beginning(self, grace: float | None) -> Draining | Stopping | Down:
+        life, now = self.life, time.monotonic()
+        if isinstance(life, Starting):
+            return life.failed("shutdown() was called", now)
+        if not isinstance(life, Up):
+            return life
+        if self.driver.node_gone:
+            return life.abandon(self.driver.node_gone, now)
+        return life.shut_down("shutdown() was called", now, DEFAULT_GRACE if grace is None else grace)
 
     def report(self) -> ShutdownReport:
         told = self.life.report if isinstance(self.life, Down) else None
@@ -95,7 +112,9 @@ class Ending:
                 state = state.on_time(max(now, step.deadline)) if note is None else state.done(step.stage, now, note)
             self.life = state
         finally:
-            self._over.set()
+            with self._lock:
+                self._carried = isinstance(self.life, Down)
+                self._over.set()
 
     def _attempt(self, step: Step) -> str | None:
         """Do what the step says: a note when it is done, None when its time ran out."""
@@ -125,6 +144,9 @@ class Ending:
             if step.force or driver.node_gone:
                 return f"{left} still running, to be ended with their processes"
             patience = step.deadline - time.monotonic()
+            if driver.pump.interrupted:
+                driver.pump.interrupted, self._interrupted = False, True
+                return None
             if patience <= 0:
                 return None
             driver.pump.turn(min(LOOK, patience))

@@ -12,7 +12,6 @@ from typing import Any
 
 from rustyray.engines.native.arena import Arena, layout_size
 from rustyray.engines.native.pump import Pump, Waiter
-from rustyray.exceptions import ObjectStoreFullError
 from rustyray.model.ids import NodeID, ObjectID
 from rustyray.model.messages import (
     StoreAbort,
@@ -66,13 +65,6 @@ class Store:
             raise
         self._tell(StoreSeal(object_))
         return Stored(self.node, size, ref_infos(serialized.refs))
-
-    def put(self, object_: ObjectID, serialized: Serialized) -> Stored:
-        """As `write`; raises ObjectStoreFullError instead of returning a fault."""
-        stored = self.write(object_, serialized)
-        if isinstance(stored, Fault):
-            raise ObjectStoreFullError(stored.message)
-        return stored
 
     def _tell(self, message: StoreSeal | StoreAbort) -> None:
         with self.pump.lock:

@@ -23,6 +23,7 @@ from rustyray.engines.native.actor_host import ActorHost
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import WorkerBoot
 from rustyray.engines.native.client import Client
+from rustyray.engines.native.forks import ForkedError
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.interrupts import in_runtime
 from rustyray.engines.native.pump import Pump, Waiter, show_warning
@@ -261,4 +262,7 @@ def main(boot: WorkerBoot) -> NoReturn:
     worker = Worker(boot)
     context.set_engine(worker)
     signal.signal(signal.SIGINT, worker.on_signal)
-    worker.run()
+    try:
+        worker.run()
+    except ForkedError:
+        os._exit(0)  # a child that a task forked has come back from the task: that was all there was for it to do

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,10 @@ from tests.integration.drivers import eventually
 from tests.integration.runtime.processes import nodes_left, session_of, sockets
 
 Start = Callable[..., rustyray.Session]
+
+
+def _closed(session: str) -> bool:
+    return not sockets(session)
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def start() -> Iterator[Start]:
     rustyray.shutdown()
     assert not rustyray.is_initialized()
     for session in begun:
-        assert eventually(lambda: not sockets(session), 5), f"open after shutdown: {sockets(session)}"
+        assert eventually(partial(_closed, session), 5), f"open after shutdown: {sockets(session)}"
     assert nodes_left() == []
 
 

@@ -21,11 +21,7 @@ def sockets(session: str) -> list[str]:
 
 def children(pid: int) -> list[int]:
     """The processes that ``pid`` has forked and that have not been waited for."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and parent_of(int(entry)) == pid:
-            found.append(int(entry))
-    return found
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and parent_of(int(entry)) == pid]
 
 
 def parent_of(pid: int) -> int:
@@ -75,4 +71,4 @@ def descriptors() -> dict[str, str]:
 
 
 def threads() -> list[str]:
-    return [name for name in os.listdir("/proc/self/task")]
+    return os.listdir("/proc/self/task")

@@ -75,8 +75,8 @@ def test_a_call_whose_argument_is_late_holds_up_the_next_ones() -> None:
 def test_state_arguments_and_methods_with_options() -> None:
     counter = Counter.remote(start=5)
     assert rustyray.get(counter.add.remote(amount=2)) == 7
-    with pytest.raises(TypeError, match="unexpected|no_such"):
-        counter.add.remote(no_such=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="no_such"):
+        counter.add.remote(no_such=2)  # type: ignore[call-overload]
     with pytest.raises(AttributeError, match="add"):
         counter.ad.remote()  # type: ignore[attr-defined]
 
@@ -84,7 +84,7 @@ def test_state_arguments_and_methods_with_options() -> None:
 def test_handles_travel_and_callers_share_the_actor() -> None:
     @rustyray.remote
     def use(counter: Any, times: int) -> int:
-        return max(rustyray.get([counter.add.remote() for _ in range(times)]))
+        return rustyray.get(self.back.add.remote())
 
     counter = Counter.remote()
     rustyray.get([use.remote(counter, 50) for _ in range(4)])
@@ -97,8 +97,8 @@ def test_an_actor_may_hold_and_call_another() -> None:
         def __init__(self, back: Any) -> None:
             self.back = back
 
-        def add(self) -> int:
-            return int(rustyray.get(self.back.add.remote()))
+        def add(self) -> Any:
+            return rustyray.get(self.back.add.remote())
 
     front = Front.remote(Counter.remote(10))
     assert rustyray.get([front.add.remote() for _ in range(3)]) == [11, 12, 13]

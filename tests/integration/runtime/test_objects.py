@@ -54,16 +54,17 @@ def test_get_of_something_else_shows_the_right_call() -> None:
     with pytest.raises(TypeError, match=r"f\.remote"):
         rustyray.get(f)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"item 1"):
-        rustyray.get([f.remote(), 3])  # type: ignore[list-item]
+        rustyray.get([f.remote(), 3])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="flat"):
-        rustyray.get([[f.remote()]])  # type: ignore[list-item]
+        rustyray.get([[f.remote()]])  # type: ignore[arg-type]
     assert rustyray.get([]) == []
 
 
 @pytest.mark.usefixtures("local")
 def test_the_same_ref_twice_in_one_get() -> None:
     small, large = rustyray.put(1), rustyray.put(np.arange(MB))
-    one, two, three, four = rustyray.get([small, large, small, large])
+    refs: list[Any] = [small, large, small, large]
+    one, two, three, four = rustyray.get(refs)
     assert (one, three) == (1, 1)
     assert two[-1] == four[-1] == MB - 1
 
@@ -159,7 +160,7 @@ def test_wait_refuses_what_makes_no_sense() -> None:
     with pytest.raises(TypeError, match="list"):
         rustyray.wait(ref)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="item 0"):
-        rustyray.wait([1])  # type: ignore[list-item]
+        rustyray.wait([1])  # type: ignore[arg-type]
     for number in (0, 2, -1):
         with pytest.raises(ValueError, match="num_returns"):
             rustyray.wait([ref], num_returns=number)
@@ -288,7 +289,12 @@ def test_large_arguments_and_results_of_every_shape() -> None:
     def back(value: Any, *, key: Any = None) -> Any:
         return [value, key]
 
-    big = {"bytes": b"b" * (2 * MB), "text": "t" * MB, "array": np.arange(MB), "list": list(range(60_000))}
+    big: dict[str, Any] = {
+        "bytes": b"b" * (2 * MB),
+        "text": "t" * MB,
+        "array": np.arange(MB),
+        "list": list(range(60_000)),
+    }
     value, key = rustyray.get(back.remote(big, key=big["array"]))
     assert (value["bytes"], value["text"], value["list"]) == (big["bytes"], big["text"], big["list"])
     assert np.array_equal(value["array"], big["array"])
@@ -398,6 +404,10 @@ def test_a_ref_keeps_its_object_alive_wherever_it_is_and_no_longer(store: Fillin
     def raise_it() -> None:
         raise Trouble(rustyray.put(bytes(4 * MB)))
 
+    def closure() -> int:
+        ref = rustyray.put(bytes(4 * MB))
+        return rustyray.get(rustyray.remote(lambda: len(rustyray.get(ref))).remote())
+
     def use() -> int:
         if how == "result":
             (ref,) = rustyray.get(give_back.remote())
@@ -406,9 +416,9 @@ def test_a_ref_keeps_its_object_alive_wherever_it_is_and_no_longer(store: Fillin
             with pytest.raises(Trouble) as caught:
                 rustyray.get(raise_it.remote())
             return len(rustyray.get(caught.value.ref))
-        ref = rustyray.put(bytes(4 * MB))
         if how == "closure":
-            return int(rustyray.get(rustyray.remote(lambda: len(rustyray.get(ref))).remote()))
+            return closure()
+        ref = rustyray.put(bytes(4 * MB))
         boxes: dict[str, Any] = {
             "list": [ref],
             "dict": {"a": ref},
@@ -505,10 +515,14 @@ def test_a_result_that_does_not_fit_is_the_tasks_error(store: Filling) -> None:
     def make(size: int) -> bytes:
         return bytes(size)
 
+    @rustyray.remote
+    def size(data: bytes) -> int:
+        return len(data)
+
     with pytest.raises(rustyray.exceptions.ObjectStoreFullError):
         rustyray.get(make.remote(store.capacity + 1))
     with pytest.raises(rustyray.exceptions.ObjectStoreFullError):
-        make.remote(bytes(store.capacity + 1))
+        rustyray.get(size.remote(bytes(store.capacity + 1)))
     assert store.empty()
 
 
