@@ -332,6 +332,12 @@ class Calls:
         if link is not None and link.state != ActorState.DEAD:
             self.out.append(Send(HEAD, KillActor(actor, True, True, "its last handle went out of scope")))
 
+    def killed(self, actor: ActorID, now: float) -> None:
+        """We have it killed for good: what the head will tell is known already."""
+        link = self.links.get(actor)
+        if link is not None and link.state != ActorState.DEAD:
+            self._died(link, Fault(FaultKind.ACTOR_DIED, "it was killed with rustyray.kill", actor=actor), now)
+
     def living(self) -> list[ActorID]:
         """The actors that this process made and that have not ended, but for detached ones."""
         return [

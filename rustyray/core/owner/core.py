@@ -240,7 +240,10 @@ class OwnerCore:
         self.calls.call(link, record, deps or [], now)
         return tid
 
-    def kill_actor(self, actor: ActorID, no_restart: bool) -> None:
+    def kill_actor(self, actor: ActorID, no_restart: bool, now: float) -> None:
+        """End the actor. Unless it may be restarted, this process' calls fail from now on, not only once it is dead."""
+        if no_restart:
+            self.calls.killed(actor, now)
         self.out.append(Send(HEAD, KillActor(actor, no_restart, False, "killed with rustyray.kill")))
 
     def watch(self, object_: ObjectID) -> ObjectEntry:

@@ -182,8 +182,9 @@ class Client(ClusterClient):
     def kill_actor(self, handle: ActorHandleState, no_restart: bool) -> None:
         self._check_session(handle)
         with self.pump.lock:
-            self.core.kill_actor(handle.actor, no_restart)
+            self.core.kill_actor(handle.actor, no_restart, time.monotonic())
             self.pump.carry_out()
+        self.pump.run_deferred()
 
     def exit_actor(self) -> None:
         raise TypeError("exit_actor() ends the actor that calls it: it can only be called in a method of an actor")
