@@ -83,8 +83,8 @@ def test_state_arguments_and_methods_with_options() -> None:
 
 def test_handles_travel_and_callers_share_the_actor() -> None:
     @rustyray.remote
-    def use(counter: Any, times: int) -> int:
-        return rustyray.get(self.back.add.remote())
+    def use(counter: Any, times: int) -> Any:
+        return max(rustyray.get([counter.add.remote() for _ in range(times)]))
 
     counter = Counter.remote()
     rustyray.get([use.remote(counter, 50) for _ in range(4)])

@@ -243,6 +243,38 @@ def test_a_very_long_tmpdir(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_memory_that_the_system_does_not_give_is_told_and_the_store_goes_on() -> None:
+    """As with a full /dev/shm or a memory limit; here by a limit on the size of files, which the arena is one of."""
+
+    def program() -> Any:
+        import resource
+
+        @rustyray.remote
+        def make(size: int) -> bytes:
+            return bytes(size)
+
+        with rustyray.init(num_cpus=1, object_store_memory=64 << 20):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, resource.RLIM_INFINITY))
+            told = []
+            for _ in range(2):
+                try:
+                    rustyray.put(bytes(16 << 20))
+                except rustyray.exceptions.ObjectStoreFullError as error:
+                    told.append(str(error))
+            sizes = [len(rustyray.get(rustyray.put(bytes(50_000)))) for _ in range(20)]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            sizes.append(len(rustyray.get(make.remote(16 << 20))))
+            sizes.append(len(rustyray.get(rustyray.put(bytes(16 << 20)))))
+            return told, sizes
+
+    told, sizes = run_driver(program).result
+    assert len(told) == 2
+    for text in told:
+        assert f"{16 << 20}"[:4] in text.replace(",", "").replace("_", "")
+        assert "memory" in text
+    assert sizes == [50_000] * 20 + [16 << 20] * 2
+
+
 # --- forks of the driver ----------------------------------------------------------------------------------------------
 
 
