@@ -1,0 +1,242 @@
+"""Every message that one process sends another, typed. None of them is ever pickled.
+
+On the wire a message is a msgpack array with its tag first (``msgspec``, ``array_like``). A frame holds one message;
+messages that are worth batching carry lists. The modules follow the links: who speaks to whom.
+
+Peers are named by id: a worker or driver by its WorkerID, a node by its NodeID, the head by ``HEAD``.
+"""
+
+from __future__ import annotations
+
+from rustyray.model.messages.base import (
+    HEAD,
+    Part,
+    Role,
+)
+from rustyray.model.messages.cluster import (
+    ActorExited,
+    ActorInfo,
+    ActorSpec,
+    ActorStarted,
+    ActorState,
+    ClusterDescription,
+    ClusterView,
+    CreateActor,
+    DescribeCluster,
+    FindActor,
+    HeadError,
+    Heartbeat,
+    JobAccepted,
+    JobFinished,
+    KillActor,
+    ListActors,
+    NamedActors,
+    NodeAccepted,
+    NodeInfo,
+    NodeRefused,
+    OwnerDied,
+    RegisterJob,
+    RegisterNode,
+    StartActor,
+    StopActor,
+    StopWorker,
+    WatchActor,
+    WorkerStays,
+)
+from rustyray.model.messages.data_path import (
+    Arg,
+    BorrowAck,
+    BorrowAdd,
+    BorrowRelease,
+    Call,
+    CancelTask,
+    DefineFunction,
+    Done,
+    GetObjects,
+    GiveBack,
+    ObjectReady,
+    PushCalls,
+    PushTasks,
+    Results,
+    TakeBack,
+    Task,
+    Unblocked,
+)
+from rustyray.model.messages.leases import (
+    Blocked,
+    CancelLease,
+    KillWorker,
+    LeaseElsewhere,
+    LeaseFailed,
+    LeaseGranted,
+    LeaseWaits,
+    NodeDied,
+    ReclaimLeases,
+    RegisterDriver,
+    Registered,
+    RequestLease,
+    Resumed,
+    ReturnLease,
+    Shutdown,
+    ShutdownDone,
+    WorkerDied,
+    WorkerReady,
+)
+from rustyray.model.messages.store import (
+    StoreAbort,
+    StoreCreate,
+    StoreCreated,
+    StoreFailed,
+    StoreFree,
+    StorePin,
+    StorePinned,
+    StoreSeal,
+    StoreUnpin,
+)
+
+__all__ = [
+    "HEAD",
+    "ActorExited",
+    "ActorInfo",
+    "ActorSpec",
+    "ActorStarted",
+    "ActorState",
+    "Arg",
+    "Blocked",
+    "BorrowAck",
+    "BorrowAdd",
+    "BorrowRelease",
+    "Call",
+    "CancelLease",
+    "CancelTask",
+    "ClusterDescription",
+    "ClusterView",
+    "CreateActor",
+    "DefineFunction",
+    "DescribeCluster",
+    "Done",
+    "FindActor",
+    "GetObjects",
+    "GiveBack",
+    "HeadError",
+    "Heartbeat",
+    "JobAccepted",
+    "JobFinished",
+    "KillActor",
+    "KillWorker",
+    "LeaseElsewhere",
+    "LeaseFailed",
+    "LeaseGranted",
+    "LeaseWaits",
+    "ListActors",
+    "Message",
+    "NamedActors",
+    "NodeAccepted",
+    "NodeDied",
+    "NodeInfo",
+    "NodeRefused",
+    "ObjectReady",
+    "OwnerDied",
+    "Part",
+    "PushCalls",
+    "PushTasks",
+    "ReclaimLeases",
+    "RegisterDriver",
+    "RegisterJob",
+    "RegisterNode",
+    "Registered",
+    "RequestLease",
+    "Results",
+    "Resumed",
+    "ReturnLease",
+    "Role",
+    "Shutdown",
+    "ShutdownDone",
+    "StartActor",
+    "StopActor",
+    "StopWorker",
+    "StoreAbort",
+    "StoreCreate",
+    "StoreCreated",
+    "StoreFailed",
+    "StoreFree",
+    "StorePin",
+    "StorePinned",
+    "StoreSeal",
+    "StoreUnpin",
+    "TakeBack",
+    "Task",
+    "Unblocked",
+    "WatchActor",
+    "WorkerDied",
+    "WorkerReady",
+    "WorkerStays",
+]
+
+Message = (
+    DefineFunction
+    | PushTasks
+    | PushCalls
+    | TakeBack
+    | CancelTask
+    | Results
+    | GiveBack
+    | Unblocked
+    | GetObjects
+    | ObjectReady
+    | BorrowAdd
+    | BorrowAck
+    | BorrowRelease
+    | RegisterDriver
+    | Registered
+    | WorkerReady
+    | RequestLease
+    | CancelLease
+    | LeaseGranted
+    | LeaseElsewhere
+    | LeaseWaits
+    | LeaseFailed
+    | ReturnLease
+    | ReclaimLeases
+    | Blocked
+    | Resumed
+    | WorkerDied
+    | NodeDied
+    | KillWorker
+    | StoreCreate
+    | StoreCreated
+    | StoreFailed
+    | StoreSeal
+    | StoreAbort
+    | StorePin
+    | StorePinned
+    | StoreUnpin
+    | StoreFree
+    | CreateActor
+    | ActorInfo
+    | HeadError
+    | WatchActor
+    | FindActor
+    | KillActor
+    | ListActors
+    | NamedActors
+    | DescribeCluster
+    | ClusterDescription
+    | JobFinished
+    | RegisterJob
+    | JobAccepted
+    | OwnerDied
+    | RegisterNode
+    | NodeAccepted
+    | NodeRefused
+    | Heartbeat
+    | ClusterView
+    | StartActor
+    | ActorStarted
+    | StopActor
+    | ActorExited
+    | StopWorker
+    | WorkerStays
+    | Shutdown
+    | ShutdownDone
+)

@@ -1,0 +1,150 @@
+"""What drivers and workers say to their node: joining, leases, blocking, deaths, and the end."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rustyray.model.ids import JobID, NodeID, WorkerID
+from rustyray.model.resources import ResourceSet
+from rustyray.model.values import Fault
+
+# --- client (driver, worker) ↔ node -----------------------------------------------------------------------------------
+
+
+class RegisterDriver(msgspec.Struct, array_like=True, gc=False, tag=20):
+    """A driver joins. ``sys_path``, ``cwd`` and ``env`` are what its workers take over; ``by_value`` its own modules
+    that travel with the functions."""
+
+    pid: int
+    namespace: str
+    sys_path: list[str]
+    cwd: str
+    env: dict[str, str]
+
+
+class Registered(msgspec.Struct, array_like=True, gc=False, tag=21):
+    """The node's answer to a driver: its id and job, the head's address, the arena's size in bytes."""
+
+    worker: WorkerID
+    node: NodeID
+    job: JobID
+    namespace: str
+    head_address: str
+    arena_size: int
+    resources: ResourceSet
+
+
+class WorkerReady(msgspec.Struct, array_like=True, gc=False, tag=22):
+    """A worker that the node forked listens at ``address``."""
+
+    worker: WorkerID
+    pid: int
+    address: str
+
+
+class RequestLease(msgspec.Struct, array_like=True, gc=False, tag=23):
+    """The owner asks for one worker with ``resources`` for job ``job``; ``request`` is the owner's number for it.
+
+    ``hops`` counts how often it was sent elsewhere, so that it cannot wander for ever; ``local_only`` pins it here.
+    """
+
+    request: int
+    job: JobID
+    resources: ResourceSet
+    label: str = ""
+    hops: int = 0
+    local_only: bool = False
+
+
+class CancelLease(msgspec.Struct, array_like=True, gc=False, tag=24):
+    """The owner no longer wants ``request``; a grant that crosses this message is returned by the owner."""
+
+    request: int
+
+
+class LeaseGranted(msgspec.Struct, array_like=True, gc=False, tag=25):
+    """Worker ``worker`` at ``address`` is the owner's until it returns lease ``lease`` (numbered by the node)."""
+
+    request: int
+    lease: int
+    worker: WorkerID
+    address: str
+    pid: int
+
+
+class LeaseElsewhere(msgspec.Struct, array_like=True, gc=False, tag=26):
+    """Ask node ``node`` at ``address`` instead."""
+
+    request: int
+    node: NodeID
+    address: str
+
+
+class LeaseWaits(msgspec.Struct, array_like=True, gc=False, tag=27):
+    """No node can ever grant ``request`` as things are; it stays queued. ``reason`` is the one warning to show."""
+
+    request: int
+    reason: str
+
+
+class LeaseFailed(msgspec.Struct, array_like=True, gc=False, tag=28):
+    """Request ``request`` can not be granted, finally."""
+
+    request: int
+    fault: Fault
+
+
+class ReturnLease(msgspec.Struct, array_like=True, gc=False, tag=29):
+    """The owner is done with the worker. ``reusable`` is False when the owner saw it fail."""
+
+    lease: int
+    reusable: bool = True
+
+
+class ReclaimLeases(msgspec.Struct, array_like=True, gc=False, tag=30):
+    """Others wait for workers: return idle leases now instead of keeping them warm."""
+
+
+class Blocked(msgspec.Struct, array_like=True, gc=False, tag=31):
+    """The worker's task waits in ``get``: its CPUs are free for others until `Resumed`."""
+
+
+class Resumed(msgspec.Struct, array_like=True, gc=False, tag=32):
+    """The worker's task runs again; its CPUs are taken back at once, even below zero (as in Ray)."""
+
+
+class WorkerDied(msgspec.Struct, array_like=True, gc=False, tag=33):
+    """Sent to every client of a node, and by a node to the head. ``reason``: the signal, the exit code, who asked."""
+
+    worker: WorkerID
+    reason: str
+    intended: bool = False
+    kind: int = 1
+
+
+class NodeDied(msgspec.Struct, array_like=True, gc=False, tag=34):
+    node: NodeID
+    reason: str
+
+
+class KillWorker(msgspec.Struct, array_like=True, gc=False, tag=35):
+    """The owner of a running task asks for its worker's death (``cancel(force=True)``)."""
+
+    worker: WorkerID
+    reason: str
+
+
+# --- shutdown ---------------------------------------------------------------------------------------------------------
+
+
+class Shutdown(msgspec.Struct, array_like=True, gc=False, tag=90):
+    """Driver → node: stop the workers (TERM, after ``grace`` seconds KILL), then yourself."""
+
+    grace: float
+
+
+class ShutdownDone(msgspec.Struct, array_like=True, gc=False, tag=91):
+    """Node → driver: all is gone. ``lines`` are the node's part of the report, ``forced`` what had to be killed."""
+
+    lines: list[str]
+    forced: list[str]
