@@ -17,7 +17,7 @@ COMPARED: Final = 32
 class Arena:
     """The allocator. Sizes and offsets are in bytes, all multiples of ``page``."""
 
-    __slots__ = ("_bins", "_ends", "_free", "capacity", "high", "page", "used")
+    __slots__ = ("_bins", "_doubtful", "_ends", "_free", "capacity", "high", "page", "used")
 
     def __init__(self, capacity: int, page: int) -> None:
         self.page = page
@@ -25,6 +25,8 @@ class Arena:
         self.used = 0
         #: The end of what was ever used.
         self.high = 0
+        #: Extents (start, end) that were taken and given back unwritten, so that their pages may not exist.
+        self._doubtful: list[tuple[int, int]] = []
         self._free: dict[int, int] = {}  # start → size
         self._ends: dict[int, int] = {}  # end → start
         #: The starts of the free extents by the length of their size in bits; the most recently freed last.
@@ -46,7 +48,7 @@ class Arena:
                     self._remove(start)
                 self.high = start + size
                 self.used += size
-                return start, touched
+                return start, self._surely(start, touched)
             start = self._find(size, len(self._free))
             if start is None:
                 return None
@@ -54,11 +56,25 @@ class Arena:
         if have > size:
             self._insert(start + size, have - size)
         self.used += size
-        return start, size
+        return start, self._surely(start, size)
 
-    def give(self, start: int, size: int) -> None:
-        """The extent, as taken (``size`` as asked for), is free again."""
+    def _surely(self, start: int, touched: int) -> int:
+        for first, end in self._doubtful:
+            if first < start + touched and start < end:
+                touched = max(0, first - start)
+        return touched
+
+    def written(self, start: int, size: int) -> None:
+        """All of the extent was written."""
+        if self._doubtful:
+            end = start + size
+            self._doubtful = [extent for extent in self._doubtful if extent[0] < start or extent[1] > end]
+
+    def give(self, start: int, size: int, written: bool = True) -> None:
+        """The extent, as taken (``size`` as asked for), is free again. If it was not ``written``, it may be fresh."""
         size = self.round_up(size)
+        if not written:
+            self._doubtful.append((start, start + size))
         self.used -= size
         before = self._ends.get(start)
         if before is not None:

@@ -156,10 +156,12 @@ class Store:
         if not mine:
             del self._writing[client]
         self._move(copy, event)
+        if event is CopyEvent.SEAL:
+            self.arena.written(copy.offset, self.arena.round_up(copy.size))
         if copy.state is CopyState.SEALED:
             self._publish(copy, now)
         else:
-            self._reuse(copy, now)
+            self._reuse(copy, now, written=event is CopyEvent.SEAL)
         if copy.object in self._pin_waiters:
             self._answer_waiters(copy.object)
 
@@ -252,8 +254,8 @@ class Store:
             del self.objects[copy.object]
         self._reuse(copy, now)
 
-    def _reuse(self, copy: Copy, now: float) -> None:
-        self.arena.give(copy.offset, copy.size)
+    def _reuse(self, copy: Copy, now: float, written: bool = True) -> None:
+        self.arena.give(copy.offset, copy.size, written)
         self._base.out.append(FreeExtent(copy.offset, self.arena.round_up(copy.size)))
         if self._waiting:
             self._waiting = [entry for entry in self._waiting if not self._try_create(entry.client, entry.message)]

@@ -95,6 +95,22 @@ def test_full_and_the_largest_piece() -> None:
     assert where.largest() == 0
 
 
+def test_pages_that_were_not_written_after_all_are_fresh_until_they_are() -> None:
+    """A writer that the system gave no memory to, or that died: the pages may not exist."""
+    where = arena()
+    take(where, 4)
+    where.give(0, 4 * PAGE, written=False)
+    assert take(where, 2) == (0, 0)
+    assert take(where, 2) == (2, 0)
+    where.written(0, 2 * PAGE)
+    give(where, 0, 2)
+    give(where, 2, 2)
+    assert take(where, 4) == (0, 0), "half of it is in doubt"
+    where.written(0, 4 * PAGE)
+    give(where, 0, 4)
+    assert take(where, 4) == (0, 4)
+
+
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 20)), max_size=60))
 def test_extents_cover_the_arena_exactly(steps: list[tuple[int, int]]) -> None:
     """Take ``pages``, or give back one of those taken, at random."""
