@@ -263,6 +263,7 @@ class Calls:
             if record.retries != 0 and not record.cancelled:
                 self.tasks.retry(record, now)
         for record in records:
+            record.alone = True
             if record.state == PUSHED:
                 self.tasks.fail(record, self._unavailable_fault(link, record, why), now)
 
@@ -277,6 +278,7 @@ class Calls:
         link.queue.clear()
         for record in records:
             if record.state != DONE:
+                record.alone = record.state == PUSHED
                 self.tasks.fail(record, self._dead_fault(link, record), now)
         self._release_handle(link)
 

@@ -87,12 +87,14 @@ class OwnerCore:
         self._number = 0
         #: Peers whose connection broke, until when to wait for their node's word, and the reason to give without it.
         self._silent: dict[bytes, tuple[float, str]] = {}
+        #: Peers that were asked again, and have not answered since.
+        self._doubtful: dict[bytes, None] = {}
         self._handlers: dict[type, Callable[..., None]] = {
             Results: self._on_results,
             ObjectReady: self._on_object_ready,
             GetObjects: lambda sender, message, now: self.refs.on_get_objects(sender, message),
             BorrowAdd: lambda sender, message, now: self.refs.on_borrow_add(sender, message),
-            BorrowAck: lambda sender, message, now: self.refs.on_borrow_ack(message),
+            BorrowAck: self._on_borrow_ack,
             BorrowRelease: lambda sender, message, now: self.refs.on_borrow_release(sender, message),
             LeaseGranted: self.sched.on_granted,
             LeaseElsewhere: lambda sender, message, now: self.sched.on_elsewhere(message, now),
@@ -328,8 +330,8 @@ class OwnerCore:
         link = self.calls.by_worker.get(peer)
         if link is not None:
             self.calls.unreachable(link)
-        concerns_us = lease is not None or link is not None or self.refs.waits_for(peer)
-        if concerns_us and peer not in self._silent:
+        awaited = lease is not None or link is not None or self.refs.awaits(peer)
+        if awaited and peer not in self._silent:
             self._silent[peer] = (now + LOST_PATIENCE, reason)
 
     def process_died(self, worker: WorkerID, reason: str, now: float) -> None:
@@ -340,11 +342,14 @@ class OwnerCore:
 
     def _void(self, who: bytes, reason: str, now: float) -> None:
         """What a dead process (or all processes of a dead node) owned and borrowed."""
+        self._lose_objects(self.refs.on_death(who, reason), reason, now)
+
+    def _lose_objects(self, lost: list[ObjectID], reason: str, now: float) -> None:
         ready: list[ObjectID] = []
-        for object_ in self.refs.on_death(who, reason):
+        for object_ in lost:
             entry = self.objects.get(object_)
             if entry is not None and entry.value is None:
-                self.refs.settle(object_, entry, self.refs.owner_died_fault(object_), ready)
+                self.refs.settle(object_, entry, self.refs.owner_died(object_, reason), ready)
                 self.tasks.value_arrived(entry, now)
         self.refs.ready_effect(ready)
 
@@ -374,7 +379,13 @@ class OwnerCore:
         else:
             self.tasks.take_results({}, sender, message, now)
 
+    def _on_borrow_ack(self, sender: WorkerID, message: BorrowAck, now: float) -> None:
+        self._doubtful.pop(sender, None)
+        self.refs.on_borrow_ack(message)
+
     def _on_object_ready(self, sender: WorkerID, message: ObjectReady, now: float) -> None:
+        if self._doubtful:
+            self._doubtful.pop(sender, None)
         ready: list[ObjectID] = []
         entry = self.refs.on_object_ready(sender, message, ready)
         if entry is not None:
@@ -440,8 +451,18 @@ class OwnerCore:
                 del self._silent[worker]
                 self._lost_worker(worker, reason, now)
                 self.calls.give_up(worker, reason, now)
-                if self.refs.waits_for(worker):
-                    self._void(worker, reason, now)
+                self._ask_again(worker, reason, now)
+
+    def _ask_again(self, worker: WorkerID, reason: str, now: float) -> None:
+        """Nobody said that it is dead: what it owes us is asked for anew. If it does not answer that, it is lost."""
+        if not self.refs.awaits(worker):
+            return
+        if worker not in self._doubtful:
+            self._doubtful[worker] = None
+            self.refs.ask_again(worker)
+            return
+        del self._doubtful[worker]
+        self._lose_objects(self.refs.give_up(worker), reason, now)
 
     def close(self, reason: str) -> None:
         """Accept nothing any more: `submit`, `call`, `put` and `create_actor` raise RuntimeError with ``reason``."""
@@ -464,8 +485,11 @@ class OwnerCore:
         return len(records)
 
     def owns_objects(self) -> bool:
-        """Whether anybody, here or elsewhere, still needs an object that this process owns."""
-        return any(self.refs.owns(object_) for object_ in self.objects)
+        """Whether anybody, here or elsewhere, still needs this process.
+
+        It may own objects in use, or have passed on refs without knowing yet that their owner has heard of it.
+        """
+        return self.refs.has_unacknowledged or any(self.refs.owns(object_) for object_ in self.objects)
 
     def running(self) -> int:
         """Tasks and calls that are on a worker at this moment."""

@@ -73,9 +73,10 @@ class ObjectEntry(msgspec.Struct, gc=False, eq=False):
 class Borrowing(msgspec.Struct, eq=False):
     """The rarer facts about an object.
 
-    For an owned one: ``borrowers`` counts registrations per process (a count below zero waits for a message that is
-    under way), ``watchers`` asked for the value. For a borrowed one: ``owner_address``, the registrations that the
-    owner has (or will have) for this process, and whether the value was asked for.
+    For an owned one: ``borrowers`` counts registrations per process, ``watchers`` asked for the value. A count below
+    zero waits for a message that is under way; it keeps nothing alive, because whoever sent that message is counted.
+    For a borrowed one: ``owner_address``, the registrations that the owner has (or will have) for this process, and
+    whether the value was asked for.
     """
 
     borrowers: dict[WorkerID, int] = {}
@@ -85,9 +86,15 @@ class Borrowing(msgspec.Struct, eq=False):
     registrations: int = 0
     asked: bool = False
 
+    def is_borrowed(self) -> bool:
+        return any(count > 0 for count in self.borrowers.values())
+
 
 class Record(msgspec.Struct, gc=False, eq=False):
-    """A task or an actor call from submission until it settles (or as long as its lineage is needed)."""
+    """A task or an actor call from submission until it settles (or as long as its lineage is needed).
+
+    ``alone``: it was on a worker, or near, that died. A task of that kind is not pushed together with others.
+    """
 
     task: Task | Call
     plan: TaskPlan | MethodPlan

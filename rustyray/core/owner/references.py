@@ -35,7 +35,8 @@ class References:
         self.objects: dict[ObjectID, ObjectEntry] = {}
         #: Processes and nodes that are dead, and why.
         self.dead: dict[bytes, str] = {}
-        self._transfers: dict[int, tuple[WorkerID, list[ObjectID]]] = {}
+        #: By request: the owner that was told, of whom, and of which objects.
+        self._transfers: dict[int, tuple[WorkerID, WorkerID, list[ObjectID]]] = {}
         self._transfer = 0
         self._free: list[ObjectID] = []
 
@@ -70,7 +71,7 @@ class References:
         else:
             entry.more = Borrowing(owner_address=owner_address)
             if self.gone(owner):
-                entry.value = self._owner_died(object_, owner)
+                entry.value = self.owner_died(object_, self.dead.get(owner) or self.dead[node_of(owner)])
         return entry
 
     def drop_local(self, dropped: list[ObjectID]) -> None:
@@ -94,8 +95,7 @@ class References:
             self._maybe_free(object_, entry)
 
     def _maybe_free(self, object_: ObjectID, entry: ObjectEntry) -> None:
-        more = entry.more
-        if more is not None and more.borrowers:
+        if entry.more is not None and entry.more.is_borrowed():
             return
         if entry.lineage > 0 and (entry.record is not None or not isinstance(entry.value, Stored)):
             self._drop_stored(object_, entry)  # only what is needed to make something again stays
@@ -142,6 +142,11 @@ class References:
             self.out.append(Send(owner, BorrowRelease([object_], [more.registrations]), more.owner_address))
 
     @property
+    def has_unacknowledged(self) -> bool:
+        """Whether refs were passed on whose owners have not confirmed yet that they know the receiver."""
+        return bool(self._transfers)
+
+    @property
     def has_freed(self) -> bool:
         return bool(self._free)
 
@@ -155,6 +160,10 @@ class References:
         """A result that nobody wants any more arrived: give its memory back."""
         if isinstance(value, Stored):
             self._free.append(object_)
+
+    def free_stored(self, objects: list[ObjectID]) -> None:
+        """Objects of ours that may be in the store, though no value says so, are not needed."""
+        self._free.extend(objects)
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -205,6 +214,41 @@ class References:
         more.asked = True
         self.out.append(Send(object_[:WORKER_ID_SIZE], GetObjects([object_]), more.owner_address))
 
+    def awaits(self, owner: WorkerID) -> bool:
+        """Whether the owner has yet to send us a value, or to acknowledge that we passed on a ref."""
+        if any(transfer[0] == owner for transfer in self._transfers.values()):
+            return True
+        return any(self._is_asked(object_, entry, owner) for object_, entry in self.objects.items())
+
+    @staticmethod
+    def _is_asked(object_: ObjectID, entry: ObjectEntry, owner: WorkerID) -> bool:
+        more = entry.more
+        return more is not None and more.asked and entry.value is None and object_.startswith(owner)
+
+    def ask_again(self, owner: WorkerID) -> None:
+        """The connection to the owner broke, and what was on its way may be lost.
+
+        An owner that got our `BorrowAdd` counts the second one, too: the object may live until the borrower is gone.
+        """
+        for object_, entry in self.objects.items():
+            if entry.more is not None and self._is_asked(object_, entry, owner):
+                self.out.append(Send(owner, GetObjects([object_]), entry.more.owner_address))
+        for request, (whose, borrower, objects) in self._transfers.items():
+            if whose == owner:
+                self.out.append(Send(owner, BorrowAdd(request, borrower, objects), self._address_of(objects[0])))
+
+    def give_up(self, owner: WorkerID) -> list[ObjectID]:
+        """The owner cannot be reached any more. Returns its objects that somebody here waits for."""
+        self._end_transfers(owner)
+        return [object_ for object_, entry in self.objects.items() if self._is_asked(object_, entry, owner)]
+
+    def _end_transfers(self, owners: bytes) -> None:
+        for request, (owner, _, objects) in list(self._transfers.items()):
+            if owner.startswith(owners):
+                del self._transfers[request]
+                for object_ in objects:
+                    self.release(object_)
+
     # --- borrowing ----------------------------------------------------------------------------------------------------
 
     def register(self, borrower: WorkerID, infos: list[RefInfo]) -> None:
@@ -213,7 +257,7 @@ class References:
             for info in infos:
                 self.hold(info.object, info.owner_address)
             return
-        by_owner: dict[WorkerID, list[RefInfo]] = {}
+        others: list[RefInfo] = []
         for info in infos:
             owner = info.object[:WORKER_ID_SIZE]
             if owner == borrower or self.gone(borrower):
@@ -223,13 +267,21 @@ class References:
                 if entry is not None:
                     self._count(entry, borrower, 1)
             elif not self.gone(owner):
-                by_owner.setdefault(owner, []).append(info)
+                others.append(info)
+        if others:
+            self._add(borrower, others)
+
+    def _add(self, borrower: WorkerID, infos: list[RefInfo]) -> None:
+        """Tell the owners, and hold the refs until they have acknowledged it."""
+        by_owner: dict[WorkerID, list[RefInfo]] = {}
+        for info in infos:
+            by_owner.setdefault(info.object[:WORKER_ID_SIZE], []).append(info)
         for owner, theirs in by_owner.items():
             self._transfer += 1
             objects = [info.object for info in theirs]
             for info in theirs:
                 self.hold(info.object, info.owner_address)
-            self._transfers[self._transfer] = (owner, objects)
+            self._transfers[self._transfer] = (owner, borrower, objects)
             self.out.append(Send(owner, BorrowAdd(self._transfer, borrower, objects), theirs[0].owner_address))
 
     def _count(self, entry: ObjectEntry, borrower: WorkerID, change: int) -> None:
@@ -255,7 +307,7 @@ class References:
     def on_borrow_ack(self, message: BorrowAck) -> None:
         transfer = self._transfers.pop(message.request, None)
         if transfer is not None:
-            for object_ in transfer[1]:
+            for object_ in transfer[2]:
                 self.release(object_)
 
     def on_borrow_release(self, sender: WorkerID, message: BorrowRelease) -> None:
@@ -293,7 +345,10 @@ class References:
         return entry
 
     def kept(self, infos: list[RefInfo], submitter: WorkerID) -> list[ObjectID] | None:
-        """Which of the refs lent to a task that has just ended are still held here; the submitter will register us."""
+        """Which of the refs lent to a task that has just ended are still held here.
+
+        The submitter will register us with their owners; if it is dead, we do.
+        """
         if submitter == self.me:
             return None
         kept: list[ObjectID] | None = None
@@ -308,14 +363,14 @@ class References:
                 entry.more.registrations += 1
                 kept = kept or []
                 kept.append(object_)
+        if kept is not None and self.gone(submitter):
+            self._add(self.me, [RefInfo(object_, self._address_of(object_)) for object_ in kept])
+            return None
         return kept
 
-    def waits_for(self, owner: WorkerID) -> bool:
-        """Whether some object's value was asked of this owner and has not come."""
-        return any(
-            object_.startswith(owner) and entry.value is None and entry.more is not None and entry.more.asked
-            for object_, entry in self.objects.items()
-        )
+    def _address_of(self, object_: ObjectID) -> str:
+        entry = self.objects.get(object_)
+        return entry.more.owner_address if entry is not None and entry.more is not None else ""
 
     # --- deaths -------------------------------------------------------------------------------------------------------
 
@@ -340,21 +395,13 @@ class References:
                 self._maybe_free(object_, entry)
             elif object_.startswith(who) and entry.value is None:
                 lost.append(object_)
-        for request, (owner, objects) in list(self._transfers.items()):
-            if owner.startswith(who):
-                del self._transfers[request]
-                for object_ in objects:
-                    self.release(object_)
+        self._end_transfers(who)
         return lost
 
-    def _owner_died(self, object_: ObjectID, owner: WorkerID) -> Fault:
-        why = self.dead.get(owner) or self.dead.get(node_of(owner), "unknown reason")
-        return Fault(
-            FaultKind.OWNER_DIED, f"object {object_.hex()} is lost because its owner died: {why}", worker=owner
-        )
-
-    def owner_died_fault(self, object_: ObjectID) -> Fault:
-        return self._owner_died(object_, object_[:WORKER_ID_SIZE])
+    @staticmethod
+    def owner_died(object_: ObjectID, reason: str) -> Fault:
+        text = f"object {object_.hex()} is lost because its owner died: {reason}"
+        return Fault(FaultKind.OWNER_DIED, text, worker=object_[:WORKER_ID_SIZE])
 
     @staticmethod
     def _freed_fault(object_: ObjectID) -> Fault:
@@ -375,7 +422,7 @@ class References:
             assert entry.local >= 0 and entry.holds >= 0, f"object {object_.hex()}: negative count {entry}"
             borrowed = not self.owns(object_)
             assert not (borrowed and entry.more is None), f"object {object_.hex()}: borrowed from nobody"
-            alive = entry.local or entry.holds or entry.lineage or (entry.more is not None and entry.more.borrowers)
+            alive = entry.local or entry.holds or entry.lineage or (entry.more is not None and entry.more.is_borrowed())
             assert alive, f"object {object_.hex()} is held by nobody and still here"
             if borrowed and entry.more is not None:
                 assert not entry.more.borrowers, f"object {object_.hex()}: only an owner counts borrowers"

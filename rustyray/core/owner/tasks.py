@@ -322,6 +322,9 @@ class Tasks:
             self._unlink(record, entry)
             self.refs.settle(object_, entry, value, ready)
             self.value_arrived(entry, now)
+        if record.alone:
+            # A worker that died may have stored the results, and not lived to say so.
+            self.refs.free_stored([object_id(record.task.id, index) for index in range(record.task.returns)])
         self._let_go(record)
         self.refs.ready_effect(ready)
         if not isinstance(record.target, SchedulingClass):
@@ -343,6 +346,7 @@ class Tasks:
                 record.alone = True
                 self.retry(record, now)
             else:
+                record.alone = True
                 self.fail(record, self._crash_fault(record, lease, reason), now)
 
     def _crash_fault(self, record: Record, lease: Lease, reason: str) -> Fault:
