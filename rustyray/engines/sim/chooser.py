@@ -1,0 +1,86 @@
+"""Every decision of a run is asked of one chooser, so that a run can be repeated, and shrunk.
+
+Choice 0 is always the tame one: the event that has waited longest, no delay, no loss. A run in which everything is 0 is
+fair and free of trouble, and a `Deviations` chooser says in which few places a run departs from it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+
+class Chooser(Protocol):
+    """Decides what happens."""
+
+    def pick(self, what: str, count: int) -> int:
+        """A number below ``count`` (which is at least 1); ``what`` says what is decided."""
+        ...
+
+
+class Tame:
+    """Always 0."""
+
+    def pick(self, what: str, count: int) -> int:
+        return 0
+
+
+class Seeded:
+    """By chance, from a seed.
+
+    Args:
+        seed: the same seed makes the same choices.
+        odds: by ``what``, the probability of a choice that is not 0; all choices are then equally likely. Default 1.
+    """
+
+    def __init__(self, seed: int, odds: Mapping[str, float] | None = None) -> None:
+        self._random = random.Random(seed)
+        self._odds = dict(odds or {})
+
+    def pick(self, what: str, count: int) -> int:
+        odds = self._odds.get(what, 1.0)
+        if count == 1 or (odds < 1.0 and self._random.random() >= odds):
+            return 0
+        return int(self._random.random() * count)
+
+
+class Deviations:
+    """0, except at the given moments: the n-th decision of a kind is what the list says (modulo what is possible)."""
+
+    def __init__(self, deviations: Iterable[tuple[str, int, int]]) -> None:
+        self._at = {(what, number): choice for what, number, choice in deviations}
+        self._made: dict[str, int] = {}
+
+    def pick(self, what: str, count: int) -> int:
+        number = self._made.get(what, 0)
+        self._made[what] = number + 1
+        return self._at.get((what, number), 0) % count
+
+
+class Recorder:
+    """Passes on another's choices and remembers them."""
+
+    def __init__(self, chooser: Chooser) -> None:
+        self._chooser = chooser
+        self.choices: list[int] = []
+
+    def pick(self, what: str, count: int) -> int:
+        choice = self._chooser.pick(what, count)
+        if not 0 <= choice < count:
+            raise ValueError(f"choice {choice} of {count} for {what!r}")
+        self.choices.append(choice)
+        return choice
+
+
+class Replay:
+    """The choices of a recorded run, then 0."""
+
+    def __init__(self, choices: Sequence[int]) -> None:
+        self._choices = choices
+        self._next = 0
+
+    def pick(self, what: str, count: int) -> int:
+        number = self._next
+        self._next += 1
+        return min(self._choices[number], count - 1) if number < len(self._choices) else 0

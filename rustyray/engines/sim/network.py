@@ -1,0 +1,145 @@
+"""Channels between processes: each keeps its order, and any of them may be served next.
+
+A pair of processes is connected or not. A connection that breaks loses what was on its way from some point on; each end
+reads what came before that point and is then told of the loss. A later message connects anew, behind the loss.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from rustyray.model.messages import Message
+from rustyray.wire.codec import encode
+
+#: Says how long a message is held up, in seconds.
+Delay = Callable[[bytes, bytes], float]
+#: Says how many of ``count`` messages on their way still arrive.
+Keep = Callable[[int], int]
+
+
+class Lost(NamedTuple):
+    """Instead of a message: the connection is gone."""
+
+    reason: str
+
+
+class Ended(NamedTuple):
+    """Instead of a message, to a node: the worker's process has ended."""
+
+    reason: str
+
+
+class Parcel(NamedTuple):
+    """Something on its way. ``number`` orders all parcels by the moment of their sending."""
+
+    number: int
+    ready: float
+    content: bytes | Lost | Ended
+
+
+class Channel:
+    """One direction between two processes."""
+
+    __slots__ = ("frm", "queue", "to")
+
+    def __init__(self, frm: bytes, to: bytes) -> None:
+        self.frm = frm
+        self.to = to
+        self.queue: deque[Parcel] = deque()
+
+
+class Network:
+    """All channels. Messages are encoded when they are sent: a process never sees another's objects."""
+
+    def __init__(self, delay: Delay) -> None:
+        self._delay = delay
+        self._channels: dict[tuple[bytes, bytes], Channel] = {}
+        self._busy: dict[tuple[bytes, bytes], Channel] = {}
+        self._peers: dict[bytes, dict[bytes, None]] = {}
+        self._number = 0
+        self.sent = 0
+
+    def stamp(self) -> int:
+        """The next number; for events that are no parcels, too."""
+        self._number += 1
+        return self._number
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def connected(self, one: bytes, other: bytes) -> bool:
+        return one == other or other in self._peers.get(one, ())
+
+    def peers(self, process: bytes) -> list[bytes]:
+        return list(self._peers.get(process, ()))
+
+    def connect(self, one: bytes, other: bytes) -> None:
+        self._peers.setdefault(one, {})[other] = None
+        self._peers.setdefault(other, {})[one] = None
+
+    def cut(self, one: bytes, other: bytes, reason: str, keep: Keep, dead: bytes = b"") -> None:
+        """Break the connection; ``keep`` decides what still arrives on either side. The ``dead`` end learns nothing."""
+        if not self.connected(one, other):
+            return
+        del self._peers[one][other]
+        del self._peers[other][one]
+        for frm, to in ((one, other), (other, one)):
+            queue = self._channel(frm, to).queue
+            start = 1 + max((at for at, parcel in enumerate(queue) if isinstance(parcel.content, Lost)), default=-1)
+            kept = 0 if to == dead else start + keep(len(queue) - start)
+            while len(queue) > kept:
+                queue.pop()
+            if to != dead:
+                self._put(frm, to, Lost(reason), 0.0)
+            elif not queue:
+                self._busy.pop((frm, to), None)
+
+    def end(self, process: bytes, reason: str, keep: Keep) -> None:
+        """The process is dead: its connections break, and nothing reaches it any more."""
+        for peer in self.peers(process):
+            self.cut(process, peer, reason, keep, dead=process)
+        own = self._channels.get((process, process))
+        if own is not None:
+            own.queue.clear()
+            self._busy.pop((process, process), None)
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def send(self, frm: bytes, to: bytes, message: Message) -> None:
+        """Send over the connection that is there."""
+        self.sent += 1
+        self._put(frm, to, encode(message), self._delay(frm, to))
+
+    def notify(self, frm: bytes, to: bytes, content: Lost | Ended) -> None:
+        """Something that the system tells ``to`` about ``frm``, behind what has been sent."""
+        self._put(frm, to, content, 0.0)
+
+    def _put(self, frm: bytes, to: bytes, content: bytes | Lost | Ended, ready: float) -> None:
+        channel = self._channel(frm, to)
+        if not channel.queue:
+            self._busy[frm, to] = channel
+        channel.queue.append(Parcel(self.stamp(), ready, content))
+
+    def _channel(self, frm: bytes, to: bytes) -> Channel:
+        channel = self._channels.get((frm, to))
+        if channel is None:
+            channel = self._channels[frm, to] = Channel(frm, to)
+        return channel
+
+    def ready(self, now: float) -> list[Channel]:
+        """The channels whose first parcel may be delivered, the oldest first."""
+        found = [channel for channel in self._busy.values() if channel.queue[0].ready <= now]
+        if len(found) > 1:
+            found.sort(key=lambda channel: channel.queue[0].number)
+        return found
+
+    def next_time(self) -> float | None:
+        """When the next parcel that is held up may be delivered."""
+        return min((channel.queue[0].ready for channel in self._busy.values()), default=None)
+
+    def take(self, channel: Channel) -> Parcel:
+        parcel = channel.queue.popleft()
+        if not channel.queue:
+            del self._busy[channel.frm, channel.to]
+        return parcel

@@ -1,0 +1,50 @@
+"""What has happened in a run: its last events for people, all of them as a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from typing import Final
+
+from rustyray.model.ids import NODE_ID_SIZE, WORKER_ID_SIZE, node_of
+from rustyray.wire.codec import decode
+
+#: Events that are not told, only counted in the fingerprint.
+QUIET: Final = frozenset({"Heartbeat", "ReclaimLeases", "ClusterView", "run", "due", "later"})
+
+
+def short(some_id: bytes) -> str:
+    """A process' or object's name in stories: its node's number, its own, and the object's."""
+    if not some_id:
+        return ""
+    name = node_of(some_id).decode(errors="replace").removeprefix("node-").lstrip("0") or "0"
+    if len(some_id) == NODE_ID_SIZE:
+        return f"node {name}"
+    name = f"{name}.{int.from_bytes(some_id[8:12], 'big')}"
+    return name if len(some_id) == WORKER_ID_SIZE else f"{name}/{int.from_bytes(some_id[12:20], 'big')}"
+
+
+class Story:
+    """The events of a run, in order. ``size``: so many of them can be told."""
+
+    def __init__(self, size: int = 150) -> None:
+        self.events: deque[tuple[float, str, bytes, bytes, bytes]] = deque(maxlen=size)
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def tell(self, now: float, what: str, frm: bytes = b"", to: bytes = b"", content: bytes = b"") -> None:
+        """``what`` happened; for a message, ``content`` is its encoding."""
+        if what not in QUIET:
+            self.events.append((now, what, frm, to, content))
+        self._digest.update(f"{now:.9f} {what} ".encode() + frm + to + content)
+
+    def fingerprint(self) -> str:
+        """The same for two runs in which the same bytes went the same ways at the same times."""
+        return self._digest.hexdigest()
+
+    def lines(self) -> list[str]:
+        """The last events, one line each."""
+        lines = []
+        for now, what, frm, to, content in self.events:
+            told = repr(decode(content))[:300] if content else what
+            lines.append(f"{now:.4f} {short(frm)} -> {short(to)}: {told}" if to else f"{now:.4f} {what} {short(frm)}")
+        return lines

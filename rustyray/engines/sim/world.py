@@ -1,0 +1,393 @@
+"""The world: processes on one timeline. Each step serves one of the events that are possible; the chooser says which.
+
+Possible are: the first parcel of each channel, each program that can go on, what a process put off. When nothing is
+possible, time jumps to the next moment at which something is. Invariants are checked after every step.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
+
+from rustyray.core.executor import Job
+from rustyray.core.node import NodeLimits
+from rustyray.engines.sim.books import Books
+from rustyray.engines.sim.chooser import Chooser, Recorder
+from rustyray.engines.sim.client import Client
+from rustyray.engines.sim.driver import Driver
+from rustyray.engines.sim.faults import Fault, Troubles
+from rustyray.engines.sim.library import Library
+from rustyray.engines.sim.network import Channel, Ended, Lost, Network
+from rustyray.engines.sim.node import NodeHost
+from rustyray.engines.sim.process import Interrupted, Program, Sleep, Until, name_of
+from rustyray.engines.sim.scripts import Script
+from rustyray.engines.sim.story import Story, short
+from rustyray.engines.sim.worker import Worker
+from rustyray.model import values as wire_values
+from rustyray.model.ids import ActorID, NodeID, WorkerID, worker_id
+from rustyray.model.messages import (
+    ClusterView,
+    Heartbeat,
+    Message,
+    NodeAccepted,
+    ReclaimLeases,
+    RegisterNode,
+)
+from rustyray.model.resources import CPU, UNIT, ResourceSet
+from rustyray.wire.codec import decode
+
+#: Messages that come and go although nothing happens.
+NOISE: Final = frozenset({Heartbeat, RegisterNode, NodeAccepted, ClusterView, ReclaimLeases})
+DELAYS: Final = (0.0, 0.0001, 0.003, 0.04, 1.2)
+STALLS: Final = (0.0, 0.002, 0.03, 1.5)
+#: Seconds without any progress after which whoever still waits waits for ever.
+PATIENCE: Final = 20.0
+#: A run that takes more steps than this goes round in circles.
+MAX_STEPS: Final = 20_000
+
+Process: TypeAlias = "Client | NodeHost"
+
+
+class Stuck(AssertionError):
+    """Nothing will ever happen again, and somebody waits. The text says who waits for what."""
+
+
+class Event(NamedTuple):
+    number: int
+    name: str
+    process: bytes
+    run: Callable[[], None]
+
+
+class Fiber:
+    """A program in the middle of its run."""
+
+    __slots__ = ("client", "name", "number", "program", "until", "wake")
+
+    def __init__(self, name: str, client: Client, program: Program[None], number: int) -> None:
+        self.name = name
+        self.client = client
+        self.program = program
+        self.number = number
+        self.wake = 0.0
+        self.until: Until | None = None
+
+
+class World:
+    """Everything there is.
+
+    Args:
+        chooser: decides.
+        nodes: CPUs of each node; the first one has the head.
+        faults: what goes wrong.
+    """
+
+    def __init__(
+        self,
+        chooser: Chooser,
+        nodes: Sequence[float] = (2,),
+        *,
+        faults: Sequence[Fault] = (),
+        limits: NodeLimits | None = None,
+    ) -> None:
+        self.recorder = Recorder(chooser)
+        self.pick = self.recorder.pick
+        self.now = 0.0
+        self.steps = 0
+        self.progress = 0.0
+        self.network = Network(lambda frm, to: DELAYS[self.pick("delay", len(DELAYS))])
+        self.processes: dict[bytes, Process] = {}
+        self.fibers: list[Fiber] = []
+        self.books = Books(self)
+        self.troubles = Troubles(self, faults)
+        self.story = Story()
+        self.library = Library()
+        self.task_retries: dict[ActorID, int] = {}
+        self._later: list[Event] = []
+        self._due: list[Event] = []
+        self._ticks: dict[bytes, float] = {}
+        self._number = 0
+        self._arenas: dict[NodeID, dict[int, bytes]] = {}
+        self.head: NodeID = b"node-000"
+        for number, cpus in enumerate(nodes):
+            self.add_node(f"node-{number:03}".encode(), {CPU: round(cpus * UNIT)}, limits)
+
+    # --- processes ----------------------------------------------------------------------------------------------------
+
+    def add_node(self, me: NodeID, resources: ResourceSet, limits: NodeLimits | None = None) -> NodeHost:
+        address = "" if me == self.head else self.node(self.head).address
+        host = NodeHost(self, me, resources, address, limits)
+        self.processes[me] = host
+        host.start()
+        return host
+
+    def add_driver(self, script: Script, node: int = 0, number: int = 0, namespace: str = "") -> Driver:
+        """A driver that runs ``script``; its outcome is in `Driver.outcome` when it is done."""
+        host = self.nodes()[node]
+        driver = Driver(self, worker_id(host.me, number), host.me, namespace, script)
+        self.processes[driver.me] = driver
+        self.start(driver, "driver", driver.main())
+        return driver
+
+    def fork(self, host: NodeHost, me: WorkerID) -> None:
+        worker = Worker(self, me, host.me, host.job, host.namespace)
+        self.processes[me] = worker
+        self.network.connect(me, host.me)
+        self.start(worker, "main", worker.main())
+
+    def start(self, client: Client, name: str, program: Program[None]) -> None:
+        self.fibers.append(Fiber(name, client, program, self._stamp()))
+
+    def node(self, me: NodeID) -> NodeHost:
+        host = self.processes[me]
+        assert isinstance(host, NodeHost)
+        return host
+
+    def nodes(self) -> list[NodeHost]:
+        return [host for host in self.processes.values() if isinstance(host, NodeHost) and host.alive]
+
+    def clients(self) -> list[Client]:
+        return [client for client in self.processes.values() if isinstance(client, Client) and client.alive]
+
+    def workers(self) -> list[Worker]:
+        return [client for client in self.clients() if isinstance(client, Worker)]
+
+    def arena(self, node: NodeID) -> dict[int, bytes]:
+        return self._arenas.setdefault(node, {})
+
+    # --- deaths -------------------------------------------------------------------------------------------------------
+
+    def crash(self, process: bytes, reason: str) -> None:
+        """Kill: what was sent last may be lost."""
+        self._end(process, reason, lambda count: count - self.pick("keep", count + 1))
+
+    def end(self, process: bytes, reason: str) -> None:
+        """The process ends by itself: what was sent arrives."""
+        self._end(process, reason, lambda count: count)
+
+    def _end(self, process: bytes, reason: str, keep: Callable[[int], int]) -> None:
+        victim = self.processes.get(process)
+        if victim is None or not victim.alive:
+            return
+        victim.alive = False
+        if isinstance(victim, Client) and (victim.core.refs.has_unacknowledged or victim.core.running()):
+            self.books.may_dangle = True
+        self.network.end(process, "end of file", keep)
+        for fiber in [fiber for fiber in self.fibers if fiber.client is victim]:
+            self.fibers.remove(fiber)
+            if inspect.getgeneratorstate(fiber.program) != inspect.GEN_RUNNING:
+                fiber.program.close()
+        self._later = [event for event in self._later if event.process != process]
+        self._due = [event for event in self._due if event.process != process]
+        self._ticks.pop(process, None)
+        if isinstance(victim, NodeHost):
+            for client in [client for client in self.clients() if client.node == process]:
+                self._end(client.me, "its node died", keep)
+        elif isinstance(victim, Worker) and self.processes[victim.node].alive:
+            self.network.notify(process, victim.node, Ended(reason))
+
+    def stop_node(self, node: NodeID) -> None:
+        self.end(node, "it stopped")
+
+    def cut(self, one: bytes, other: bytes, reason: str = "the connection broke") -> None:
+        self.books.may_dangle = self.books.may_leak = True
+        self.network.cut(one, other, reason, lambda count: count - self.pick("keep", count + 1))
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def send(self, frm: bytes, to: bytes, message: Message, address: str) -> None:
+        if not self.processes[frm].alive:
+            return
+        if not self.network.connected(frm, to):
+            there = self.processes.get(to)
+            if there is None or not there.alive or not address:
+                self.network.notify(to, frm, Lost("it cannot be reached"))
+                return
+            assert address == there.address, f"{to.hex()} is sought at {address}"
+            self.network.connect(frm, to)
+        self.network.send(frm, to, message)
+
+    def later(self, process: bytes, run: Callable[[], None]) -> None:
+        self._later.append(Event(self._stamp(), "later", process, run))
+
+    def _deliver(self, channel: Channel) -> None:
+        parcel = self.network.take(channel)
+        frm, to, content = channel.frm, channel.to, parcel.content
+        process = self.processes[to]
+        if isinstance(content, Lost):
+            self.story.tell(self.now, "lost", frm, to)
+            process.lost(frm, content.reason)
+        elif isinstance(content, Ended):
+            self.story.tell(self.now, "ended", frm, to)
+            assert isinstance(process, NodeHost)
+            process.process_ended(frm, content.reason)
+        else:
+            message = decode(content)
+            self.story.tell(self.now, type(message).__name__, frm, to, content)
+            if type(message) not in NOISE:
+                self.progress = self.now
+            process.receive(frm, message)
+            if isinstance(process, NodeHost):
+                self.troubles.heard(frm, process, type(message), content)
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Serve one event; let time pass if there is none."""
+        self.steps += 1
+        self.troubles.strike()
+        events = self._events()
+        while not events:
+            self._advance()
+            events = self._events()
+        event = events[self.pick("next", len(events))] if len(events) > 1 else events[0]
+        event.run()
+        process = self.processes[event.process]
+        if process.alive:
+            process.check()
+            if process.restless:
+                self._ticks.setdefault(event.process, self.now + 0.005)
+        self.books.check()
+
+    def _events(self) -> list[Event]:
+        events = [
+            Event(channel.queue[0].number, "deliver", channel.to, partial(self._deliver, channel))
+            for channel in self.network.ready(self.now)
+        ]
+        for fiber in self.fibers:
+            until = fiber.until
+            interrupted = isinstance(fiber.client, Worker) and fiber.client.interrupted
+            if (until.done if until is not None else fiber.wake <= self.now) or interrupted:
+                events.append(Event(fiber.number, "run", fiber.client.me, partial(self._resume, fiber)))
+        events += self._later
+        events += self._due
+        events.sort(key=lambda event: event.number)
+        return [self._once(event) for event in events]
+
+    def _once(self, event: Event) -> Event:
+        """Those that were put off are forgotten when they are served."""
+        if event.name not in {"later", "due"}:
+            return event
+
+        def run() -> None:
+            self._later = [other for other in self._later if other.number != event.number]
+            self._due = [other for other in self._due if other.number != event.number]
+            self.story.tell(self.now, event.name, event.process)
+            event.run()
+
+        return event._replace(run=run)
+
+    def _resume(self, fiber: Fiber) -> None:
+        self.story.tell(self.now, "run", fiber.client.me)
+        client = fiber.client
+        try:
+            if isinstance(client, Worker) and client.interrupted:
+                client.interrupted = False
+                wants = fiber.program.throw(Interrupted())
+            else:
+                wants = next(fiber.program)
+        except StopIteration:
+            if fiber in self.fibers:
+                self.fibers.remove(fiber)
+            return
+        if not client.alive:
+            fiber.program.close()
+            return
+        self.progress = self.now
+        fiber.number = self._stamp()
+        if isinstance(wants, Sleep):
+            fiber.until = None
+            stall = STALLS[self.pick("stall", len(STALLS))]
+            fiber.wake = self.now + wants.seconds + stall
+        else:
+            fiber.until = wants
+
+    def _advance(self) -> None:
+        """Nothing can happen now: let time pass until something can."""
+        times = [fiber.wake for fiber in self.fibers if fiber.until is None]
+        held_up = self.network.next_time()
+        if held_up is not None:
+            times.append(held_up)
+        deadlines: list[tuple[float, bytes]] = []
+        for me, process in self.processes.items():
+            if process.alive:
+                due = [when for when in (process.next_deadline(), self._ticks.get(me)) if when is not None]
+                if due:
+                    deadlines.append((min(due), me))
+        times += [when for when, _ in deadlines]
+        if not times:
+            raise Stuck(f"nothing will ever happen again\n{self.describe()}")
+        self.now = max(self.now, min(times))
+        for when, me in deadlines:
+            if when <= self.now:
+                self._ticks.pop(me, None)
+                self._due.append(Event(self._stamp(), "due", me, self.processes[me].tick))
+
+    # --- runs ---------------------------------------------------------------------------------------------------------
+
+    def run_until(self, left: Callable[[], str]) -> None:
+        """Take steps until nothing is ``left``. Raises `Stuck` with what that is when nothing happens any more."""
+        limit = self.steps + MAX_STEPS
+        while why := left():
+            if self.now - self.progress > PATIENCE:
+                raise Stuck(f"nothing has happened for {PATIENCE:g} s, and {why}\n{self.describe()}")
+            if self.steps > limit:
+                raise Stuck(f"{MAX_STEPS} steps lead nowhere: {why}\n{self.describe()}")
+            self.step()
+
+    def run(self) -> None:
+        """Until all drivers that live are done."""
+
+        def left() -> str:
+            for client in self.clients():
+                if isinstance(client, Driver) and not client.done:
+                    return f"driver {short(client.me)} waits"
+            return ""
+
+        self.run_until(left)
+
+    def rest(self, seconds: float) -> None:
+        """Let time pass."""
+        until = self.now + seconds
+        self.run_until(lambda: "time passes" if self.now < until or self._events() else "")
+
+    def finish(self) -> None:
+        """Run to the end, let everything go, and see that nothing is left."""
+        self.run()
+        self.run_until(self.books.unsettled)
+        self.progress = self.now
+
+        def left() -> str:
+            for client in self.clients():
+                if client.kept or isinstance(client, Driver):
+                    client.let_go()
+            return self.books.unsettled() or self.books.unfreed()
+
+        self.run_until(left)
+
+    # --- small things -------------------------------------------------------------------------------------------------
+
+    def note_run(self, worker: Worker, job: Job) -> None:
+        self.books.note_run(worker, job)
+
+    def note_error(self, value: wire_values.Failed | wire_values.Fault) -> None:
+        self.books.errors.append(name_of(value))
+
+    def fraction(self, what: str) -> float:
+        return self.pick(what, 16) / 16
+
+    def _stamp(self) -> int:
+        return self.network.stamp()
+
+    def trace(self) -> str:
+        """A fingerprint of the run so far: every event with its time and its bytes."""
+        return f"{self.steps} steps, {self.now:.6f} s, {self.story.fingerprint()}"
+
+    def describe(self) -> str:
+        """Who waits for what, and the last events."""
+        lines = [f"at {self.now:.4f} s, step {self.steps}:"]
+        for client in self.clients():
+            lines += self.books.describe(client)
+        return "\n".join([*lines, "the last events:", *("  " + line for line in self.story.lines())])

@@ -1,0 +1,245 @@
+"""Random programs for the world: scripts made by a chooser, in which every value has a known shape.
+
+A script only does what it can: refs are taken out of values that hold some, actors are called on handles. All errors
+that scripts raise have the same text, so that it does not matter which of several is met first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from rustyray.engines.sim import scripts as s
+from rustyray.engines.sim.chooser import Chooser
+from rustyray.engines.sim.scripts import ActorScript, Expr, Script, Step
+
+BOOM = "boom"
+
+
+@dataclass(frozen=True)
+class RefTo:
+    """The shape of a ref whose value has the shape ``of``."""
+
+    of: Shape
+
+
+@dataclass(frozen=True)
+class Handle:
+    """The shape of an actor's handle."""
+
+    actor: str
+
+
+#: 0 is a number, a list is a list.
+Shape: TypeAlias = "int | RefTo | Handle | tuple[Shape, ...]"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What programs may do."""
+
+    depth: int = 3
+    steps: int = 6
+    errors: bool = True
+    actors: bool = True
+    big: bool = True
+    refs_out: bool = True
+    keep: bool = False
+    max_retries: int = 3
+    max_restarts: int = 0
+    max_task_retries: int = 0
+    cpus: tuple[float, ...] = (1, 1, 0.5, 2)
+
+
+def refs_inside(shape: Shape) -> list[RefTo]:
+    """The refs in a value of this shape, in the order in which `values.refs_in` finds them; handles are refs, too."""
+    if isinstance(shape, RefTo):
+        return [shape]
+    if isinstance(shape, tuple):
+        return [ref for part in shape for ref in refs_inside(part)]
+    return []
+
+
+def has_handle(shape: Shape) -> bool:
+    if isinstance(shape, tuple):
+        return any(has_handle(part) for part in shape)
+    return isinstance(shape, Handle)
+
+
+@dataclass
+class Maker:
+    """Makes scripts; ``chooser`` decides, 0 meaning the simplest."""
+
+    chooser: Chooser
+    limits: Limits = field(default_factory=Limits)
+    count: int = 0
+
+    def pick(self, count: int) -> int:
+        return self.chooser.pick("program", count)
+
+    def program(self) -> Script:
+        """A driver's script: it returns what it could get of all its refs."""
+        steps, shapes = self.body([], self.limits.depth, main=True)
+        found: list[Expr] = []
+        for name, shape in list(shapes.items()):
+            if isinstance(shape, RefTo):
+                steps.append(s.Get(f"end_{name}", [name], catch=True))
+                found.append(f"end_{name}")
+        return Script("driver", [*steps, s.Return(found)])
+
+    def script(self, args: list[Shape], depth: int, waits: bool = True) -> tuple[Script, Shape]:
+        """A function for arguments of these shapes, and the shape of its result.
+
+        Without ``waits`` it is an actor's method that waits for nothing: what it waited for might be a task that calls
+        the same actor, and that is a deadlock of the program's own.
+        """
+        self.count += 1
+        name = f"f{self.count}"
+        steps, shapes = self.body(args, depth, main=False, waits=waits)
+        value, shape = self.result(shapes, depth)
+        big = self.limits.big and self.pick(6) == 5
+        steps.append(s.Return(value, big))
+        cpus = self.limits.cpus[self.pick(len(self.limits.cpus))]
+        return Script(name, steps, cpus=cpus, max_retries=self.limits.max_retries), shape
+
+    def result(self, shapes: dict[str, Shape], depth: int) -> tuple[Expr, Shape]:
+        out = [name for name, shape in shapes.items() if not has_handle(shape)]
+        if not self.limits.refs_out:
+            out = [name for name in out if not refs_inside(shapes[name])]
+        if not out:
+            return 1, 0
+        chosen = [out[self.pick(len(out))] for _ in range(1 + self.pick(2))]
+        shape = tuple(shapes[name] for name in chosen)
+        return list(chosen), shape
+
+    # --- bodies -------------------------------------------------------------------------------------------------------
+
+    def body(
+        self, args: list[Shape], depth: int, main: bool, waits: bool = True
+    ) -> tuple[list[Step], dict[str, Shape]]:
+        shapes: dict[str, Shape] = {f"a{number}": shape for number, shape in enumerate(args)}
+        steps: list[Step] = []
+        for _ in range(1 + self.pick(self.limits.steps) + (3 if main else 0)):
+            steps += self.step(shapes, depth, main, waits)
+        return steps, shapes
+
+    def name(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def step(self, shapes: dict[str, Shape], depth: int, main: bool, waits: bool) -> list[Step]:
+        makers = [self.submit, self.work, self.submit, self.put, self.take, self.drop]
+        if waits:
+            makers += [self.get, self.wait, self.actor]
+        steps = makers[self.pick(len(makers))](shapes, depth)
+        if not steps and not main and self.limits.errors and self.pick(8) == 7:
+            return [s.Raise(BOOM)]
+        return steps
+
+    def refs(self, shapes: dict[str, Shape]) -> list[str]:
+        return [name for name, shape in shapes.items() if isinstance(shape, RefTo)]
+
+    def work(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        return [s.Work((0.0, 0.0005, 0.01, 0.3)[self.pick(4)])]
+
+    def arguments(self, shapes: dict[str, Shape]) -> tuple[list[Expr], list[Shape]]:
+        args: list[Expr] = []
+        given: list[Shape] = []
+        for _ in range(self.pick(3)):
+            names = list(shapes)
+            if not names or self.pick(4) == 3:
+                args.append(self.pick(5))
+                given.append(0)
+                continue
+            name = names[self.pick(len(names))]
+            shape = shapes[name]
+            if isinstance(shape, RefTo) and self.pick(2):
+                args.append(name)
+                given.append(shape.of)
+            elif isinstance(shape, RefTo):
+                args.append([name])
+                given.append((shape,))
+            else:
+                args.append(name)
+                given.append(shape)
+        return args, given
+
+    def submit(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        if depth <= 0:
+            return self.work(shapes, depth)
+        args, given = self.arguments(shapes)
+        script, shape = self.script(given, depth - 1)
+        into = self.name("r")
+        shapes[into] = RefTo(shape)
+        return [s.Submit(into, script, args)]
+
+    def get(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        refs = self.refs(shapes)
+        if not refs:
+            return []
+        chosen = [refs[self.pick(len(refs))] for _ in range(1 + self.pick(2))]
+        into = self.name("v")
+        of = [shapes[name] for name in chosen]
+        shapes[into] = tuple(shape.of for shape in of if isinstance(shape, RefTo))
+        return [s.Get(into, chosen)]
+
+    def take(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        able = [name for name, shape in shapes.items() if refs_inside(shape) and not has_handle(shape)]
+        if not able:
+            return []
+        name = able[self.pick(len(able))]
+        inside = refs_inside(shapes[name])
+        number = self.pick(len(inside))
+        into = self.name("t")
+        shapes[into] = inside[number]
+        return [s.Pick(into, name, number)]
+
+    def put(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        args, _ = self.arguments(shapes)
+        args = [arg for arg in args if not isinstance(arg, str) or not has_handle(shapes[arg])]
+        into = self.name("p")
+        shape = tuple(self.shape_of(arg, shapes) for arg in args)
+        shapes[into] = RefTo(shape)
+        return [s.Put(into, args, self.limits.big and self.pick(4) == 3)]
+
+    def shape_of(self, expr: Expr, shapes: dict[str, Shape]) -> Shape:
+        if isinstance(expr, str):
+            return shapes[expr]
+        if isinstance(expr, list):
+            return tuple(self.shape_of(part, shapes) for part in expr)
+        return 0
+
+    def wait(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        refs = self.refs(shapes)
+        return [s.Wait(refs, 1 + self.pick(len(refs)))] if refs else []
+
+    def drop(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        names = [name for name in shapes if not name.startswith("a")]
+        if not names:
+            return []
+        name = names[self.pick(len(names))]
+        del shapes[name]
+        if self.limits.keep and self.pick(2):
+            return [s.Keep(name)]
+        return [s.Drop(name)]
+
+    def actor(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        """Call an actor that is there, or make one."""
+        if not self.limits.actors or depth <= 0:
+            return self.work(shapes, depth)
+        handles = [name for name, shape in shapes.items() if isinstance(shape, Handle)]
+        if not handles or self.pick(4) == 3:
+            into = self.name("h")
+            shapes[into] = Handle(into)
+            limits = self.limits
+            actor = ActorScript(f"A{into}", max_restarts=limits.max_restarts, max_task_retries=limits.max_task_retries)
+            return [s.Create(into, actor)]
+        handle = handles[self.pick(len(handles))]
+        steps: list[Step] = []
+        for _ in range(1 + self.pick(3)):
+            args, given = self.arguments(shapes)
+            method, shape = self.script(given, depth - 1, waits=False)
+            into = self.name("c")
+            shapes[into] = RefTo(shape)
+            steps.append(s.Call(into, handle, method, args))
+        return steps

@@ -1,0 +1,100 @@
+"""What a program means: run in order, in one place, without a runtime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rustyray.engines.sim import scripts as s
+from rustyray.engines.sim.scripts import Expr, Script
+
+
+class Raised(Exception):
+    """A script's error."""
+
+
+class Result:
+    """What a ref refers to: a value or an error."""
+
+    def __init__(self, value: Any = None, error: str | None = None) -> None:
+        self.value = value
+        self.error = error
+
+
+class Actor:
+    """What a handle refers to; its methods depend on their arguments alone."""
+
+
+def run(script: Script, args: list[Any]) -> Result:
+    for arg in args:
+        if isinstance(arg, Result) and arg.error is not None:
+            return Result(error=arg.error)  # an argument that is an error is the task's own result
+    values = [arg.value if isinstance(arg, Result) else arg for arg in args]
+    try:
+        return Result(_Frame(values).run(script))
+    except Raised as error:
+        return Result(error=str(error))
+
+
+def shown(value: Any) -> Any:
+    """A value without the identity of what it refers to, as `of_world` shows those of the world."""
+    if isinstance(value, list):
+        return [shown(part) for part in value]
+    return value if isinstance(value, int | str) else "ref"
+
+
+def expected(program: Script) -> Any:
+    """The outcome of a driver's script: what it returns, or the text of the error that ends it."""
+    try:
+        return shown(_Frame([]).run(program))
+    except Raised as error:
+        return str(error)
+
+
+class _Frame:
+    def __init__(self, args: list[Any]) -> None:
+        self.variables: dict[str, Any] = {f"a{number}": arg for number, arg in enumerate(args)}
+
+    def value(self, expr: Expr) -> Any:
+        if isinstance(expr, list):
+            return [self.value(part) for part in expr]
+        return self.variables[expr] if isinstance(expr, str) else expr
+
+    def run(self, script: Script) -> Any:
+        for step in script.steps:
+            match step:
+                case s.Submit(into, child, args) | s.Call(into, _, child, args):
+                    self.variables[into] = run(child, [self.value(arg) for arg in args])
+                case s.Get(into, names, catch):
+                    self.get(into, names, catch)
+                case s.Put(into, expr):
+                    self.variables[into] = Result(self.value(expr))
+                case s.Pick(into, name, number):
+                    self.variables[into] = _results(self.variables[name])[number]
+                case s.Drop(name) | s.Keep(name):
+                    del self.variables[name]
+                case s.Create(into):
+                    self.variables[into] = Actor()
+                case s.Raise(text):
+                    raise Raised(text)
+                case s.Return(expr):
+                    return self.value(expr)
+                case s.Work() | s.Wait():
+                    pass
+                case _:
+                    raise TypeError(f"{step!r} has no meaning in order")
+        return 0
+
+    def get(self, into: str, names: list[str], catch: bool) -> None:
+        found = [self.variables[name] for name in names]
+        errors = [result.error for result in found if result.error is not None]
+        if errors and not catch:
+            raise Raised(errors[0])
+        self.variables[into] = errors[0] if errors else [result.value for result in found]
+
+
+def _results(value: Any) -> list[Result]:
+    if isinstance(value, Result):
+        return [value]
+    if isinstance(value, list):
+        return [result for part in value for result in _results(part)]
+    return []
