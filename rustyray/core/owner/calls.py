@@ -117,7 +117,7 @@ class Calls:
         if deps or record.task.refs:
             self.tasks.submit(record, deps, now)
         elif link.state == ActorState.ALIVE:
-            if len(link.inflight) == (link.actor in link.inflight) or len(link.queue) >= BATCH:
+            if not link.inflight or len(link.queue) >= BATCH:
                 self.pump(link)
             else:
                 self.unsent[link.actor] = link

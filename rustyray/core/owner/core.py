@@ -231,14 +231,19 @@ class OwnerCore:
         if self.closed:
             raise RuntimeError(self.closed)
         link = self.calls.links.get(actor) or self.calls.link_for(actor, max_task_retries)
-        tid = self.next_task()
+        self._number = number = self._number + 1
+        tid = self.me + number.to_bytes(8, "big")
         retries = plan.max_task_retries or max_task_retries
         call = Call(
             tid, actor, plan.name, 0, args, plan.returns, 0, retries + 1 if retries >= 0 else 0, None, buffers, refs
         )
-        call.group = plan.group
+        if plan.group:
+            call.group = plan.group
         record = Record(call, plan, link, retries, parent)
-        self._make_returns(record, tid, plan.returns)
+        if plan.returns == 1:
+            record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)
+        else:
+            self._make_returns(record, tid, plan.returns)
         self.calls.call(link, record, deps or [], now)
         return tid
 
