@@ -60,11 +60,16 @@ def _runtime(request: pytest.FixtureRequest, node: pytest.Item | pytest.Collecto
 
     if rustyray.is_initialized():
         starter = request.config.stash[LIFETIMES].started_by() or "something outside of tests and fixtures"
-        raise RuntimeError(
+        pytest.fail(
             f"{fixture} starts a runtime, but one is up in this process already, started by {starter}. "
-            f"There can be one at a time: shut that one down before, or do without {fixture}."
+            f"There can be one at a time: shut that one down before, or do without {fixture}.",
+            pytrace=False,
         )
-    session = rustyray.init(**options.for_init(options.for_node(request.config.stash[COMMON], node)))
+    try:
+        arguments = options.for_init(options.for_node(request.config.stash[COMMON], node))
+    except pytest.UsageError as error:
+        pytest.fail(str(error), pytrace=False)
+    session = rustyray.init(**arguments)
     try:
         yield session
     finally:

@@ -23,11 +23,11 @@ class _Config:
     """The little of pytest's configuration that comparing asks for."""
 
     pluginmanager = SimpleNamespace(has_plugin=lambda name: False)
-    #: pytest shortens a comparison further where the limit is not None.
+    #: The others, which are limits, are not set.
     _ini: Final = {"assertion_text_diff_style": "ndiff"}
 
     def get_verbosity(self, kind: str | None = None) -> int:
-        return int(os.environ.get("PYTEST_RUSTYRAY_VERBOSITY", "0"))
+        return int(os.environ.get("PYTEST_RUSTYRAY_VERBOSITY", "0"))  # the plugin sets it
 
     def getini(self, name: str) -> Any:
         return self._ini.get(name)

@@ -103,6 +103,7 @@ def test_a_test_may_shut_its_runtime_down_and_start_another(suite: Suite) -> Non
     )
     result = suite.run()
     result.assert_outcomes(passed=4)
+    result.stdout.no_fnmatch_line("*left a runtime running*")
 
 
 def test_a_runtime_that_is_up_already_is_an_error_that_tells_who_started_it(suite: Suite) -> None:
