@@ -25,8 +25,8 @@ def spin(tmp_path: Path) -> Any:
 
     @rustyray.remote
     def spin(name: str, *_: object) -> None:
-        (tmp_path / name).write_text(str(os.getpid()))
         try:
+            (tmp_path / name).write_text(str(os.getpid()))
             while True:
                 time.sleep(0.001)
         except KeyboardInterrupt:
@@ -143,9 +143,9 @@ def test_force_kills_the_worker(spin: Any, tmp_path: Path) -> None:
 def test_force_ends_a_task_that_ignores_interrupts(tmp_path: Path) -> None:
     @rustyray.remote
     def stubborn() -> None:
-        (tmp_path / "runs").touch()
         while True:
             try:
+                (tmp_path / "runs").touch()
                 while True:
                     time.sleep(0.001)
             except KeyboardInterrupt:
@@ -163,8 +163,8 @@ def test_force_ends_a_task_that_ignores_interrupts(tmp_path: Path) -> None:
 def test_a_task_blocked_in_get_is_interrupted_once_and_may_clean_up(spin: Any, tmp_path: Path) -> None:
     @rustyray.remote
     def blocked(box: list[Any]) -> None:
-        (tmp_path / "blocked").touch()
         try:
+            (tmp_path / "blocked").touch()
             rustyray.get(box[0])
         except KeyboardInterrupt:
             until = time.monotonic() + 0.1
@@ -256,7 +256,7 @@ def test_a_cancelled_task_is_not_retried(tmp_path: Path) -> None:
             time.sleep(0.001)
 
     ref = counts.remote()
-    assert eventually((tmp_path / "runs").exists)
+    assert eventually(lambda: (tmp_path / "runs").exists() and (tmp_path / "runs").read_text())
     rustyray.cancel(ref)
     with pytest.raises(TaskCancelledError):
         rustyray.get(ref, timeout=30)
