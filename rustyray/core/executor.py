@@ -1,8 +1,8 @@
 """``ExecutorCore``: what a worker does with the tasks and calls that owners push to it, without any I/O.
 
-It decides the order of execution, what is given back, what is cancelled, and who is told; the host runs the user's code.
-Tasks run one at a time in the order of arrival. An actor's calls run in the order of arrival, which per caller is the
-order of the calls; how many at once is the host's business (``max_concurrency``).
+It decides the order of execution, what is given back, what is cancelled, and who is told; the host runs the user's
+code. Tasks run one at a time in the order of arrival. An actor's calls run in the order of arrival, which per caller is
+the order of the calls; how many at once is the host's business (``max_concurrency``).
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Job(msgspec.Struct, gc=False, eq=False):
 
 
 class Interrupt(Effect):
-    """Interrupt the running job: KeyboardInterrupt for a task, a flag or asyncio cancellation for a call; with ``force``
-    end the process. ``recursive``: its own children are to be cancelled too."""
+    """Interrupt the running job: KeyboardInterrupt for a task, a flag or asyncio cancellation for a call; with
+    ``force`` end the process. ``recursive``: its own children are to be cancelled too."""
 
     task: TaskID
     force: bool

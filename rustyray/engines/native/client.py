@@ -7,13 +7,12 @@ for with the pump. What only a worker does (running tasks) or only a driver (sta
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rustyray.core.effects import JudgeFailure
 from rustyray.core.owner.records import FunctionStats
-from rustyray.engines.native.cluster_client import ClusterClient
+from rustyray.engines.native.futures import Futures
 from rustyray.engines.native.pump import Waiter
 from rustyray.exceptions import GetTimeoutError
 from rustyray.model.ids import FIRST_RETURN, handle_id, object_id
@@ -39,7 +38,7 @@ _Prepared = tuple[bytes, "list[bytes] | None", "list[RefInfo] | None", "list[byt
 _NOTHING: _Prepared = (b"", None, None, None)
 
 
-class Client(ClusterClient):
+class Client(Futures):
     """Implements `rustyray.runtime.engine.Engine`, but for the runtime's start and end."""
 
     # --- tasks --------------------------------------------------------------------------------------------------------
@@ -361,53 +360,7 @@ class Client(ClusterClient):
                 rest.append(ref)
         return ready, rest
 
-    # --- refs as futures ----------------------------------------------------------------------------------------------
-
-    def when_ready(self, ref: ObjectRef[Any], callback: Any) -> None:
-        """Call ``callback`` (in some thread, without the lock) once the object has a value."""
-        pump = self.pump
-        waiter = Waiter(1, callback=callback)
-        with pump.lock:
-            if self.core.watch(ref._id).value is None:
-                pump.watch(ref._id, waiter)
-                pump.flush()
-                return
-        callback()
-
-    def future(self, ref: ObjectRef[Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()
-
-        def complete() -> None:
-            try:
-                value = self.get([ref], 0)[0]
-            except BaseException as error:  # noqa: BLE001 - it is the future's to carry
-                future.set_exception(error)
-            else:
-                future.set_result(value)
-
-        self.when_ready(ref, complete)
-        return future
-
-    def await_ref(self, ref: ObjectRef[Any]) -> Generator[Any, None, Any]:
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        arrived = loop.create_future()
-
-        def tell() -> None:
-            if not arrived.done():
-                arrived.set_result(None)
-
-        def tell_loop() -> None:
-            try:
-                loop.call_soon_threadsafe(tell)
-            except RuntimeError:
-                pass  # the loop was closed meanwhile, and whoever awaited went with it
-
-        self.when_ready(ref, tell_loop)
-        yield from arrived
-        return self.get([ref], 0)[0]
+    # --- refs and plans from elsewhere --------------------------------------------------------------------------------
 
     def adopt(self, object_id: bytes, owner_address: str) -> ObjectRef[Any]:
         with self.pump.lock:

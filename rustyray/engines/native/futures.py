@@ -1,0 +1,66 @@
+"""Refs as futures: for ``asyncio``, and for programs that want a callback rather than to wait."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from rustyray.engines.native.cluster_client import ClusterClient
+from rustyray.engines.native.pump import Waiter
+from rustyray.runtime.ref import ObjectRef
+
+
+class Futures(ClusterClient):
+    """What waits for a ref without a thread that does."""
+
+    @abstractmethod
+    def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
+        """The values; see the engine's protocol."""
+
+    def when_ready(self, ref: ObjectRef[Any], callback: Callable[[], None]) -> None:
+        """Call ``callback`` (in some thread, without the lock) once the object has a value."""
+        pump = self.pump
+        waiter = Waiter(1, callback=callback)
+        with pump.lock:
+            if self.core.watch(ref._id).value is None:
+                pump.watch(ref._id, waiter)
+                pump.flush()
+                return
+        callback()
+
+    def future(self, ref: ObjectRef[Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+
+        def complete() -> None:
+            try:
+                value = self.get([ref], 0)[0]
+            except BaseException as error:  # noqa: BLE001 - it is the future's to carry
+                future.set_exception(error)
+            else:
+                future.set_result(value)
+
+        self.when_ready(ref, complete)
+        return future
+
+    def await_ref(self, ref: ObjectRef[Any]) -> Generator[Any, None, Any]:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+
+        def tell() -> None:
+            if not arrived.done():
+                arrived.set_result(None)
+
+        def tell_loop() -> None:
+            try:
+                loop.call_soon_threadsafe(tell)
+            except RuntimeError:
+                pass  # the loop was closed meanwhile, and whoever awaited went with it
+
+        self.when_ready(ref, tell_loop)
+        yield from arrived
+        return self.get([ref], 0)[0]
