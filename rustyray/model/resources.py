@@ -55,7 +55,7 @@ def add(into: ResourceSet, other: ResourceSet) -> None:
 
 
 def subtract(from_: ResourceSet, other: ResourceSet) -> None:
-    """Take ``other`` away. A node's account may go below zero for a while, when a blocked worker wakes up (as in Ray)."""
+    """Take ``other`` away. An account may go below zero for a while, when a blocked worker wakes up (as in Ray)."""
     for name, units in other.items():
         from_[name] = from_.get(name, 0) - units
 
