@@ -121,10 +121,17 @@ class ExecutorCore:
             raise TypeError(f"an executor does not take {type(message).__name__}")
 
     def _take_calls(self, sender: WorkerID, calls: list[Call]) -> None:
-        """A number that was seen is a duplicate; number 0 starts a caller anew (after a broken connection)."""
+        """A number that was seen is a duplicate; number 0 starts a caller anew (after a broken connection).
+
+        What it had sent before and has not begun, it has given up or sends again; what runs is not run a second time.
+        """
         if self.leaving:
             return
         expected = self._expected.get(sender, 0)
+        if expected and calls[0].seq == 0:
+            self.queue = deque(job for job in self.queue if job.caller != sender or job.lease)
+            calls = [call for call in calls if call.id not in self.running]
+            expected = 1 if not calls else expected
         for call in calls:
             if call.seq == 0 or call.seq >= expected:
                 expected = call.seq + 1

@@ -266,12 +266,14 @@ class Scheduler:
         """
         busiest: Lease | None = None
         most = 1
+        usable = False
         for lease in target.leases.values():
+            usable = usable or (lease.idle and not lease.blocked)
             if lease.asked_back or len(lease.inflight) <= most:
                 continue
             if now >= lease.heard + STALL or not self._nearly_done(lease):
                 busiest, most = lease, len(lease.inflight)
-        if busiest is not None:
+        if busiest is not None and usable:
             busiest.asked_back = True
             self.out.append(Send(busiest.worker, TakeBack(busiest.id, most // 2)))
 

@@ -210,6 +210,7 @@ class Tasks:
     def _settle(self, record: Record, values: list[Value], ready: list[ObjectID], now: float) -> None:
         task = record.task
         wanted_again = False
+        settled: list[ObjectEntry] = []
         for index, value in enumerate(values):
             object_ = object_id(task.id, index)
             entry = self.refs.objects.get(object_)
@@ -221,11 +222,14 @@ class Tasks:
                 wanted_again = True
             else:
                 self._unlink(record, entry)
-            self.value_arrived(entry, now)
+            settled.append(entry)
         if wanted_again:
             self._keep_lineage(record)
         else:
             self._let_go(record)
+        # Last, because whoever takes the values may free them at once, and with them the lineage.
+        for entry in settled:
+            self.value_arrived(entry, now)
 
     def _unlink(self, record: Record, entry: ObjectEntry) -> None:
         if entry.record is record:
@@ -314,6 +318,7 @@ class Tasks:
         record.apply("fail")
         self.pending.pop(record.task.id, None)
         ready: list[ObjectID] = []
+        settled: list[ObjectEntry] = []
         for index in range(max(1, record.task.returns)):
             object_ = object_id(record.task.id, index)
             entry = self.refs.objects.get(object_)
@@ -321,11 +326,13 @@ class Tasks:
                 continue
             self._unlink(record, entry)
             self.refs.settle(object_, entry, value, ready)
-            self.value_arrived(entry, now)
+            settled.append(entry)
         if record.alone:
             # A worker that died may have stored the results, and not lived to say so.
             self.refs.free_stored([object_id(record.task.id, index) for index in range(record.task.returns)])
         self._let_go(record)
+        for entry in settled:
+            self.value_arrived(entry, now)
         self.refs.ready_effect(ready)
         if not isinstance(record.target, SchedulingClass):
             self.call_failed(record, value, now)
