@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.effects import JudgeFailure
 from rustyray.core.owner.records import FunctionStats
@@ -38,6 +38,10 @@ _Prepared = tuple[bytes, "list[bytes] | None", "list[RefInfo] | None", "list[byt
 _NOTHING: _Prepared = (b"", None, None, None)
 
 
+#: A program that submits without waiting looks after the results every so many submissions.
+POLL_EVERY: Final = 128
+
+
 class Client(Futures):
     """Implements `rustyray.runtime.engine.Engine`, but for the runtime's start and end."""
 
@@ -57,6 +61,9 @@ class Client(Futures):
             tid = self.core.submit(plan, data, buffers, infos, deps, parent, time.monotonic())
             if self.core.out:
                 pump.carry_out()
+        self._submitted += 1
+        if not self._submitted % POLL_EVERY:
+            pump.poll()
         if pump.interrupted:
             pump.check_interrupt()
         del keep
@@ -166,6 +173,9 @@ class Client(Futures):
             )
             if self.core.out:
                 pump.carry_out()
+        self._submitted += 1
+        if not self._submitted % POLL_EVERY:
+            pump.poll()
         if pump.interrupted:
             pump.check_interrupt()
         del keep

@@ -34,6 +34,7 @@ class ClusterClient:
         self.pump = pump
         self.store = store
         self.address = process.address
+        self._submitted = 0
         self._process = process
         self._drop: Callable[[bytes], None] = pump.dropped.append
 

@@ -364,6 +364,15 @@ class Pump:
         if self.deferred:
             self.run_deferred()
 
+    def poll(self) -> None:
+        """A look at what has arrived, by a thread that is too busy to wait: cheaper than to be interrupted for it."""
+        with self.lock:
+            if self._leader is _BACKGROUND:
+                self._leader = None
+            self._sessions += 1
+        if self._leader is None:
+            self.turn(0)
+
     def run_deferred(self) -> None:
         """Run what must not run under the lock: callbacks, and questions to the user's own code."""
         deferred = self.deferred
