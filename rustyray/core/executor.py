@@ -131,9 +131,9 @@ class ExecutorCore:
         if expected and calls[0].seq == 0:
             self.queue = deque(job for job in self.queue if job.caller != sender or job.lease)
             calls = [call for call in calls if call.id not in self.running]
-            expected = 1 if not calls else expected
+            expected = 0
         for call in calls:
-            if call.seq == 0 or call.seq >= expected:
+            if call.seq >= expected:
                 expected = call.seq + 1
                 self.queue.append(Job(sender, 0, call))
         self._expected[sender] = expected

@@ -8,6 +8,7 @@ worker that blocks gives its unstarted tasks back by itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from rustyray.core.effects import Effect, Send, Warn
@@ -81,7 +82,10 @@ class Scheduler:
             depth = self._depth(queue[0])
             count = len(target.leases)
             share = -(-len(queue) // count) if count else 0
-            for lease in target.leases.values():
+            leases: Iterable[Lease] = target.leases.values()
+            if target.idle:  # those first, or what was taken back for one of them goes back where it came from
+                leases = sorted(leases, key=lambda lease: not lease.idle)
+            for lease in leases:
                 if not queue:
                     break
                 if lease.blocked or lease.wanted:
@@ -266,14 +270,12 @@ class Scheduler:
         """
         busiest: Lease | None = None
         most = 1
-        usable = False
         for lease in target.leases.values():
-            usable = usable or (lease.idle and not lease.blocked)
             if lease.asked_back or len(lease.inflight) <= most:
                 continue
             if now >= lease.heard + STALL or not self._nearly_done(lease):
                 busiest, most = lease, len(lease.inflight)
-        if busiest is not None and usable:
+        if busiest is not None and self._has_usable(target):
             busiest.asked_back = True
             self.out.append(Send(busiest.worker, TakeBack(busiest.id, most // 2)))
 
@@ -321,6 +323,10 @@ class Scheduler:
         if lease.wanted:
             self.give_up(lease, reusable=True)
 
+    @staticmethod
+    def _has_usable(target: SchedulingClass) -> bool:
+        return any(lease.idle and not lease.blocked for lease in target.leases.values())
+
     def _stalled(self, target: SchedulingClass) -> bool:
         return any(len(lease.inflight) > 1 for lease in target.leases.values())
 
@@ -332,15 +338,16 @@ class Scheduler:
             if target.queue and not target.requests and target.ask_after:
                 when = target.ask_after if when is None else min(when, target.ask_after)
             if target.idle and not target.queue:
+                usable = self._has_usable(target)
                 for lease in target.leases.values():
                     if not lease.inflight:
                         due = lease.idle_since + KEEP_IDLE
-                    elif len(lease.inflight) > 1 and not lease.asked_back:
+                    elif usable and len(lease.inflight) > 1 and not lease.asked_back:
                         due = lease.heard + STALL
                     else:
                         continue
                     when = due if when is None else min(when, due)
-            elif not target.requests and self._stalled(target):
+            elif not target.queue and not target.requests and self._stalled(target):
                 check = target.last_result + STALL
                 when = check if when is None else min(when, check)
         return when
@@ -348,6 +355,9 @@ class Scheduler:
     def on_time(self, now: float) -> None:
         self.return_idle(now)
         for target in self.classes.values():
+            if target.ask_after and now >= target.ask_after:
+                target.ask_after = 0.0
+                self.pump(target, now)
             if target.idle and not target.queue:
                 self._rebalance(target, now)
                 continue
