@@ -99,7 +99,7 @@ class Books:
                 return f"{short(host.me)} has free {accounts.free} of {accounts.total}"
             if not self.may_leak and (store.arena.used or world.arena(host.me)):
                 return f"{short(host.me)} has {store.arena.used} bytes in use: {list(store.objects)}"
-            if host.head is not None:
+            if host.head is not None and not self.may_leak:
                 living = [actor for actor in host.head._actors.registry.living.values() if not actor.spec.detached]
                 if living:
                     return f"the head has {len(living)} living actors"

@@ -78,31 +78,45 @@ class Network:
         self._peers.setdefault(one, {})[other] = None
         self._peers.setdefault(other, {})[one] = None
 
-    def cut(self, one: bytes, other: bytes, reason: str, keep: Keep, dead: bytes = b"") -> None:
-        """Break the connection; ``keep`` decides what still arrives on either side. The ``dead`` end learns nothing."""
-        if not self.connected(one, other):
-            return
-        del self._peers[one][other]
-        del self._peers[other][one]
-        for frm, to in ((one, other), (other, one)):
-            queue = self._channel(frm, to).queue
-            start = 1 + max((at for at, parcel in enumerate(queue) if isinstance(parcel.content, Lost)), default=-1)
-            kept = 0 if to == dead else start + keep(len(queue) - start)
-            while len(queue) > kept:
-                queue.pop()
-            if to != dead:
+    def cut(self, one: bytes, other: bytes, reason: str, keep: Keep) -> None:
+        """Break the connection between two that live on; ``keep`` decides what still arrives on either side."""
+        if self._disconnect(one, other):
+            for frm, to in ((one, other), (other, one)):
+                queue = self._channel(frm, to).queue
+                start = 1 + max((at for at, parcel in enumerate(queue) if isinstance(parcel.content, Lost)), default=-1)
+                self._shorten(frm, to, start + keep(len(queue) - start))
                 self._put(frm, to, Lost(reason), 0.0)
-            elif not queue:
-                self._busy.pop((frm, to), None)
 
     def end(self, process: bytes, reason: str, keep: Keep) -> None:
-        """The process is dead: its connections break, and nothing reaches it any more."""
-        for peer in self.peers(process):
-            self.cut(process, peer, reason, keep, dead=process)
-        own = self._channels.get((process, process))
-        if own is not None:
-            own.queue.clear()
-            self._busy.pop((process, process), None)
+        """The process is dead: its connections break, and nothing reaches it any more.
+
+        What it sent up to some moment, which ``keep`` decides, still arrives, wherever it went.
+        """
+        peers = self.peers(process)
+        sent = sorted(parcel.number for peer in peers for parcel in self._channel(process, peer).queue)
+        kept = sent[: keep(len(sent))]
+        last = kept[-1] if kept else 0
+        for peer in peers:
+            self._disconnect(process, peer)
+            queue = self._channel(process, peer).queue
+            self._shorten(process, peer, sum(parcel.number <= last for parcel in queue))
+            self._put(process, peer, Lost(reason), 0.0)
+            self._shorten(peer, process, 0)
+        self._shorten(process, process, 0)
+
+    def _disconnect(self, one: bytes, other: bytes) -> bool:
+        if other not in self._peers.get(one, ()):
+            return False
+        del self._peers[one][other]
+        del self._peers[other][one]
+        return True
+
+    def _shorten(self, frm: bytes, to: bytes, length: int) -> None:
+        queue = self._channel(frm, to).queue
+        while len(queue) > length:
+            queue.pop()
+        if not queue:
+            self._busy.pop((frm, to), None)
 
     # --- messages -----------------------------------------------------------------------------------------------------
 

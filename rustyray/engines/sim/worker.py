@@ -155,6 +155,7 @@ class Worker(Client):
     def _leave(self, reason: str) -> None:
         if self.actor is not None:
             self.send(self.node, ActorExited(self.actor.spec.actor, self.actor.incarnation, reason))
+        self.core.sched.on_reclaim(self.now)  # or the node would end the workers that serve nobody else
         self.executor.flush()
         self.flush()
         self.world.end(self.me, "it exited with code 0")

@@ -14,6 +14,8 @@ from rustyray.engines.sim.chooser import Chooser
 from rustyray.engines.sim.scripts import ActorScript, Expr, Script, Step
 
 BOOM = "boom"
+#: A burst is of so many runs at most, those of the functions that it calls included.
+MANY = 24
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Limits:
     big: bool = True
     refs_out: bool = True
     keep: bool = False
+    cancels: bool = False
+    kills: bool = False
     max_retries: int = 3
     max_restarts: int = 0
     max_task_retries: int = 0
@@ -96,15 +100,15 @@ class Maker:
         self.count += 1
         name = f"f{self.count}"
         steps, shapes = self.body(args, depth, main=False, waits=waits)
-        value, shape = self.result(shapes, depth)
+        value, shape = self.result(shapes, self.limits.refs_out and waits)  # what an actor owns ends with it
         big = self.limits.big and self.pick(6) == 5
         steps.append(s.Return(value, big))
         cpus = self.limits.cpus[self.pick(len(self.limits.cpus))]
         return Script(name, steps, cpus=cpus, max_retries=self.limits.max_retries), shape
 
-    def result(self, shapes: dict[str, Shape], depth: int) -> tuple[Expr, Shape]:
+    def result(self, shapes: dict[str, Shape], refs_out: bool) -> tuple[Expr, Shape]:
         out = [name for name, shape in shapes.items() if not has_handle(shape)]
-        if not self.limits.refs_out:
+        if not refs_out:
             out = [name for name in out if not refs_inside(shapes[name])]
         if not out:
             return 1, 0
@@ -128,7 +132,7 @@ class Maker:
         return f"{prefix}{self.count}"
 
     def step(self, shapes: dict[str, Shape], depth: int, main: bool, waits: bool) -> list[Step]:
-        makers = [self.submit, self.work, self.submit, self.put, self.take, self.drop]
+        makers = [self.submit, self.work, self.burst, self.put, self.take, self.drop]
         if waits:
             makers += [self.get, self.wait, self.actor]
         steps = makers[self.pick(len(makers))](shapes, depth)
@@ -172,6 +176,20 @@ class Maker:
         into = self.name("r")
         shapes[into] = RefTo(shape)
         return [s.Submit(into, script, args)]
+
+    def burst(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        """The same function many times, so that it becomes known and is pushed ahead."""
+        steps = self.submit(shapes, min(depth, 2))
+        first = steps[0]
+        if not isinstance(first, s.Submit):
+            return steps
+        for _ in range(min(self.pick(6), MANY // sum(1 for _ in first.script.walk()))):
+            into = self.name("r")
+            shapes[into] = shapes[first.into]
+            steps.append(s.Submit(into, first.script, first.args))
+        if self.limits.cancels and self.pick(3) == 2:
+            steps.append(s.Cancel(first.into, force=self.pick(4) == 3))
+        return steps
 
     def get(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
         refs = self.refs(shapes)
@@ -236,6 +254,8 @@ class Maker:
             return [s.Create(into, actor)]
         handle = handles[self.pick(len(handles))]
         steps: list[Step] = []
+        if self.limits.kills and self.pick(6) == 5:
+            return [s.Kill(handle, no_restart=self.pick(2) == 0)]
         for _ in range(1 + self.pick(3)):
             args, given = self.arguments(shapes)
             method, shape = self.script(given, depth - 1, waits=False)

@@ -78,7 +78,7 @@ class _Frame:
                     raise Raised(text)
                 case s.Return(expr):
                     return self.value(expr)
-                case s.Work() | s.Wait():
+                case s.Work() | s.Wait() | s.Cancel() | s.Kill():
                     pass
                 case _:
                     raise TypeError(f"{step!r} has no meaning in order")

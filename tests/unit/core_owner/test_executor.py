@@ -1,0 +1,180 @@
+"""What a worker does with what owners push to it: order, giving back, cancelling, calls over a new connection."""
+
+from __future__ import annotations
+
+from rustyray.core.effects import Effect, Send
+from rustyray.core.executor import ExecutorCore, Interrupt, Job
+from rustyray.model import ids
+from rustyray.model.messages import (
+    Blocked,
+    Call,
+    CancelTask,
+    GiveBack,
+    PushCalls,
+    PushTasks,
+    Results,
+    Resumed,
+    TakeBack,
+    Task,
+    Unblocked,
+)
+from rustyray.model.values import Fault, FaultKind
+
+NODE = b"node-one"
+ME = ids.worker_id(NODE, 1)
+OWNER = ids.worker_id(NODE, 0)
+OTHER = ids.worker_id(NODE, 2)
+LEASE = 5
+
+
+def task(number: int, owner: bytes = OWNER) -> Task:
+    return Task(ids.task_id(owner, number), b"f")
+
+
+def call(number: int, seq: int, attempt: int = 0) -> Call:
+    return Call(ids.task_id(OWNER, number), b"actor", "m", seq, attempt=attempt)
+
+
+class Hands:
+    """A worker core, and what it sent since the last look; the invariants hold after every step."""
+
+    def __init__(self) -> None:
+        self.out: list[Effect] = []
+        self.core = ExecutorCore(ME, NODE, self.out)
+
+    def push(self, *numbers: int) -> None:
+        self.core.on_message(OWNER, PushTasks(LEASE, [task(number) for number in numbers], {"CPU": 10_000}))
+        self.core.check()
+
+    def call(self, *calls: Call) -> None:
+        self.core.on_message(OWNER, PushCalls(list(calls)))
+        self.core.check()
+
+    def next(self) -> Job:
+        job = self.core.start_next()
+        assert job is not None
+        self.core.check()
+        return job
+
+    def number(self) -> int:
+        """Run the next one; which it was."""
+        job = self.next()
+        self.core.finished(job, b"v", False, None, 0.0)
+        return int.from_bytes(job.task.id[12:], "big")
+
+    def rest(self) -> list[int]:
+        numbers = []
+        while self.core.queue:
+            numbers.append(self.number())
+        return numbers
+
+    def sent(self, to: bytes) -> list[object]:
+        messages: list[object] = [effect.message for effect in self.out if isinstance(effect, Send) and effect.to == to]
+        self.out.clear()
+        return messages
+
+
+def test_tasks_run_in_the_order_of_arrival() -> None:
+    hands = Hands()
+    hands.push(1, 2)
+    hands.push(3)
+    assert hands.rest() == [1, 2, 3]
+
+
+def test_results_gather_until_they_are_flushed() -> None:
+    hands = Hands()
+    hands.push(1, 2)
+    hands.rest()
+    assert hands.sent(OWNER) == []
+    hands.core.flush()
+    (results,) = hands.sent(OWNER)
+    assert isinstance(results, Results)
+    assert [done.task for done in results.done] == [task(1).id, task(2).id]
+
+
+def test_take_back_gives_the_last_unstarted_ones() -> None:
+    hands = Hands()
+    hands.push(1, 2, 3, 4)
+    hands.next()
+    hands.core.on_message(OWNER, TakeBack(LEASE, 2))
+    assert hands.sent(OWNER) == [GiveBack(LEASE, [task(3).id, task(4).id], False)]
+    assert hands.rest() == [2]
+
+
+def test_results_go_ahead_of_what_is_given_back() -> None:
+    hands = Hands()
+    hands.push(1, 2, 3)
+    hands.number()
+    hands.core.on_message(OWNER, TakeBack(LEASE, 9))
+    assert [type(message) for message in hands.sent(OWNER)] == [Results, GiveBack]
+
+
+def test_a_task_that_blocks_gives_back_what_is_queued_and_what_still_comes() -> None:
+    hands = Hands()
+    hands.push(1, 2)
+    hands.next()
+    hands.core.block()
+    assert hands.out[-1] == Send(NODE, Blocked())
+    assert hands.sent(OWNER) == [GiveBack(LEASE, [task(2).id], True)]
+    hands.push(3)
+    assert hands.sent(OWNER) == [GiveBack(LEASE, [task(3).id], True)]
+    hands.core.unblock()
+    assert hands.out == [Send(NODE, Resumed()), Send(OWNER, Unblocked(LEASE))]
+
+
+def test_cancel_drops_what_waits_and_interrupts_what_runs() -> None:
+    hands = Hands()
+    hands.push(1, 2)
+    running = hands.next()
+    hands.core.on_message(OWNER, CancelTask(task(1).id, False, True))
+    assert hands.out == [Interrupt(task(1).id, False, True)]
+    assert running.cancelled
+    hands.out.clear()
+    hands.core.on_message(OWNER, CancelTask(task(2).id, False, True))
+    (results,) = hands.sent(OWNER)
+    assert isinstance(results, Results)
+    (value,) = results.done[0].values
+    assert isinstance(value, Fault)
+    assert value.kind is FaultKind.TASK_CANCELLED
+    assert not hands.core.queue
+
+
+def test_work_of_a_dead_owner_is_dropped() -> None:
+    hands = Hands()
+    hands.push(1)
+    hands.core.on_message(OTHER, PushTasks(6, [task(9, OTHER)], {}))
+    hands.core.owner_died(OWNER)
+    assert hands.rest() == [9]
+
+
+def test_calls_run_in_order_and_a_number_that_was_seen_is_a_duplicate() -> None:
+    hands = Hands()
+    hands.call(call(1, 0), call(2, 1))
+    hands.call(call(2, 1), call(3, 2))
+    assert hands.rest() == [1, 2, 3]
+
+
+def test_calls_over_a_new_connection_replace_those_not_begun() -> None:
+    hands = Hands()
+    hands.call(call(1, 0), call(2, 1), call(3, 2))
+    assert hands.number() == 1
+    hands.call(call(2, 0, 1), call(3, 1, 1))
+    assert hands.rest() == [2, 3]
+
+
+def test_a_call_that_runs_is_not_run_again_over_a_new_connection() -> None:
+    hands = Hands()
+    hands.call(call(1, 0), call(2, 1))
+    running = hands.next()
+    hands.call(call(1, 0, 1), call(2, 1, 1), call(3, 2))
+    hands.core.finished(running, b"v", False, None, 0.0)
+    assert hands.rest() == [2, 3]
+
+
+def test_an_actor_that_leaves_runs_nothing_more() -> None:
+    hands = Hands()
+    hands.call(call(1, 0), call(2, 1))
+    hands.number()
+    hands.core.leave()
+    hands.call(call(3, 2))
+    assert hands.rest() == []
