@@ -19,6 +19,9 @@ SHARED: Final = "rustyray_shared"
 #: Whether a test asks for a runtime.
 FIXTURES: Final = frozenset({LOCAL, SHARED})
 
+#: Most tests need no second worker at once, and it would compete with the first for the machine.
+_CONFIG: Final = {"prestart": 1}
+
 COMMON: Final = pytest.StashKey[options.Options]()
 LIFETIMES: Final = pytest.StashKey[Lifetimes]()
 #: What is wrong with a test's use of markers and fixtures; the test fails with it.
@@ -69,7 +72,7 @@ def _runtime(request: pytest.FixtureRequest, node: pytest.Item | pytest.Collecto
         arguments = options.for_init(options.for_node(request.config.stash[COMMON], node))
     except pytest.UsageError as error:
         pytest.fail(str(error), pytrace=False)
-    session = rustyray.init(**arguments)
+    session = rustyray.init(**arguments, _system_config=_CONFIG)
     try:
         yield session
     finally:
