@@ -186,6 +186,13 @@ class Owner:
         assert isinstance(value, Fault), f"{value!r} is no fault"
         return value.kind
 
+    def fault_or_error(self, object_: bytes) -> str:
+        """The kind of the fault, or the text of the application's error, that the object is."""
+        value = self.value(object_)
+        if isinstance(value, Failed):
+            return value.cause.decode()
+        return self.fault(object_).name
+
     def drop(self, *objects: bytes) -> None:
         self.core.drop(list(objects))
         self.settle()

@@ -1,0 +1,213 @@
+"""Attempts: what is tried again, how often, when; poison among innocents; lineage."""
+
+from __future__ import annotations
+
+import pytest
+
+from rustyray.model import ids
+from rustyray.model.messages import Done, NodeDied, PushTasks, Results, ReturnLease, StoreFree
+from rustyray.model.plans import RetryPolicy
+from rustyray.model.values import FaultKind, Packed, Stored
+from tests.unit.core_owner.owner import BOOM, NODE, OTHER_NODE, WORKERS, Owner, plan, ref_to
+
+A, B, C = WORKERS[:3]
+
+
+def attempts(owner: Owner, worker: bytes) -> list[int]:
+    return [task.attempt for message in owner.take(worker, PushTasks) for task in message.tasks]
+
+
+def test_a_task_whose_worker_died_is_tried_again_until_its_retries_are_used_up() -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=2))
+    for attempt, worker in enumerate((A, B, C)):
+        owner.grant(worker)
+        assert attempts(owner, worker) == [attempt]
+        owner.die(worker)
+    assert owner.fault(result) is FaultKind.WORKER_CRASHED
+    assert "SIGKILL" in str(owner.value(result))
+
+
+def test_without_end_means_without_end() -> None:
+    owner = Owner()
+    owner.submit(plan(max_retries=-1))
+    for number in range(1, 20):
+        worker = ids.worker_id(NODE, number)
+        owner.grant(worker)
+        owner.die(worker)
+    assert owner.asked()
+
+
+def test_an_exception_of_the_application_is_not_retried_unless_asked() -> None:
+    owner = Owner()
+    result = owner.submit(plan())
+    owner.grant(A)
+    owner.fail(A, result)
+    assert owner.value(result) == BOOM
+
+
+def test_retry_exceptions_tries_again_with_growing_back_off() -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=2, retry=RetryPolicy(True, initial=1.0, factor=2.0)))
+    owner.grant(A)
+    for attempt, delay in enumerate((1.0, 2.0)):
+        assert attempts(owner, A) == [attempt]
+        owner.fail(A, result)
+        owner.wait(delay / 2 - 0.01)
+        if not owner.core.sched.leases:
+            assert not attempts(owner, A)
+        owner.wait(delay / 2 + 0.02)
+        if not owner.core.sched.leases:
+            owner.grant(A)
+    owner.fail(A, result)
+    assert owner.value(result) == BOOM
+
+
+@pytest.mark.parametrize("verdict", [True, False])
+def test_a_predicate_decides_outside_the_core(verdict: bool) -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=1, retry=RetryPolicy(lambda error: verdict)))
+    owner.grant(A)
+    attempts(owner, A)
+    owner.fail(A, result)
+    (question,) = owner.questions
+    assert (question.task, question.failed) == (ids.task_of(result), BOOM)
+    owner.core.judged(question.task, verdict, owner.now)
+    owner.settle()
+    assert attempts(owner, A) == ([1] if verdict else [])
+    assert owner.value(result) == (None if verdict else BOOM)
+
+
+def test_a_question_that_is_answered_after_a_cancellation_changes_nothing() -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=1, retry=RetryPolicy(lambda error: True)))
+    owner.grant(A)
+    owner.fail(A, result)
+    owner.core.cancel(result, False, False, owner.now)
+    owner.core.judged(ids.task_of(result), True, owner.now)
+    owner.settle()
+    assert owner.fault(result) is FaultKind.TASK_CANCELLED
+
+
+def test_poison_among_innocents_blames_only_the_poison() -> None:
+    """The first in flight was running and used up an attempt; those behind it go again, each alone, for nothing."""
+    owner = Owner()
+    function = plan(max_retries=1)
+    first = owner.submit(function)
+    owner.grant(A)
+    owner.done(A, first)
+    objects = [owner.submit(function) for _ in range(4)]
+    owner.flush()
+    assert owner.pushed(A)[-4:] == objects
+    owner.die(A)
+    owner.grant(B)
+    assert owner.pushed(B) == objects[:1]
+    owner.die(B)
+    assert owner.fault(objects[0]) is FaultKind.WORKER_CRASHED
+    owner.grant(C)
+    for innocent in objects[1:]:
+        assert owner.pushed(C) == [innocent]
+        owner.done(C, innocent)
+    assert [owner.value(object_) for object_ in objects[1:]] == [b"v"] * 3
+
+
+def test_a_result_of_an_attempt_that_was_given_up_is_ignored_and_freed() -> None:
+    owner = Owner()
+    result = owner.submit(plan())
+    owner.grant(A)
+    owner.die(A)
+    owner.grant(B)
+    owner.say(A, Results([Done(ids.task_of(result), [Stored(NODE, 5000)])], 0.0))
+    assert owner.value(result) is None
+    owner.flush()
+    assert owner.one(NODE, StoreFree).objects == [result]
+    owner.done(B, result)
+    assert owner.value(result) == b"v"
+
+
+def test_a_connection_that_broke_is_given_up_when_the_node_says_nothing() -> None:
+    owner = Owner()
+    result = owner.submit(plan())
+    owner.grant(A)
+    owner.lose(A)
+    assert not owner.take(NODE, ReturnLease)
+    owner.wait(1.5)
+    assert not owner.one(NODE, ReturnLease).reusable
+    owner.grant(B)
+    owner.done(B, result)
+    assert owner.value(result) == b"v"
+
+
+# --- lineage ----------------------------------------------------------------------------------------------------------
+
+
+def stored(owner: Owner, result: bytes, worker: bytes, node: bytes = OTHER_NODE) -> None:
+    owner.done(worker, result, value=[Stored(node, 5000)])
+
+
+def test_a_stored_result_whose_node_died_is_made_again_with_its_arguments() -> None:
+    owner = Owner()
+    argument = owner.core.put(Packed(b"", None, [ref_to(owner.core.put(b"inner"))]))
+    result = owner.submit(plan(max_retries=1), [argument])
+    owner.drop(argument)
+    owner.grant(A)
+    stored(owner, result, A)
+    owner.say(NODE, NodeDied(OTHER_NODE, "power"))
+    assert owner.value(result) is None
+    assert owner.pushed(A)[-1] == result
+    stored(owner, result, A, NODE)
+    owner.drop(result)
+    assert argument not in owner.core.objects
+
+
+def test_what_depends_on_a_lost_result_is_made_after_it() -> None:
+    owner = Owner()
+    first = owner.submit(plan("one"))
+    second = owner.submit(plan("two"), [first])
+    owner.drop(first)
+    owner.grant(A)
+    stored(owner, first, A)
+    stored(owner, second, A)
+    owner.pushed(A)
+    owner.say(NODE, NodeDied(OTHER_NODE, "power"))
+    assert owner.pushed(A) == [first]
+    owner.done(A, first)
+    assert owner.pushed(A) == [second]
+    owner.done(A, second)
+    assert owner.value(second) == b"v"
+
+
+def test_a_put_object_whose_node_died_is_lost() -> None:
+    owner = Owner()
+    object_ = owner.core.put(Stored(OTHER_NODE, 5000))
+    owner.say(NODE, NodeDied(OTHER_NODE, "power"))
+    assert owner.fault(object_) is FaultKind.OBJECT_LOST
+    assert "it was put" in str(owner.value(object_))
+
+
+def test_a_result_without_retries_left_cannot_be_made_again() -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=1))
+    owner.grant(A)
+    stored(owner, result, A)
+    owner.say(NODE, NodeDied(OTHER_NODE, "power"))
+    stored(owner, result, A, ids.node_of(WORKERS[0]))
+    owner.drop(result)
+    assert not owner.core.objects
+
+
+def test_lineage_goes_with_a_result_that_is_freed_while_it_is_settled() -> None:
+    """Its only holder is a task that has an error for another argument, and so lets go of it at once."""
+    owner = Owner()
+    argument = owner.core.put(b"v")
+    big = owner.submit(plan("big"), [argument])
+    bad = owner.submit(plan("bad"))
+    last = owner.submit(plan("last"), [bad, big])
+    owner.drop(argument, big, bad)
+    owner.grant(A)
+    owner.grant(B)
+    owner.fail(B, bad)
+    stored(owner, big, A, NODE)
+    assert owner.fault_or_error(last) == "boom"
+    owner.drop(last)
+    assert not owner.core.objects
