@@ -1,0 +1,39 @@
+"""Many thousands of schedules of the simulated world: more seeds of every profile, and longer looks by Hypothesis."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from rustyray.engines.sim.chooser import Deviations, Replay
+from rustyray.engines.sim.faults import Fault, Trouble
+from tests.unit.world.programs import Maker
+from tests.unit.world.runs import PROFILES, check, run
+from tests.unit.world.test_random_programs import choices, deviations, plans
+
+SEEDS = 1500
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_many_seeds(name: str) -> None:
+    for seed in range(1000, 1000 + SEEDS):
+        run(PROFILES[name], seed)
+
+
+@pytest.mark.parametrize("name", ["actors", "nodes"])
+@given(choices, deviations)
+@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_schedule(name: str, program: list[int], schedule: list[tuple[str, int, int]]) -> None:
+    profile = PROFILES[name]
+    check(Maker(Replay(program), profile.limits).program(), profile, Deviations(schedule))
+
+
+@pytest.mark.parametrize("name", ["cancelled", "everything"])
+@given(choices, deviations, plans)
+@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_schedule_and_faults(
+    name: str, program: list[int], schedule: list[tuple[str, int, int]], plan: list[tuple[int, Trouble, int]]
+) -> None:
+    profile = PROFILES[name]
+    faults = [Fault(*fault) for fault in plan]
+    check(Maker(Replay(program), profile.limits).program(), profile, Deviations(schedule), faults)

@@ -1,0 +1,108 @@
+"""Runs of random programs, each drawn from one seed, and what their outcomes may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rustyray.engines.sim import faults
+from rustyray.engines.sim.chooser import Chooser, Seeded
+from rustyray.engines.sim.faults import Trouble
+from rustyray.engines.sim.scripts import Script
+from rustyray.engines.sim.values import Plain, Ref
+from rustyray.engines.sim.world import World
+from tests.unit.world.programs import BOOM, Limits, Maker
+from tests.unit.world.sequential import expected
+
+#: How a schedule departs from the tame one: seldom, now and then, or all the time.
+MOODS = (
+    {"delay": 0.0, "stall": 0.0, "next": 1.0},
+    {"delay": 0.02, "stall": 0.02, "next": 1.0},
+    {"delay": 0.2, "stall": 0.1, "next": 0.3},
+    {"delay": 0.02, "stall": 0.02, "next": 0.1},
+)
+#: What may become of a result when processes die, connections break, or somebody cancels.
+FAULTS = frozenset(
+    f"fault {name}"
+    for name in "WORKER_CRASHED TASK_CANCELLED ACTOR_DIED ACTOR_UNAVAILABLE OWNER_DIED OBJECT_LOST OBJECT_FREED".split()
+)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A kind of run: what programs do, where, and what goes wrong. ``exact``: the outcome is the sequential one."""
+
+    limits: Limits = field(default_factory=Limits)
+    nodes: Sequence[float] = (2,)
+    troubles: tuple[Trouble, ...] = ()
+    count: int = 0
+    exact: bool = True
+
+
+SMALL = (1, 0.5)
+PROFILES = {
+    "tasks": Profile(Limits(actors=False, errors=False)),
+    "errors": Profile(Limits(actors=False)),
+    "actors": Profile(Limits(keep=True)),
+    "nodes": Profile(Limits(keep=True, big=False), (1, 1, 2)),
+    "doubled": Profile(Limits(keep=True), troubles=(Trouble.TWICE, Trouble.AGAIN), count=6),
+    "retried": Profile(Limits(actors=False, refs_out=False, max_retries=-1), troubles=(Trouble.CRASH,), count=3),
+    "cancelled": Profile(
+        Limits(cancels=True, kills=True, keep=True, max_restarts=1, max_task_retries=1),
+        troubles=(Trouble.CRASH,),
+        count=2,
+        exact=False,
+    ),
+    "crashes": Profile(
+        Limits(keep=True, max_restarts=1, max_task_retries=1), troubles=(Trouble.CRASH,), count=3, exact=False
+    ),
+    "no retries": Profile(Limits(keep=True, max_retries=0), troubles=(Trouble.CRASH,), count=3, exact=False),
+    "cuts": Profile(Limits(max_restarts=1, max_task_retries=1), troubles=(Trouble.CUT,), count=2, exact=False),
+    "dying nodes": Profile(
+        Limits(big=False, cpus=SMALL), (1, 1, 2), (Trouble.NODE, Trouble.CRASH), count=2, exact=False
+    ),
+    "everything": Profile(
+        Limits(big=False, cpus=SMALL, keep=True, cancels=True, kills=True, max_restarts=1, max_task_retries=2),
+        (2, 1),
+        tuple(Trouble),
+        count=4,
+        exact=False,
+    ),
+}
+
+
+def shown(value: Plain) -> object:
+    """A value without the identity of what it refers to."""
+    if isinstance(value, list):
+        return [shown(part) for part in value]
+    return "ref" if isinstance(value, Ref) else value
+
+
+def agrees(got: object, want: object) -> bool:
+    """Whether each result is what it should be, or says which fault took its place."""
+    if got == want or (isinstance(got, str) and (got in FAULTS or got == BOOM)):
+        return True
+    if isinstance(got, list) and isinstance(want, list) and len(got) == len(want):
+        return all(agrees(part, other) for part, other in zip(got, want, strict=True))
+    return False
+
+
+def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[faults.Fault] = ()) -> World:
+    """Run ``program`` to its end, and see that the outcome is right and nothing is left."""
+    want = expected(program)
+    world = World(chooser, profile.nodes, faults=plan)
+    driver = world.add_driver(program)
+    world.finish()
+    got = shown(driver.outcome)
+    if profile.exact:
+        assert got == want, f"{got} should be {want}\n{world.describe()}"
+    else:
+        assert agrees(got, want), f"{got} should be {want}, or faults\n{world.describe()}"
+    return world
+
+
+def run(profile: Profile, seed: int) -> World:
+    """One run, all of it drawn from ``seed``."""
+    program = Maker(Seeded(7 * seed + 1), profile.limits).program()
+    plan = faults.draw(Seeded(seed + 5), (80, 400)[seed % 2], profile.count, profile.troubles) if profile.count else []
+    return check(program, profile, Seeded(seed, MOODS[seed % len(MOODS)]), plan)
