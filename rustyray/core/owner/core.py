@@ -329,6 +329,7 @@ class OwnerCore:
         self.story.append((now, peer, reason))
         if len(peer) == NODE_ID_SIZE:
             self.sched.node_lost(peer, now)
+        self.sched.defined.pop(peer, None)  # code travels once per connection
         lease = self.sched.by_worker.get(peer)
         if lease is not None:
             lease.blocked = True

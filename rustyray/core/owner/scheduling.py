@@ -141,6 +141,7 @@ class Scheduler:
             if record.alone:
                 break
         if tasks:
+            lease.asked_back = False  # there is something to be had again
             if lease.idle:
                 lease.idle = False
                 lease.heard = now
@@ -294,7 +295,8 @@ class Scheduler:
 
     def on_give_back(self, lease: Lease, message: GiveBack, now: float) -> list[Record]:
         """Unstarted tasks came back: to the front of the queue, in order. Returns the cancelled ones among them."""
-        lease.asked_back = False
+        if message.tasks or message.blocked:
+            lease.asked_back = False  # otherwise it had none: ask again when it has got more, or made progress
         lease.blocked = lease.blocked or message.blocked
         cancelled: list[Record] = []
         back: list[Record] = []
@@ -308,9 +310,6 @@ class Scheduler:
         lease.target.queue.extendleft(reversed(back))
         if not lease.inflight and not lease.idle:
             self.became_idle(lease, now)
-        if not message.tasks and not message.blocked:
-            # Nothing to be had there, so do not ask again until the worker has shown progress.
-            lease.asked_back = bool(lease.inflight)
         self.pump(lease.target, now)
         return cancelled
 
