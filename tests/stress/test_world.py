@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from rustyray.engines.sim.chooser import Deviations, Replay
 from rustyray.engines.sim.faults import Fault, Trouble
+from tests.unit.world import test_actor_hazards, test_ref_hazards, test_task_hazards
 from tests.unit.world.programs import Maker
 from tests.unit.world.runs import PROFILES, check, run
 from tests.unit.world.test_random_programs import choices, deviations, plans
@@ -18,6 +22,22 @@ SEEDS = 1500
 def test_many_seeds(name: str) -> None:
     for seed in range(1000, 1000 + SEEDS):
         run(PROFILES[name], seed)
+
+
+def hazards() -> dict[str, Callable[[int], None]]:
+    """The tests of the hazards that take a seed and nothing else."""
+    return {
+        name: test
+        for module in (test_actor_hazards, test_ref_hazards, test_task_hazards)
+        for name, test in vars(module).items()
+        if name.startswith("test_") and [*inspect.signature(test).parameters] == ["seed"]
+    }
+
+
+@pytest.mark.parametrize("name", hazards())
+def test_hazards_under_many_schedules(name: str) -> None:
+    for seed in range(1000, 1000 + SEEDS // 5):
+        hazards()[name](seed)
 
 
 @pytest.mark.parametrize("name", ["actors", "nodes"])

@@ -58,6 +58,8 @@ class Network:
         self._channels: dict[tuple[bytes, bytes], Channel] = {}
         self._busy: dict[tuple[bytes, bytes], Channel] = {}
         self._peers: dict[bytes, dict[bytes, None]] = {}
+        #: By sender: the number of the last of its parcels (in the order of their sending) that has arrived.
+        self._arrived: dict[bytes, int] = {}
         self._number = 0
         self.sent = 0
 
@@ -90,12 +92,15 @@ class Network:
     def end(self, process: bytes, reason: str, keep: Keep) -> None:
         """The process is dead: its connections break, and nothing reaches it any more.
 
-        What it sent up to some moment, which ``keep`` decides, still arrives, wherever it went.
+        What it sent up to some moment, which ``keep`` decides, still arrives, wherever it went; that includes all that
+        it sent before something that has arrived already.
         """
         peers = self.peers(process)
-        sent = sorted(parcel.number for peer in peers for parcel in self._channel(process, peer).queue)
-        kept = sent[: keep(len(sent))]
-        last = kept[-1] if kept else 0
+        last = self._arrived.get(process, 0)
+        sent = [parcel.number for peer in peers for parcel in self._channel(process, peer).queue]
+        open_ = sorted(number for number in sent if number > last)
+        if kept := keep(len(open_)):
+            last = open_[kept - 1]
         for peer in peers:
             self._disconnect(process, peer)
             queue = self._channel(process, peer).queue
@@ -154,6 +159,7 @@ class Network:
 
     def take(self, channel: Channel) -> Parcel:
         parcel = channel.queue.popleft()
+        self._arrived[channel.frm] = max(parcel.number, self._arrived.get(channel.frm, 0))
         if not channel.queue:
             del self._busy[channel.frm, channel.to]
         return parcel

@@ -117,6 +117,8 @@ class Frame:
                 self._drop(self.variables.pop(name))
             case scripts.Keep(name):
                 self.kept.append(self.variables.pop(name))
+            case scripts.Recall(into):
+                self._set(into, self.kept.pop())
             case scripts.Raise(text, expr):
                 raise ScriptRaised(text, self.value(expr))
             case scripts.Return(expr, big):

@@ -82,6 +82,13 @@ class Keep:
 
 
 @dataclass(frozen=True)
+class Recall:
+    """``into`` is what was kept last in this process, which does not keep it any more."""
+
+    into: str
+
+
+@dataclass(frozen=True)
 class Create:
     into: str
     actor: ActorScript
@@ -150,6 +157,7 @@ Step: TypeAlias = (
     | Pick
     | Drop
     | Keep
+    | Recall
     | Create
     | Call
     | Cancel

@@ -29,10 +29,13 @@ class Story:
 
     def __init__(self, size: int = 150) -> None:
         self.events: deque[tuple[float, str, bytes, bytes, bytes]] = deque(maxlen=size)
+        #: How often each kind of event happened; messages count by type, when they arrive.
+        self.counts: dict[str, int] = {}
         self._digest = hashlib.blake2b(digest_size=16)
 
     def tell(self, now: float, what: str, frm: bytes = b"", to: bytes = b"", content: bytes = b"") -> None:
         """``what`` happened; for a message, ``content`` is its encoding."""
+        self.counts[what] = self.counts.get(what, 0) + 1
         if what not in QUIET:
             self.events.append((now, what, frm, to, content))
         self._digest.update(f"{now:.9f} {what} ".encode() + frm + to + content)

@@ -153,11 +153,12 @@ class Worker(Client):
             self._stop = what
 
     def _leave(self, reason: str) -> None:
+        self.executor.flush()
+        self.flush()
         if self.actor is not None:
             self.send(self.node, ActorExited(self.actor.spec.actor, self.actor.incarnation, reason))
         self.core.sched.on_reclaim(self.now)  # or the node would end the workers that serve nobody else
-        self.executor.flush()
-        self.flush()
+        self.carry_out()
         self.world.end(self.me, "it exited with code 0")
 
     def _run(self, job: Job) -> Program[Outcome | None]:

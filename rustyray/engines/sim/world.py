@@ -161,6 +161,7 @@ class World:
 
     def crash(self, process: bytes, reason: str) -> None:
         """Kill: what was sent last may be lost."""
+        self.books.may_overcount = True
         self._end(process, reason, lambda count: count - self.pick("keep", count + 1))
 
     def end(self, process: bytes, reason: str) -> None:

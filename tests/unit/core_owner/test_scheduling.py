@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rustyray.core.owner.scheduling import KEEP_IDLE, STALL
 from rustyray.model import ids
 from rustyray.model.messages import (
@@ -171,6 +173,29 @@ def test_a_stalled_worker_makes_the_owner_ask_for_another_and_share() -> None:
     assert owner.pushed(B)[0] == objects[-taken.count]
 
 
+@pytest.mark.parametrize("crosses_the_push", [False, True])
+def test_work_pushed_after_a_vain_request_is_taken_back_too(crosses_the_push: bool) -> None:
+    """The request crossed a result; the worker then got more, and its next task is a long one."""
+    owner = Owner()
+    objects = pipelined(owner, 3)
+    owner.wait(2 * STALL)
+    owner.grant(B)
+    taken = owner.one(A, TakeBack)
+    owner.done(A, *objects[:2])
+    if not crosses_the_push:
+        owner.say(A, GiveBack(taken.lease, [], False))
+    more = submit(owner, 4)
+    owner.flush()
+    if crosses_the_push:
+        owner.say(A, GiveBack(taken.lease, [], False))
+    on_a = [object_ for object_ in owner.pushed(A) if object_ in more]
+    assert on_a
+    owner.pushed(B)
+    owner.done(B, *[object_ for object_ in more if object_ not in on_a])
+    owner.wait(2 * STALL)
+    assert owner.take(A, TakeBack)
+
+
 def test_what_was_taken_back_for_an_idle_worker_does_not_return_to_the_busy_one() -> None:
     owner = Owner()
     objects = pipelined(owner, 3)
@@ -228,6 +253,16 @@ def test_a_result_that_crosses_take_back_counts_and_the_rest_comes_back_once() -
     owner.say(A, GiveBack(taken.lease, [ids.task_of(objects[3])], False))
     assert [*owner.pushed(A), *owner.pushed(B)] == [objects[3]]
     assert [owner.value(object_) for object_ in objects[:3]] == [b"v"] * 3
+
+
+def test_code_is_sent_again_over_a_new_connection() -> None:
+    owner = Owner()
+    known(owner)
+    owner.lose(A)
+    owner.wait(1.5)
+    submit(owner, 1)
+    owner.grant(A)
+    assert owner.one(A, DefineFunction).fn == b"f"
 
 
 # --- other nodes ------------------------------------------------------------------------------------------------------
