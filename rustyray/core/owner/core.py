@@ -421,8 +421,11 @@ class OwnerCore:
     def _on_node_died(self, sender: NodeID, message: NodeDied, now: float) -> None:
         for worker in [worker for worker in self._silent if node_of(worker) == message.node]:
             del self._silent[worker]
-        for lease in list(self.sched.leases.values()):
-            if lease.node == message.node:
+        lost = [lease for lease in self.sched.leases.values() if lease.node == message.node]
+        for lease in lost:
+            lease.blocked = True  # nothing that one of them had goes to another of them
+        for lease in lost:
+            if self.sched.leases.get(lease.id) is lease:
                 self._lose_lease(lease, message.reason, now)
         for worker, link in list(self.calls.by_worker.items()):
             if node_of(worker) == message.node:
