@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rustyray.model import ids
-from rustyray.model.messages import Done, NodeDied, PushTasks, Results, ReturnLease, StoreFree
+from rustyray.model.messages import Done, LeaseElsewhere, NodeDied, PushTasks, Results, ReturnLease, StoreFree
 from rustyray.model.plans import RetryPolicy
 from rustyray.model.values import FaultKind, Packed, Stored
 from tests.unit.core_owner.owner import BOOM, NODE, OTHER_NODE, WORKERS, Owner, plan, ref_to
@@ -175,6 +175,23 @@ def test_what_depends_on_a_lost_result_is_made_after_it() -> None:
     assert owner.pushed(A) == [second]
     owner.done(A, second)
     assert owner.value(second) == b"v"
+
+
+def test_all_workers_of_a_node_that_died_are_lost_together() -> None:
+    """What one had does not go to another, and one that is idle may be given up on the way."""
+    owner = Owner()
+    workers = [ids.worker_id(OTHER_NODE, number) for number in (1, 2, 3)]
+    tasks = [owner.submit(plan(name, max_retries=1)) for name in ("one", "two")]
+    other = owner.submit(plan("idle", cpus=2))
+    for worker in workers:
+        owner.say(NODE, LeaseElsewhere(owner.asked()[0], OTHER_NODE, "sim:two"))
+        owner.grant(worker, OTHER_NODE)
+    by_task = {object_: worker for worker in workers for object_ in owner.pushed(worker)}
+    owner.done(by_task[other], other)
+    owner.say(NODE, NodeDied(OTHER_NODE, "power"))
+    assert [owner.value(object_) for object_ in tasks] == [None, None]
+    assert not owner.core.sched.leases
+    assert not any(owner.pushed(worker) for worker in workers)
 
 
 def test_a_put_object_whose_node_died_is_lost() -> None:
