@@ -22,7 +22,8 @@ class Books:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        #: A process died that had passed on refs and could not see to it that the receiver was counted.
+        #: A process died that had passed on refs and could not see to it that the receiver was counted, or whoever
+        #: made a call gave it up.
         self.may_dangle = False
         #: A worker died that may have registered the receiver of a result which then never came. The receiver cannot
         #: give back what it does not know of: until it ends, it counts as a borrower.

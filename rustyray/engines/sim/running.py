@@ -149,6 +149,7 @@ class Frame:
             case scripts.Cancel(name, force):
                 client.cancel(self.ref(name), force)
             case scripts.Kill(name, no_restart):
+                self.world.books.may_dangle = True  # its calls are given up, with their arguments, while they still run
                 client.kill_actor(self.handle(name), no_restart)
             case scripts.Find(into, name):
                 found = yield from client.find_actor(name)
