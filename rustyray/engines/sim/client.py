@@ -195,7 +195,11 @@ class Client(ClientProcess):
         request, until = self.expect()
         self.send(self.node, StorePin(request, object_))
         self.flush()
-        yield until
+        try:
+            yield until
+        except BaseException:
+            until.forsaken = object_
+            raise
         reply = until.reply
         if not isinstance(reply, StorePinned):
             raise ProgramError(reply.fault if isinstance(reply, StoreFailed) else _gone())

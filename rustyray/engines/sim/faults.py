@@ -77,9 +77,10 @@ class Troubles:
         """Do what is planned for the present step."""
         for fault in self._plan.pop(self._world.steps, ()):
             self._world.story.tell(self._world.now, fault.trouble.name)
-            self._hit(fault.trouble, fault.which)
+            self.hit(fault.trouble, fault.which)
 
-    def _hit(self, trouble: Trouble, which: int) -> None:
+    def hit(self, trouble: Trouble, which: int) -> None:
+        """Let it happen now."""
         world = self._world
         if trouble is Trouble.CRASH and (workers := world.workers()):
             world.crash(workers[which % len(workers)].me, "it was killed by signal 9 (SIGKILL)")

@@ -44,14 +44,18 @@ class Sleep:
 
 
 class Until:
-    """Yielded by a program: go on when it is ``done``; `need` events are missing, or one error."""
+    """Yielded by a program: go on when it is ``done``; `need` events are missing, or one error.
 
-    __slots__ = ("done", "need", "reply", "stop_at_error")
+    ``forsaken``: the program was interrupted while it waited for the pin of this object.
+    """
+
+    __slots__ = ("done", "forsaken", "need", "reply", "stop_at_error")
 
     def __init__(self, need: int = 1, stop_at_error: bool = False) -> None:
         self.need = need
         self.stop_at_error = stop_at_error
         self.done = False
+        self.forsaken: ObjectID = b""
         self.reply: Message | None = None
 
 
@@ -220,6 +224,8 @@ class ClientProcess:
     def _on_reply(self, peer: bytes, message: Message, now: float) -> None:
         until = self._replies.pop(message.request, None)  # type: ignore[union-attr]
         if until is not None:
+            if until.forsaken and isinstance(message, StorePinned):
+                self.unpinned.append(until.forsaken)
             until.reply = message
             until.done = True
 

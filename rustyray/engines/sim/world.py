@@ -173,8 +173,10 @@ class World:
         if victim is None or not victim.alive:
             return
         victim.alive = False
-        if isinstance(victim, Client) and (victim.core.refs.has_unacknowledged or victim.core.running()):
-            self.books.may_dangle = True
+        if isinstance(victim, Client):
+            orphans = bool(victim.core.running())
+            self.books.orphans |= orphans
+            self.books.may_dangle |= orphans or victim.core.refs.has_unacknowledged
         self.network.end(process, "end of file", keep)
         for fiber in [fiber for fiber in self.fibers if fiber.client is victim]:
             self.fibers.remove(fiber)
@@ -350,8 +352,9 @@ class World:
         self.run_until(left)
 
     def rest(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass, and see what was due by then."""
         until = self.now + seconds
+        self.progress = until
         self.run_until(lambda: "time passes" if self.now < until or self._events() else "")
 
     def finish(self) -> None:
