@@ -297,11 +297,15 @@ class Client(Futures):
             found.append(value)
         pins = self.store.pin(list(stored)) if stored else {}
         values: list[Any] = []
-        for ref, value in zip(refs, found, strict=True):
-            if isinstance(value, Stored):
-                values.append(self._read_stored(ref._id, pins))
-            else:
-                values.append(self.load(value))
+        try:
+            for ref, value in zip(refs, found, strict=True):
+                if isinstance(value, Stored):
+                    values.append(self._read_stored(ref._id, pins))
+                else:
+                    values.append(self.load(value))
+        finally:
+            if pins:  # one that does not load leaves the others
+                self.store.unpin(pins)
         return values
 
     def _read_stored(self, object_: bytes, pins: dict[bytes, Any]) -> Any:

@@ -124,17 +124,21 @@ class Runner:
         stored = [arg.object for arg in deps if isinstance(arg.value, Stored)]
         pins = worker.store.pin(list(dict.fromkeys(stored))) if stored else {}
         values = []
-        for arg in deps:
-            value = arg.value
-            if type(value) is bytes:
-                values.append(loads(value))
-            elif isinstance(value, Stored):
-                pinned = pins.pop(arg.object, None) or worker.store.pin([arg.object])[arg.object]
-                if isinstance(pinned, Fault):
-                    raise ArgumentLost(pinned)
-                values.append(worker.store.load(arg.object, pinned))
-            else:
-                values.append(worker.load(value))
+        try:
+            for arg in deps:
+                value = arg.value
+                if type(value) is bytes:
+                    values.append(loads(value))
+                elif isinstance(value, Stored):
+                    pinned = pins.pop(arg.object, None) or worker.store.pin([arg.object])[arg.object]
+                    if isinstance(pinned, Fault):
+                        raise ArgumentLost(pinned)
+                    values.append(worker.store.load(arg.object, pinned))
+                else:
+                    values.append(worker.load(value))
+        finally:
+            if pins:  # one that does not load leaves the others
+                worker.store.unpin(pins)
         return loads_args(task.args, task.buffers, values)
 
     # --- results ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ back when the last view of it dies. A value of up to ``INLINE_MAX`` bytes never 
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from rustyray.engines.native.arena import Arena, layout_size
@@ -43,7 +44,11 @@ class Store:
             number, waiter = pump.expect()
             pump.hub.send(self.node, StoreCreate(number, object_, size))
             pump.flush()
-        pump.wait(waiter, None)
+        try:
+            pump.wait(waiter, None)
+        except BaseException:
+            self._tell(StoreAbort(object_))  # the task was cancelled; the answer finds nobody
+            raise
         reply = waiter.reply
         if isinstance(reply, StoreFailed):
             return reply.fault
@@ -82,8 +87,13 @@ class Store:
                 waiters.append((object_, waiter))
             pump.flush()
         pinned: dict[ObjectID, StorePinned | Fault] = {}
+        try:
+            for _, waiter in waiters:
+                pump.wait(waiter, None)
+        except BaseException:
+            self._forsake(waiters)
+            raise
         for object_, waiter in waiters:
-            pump.wait(waiter, None)
             reply = waiter.reply
             if isinstance(reply, StorePinned):
                 pinned[object_] = reply
@@ -92,6 +102,23 @@ class Store:
             else:
                 pinned[object_] = Fault(FaultKind.SYSTEM, "the node process is gone, and its object store with it")
         return pinned
+
+    def _forsake(self, waiters: list[tuple[ObjectID, Waiter]]) -> None:
+        """The task was cancelled while it waited for these pins: give back those that it got, and those to come."""
+        with self.pump.lock:
+            for object_, waiter in waiters:
+                if waiter.done:
+                    self._unpin_granted(object_, waiter)
+                else:
+                    waiter.callback = partial(self._unpin_granted, object_, waiter)
+
+    def _unpin_granted(self, object_: ObjectID, waiter: Waiter) -> None:
+        if isinstance(waiter.reply, StorePinned):
+            self.pump.unpinned.append(object_)
+
+    def unpin(self, pins: Mapping[ObjectID, StorePinned | Fault]) -> None:
+        """Give back pins that will not be loaded."""
+        self.pump.unpinned.extend(object_ for object_, pinned in pins.items() if isinstance(pinned, StorePinned))
 
     def load(self, object_: ObjectID, pinned: StorePinned) -> Any:
         """The value behind a pin; the pin goes when the value's last view does."""

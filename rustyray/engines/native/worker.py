@@ -47,6 +47,8 @@ from rustyray.runtime.engine import ProcessContext, ShutdownReport
 LINGER: Final = 0.001
 #: Seconds between two attempts to interrupt a cancelled task that was not at a place where it could be.
 RETRY_INTERRUPT: Final = 0.02
+#: Seconds that the owners of refs which this process passed on have to acknowledge it, before it ends.
+FAREWELL: Final = 0.2
 
 
 class Worker(Client):
@@ -215,11 +217,10 @@ class Worker(Client):
 
     def _exit(self) -> NoReturn:
         reason = self._stop.reason if self._stop is not None else ""
+        self._say_last()
         if self.actor is not None:
             self.actor.leave(reason)
-        with self.pump.lock:
-            self.executor.flush()
-            self.pump.flush()
+            self._say_last()
         import atexit
 
         atexit._run_exitfuncs()
@@ -229,6 +230,17 @@ class Worker(Client):
             except (OSError, ValueError):
                 pass  # whoever read it is gone
         os._exit(0)
+
+    def _say_last(self) -> None:
+        """Send what has gathered, return idle workers, and let the owners of refs that were passed on hear of it."""
+        pump = self.pump
+        with pump.lock:
+            self.executor.flush()
+            self.core.sched.on_reclaim(time.monotonic())
+            pump.flush()
+        deadline = time.monotonic() + FAREWELL
+        while self.core.refs.has_unacknowledged and (now := time.monotonic()) < deadline:
+            pump.wait(Waiter(), min(deadline, now + 0.01))
 
     # --- what differs from a driver -----------------------------------------------------------------------------------
 
