@@ -175,7 +175,7 @@ class World:
         victim.alive = False
         if isinstance(victim, Client):
             orphans = bool(victim.core.running())
-            self.books.orphans |= orphans
+            self.books.orphans |= orphans or victim.core.owns_objects()
             self.books.may_dangle |= orphans or victim.core.refs.has_unacknowledged
         self.network.end(process, "end of file", keep)
         for fiber in [fiber for fiber in self.fibers if fiber.client is victim]:

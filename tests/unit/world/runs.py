@@ -32,7 +32,8 @@ FAULTS = frozenset(
 class Profile:
     """A kind of run: what programs do, where, and what goes wrong. ``exact``: the outcome is the sequential one.
 
-    (Unless an actor ended while tasks of its own ran elsewhere: a node kills such workers, with what they own.)
+    (Unless an actor's process ended that owned objects in use, or while its tasks ran elsewhere: a node kills such
+    workers, with what they own.)
     """
 
     limits: Limits = field(default_factory=Limits)
