@@ -109,7 +109,7 @@ def test_the_owners_death_is_told_to_a_borrower_that_waits(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_arguments_of_an_actor_outlive_their_maker_for_restarts(seed: int) -> None:
     init = Script("init", [Pick("r", "a0"), Get("v", ["r"]), Add("s", ["v"]), Keep("s"), Return(0)])
-    tell = Script("tell", [Recall("k"), Add("s", ["k"]), Return("s")])
+    tell = Script("tell", [Recall("k"), Add("s", ["k"]), Keep("k"), Return("s")])
     actor = ActorScript("A", init, max_restarts=1, max_task_retries=-1)
     main = Script(
         "main",

@@ -198,7 +198,7 @@ def test_cancel_races_with_results_retries_and_deaths(seed: int, force: bool) ->
 @pytest.mark.parametrize("seed", SEEDS)
 def test_results_of_a_node_that_died_are_made_again(seed: int) -> None:
     big = Script("big", [Work(0.01), Return(5, big=True)])
-    main = Script("main", [*burst(big, 4), Wait(names(4), 4), Work(1.0), Get("v", names(4)), Return("v")])
+    main = Script("main", [*burst(big, 4), Wait(names(4), 4), Work(3.0), Get("v", names(4)), Return("v")])
     there = world(seed, 1, 1)
     driver = there.add_driver(main)
     objects = [object_id(task_id(driver.me, number), 0) for number in range(1, 5)]
