@@ -58,6 +58,8 @@ class Network:
         self._channels: dict[tuple[bytes, bytes], Channel] = {}
         self._busy: dict[tuple[bytes, bytes], Channel] = {}
         self._peers: dict[bytes, dict[bytes, None]] = {}
+        #: Who still sends to whom over a connection that is gone, because it has not been told yet.
+        self._broken: dict[tuple[bytes, bytes], None] = {}
         #: By sender: the number of the last of its parcels (in the order of their sending) that has arrived.
         self._arrived: dict[bytes, int] = {}
         self._number = 0
@@ -73,6 +75,10 @@ class Network:
     def connected(self, one: bytes, other: bytes) -> bool:
         return one == other or other in self._peers.get(one, ())
 
+    def broken(self, frm: bytes, to: bytes) -> bool:
+        """Whether what ``frm`` sends now goes with a connection that is gone, of which it will be told."""
+        return (frm, to) in self._broken
+
     def peers(self, process: bytes) -> list[bytes]:
         return list(self._peers.get(process, ()))
 
@@ -83,6 +89,7 @@ class Network:
     def cut(self, one: bytes, other: bytes, reason: str, keep: Keep) -> None:
         """Break the connection between two that live on; ``keep`` decides what still arrives on either side."""
         if self._disconnect(one, other):
+            self._broken[one, other] = self._broken[other, one] = None
             for frm, to in ((one, other), (other, one)):
                 queue = self._channel(frm, to).queue
                 start = 1 + max((at for at, parcel in enumerate(queue) if isinstance(parcel.content, Lost)), default=-1)
@@ -103,6 +110,7 @@ class Network:
             last = open_[kept - 1]
         for peer in peers:
             self._disconnect(process, peer)
+            self._broken[peer, process] = None
             queue = self._channel(process, peer).queue
             self._shorten(process, peer, sum(parcel.number <= last for parcel in queue))
             self._put(process, peer, Lost(reason), 0.0)
@@ -159,6 +167,8 @@ class Network:
 
     def take(self, channel: Channel) -> Parcel:
         parcel = channel.queue.popleft()
+        if isinstance(parcel.content, Lost):
+            self._broken.pop((channel.to, channel.frm), None)
         self._arrived[channel.frm] = max(parcel.number, self._arrived.get(channel.frm, 0))
         if not channel.queue:
             del self._busy[channel.frm, channel.to]

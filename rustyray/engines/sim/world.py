@@ -201,7 +201,8 @@ class World:
     # --- messages -----------------------------------------------------------------------------------------------------
 
     def send(self, frm: bytes, to: bytes, message: Message, address: str) -> None:
-        if not self.processes[frm].alive:
+        sender = self.processes[frm]
+        if self.network.broken(frm, to) or not sender.alive:
             return
         if not self.network.connected(frm, to):
             there = self.processes.get(to)
