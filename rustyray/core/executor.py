@@ -87,7 +87,6 @@ class ExecutorCore:
         self.blocked = False
         self.stopping = False
         self.leaving = False
-        self.executed = 0
         #: What the lease holds that the tasks of the moment run under.
         self.resources: dict[str, float] = {}
         self._lease = 0
@@ -191,7 +190,6 @@ class ExecutorCore:
         self, job: Job, values: bytes | list[Value], failed: bool, kept: list[ObjectID] | None, seconds: float
     ) -> None:
         del self.running[job.task.id]
-        self.executed += 1
         self._seconds += seconds
         self._report(job.caller, Done(job.task.id, values, failed, kept))
 

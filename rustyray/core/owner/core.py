@@ -7,7 +7,16 @@ from collections.abc import Callable
 
 from rustyray.core.effects import Effect, Send
 from rustyray.core.owner.calls import CREATION, Calls
-from rustyray.core.owner.records import DONE, ActorLink, Borrowing, FunctionStats, Lease, ObjectEntry, Record
+from rustyray.core.owner.records import (
+    DONE,
+    ActorLink,
+    Borrowing,
+    FunctionStats,
+    IllegalTaskStep,
+    Lease,
+    ObjectEntry,
+    Record,
+)
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.owner.tasks import Tasks
@@ -59,6 +68,8 @@ from rustyray.model.values import Fault, FaultKind, RefInfo, Stored, Value
 BATCH = 64
 #: Seconds to wait for a node's word on how a worker ended whose connection broke.
 LOST_PATIENCE = 1.0
+#: Messages that a story goes back.
+STORY = 20
 
 
 class OwnerCore:
@@ -76,7 +87,8 @@ class OwnerCore:
     ) -> None:
         self.me = me
         self.out: list[Effect] = []
-        self.story: deque[tuple[float, bytes, Message | str]] = deque(maxlen=200)
+        #: What came in last, without its content: the story that an illegal step tells.
+        self._story: deque[tuple[float, bytes, str]] = deque(maxlen=STORY)
         self.refs = References(me, address, node, self.out)
         self.sched = Scheduler(me, node, job, self.out)
         self.tasks = Tasks(self.refs, self.sched, self.out, jitter)
@@ -317,8 +329,12 @@ class OwnerCore:
         handler = self._handlers.get(type(message))
         if handler is None:
             raise TypeError(f"an owner does not take {type(message).__name__}")
-        self.story.append((now, sender, message))
-        handler(sender, message, now)
+        self._story.append((now, sender, type(message).__name__))
+        try:
+            handler(sender, message, now)
+        except IllegalTaskStep as error:
+            lines = "".join(f"\n  {when:.6f} {what} from {peer.hex()}" for when, peer, what in self._story)
+            raise IllegalTaskStep(f"{error}; what came in before:{lines}") from error
 
     def judged(self, task: TaskID, retry: bool, now: float) -> None:
         """The answer to a `JudgeFailure` effect."""
@@ -326,7 +342,7 @@ class OwnerCore:
 
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
         """A connection is gone. How the process ended, its node knows; until it tells, nothing is pushed there."""
-        self.story.append((now, peer, reason))
+        self._story.append((now, peer, "loss of the connection"))
         if len(peer) == NODE_ID_SIZE:
             self.sched.node_lost(peer, now)
         self.sched.defined.pop(peer, None)  # code travels once per connection
@@ -436,12 +452,6 @@ class OwnerCore:
             value = entry.value
             if isinstance(value, Stored) and value.node == message.node and self.refs.owns(object_):
                 self.tasks.lost(object_, entry, f"its node died: {message.reason}", now)
-
-    def object_missing(self, object_: ObjectID, why: str, now: float) -> None:
-        """The host could not find a stored value that should be there."""
-        entry = self.objects.get(object_)
-        if entry is not None and isinstance(entry.value, Stored) and self.refs.owns(object_):
-            self.tasks.lost(object_, entry, why, now)
 
     # --- time and the end ---------------------------------------------------------------------------------------------
 

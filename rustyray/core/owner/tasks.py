@@ -45,7 +45,6 @@ class Tasks:
         self.out = out
         self.jitter = jitter
         self.pending: dict[TaskID, Record] = {}  # waiting for arguments, backing off, or being judged
-        self.retried = 0
         self._backoff: list[tuple[float, int, Record]] = []
         self._order = 0
         self._judging: dict[TaskID, tuple[Record, Failed]] = {}
@@ -293,7 +292,6 @@ class Tasks:
     def _back_off(self, record: Record, now: float) -> None:
         if record.retries > 0:
             record.retries -= 1
-        self.retried += 1
         policy = record.plan.retry
         delay = min(policy.maximum, policy.initial * policy.factor**record.task.attempt)
         record.task.attempt += 1

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.effects import JudgeFailure
-from rustyray.core.owner.records import FunctionStats
 from rustyray.engines.native.futures import Futures
 from rustyray.engines.native.pump import Waiter
 from rustyray.exceptions import GetTimeoutError
@@ -61,17 +60,18 @@ class Client(Futures):
             tid = self.core.submit(plan, data, buffers, infos, deps, parent, time.monotonic())
             if self.core.out:
                 pump.carry_out()
-        self._submitted += 1
-        if not self._submitted % POLL_EVERY:
-            pump.poll()
-        if pump.interrupted:
-            pump.check_interrupt()
         del keep
-        if plan.returns == 1:
-            return ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
         return self._returns(tid, plan.returns)
 
-    def _returns(self, tid: bytes, returns: int) -> list[ObjectRef[Any]] | None:
+    def _returns(self, tid: bytes, returns: int) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+        """The refs of what was just submitted; now and then, a look at what has arrived meanwhile."""
+        self._submitted += 1
+        if not self._submitted % POLL_EVERY:
+            self.pump.poll()
+        if self.pump.interrupted:
+            self.pump.check_interrupt()
+        if returns == 1:
+            return ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
         refs: list[ObjectRef[Any]] = [
             ObjectRef(object_id(tid, index), self.address, self._drop) for index in range(returns)
         ]
@@ -173,14 +173,7 @@ class Client(Futures):
             )
             if self.core.out:
                 pump.carry_out()
-        self._submitted += 1
-        if not self._submitted % POLL_EVERY:
-            pump.poll()
-        if pump.interrupted:
-            pump.check_interrupt()
         del keep
-        if method.returns == 1:
-            return ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
         return self._returns(tid, method.returns)
 
     def _check_session(self, handle: ActorHandleState) -> None:
@@ -384,7 +377,3 @@ class Client(Futures):
     def pin_forever(self, ref: ObjectRef[Any]) -> None:
         with self.pump.lock:
             self.core.refs.hold(ref._id, ref._owner_address)
-
-    def forget_plan(self, plan: TaskPlan) -> None:
-        if isinstance(plan.slot, FunctionStats):
-            plan.slot = None
