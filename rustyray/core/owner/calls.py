@@ -194,11 +194,18 @@ class Calls:
     # --- the actor's life ---------------------------------------------------------------------------------------------
 
     def on_info(self, info: ActorInfo, now: float) -> None:
-        """The head says where the actor is in its life. Old news is told by its incarnation and ignored."""
+        """The head says where the actor is in its life. Old news is told by its incarnation and ignored.
+
+        An answer (it has a request's number) is followed by all later news: that may come before anybody has looked
+        at the answer, so the link is there from the answer on.
+        """
         creation = self._creations.pop(info.request, None) if info.request else None
         if creation is not None and creation[0].actor != info.actor:
             self._found_existing(creation[0], now)
         link = self.links.get(info.actor)
+        if link is None and info.request:
+            link = self.link(info.actor, info.max_task_retries)
+            link.watching = True
         if link is None or link.state == ActorState.DEAD:
             return
         if info.incarnation < link.incarnation:

@@ -77,11 +77,6 @@ class ClusterClient:
             raise ValueError(reply.message)
         if not isinstance(reply, ActorInfo):
             raise TypeError(f"the head answered {type(reply).__name__} about actor {name!r}")
-        with self.pump.lock:
-            link = self.core.calls.link(reply.actor, reply.max_task_retries)
-            link.watching = True
-            self.core.on_message(self.pump.head, reply, self.pump.clock())
-            self.pump.carry_out()
         return ActorHandleState(reply.actor, reply.owner_address, reply.handle_meta, reply.max_task_retries, None)
 
     def named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:

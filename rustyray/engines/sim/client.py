@@ -85,10 +85,6 @@ class Client(ClientProcess):
         reply = until.reply
         if not isinstance(reply, ActorInfo):
             return None
-        link = self.core.calls.link(reply.actor, reply.max_task_retries)
-        link.watching = True
-        self.core.on_message(HEAD, reply, self.now)
-        self.carry_out()
         return Ref(handle_id(reply.actor), "", reply.actor)
 
     def kill_actor(self, handle: Ref, no_restart: bool) -> None:

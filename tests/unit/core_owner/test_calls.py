@@ -213,6 +213,15 @@ def test_an_existing_actor_takes_the_place_of_the_new_one() -> None:
     owner.core.check()
 
 
+def test_news_right_behind_the_answer_to_a_look_up_is_not_missed() -> None:
+    owner = Owner()
+    owner.say(HEAD, ActorInfo(STRANGERS_ACTOR, ActorState.PENDING, request=5))
+    owner.say(HEAD, ActorInfo(STRANGERS_ACTOR, ActorState.ALIVE, 0, A, "sim:a", 1))
+    call = owner.call(STRANGERS_ACTOR)
+    assert owner.pushed(A) == [call]
+    assert not owner.take(HEAD, WatchActor), "who looked it up watches it already"
+
+
 # --- handles ----------------------------------------------------------------------------------------------------------
 
 
