@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rustyray.engines.native.greeter import Greeter
 from rustyray.engines.native.link import Ended, Link
-from rustyray.engines.native.poller import WRITE, Waker, new_poller
+from rustyray.engines.native.poller import WRITE, Events, Waker, new_poller
+from rustyray.engines.native.watch import Watch
 from rustyray.model.ids import short
 from rustyray.wire.codec import decode, encode
 from rustyray.wire.handshake import Credentials
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from rustyray.model.messages import Message, Role
 
-Events: TypeAlias = list[tuple[int, int]]
 Received: TypeAlias = "list[tuple[bytes, Message]]"
 
 #: Receives that what is left on a link may take, once its peer is given up.
@@ -64,6 +64,7 @@ class Hub:
         self._clock = clock
         self._poller = new_poller()
         self._poll = self._poller.wait
+        self._watch = Watch(self._poll).wait
         self._waker = Waker()
         self._poller.add(self._waker.fd)
         self._watched: dict[int, Callable[[], None]] = {self._waker.fd: self._waker.clear}
@@ -99,7 +100,7 @@ class Hub:
             timeout = left if timeout is None else min(timeout, left)
         self._waiters.append(None)
         try:
-            return self._poll(timeout)
+            return self._watch(timeout) if timeout != 0.0 else self._poll(0.0)
         except (OSError, ValueError):
             if self._closed:
                 return []

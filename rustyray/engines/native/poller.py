@@ -6,12 +6,15 @@ import os
 import select
 import selectors
 import sys
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 # Epoll's own numbers. Whatever else an event carries (error, hang-up) is found out by reading.
 READ: Final = 1
 WRITE: Final = 4
 _MAX_EVENTS: Final = 64
+
+#: `(descriptor, mask)` of what is ready.
+Events: TypeAlias = list[tuple[int, int]]
 
 
 class Poller(Protocol):
@@ -25,7 +28,7 @@ class Poller(Protocol):
 
     def remove(self, fd: int) -> None: ...
 
-    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+    def wait(self, timeout: float | None) -> Events:
         """`(fd, READ | WRITE | others)` of what is ready, or nothing after ``timeout`` seconds."""
 
     def close(self) -> None: ...
@@ -49,7 +52,7 @@ if sys.platform == "linux":
         def remove(self, fd: int) -> None:
             self._epoll.unregister(fd)
 
-        def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        def wait(self, timeout: float | None) -> Events:
             return self._poll(timeout, _MAX_EVENTS)
 
         def close(self) -> None:
@@ -71,7 +74,7 @@ class SelectorPoller:
     def remove(self, fd: int) -> None:
         self._selector.unregister(fd)
 
-    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+    def wait(self, timeout: float | None) -> Events:
         return [
             (key.fd, (READ if mask & selectors.EVENT_READ else 0) | (WRITE if mask & selectors.EVENT_WRITE else 0))
             for key, mask in self._selector.select(timeout)
