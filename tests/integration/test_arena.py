@@ -12,8 +12,10 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
+from rustyray.engines.client import layout
+from rustyray.engines.client.layout import ALIGNMENT, layout_size
 from rustyray.engines.native import arena as arena_module
-from rustyray.engines.native.arena import ALIGNMENT, PAGE, Arena, layout_size
+from rustyray.engines.native.arena import PAGE, Arena
 from rustyray.runtime.serialization import dumps
 
 SIZE = 64 << 20
@@ -114,7 +116,7 @@ class TestValues:
         with pytest.raises(TypeError, match="read-only"):
             view[0] = 1
         before = int(array[1])
-        where = arena_module._HEAD.size
+        where = layout._HEAD.size
         start = bytes(os.pread(arena.fd, 4096, 0)).index(np.arange(1000).tobytes()[:64], where)
         os.pwrite(arena.fd, (77).to_bytes(8, "little"), start + 8)
         assert (before, int(array[1])) == (1, 77)

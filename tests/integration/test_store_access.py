@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from rustyray.engines.native.pump import Pump, Waiter
-from rustyray.engines.native.store import Store
+from rustyray.engines.client.ports import Pump
+from rustyray.engines.client.store import Store
+from rustyray.engines.client.waiter import Waiter
 from rustyray.model.messages import Message, StoreAbort, StoreCreate, StorePin, StorePinned
 from rustyray.runtime.serialization import Serialized
 

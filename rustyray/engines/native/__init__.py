@@ -3,9 +3,10 @@
 driver.py         the user's process: starts the node, shuts everything down
 node_process.py   head and node: leases, workers, the store's index
 worker.py         runs tasks and actors
-client.py         what a program can ask for, in a driver and in a worker
 pump.py           one process' I/O: the thread that waits does it
 zygote.py         forks node processes in milliseconds
+
+What a program can ask for, and how its code is run, is in `rustyray.engines.client`, shared with the simulator.
 """
 
 from __future__ import annotations

@@ -20,21 +20,15 @@ import fcntl
 import mmap
 import os
 import pickle
-import struct
 import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from rustyray.runtime.serialization import Serialized, loads
+from rustyray.engines.client.layout import layout_size, parts_of, read_from
+from rustyray.runtime.serialization import Serialized
 
 PAGE: Final = mmap.ALLOCATIONGRANULARITY
-#: Buffers start at multiples of this many bytes, as SIMD code likes it.
-ALIGNMENT: Final = 64
-
-_MAGIC: Final = 0x31_59_41_52
-_HEAD: Final = struct.Struct("<IIQ")  # magic, number of buffers, bytes of pickle; then a u64 length for each buffer
-_PADDING: Final = bytes(ALIGNMENT)
 _IOV_MAX: Final = 1024
 #: One system call (under the file's lock) or one copy (under the interpreter's) moves at most this much at a time.
 _WRITE_STEP: Final = 8 << 20
@@ -43,15 +37,6 @@ _CHUNK_SHIFT: Final = 21
 _MADV_POPULATE_WRITE: Final = 23  # Linux 5.14; the mmap module has no name for it
 _MFD_CLOEXEC: Final = 1
 _MFD_ALLOW_SEALING: Final = 2
-
-
-def layout_size(serialized: Serialized) -> int:
-    """How many bytes the value takes in the arena."""
-    data, buffers, _, _ = serialized
-    end = _HEAD.size + 8 * len(buffers) + len(data)
-    for buffer in buffers:
-        end += -end % ALIGNMENT + buffer.nbytes
-    return end
 
 
 class Arena:
@@ -106,7 +91,7 @@ class Arena:
         """
         size = layout_size(serialized)
         self._check(offset, size)
-        parts = _parts(serialized)
+        parts = parts_of(serialized)
         try:
             if not touched or not self._copy(offset, size, parts):
                 _write_all(self.fd, offset, parts)
@@ -124,17 +109,7 @@ class Arena:
         if self._readable is None:
             self._readable = _ReadOnlyMap(self.fd, self.size)
         view = self._readable.view(offset, size, on_release)
-        magic, count, length = _HEAD.unpack_from(view)
-        if magic != _MAGIC:
-            raise ValueError(f"there is no object at offset {offset} of the arena")
-        start = _HEAD.size + 8 * count
-        end = start + length
-        buffers = []
-        for (nbytes,) in struct.iter_unpack("<Q", view[_HEAD.size : start]):
-            begin = end + -end % ALIGNMENT
-            end = begin + nbytes
-            buffers.append(view[begin:end])
-        return loads(view[start : start + length], buffers)
+        return read_from(view, offset)
 
     def punch(self, offset: int, size: int) -> None:
         """Give the memory of whole pages back to the system; reading them gives zeros."""
@@ -212,20 +187,6 @@ class _ReadOnlyMap:
 def _released(keep: _ReadOnlyMap, on_release: Callable[[], None]) -> None:
     """``keep`` is an argument so that the map outlives every view of it."""
     on_release()
-
-
-def _parts(serialized: Serialized) -> list[bytes | memoryview]:
-    data, buffers, _, _ = serialized
-    lengths = [buffer.nbytes for buffer in buffers]
-    head = _HEAD.pack(_MAGIC, len(buffers), len(data)) + struct.pack(f"<{len(lengths)}Q", *lengths)
-    end = len(head) + len(data)
-    parts: list[bytes | memoryview] = [head, memoryview(data)]
-    for buffer in buffers:
-        padding = -end % ALIGNMENT
-        parts.append(_PADDING[:padding])
-        parts.append(buffer)
-        end += padding + buffer.nbytes
-    return [part for part in parts if len(part)]
 
 
 def _write_all(fd: int, offset: int, parts: list[bytes | memoryview]) -> None:

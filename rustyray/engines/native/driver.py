@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.effects import Effect, Warn
 from rustyray.core.owner import OwnerCore
+from rustyray.engines.client.client import Client
+from rustyray.engines.client.store import Store
+from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import NodeBoot
-from rustyray.engines.native.client import Client
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.interrupts import CtrlC
-from rustyray.engines.native.pump import Pump, Waiter, show_warning
+from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.engines.native.stopping import Ending
-from rustyray.engines.native.store import Store
 from rustyray.engines.native.zygote import Zygote
 from rustyray.model import resources
 from rustyray.model.ids import NODE_ID_SIZE, worker_id
@@ -45,8 +46,11 @@ HEAVY: Final = ("numpy",)
 class Driver(Client):
     """The engine in the user's own process."""
 
-    def __init__(self, core: OwnerCore, pump: Pump, store: Store, process: ProcessContext, node_pid: int) -> None:
-        super().__init__(core, pump, store, process)
+    pump: Pump
+
+    def __init__(self, core: OwnerCore, pump: Pump, arena: Arena, process: ProcessContext, node_pid: int) -> None:
+        super().__init__(core, pump, Store(arena, process.node, pump), process)
+        self.arena = arena
         self.node_pid = node_pid
         self.pid = os.getpid()
         self.node_gone = ""
@@ -83,7 +87,7 @@ class Driver(Client):
         hub.listen(addresses.listen(address))
         pump = Pump(hub, core, node, handlers, _on_effect)
         where = ProcessContext(b"", node, me, settings.namespace, address, True, "")
-        driver = cls(core, pump, Store(arena, node, pump), where, pid)
+        driver = cls(core, pump, arena, where, pid)
         pump.judge = driver.judge
         handlers[ShutdownDone] = driver.on_done
         try:

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
 from rustyray.core.owner import OwnerCore
+from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import forks
 from rustyray.engines.native.hub import Hub
 from rustyray.model.messages import (
@@ -29,7 +30,6 @@ from rustyray.model.messages import (
     ActorInfo,
     ClusterDescription,
     HeadError,
-    Message,
     NamedActors,
     StoreCreated,
     StoreFailed,
@@ -44,20 +44,6 @@ TICK: Final = 0.005
 SETTLE: Final = 0.2
 
 _REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription)
-
-
-class Waiter:
-    """A thread (or a callback) that waits until ``need`` things have happened, or one of them failed."""
-
-    __slots__ = ("callback", "done", "gate", "need", "reply", "stop_at_error")
-
-    def __init__(self, need: int = 1, stop_at_error: bool = False, callback: Callable[[], None] | None = None) -> None:
-        self.need = need
-        self.stop_at_error = stop_at_error
-        self.callback = callback
-        self.done = False
-        self.gate: Any = None
-        self.reply: Message | None = None
 
 
 _BACKGROUND: Final = Waiter()

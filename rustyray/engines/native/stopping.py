@@ -194,5 +194,5 @@ class Ending:
     def _release(self, step: Step) -> str:
         self.driver.ctrl_c.restore()
         self.driver.pump.close()
-        self.driver.store.arena.close()
+        self.driver.arena.close()
         return ""

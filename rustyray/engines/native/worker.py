@@ -13,22 +13,23 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rustyray.core.effects import Effect, Warn
 from rustyray.core.executor import ExecutorCore, Interrupt, Job, Start, Stop
 from rustyray.core.owner import OwnerCore
+from rustyray.engines.client.actor_host import ActorHost
+from rustyray.engines.client.client import Client
+from rustyray.engines.client.running import Outcome, Runner
+from rustyray.engines.client.store import Store
+from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import address as addresses
-from rustyray.engines.native.actor_host import ActorHost
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import WorkerBoot
-from rustyray.engines.native.client import Client
 from rustyray.engines.native.forks import ForkedError
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.interrupts import in_runtime
-from rustyray.engines.native.pump import Pump, Waiter, show_warning
-from rustyray.engines.native.running import Outcome, Runner
-from rustyray.engines.native.store import Store
+from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.model.messages import (
     DefineFunction,
     Message,
@@ -43,6 +44,12 @@ from rustyray.model.messages import (
 from rustyray.runtime import context
 from rustyray.runtime.engine import ProcessContext, ShutdownReport
 
+if TYPE_CHECKING:
+    import asyncio
+
+    from rustyray.engines.client.ports import Pool
+    from rustyray.model.ids import ActorID
+
 #: Seconds for which a result may wait for company while the next job already runs.
 LINGER: Final = 0.001
 #: Seconds between two attempts to interrupt a cancelled task that was not at a place where it could be.
@@ -54,8 +61,11 @@ FAREWELL: Final = 0.2
 class Worker(Client):
     """The engine inside a worker: a client that also executes."""
 
+    pump: Pump
+
     def __init__(self, boot: WorkerBoot) -> None:
         self.boot = boot
+        self.pid = os.getpid()
         hub = Hub(role=Role.WORKER, identity=boot.worker, session=boot.session, key=boot.key, on_lost=self._peer_lost)
         hub.listen(addresses.listen(boot.address))
         core = OwnerCore(boot.worker, boot.address, boot.node, boot.job, random.Random(boot.worker).random)
@@ -258,6 +268,18 @@ class Worker(Client):
             with self.pump.lock:
                 self.executor.unblock()
                 self.pump.carry_out()
+
+    def start_loop(self) -> asyncio.AbstractEventLoop:
+        import asyncio
+
+        loop = asyncio.new_event_loop()
+        threading.Thread(target=loop.run_forever, name="rustyray-asyncio", daemon=True).start()
+        return loop
+
+    def start_pool(self, size: int, actor: ActorID) -> Pool:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(size, "rustyray-actor")
 
     def exit_actor(self) -> None:
         if self.actor is None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rustyray.core.owner import OwnerCore
-from rustyray.engines.native.pump import Pump, Waiter
-from rustyray.engines.native.store import Store
+from rustyray.engines.client.ports import Pump
+from rustyray.engines.client.store import Store
+from rustyray.engines.client.waiter import Waiter
 from rustyray.model import resources
 from rustyray.model.messages import (
     ActorInfo,

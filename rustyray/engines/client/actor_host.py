@@ -3,19 +3,19 @@
 plain      on the main thread, one after the other
 threaded   (``max_concurrency`` > 1) on a pool of threads
 async      (any coroutine method) on one event loop in a thread of its own, up to ``max_concurrency`` at a time
+
+What a thread is, the engine says.
 """
 
 from __future__ import annotations
 
 import inspect
-import os
-import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rustyray.core.executor import Job
-from rustyray.engines.native.running import ActorExit, Outcome
+from rustyray.engines.client.running import ActorExit, Outcome
+from rustyray.engines.client.waiter import Waiter
 from rustyray.model.messages import ActorExited, ActorSpec, ActorStarted, Call, StartActor
 from rustyray.model.resources import as_amounts
 from rustyray.model.values import Failed, Fault, FaultKind
@@ -25,9 +25,8 @@ from rustyray.runtime.engine import ActorHandleState
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import ThreadPoolExecutor
 
-    from rustyray.engines.native.worker import Worker
+    from rustyray.engines.client.ports import Host, Pool
 
 #: How many calls of an async actor run at once unless it says otherwise (as in Ray).
 ASYNC_CONCURRENCY: Final = 1000
@@ -36,7 +35,7 @@ ASYNC_CONCURRENCY: Final = 1000
 class ActorHost:
     """One incarnation of an actor."""
 
-    def __init__(self, worker: Worker, message: StartActor) -> None:
+    def __init__(self, worker: Host, message: StartActor) -> None:
         self.worker = worker
         self.spec = message.spec
         self.incarnation = message.incarnation
@@ -52,7 +51,7 @@ class ActorHost:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[bytes, asyncio.Task[Any]] = {}
         self._limit: asyncio.Semaphore | None = None
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: Pool | None = None
 
     def describe(self) -> str:
         """The actor as errors name it: its ``repr`` if it has one of its own."""
@@ -106,7 +105,7 @@ class ActorHost:
         finally:
             context.current_task.reset(token)
         boot = worker.boot
-        started = ActorStarted(self.actor, self.incarnation, boot.worker, boot.address, os.getpid(), failed)
+        started = ActorStarted(self.actor, self.incarnation, boot.worker, boot.address, worker.pid, failed)
         with worker.pump.lock:
             worker.pump.hub.send(boot.node, started)
             worker.pump.flush()
@@ -125,9 +124,7 @@ class ActorHost:
 
     def _to_thread(self, job: Job) -> None:
         if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._pool = ThreadPoolExecutor(self.spec.max_concurrency, "rustyray-actor")
+            self._pool = self.worker.start_pool(self.spec.max_concurrency, self.actor)
         self._pool.submit(self._run_in_thread, job)
 
     def _run_in_thread(self, job: Job) -> None:
@@ -139,9 +136,8 @@ class ActorHost:
     def _start_loop(self) -> None:
         import asyncio
 
-        self._loop = loop = asyncio.new_event_loop()
         self._limit = asyncio.Semaphore(self.spec.max_concurrency or ASYNC_CONCURRENCY)
-        threading.Thread(target=loop.run_forever, name="rustyray-asyncio", daemon=True).start()
+        self._loop = self.worker.start_loop()
 
     def _begin(self, job: Job) -> None:
         assert self._loop is not None
@@ -160,11 +156,11 @@ class ActorHost:
         import asyncio
 
         assert self._limit is not None
-        runner = self.worker.runner
-        begun = time.perf_counter()
+        runner, clock = self.worker.runner, self.worker.pump.clock
+        begun = clock()
         try:
             async with self._limit:
-                begun = time.perf_counter()
+                begun = clock()
                 context.current_task.set(runner.context_of(job))
                 function = runner.callable_for(job.task)
                 args, kwargs = runner.arguments(job.task) if job.task.args or job.task.deps else ((), {})
@@ -179,17 +175,24 @@ class ActorHost:
             values, failed = [self._cancelled(job) if job.cancelled else runner.failure(job, error)], True
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             values, failed = [runner.failure(job, error)], True
-        runner.report_now((job, values, failed, time.perf_counter() - begun))
+        runner.report_now((job, values, failed, clock() - begun))
 
     def _finish_coroutines(self) -> None:
         import asyncio
 
+        over = Waiter()
+        pump = self.worker.pump
+
         async def rest() -> None:
             while self._running:
                 await asyncio.wait(list(self._running.values()))
+            with pump.lock:
+                pump.finish(over)
+            pump.hub.wake()
 
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(rest(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(rest(), self._loop)
+        pump.wait(over, None)
 
     def _never_ran(self, job: Job) -> Outcome:
         return job, [self._cancelled(job, "before it started")], True, 0.0

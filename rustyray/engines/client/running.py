@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +16,7 @@ from rustyray.runtime.faults import make_failed
 from rustyray.runtime.serialization import INLINE_MAX, Serialized, loads, loads_args, pack, to_value
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.worker import Worker
+    from rustyray.engines.client.ports import Host
 
 
 #: A job that ended: its values, whether they are a failure, and the seconds it took.
@@ -40,19 +38,20 @@ class ArgumentLost(Exception):
 class Runner:
     """Executes jobs on behalf of a worker. `run` may be called from several threads (threaded actors)."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Host) -> None:
         self.worker = worker
         self._functions: dict[bytes, Callable[..., Any]] = {}
         self.contexts: dict[bytes, TaskContext] = {}
 
     def run(self, job: Job) -> Outcome | None:
         """Run a job to its end; None if that was the actor's own end (the caller learns it from there)."""
-        begun = time.perf_counter()
+        clock = self.worker.pump.clock
+        begun = clock()
         try:
             values, failed = self._call(job)
         except ActorExit:
             return None
-        return job, values, failed, time.perf_counter() - begun
+        return job, values, failed, clock() - begun
 
     def _call(self, job: Job) -> tuple[bytes | list[Value], bool]:
         task = job.task
@@ -110,7 +109,7 @@ class Runner:
             code: Callable[..., Any] = loads(blob)
         except Exception as error:
             error.add_note(
-                f"{name} could not be loaded in the worker (pid {os.getpid()}): what it needs must be importable "
+                f"{name} could not be loaded in the worker (pid {self.worker.pid}): what it needs must be importable "
                 "there too, in the worker's sys.path and working directory, which are the driver's"
             )
             raise
@@ -199,7 +198,7 @@ class Runner:
                 function=self.name_of(task),
                 attempt=task.attempt,
                 max_attempts=task.max_attempts,
-                pid=os.getpid(),
+                pid=self.worker.pid,
                 worker=self.worker.boot.worker,
             )
         failed = self.describe(error, self.name_of(task), task.id, task.attempt, task.max_attempts)
@@ -222,7 +221,7 @@ class Runner:
             actor_repr=host.describe() if host is not None else "",
             attempt=attempt,
             max_attempts=max_attempts,
-            pid=os.getpid(),
+            pid=worker.pid,
             worker=worker.boot.worker,
             node=worker.boot.node,
             address="127.0.0.1",

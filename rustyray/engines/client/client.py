@@ -6,13 +6,12 @@ for with the pump. What only a worker does (running tasks) or only a driver (sta
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.effects import JudgeFailure
-from rustyray.engines.native.futures import Futures
-from rustyray.engines.native.pump import Waiter
+from rustyray.engines.client.futures import Futures
+from rustyray.engines.client.waiter import Waiter
 from rustyray.exceptions import GetTimeoutError
 from rustyray.model.ids import FIRST_RETURN, handle_id, object_id
 from rustyray.model.values import Failed, Fault, FaultKind, Packed, RefInfo, Stored, Value
@@ -57,7 +56,7 @@ class Client(Futures):
         parent = task.task if task is not None else b""
         pump = self.pump
         with pump.lock:
-            tid = self.core.submit(plan, data, buffers, infos, deps, parent, time.monotonic())
+            tid = self.core.submit(plan, data, buffers, infos, deps, parent, pump.clock())
             if self.core.out:
                 pump.carry_out()
         del keep
@@ -122,7 +121,7 @@ class Client(Futures):
                     "cancel(force=True) kills the worker, which is not for an actor's method: cancel without force, or "
                     "end the actor with kill(handle)"
                 )
-            self.core.cancel(ref._id, force, recursive, time.monotonic())
+            self.core.cancel(ref._id, force, recursive, self.pump.clock())
             self.pump.flush()
         self.pump.run_deferred()
 
@@ -143,7 +142,7 @@ class Client(Futures):
         with pump.lock:
             request, waiter = pump.expect()
             namespace = self._process.namespace
-            actor = self.core.create_actor(plan, data, buffers, infos, deps, request, namespace, time.monotonic())
+            actor = self.core.create_actor(plan, data, buffers, infos, deps, request, namespace, pump.clock())
             pump.carry_out()
         del keep
         ref: ObjectRef[Any] | None = None
@@ -169,7 +168,7 @@ class Client(Futures):
         pump = self.pump
         with pump.lock:
             tid = self.core.call(
-                handle.actor, handle.max_task_retries, method, data, buffers, infos, deps, parent, time.monotonic()
+                handle.actor, handle.max_task_retries, method, data, buffers, infos, deps, parent, pump.clock()
             )
             if self.core.out:
                 pump.carry_out()
@@ -184,7 +183,7 @@ class Client(Futures):
     def kill_actor(self, handle: ActorHandleState, no_restart: bool) -> None:
         self._check_session(handle)
         with self.pump.lock:
-            self.core.kill_actor(handle.actor, no_restart, time.monotonic())
+            self.core.kill_actor(handle.actor, no_restart, self.pump.clock())
             self.pump.carry_out()
         self.pump.run_deferred()
 
@@ -257,7 +256,7 @@ class Client(Futures):
             pump.flush()
             if waiter.need <= 0 or waiter.done:
                 return
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else pump.clock() + timeout
         if not self._block(waiter, deadline):
             with pump.lock:
                 pump.unwatch(missing, waiter)
@@ -344,7 +343,7 @@ class Client(Futures):
         if timeout == 0:
             pump.turn(0)
         elif not waiter.done:
-            self._block(waiter, None if timeout is None else time.monotonic() + timeout)
+            self._block(waiter, None if timeout is None else pump.clock() + timeout)
         with pump.lock:
             pump.unwatch(missing, waiter)
         return self._split(refs, num_returns)

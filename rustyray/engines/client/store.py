@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from rustyray.engines.native.arena import Arena, layout_size
-from rustyray.engines.native.pump import Pump, Waiter
+from rustyray.engines.client.layout import layout_size
+from rustyray.engines.client.ports import Arena, Pump
+from rustyray.engines.client.waiter import Waiter
 from rustyray.model.ids import NodeID, ObjectID
 from rustyray.model.messages import (
     StoreAbort,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from rustyray.engines.native.cluster_client import ClusterClient
-from rustyray.engines.native.pump import Waiter
+from rustyray.engines.client.cluster_client import ClusterClient
+from rustyray.engines.client.waiter import Waiter
 from rustyray.runtime.ref import ObjectRef
 
 
