@@ -22,9 +22,10 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     ``soft_idle``: idle workers above this number are stopped after ``idle``; None: one per CPU. ``max_starting``
     workers may be on their way at once, each for ``start_timeout`` at most; after ``max_failed_starts`` in a row that
     came to nothing, whoever waits for a worker is told. A request that others overtook for ``starving`` is served
-    next. At most ``max_demanding_nothing`` leases without any resources have a worker, not counting those that wait in
-    ``get``. An object waits ``store_wait`` for room. A worker that was told to stop is killed after ``kill``; at
-    shutdown TERM comes after ``term``.
+    next. A worker that nobody has asked for starts ``prestart_pause`` after the one before is ready. At most
+    ``max_demanding_nothing`` leases without any resources have a worker, not counting those that wait in ``get``. An
+    object waits ``store_wait`` for room. A worker that was told to stop is killed after ``kill``; at shutdown TERM
+    comes after ``term``.
     """
 
     soft_idle: int | None = None
@@ -33,6 +34,7 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     start_timeout: float = 30.0
     max_failed_starts: int = 3
     starving: float = 1.0
+    prestart_pause: float = 0.005
     max_demanding_nothing: int = 64
     reclaim_gap: float = 0.005
     store_wait: float = 2.0

@@ -71,7 +71,7 @@ class NodeCore:
         address: where it listens; told to the head.
         store_capacity: the arena's size in bytes.
         head_address: where the head listens; empty when it runs in the same process.
-        prestart: how many workers `start` forks at once.
+        prestart: how many workers are started ahead of anybody's need, one after the other.
         embedded_driver: the driver to which this runtime belongs. When it is lost, the node ends too.
     """
 
@@ -154,10 +154,9 @@ class NodeCore:
         return self._shutdown.stopped
 
     def start(self, now: float) -> None:
-        """Register with the head and fork the first workers. The host calls it once, before anything else."""
+        """Register with the head and fork the first worker. The host calls it once, before anything else."""
         self._cluster.start(now)
-        for _ in range(self._prestart):
-            self._pool.fork(now)
+        self._prestart_next(now)
 
     def on_message(self, sender: bytes, message: Message, now: float) -> None:
         """What ``sender`` (authenticated by the host) said. What is late, doubled or from the dead is ignored."""
@@ -228,6 +227,15 @@ class NodeCore:
             self._pool.ready(worker, message.address, message.pid)
             self._desk.offer(worker, now)
             self._desk.schedule(now)
+            if self._prestart:
+                self._base.timers.at(now + self._base.limits.prestart_pause, self._prestart_next)
+
+    def _prestart_next(self, now: float) -> None:
+        """One at a time: the first task, and the worker that it waits for, are not held up by others that start."""
+        if self._base.stopping or len(self._pool.workers) >= self._prestart:
+            self._prestart = 0
+        elif not self._pool.starting:
+            self._pool.fork(now)
 
     def _on_worker_stays(self, sender: bytes, message: WorkerStays, now: float) -> None:
         worker = self._pool.workers.get(sender)

@@ -308,6 +308,7 @@ class _Node:
 
     def fork_worker(self, worker: WorkerID) -> None:
         node_pid = os.getpid()
+        self.hub.flush()  # a fork takes long: nobody is to wait for it who need not
         try:
             pid = os.fork()
         except OSError as error:

@@ -32,10 +32,30 @@ def two_idle() -> tuple[World, list[bytes]]:
 def test_prestarted_workers_are_used_first() -> None:
     world = World(cpus=2, prestart=2)
     workers = world.ready_all()
+    world.wait(0.01)
+    workers += world.ready_all()
     assert len(workers) == 2
     world.request(1)
     assert world.one(DRIVER, LeaseGranted).worker == workers[1]
     assert not world.forked
+
+
+def test_workers_are_prestarted_one_by_one_unless_somebody_waits() -> None:
+    world = World(cpus=3, prestart=3)
+    assert len(world.forked) == 1
+    world.wait(1)
+    assert len(world.forked) == 1, "the second waits for the first"
+    world.ready_all()
+    assert not world.forked
+    world.request(1)
+    world.request(2)
+    assert len(world.forked) == 1, "who waits has its worker started at once"
+    world.ready_all()
+    world.wait(0.01)
+    assert len(world.forked) == 1
+    world.ready_all()
+    world.wait(1)
+    assert not world.forked, "there are three"
 
 
 def test_a_prestarted_worker_on_its_way_counts_for_who_waits() -> None:
