@@ -184,7 +184,7 @@ def _check_timeout(function: str, timeout: Any) -> None:
 
 
 def _check_refs(function: str, refs: Sequence[Any]) -> None:
-    if set(map(type, refs)) <= {ObjectRef}:
+    if list(map(type, refs)).count(ObjectRef) == len(refs):  # the fastest way to look at thousands
         return
     for index, ref in enumerate(refs):
         if not isinstance(ref, ObjectRef):
