@@ -89,7 +89,7 @@ class ActorHost:
         """Make the instance and tell the node how that went."""
         worker, spec = self.worker, self.spec
         failed: Failed | Fault | None = None
-        ctx = TaskContext(worker.boot.job, spec.actor, f"{self.class_name}.__init__", self.incarnation, spec.actor)
+        ctx = TaskContext(worker.place.job, spec.actor, f"{self.class_name}.__init__", self.incarnation, spec.actor)
         self.describe_in(ctx)
         token = context.current_task.set(ctx)
         try:
@@ -104,10 +104,10 @@ class ActorHost:
             failed = worker.runner.describe(error, f"{self.class_name}.__init__", spec.actor)
         finally:
             context.current_task.reset(token)
-        boot = worker.boot
-        started = ActorStarted(self.actor, self.incarnation, boot.worker, boot.address, worker.pid, failed)
+        place = worker.place
+        started = ActorStarted(self.actor, self.incarnation, place.worker, place.address, worker.pid, failed)
         with worker.pump.lock:
-            worker.pump.hub.send(boot.node, started)
+            worker.pump.hub.send(place.node, started)
             worker.pump.flush()
 
     # --- calls --------------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ class ActorHost:
             self.left = True
             with self.worker.pump.lock:
                 exited = ActorExited(self.actor, self.incarnation, reason)
-                self.worker.pump.hub.send(self.worker.boot.node, exited)
+                self.worker.pump.hub.send(self.worker.place.node, exited)
 
 
 def _as_call(spec: ActorSpec) -> Call:

@@ -78,7 +78,7 @@ class Runner:
     def context_of(self, job: Job) -> TaskContext:
         task = job.task
         actor = task.actor if isinstance(task, Call) else b""
-        ctx = TaskContext(self.worker.boot.job, task.id, self.name_of(task), task.attempt, actor)
+        ctx = TaskContext(self.worker.place.job, task.id, self.name_of(task), task.attempt, actor)
         if isinstance(task, Task):
             ctx.name = task.name
             ctx.resources = self.worker.executor.resources
@@ -199,7 +199,7 @@ class Runner:
                 attempt=task.attempt,
                 max_attempts=task.max_attempts,
                 pid=self.worker.pid,
-                worker=self.worker.boot.worker,
+                worker=self.worker.place.worker,
             )
         failed = self.describe(error, self.name_of(task), task.id, task.attempt, task.max_attempts)
         if failed.refs:
@@ -222,10 +222,10 @@ class Runner:
             attempt=attempt,
             max_attempts=max_attempts,
             pid=worker.pid,
-            worker=worker.boot.worker,
-            node=worker.boot.node,
+            worker=worker.place.worker,
+            node=worker.place.node,
             address="127.0.0.1",
-            job=worker.boot.job,
+            job=worker.place.job,
         )
 
     def report(self, ended: Outcome) -> None:

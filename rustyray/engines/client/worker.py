@@ -1,0 +1,246 @@
+"""``WorkerClient``: what a worker does besides asking: it takes jobs, runs them one after the other, and reports.
+
+The main program runs the user's code; between two jobs, when there is none, it waits. Results gather while jobs follow
+one another quickly, and are sent when the queue is empty or the oldest is a millisecond old. How a running job is
+interrupted, and how the process ends, the engine says.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Final
+
+from rustyray.core.effects import Effect
+from rustyray.core.executor import ExecutorCore, Interrupt, Job, Start, Stop
+from rustyray.engines.client.actor_host import ActorHost
+from rustyray.engines.client.client import Client
+from rustyray.engines.client.running import Outcome, Runner
+from rustyray.engines.client.waiter import Waiter
+from rustyray.model.messages import (
+    DefineFunction,
+    Message,
+    OwnerDied,
+    StartActor,
+    StopWorker,
+    WorkerDied,
+    WorkerReady,
+    WorkerStays,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from rustyray.core.owner import OwnerCore
+    from rustyray.engines.client.ports import Place, Pool, Pump
+    from rustyray.engines.client.store import Store
+    from rustyray.model.ids import ActorID
+    from rustyray.runtime.engine import ProcessContext, ShutdownReport
+
+#: Seconds for which a result may wait for company while the next job already runs.
+LINGER: Final = 0.001
+#: Seconds that the owners of refs which this process passed on have to acknowledge it, before it ends.
+FAREWELL: Final = 0.2
+
+
+class WorkerClient(Client):
+    """A client that also executes. Engines make one in two steps: the pump needs the ``handlers`` that are made here.
+
+    Args:
+        place: which worker this is.
+        core: its owner core.
+        pid: its process' number.
+    """
+
+    def __init__(self, place: Place, core: OwnerCore, pid: int) -> None:
+        self.place = place
+        self.pid = pid
+        self.executor = ExecutorCore(place.worker, place.node, core.out)
+        self.functions: dict[bytes, tuple[bytes, str]] = {}
+        self.runner = Runner(self)
+        self.actor: ActorHost | None = None
+        self.handlers: dict[type, Any] = dict.fromkeys(ExecutorCore.takes, self._to_executor)
+        self.handlers[StopWorker] = self._on_stop_worker
+        self.handlers[DefineFunction] = self._define
+        self.handlers[WorkerDied] = self.handlers[OwnerDied] = self._process_died
+        self._work = Waiter()
+        self._todo: list[Start | Stop] = []
+        self._stop: Stop | None = None
+        self._main_job: Job | None = None
+
+    def attach(self, core: OwnerCore, pump: Pump, store: Store, process: ProcessContext) -> None:
+        """The second step."""
+        Client.__init__(self, core, pump, store, process)
+
+    # --- what the engine says -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def end_now(self) -> None:
+        """End the process at once, without a word."""
+
+    @abstractmethod
+    def interrupt_main(self, task: bytes) -> None:
+        """Raise KeyboardInterrupt in the main program, which runs this task. With the lock held."""
+
+    @abstractmethod
+    def main_job_is_over(self) -> None:
+        """What was to interrupt it must not hit the next one. With the lock held."""
+
+    @abstractmethod
+    def kill_now(self) -> None:
+        """End the process as the kernel would. With the lock held."""
+
+    @abstractmethod
+    def is_main(self) -> bool:
+        """Whether it is the main program that asks, and not another thread of the process."""
+
+    @abstractmethod
+    def start_loop(self) -> asyncio.AbstractEventLoop: ...
+
+    @abstractmethod
+    def start_pool(self, size: int, actor: ActorID) -> Pool: ...
+
+    # --- what arrives, with the lock held -----------------------------------------------------------------------------
+
+    def _to_executor(self, peer: bytes, message: Message, now: float) -> None:
+        self.executor.on_message(peer, message)
+        if not self._work.done and (self.executor.queue or self._todo):
+            self.pump.finish(self._work)
+
+    def _on_stop_worker(self, peer: bytes, message: StopWorker, now: float) -> None:
+        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.owns_objects()):
+            self.pump.hub.send(self.place.node, WorkerStays())
+        else:
+            self._to_executor(peer, message, now)
+
+    def _define(self, peer: bytes, message: DefineFunction, now: float) -> None:
+        self.functions[message.fn] = (message.blob, message.name)
+
+    def _process_died(self, peer: bytes, message: WorkerDied | OwnerDied, now: float) -> None:
+        self.executor.owner_died(message.worker)
+        self.core.on_message(peer, message, now)
+
+    def perform(self, effect: Effect) -> bool:
+        """Carry out an effect of the executor; False if it is not one."""
+        if isinstance(effect, Interrupt):
+            self._interrupt_job(effect)
+        elif isinstance(effect, Start | Stop):
+            self._todo.append(effect)
+            if isinstance(effect, Stop) and not effect.graceful:
+                self.end_now()
+            if not self._work.done:
+                self.pump.finish(self._work)
+        else:
+            return False
+        return True
+
+    def _interrupt_job(self, effect: Interrupt) -> None:
+        if effect.force:
+            self.kill_now()
+            return
+        if effect.recursive:
+            self.core.cancel_children(effect.task, False, self.pump.clock())
+        if self.actor is not None:
+            self.actor.interrupt(effect.task)
+        elif self._main_job is not None and self._main_job.task.id == effect.task:
+            self.interrupt_main(effect.task)
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    def serve(self, node_address: str) -> None:
+        """Report to the node, and work until told to stop."""
+        pump, executor, clock = self.pump, self.executor, self.pump.clock
+        with pump.lock:
+            pump.hub.send(self.place.node, WorkerReady(self.place.worker, self.pid, self.place.address), node_address)
+            pump.hub.flush()
+        sent = clock()
+        ended: Outcome | None = None
+        while True:
+            with pump.lock:
+                self._main_job = None
+                if ended is not None:
+                    self.runner.report(ended)
+                    self.main_job_is_over()
+                if pump.dropped or pump.unpinned:
+                    pump.settle()
+                job = executor.start_next()
+                now = clock()
+                if job is None or now - sent > LINGER:
+                    executor.flush()
+                    pump.flush()
+                    sent = now
+                self._main_job = job
+                if job is None and not self._todo:
+                    self._work = Waiter()
+            ended = None
+            if job is not None:
+                if self.actor is None or not self.actor.dispatch(job):
+                    ended = self.runner.run(job)
+            elif self._todo:
+                self._do(self._todo.pop(0))
+            elif self._stop is not None:
+                self._take_leave(self._stop.reason)
+                return
+            else:
+                pump.wait(self._work, None)
+
+    def _do(self, what: Start | Stop) -> None:
+        if isinstance(what, Start):
+            self._start_actor(what.message)
+        else:
+            self._stop = what
+
+    def _start_actor(self, message: StartActor) -> None:
+        self.actor = ActorHost(self, message)
+        self.actor.construct()
+
+    def leave(self, reason: str) -> None:
+        """End by an own wish (``exit_actor``): nothing that is queued or still comes is run. Without the lock."""
+        with self.pump.lock:
+            self.executor.leave()
+            self._todo.append(Stop(True, reason))
+            if not self._work.done:
+                self.pump.finish(self._work)
+        self.pump.hub.wake()
+
+    def _take_leave(self, reason: str) -> None:
+        self._say_last()
+        if self.actor is not None:
+            self.actor.leave(reason)
+            self._say_last()
+
+    def _say_last(self) -> None:
+        """Send what has gathered, return idle workers, and let the owners of refs that were passed on hear of it."""
+        pump = self.pump
+        with pump.lock:
+            self.executor.flush()
+            self.core.sched.on_reclaim(pump.clock())
+            pump.flush()
+        deadline = pump.clock() + FAREWELL
+        while self.core.refs.has_unacknowledged and (now := pump.clock()) < deadline:
+            pump.wait(Waiter(), min(deadline, now + 0.01))
+
+    # --- what differs from a driver -----------------------------------------------------------------------------------
+
+    def _block(self, waiter: Waiter, deadline: float | None) -> bool:
+        if self._main_job is None or not self.is_main():
+            return self.pump.wait(waiter, deadline)
+        with self.pump.lock:
+            if waiter.done:
+                return True
+            self.executor.block()
+            self.pump.carry_out()
+        try:
+            return self.pump.wait(waiter, deadline)
+        finally:
+            with self.pump.lock:
+                self.executor.unblock()
+                self.pump.carry_out()
+
+    def exit_actor(self) -> None:
+        if self.actor is None:
+            super().exit_actor()
+        else:
+            self.actor.exit_from_inside()
+
+    def shutdown(self, grace: float | None = None) -> ShutdownReport:
+        raise RuntimeError("shutdown() is the driver's to call; a task that is done just returns")
