@@ -7,7 +7,7 @@ fair and free of trouble, and a `Deviations` chooser says in which few places a 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 
@@ -17,6 +17,28 @@ class Chooser(Protocol):
     def pick(self, what: str, count: int) -> int:
         """A number below ``count`` (which is at least 1); ``what`` says what is decided."""
         ...
+
+
+class Candidate(Protocol):
+    """An event that may be next, as a chooser that looks at them sees it: what happens, to which process, from where.
+
+    ``number`` orders candidates by age; the three others tell one line of events from another.
+    """
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def process(self) -> bytes: ...
+    @property
+    def source(self) -> bytes: ...
+
+
+class Observer(Chooser, Protocol):
+    """A chooser that looks at the candidates; others are only told how many there are."""
+
+    def choose(self, what: str, candidates: Sequence[Candidate]) -> int: ...
 
 
 class Tame:
@@ -63,10 +85,18 @@ class Recorder:
 
     def __init__(self, chooser: Chooser) -> None:
         self._chooser = chooser
+        self._look: Callable[[str, Sequence[Candidate]], int] | None = getattr(chooser, "choose", None)
         self.choices: list[int] = []
 
     def pick(self, what: str, count: int) -> int:
-        choice = self._chooser.pick(what, count)
+        return self._noted(what, count, self._chooser.pick(what, count))
+
+    def choose(self, what: str, candidates: Sequence[Candidate]) -> int:
+        """One of several that the chooser may look at."""
+        look, count = self._look, len(candidates)
+        return self._noted(what, count, self._chooser.pick(what, count) if look is None else look(what, candidates))
+
+    def _noted(self, what: str, count: int, choice: int) -> int:
         if not 0 <= choice < count:
             raise ValueError(f"choice {choice} of {count} for {what!r}")
         self.choices.append(choice)

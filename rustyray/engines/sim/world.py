@@ -55,22 +55,26 @@ class Stuck(AssertionError):
 
 
 class Event(NamedTuple):
+    """Something that can happen to a process. ``source`` tells those of one kind apart: the sender, or the fiber."""
+
     number: int
     name: str
     process: bytes
     run: Callable[[], None]
+    source: bytes = b""
 
 
 class Fiber:
     """A program in the middle of its run."""
 
-    __slots__ = ("client", "name", "number", "program", "until", "wake")
+    __slots__ = ("client", "key", "name", "number", "program", "until", "wake")
 
     def __init__(self, name: str, client: Client, program: Program[None], number: int) -> None:
         self.name = name
         self.client = client
         self.program = program
         self.number = number
+        self.key = b"%s %d" % (name.encode(), number)
         self.wake = 0.0
         self.until: Until | None = None
 
@@ -94,6 +98,8 @@ class World:
     ) -> None:
         self.recorder = Recorder(chooser)
         self.pick = self.recorder.pick
+        #: Told of each event when it has been served.
+        self.on_event: Callable[[Event], None] | None = None
         self.now = 0.0
         self.steps = 0
         self.progress = 0.0
@@ -246,8 +252,10 @@ class World:
         while not events:
             self._advance()
             events = self._events()
-        event = events[self.pick("next", len(events))] if len(events) > 1 else events[0]
+        event = events[self.recorder.choose("next", events)] if len(events) > 1 else events[0]
         event.run()
+        if self.on_event is not None:
+            self.on_event(event)
         process = self.processes[event.process]
         if process.alive:
             process.check()
@@ -257,14 +265,14 @@ class World:
 
     def _events(self) -> list[Event]:
         events = [
-            Event(channel.queue[0].number, "deliver", channel.to, partial(self._deliver, channel))
+            Event(channel.queue[0].number, "deliver", channel.to, partial(self._deliver, channel), channel.frm)
             for channel in self.network.ready(self.now)
         ]
         for fiber in self.fibers:
             until = fiber.until
             interrupted = isinstance(fiber.client, Worker) and fiber.client.interrupted
             if (until.done if until is not None else fiber.wake <= self.now) or interrupted:
-                events.append(Event(fiber.number, "run", fiber.client.me, partial(self._resume, fiber)))
+                events.append(Event(fiber.number, "run", fiber.client.me, partial(self._resume, fiber), fiber.key))
         events += self._later
         events += self._due
         events.sort(key=lambda event: event.number)
