@@ -165,8 +165,10 @@ class Scheduler:
         if now < target.ask_after:
             return
         waiting = len(target.queue)
+        # Short tasks that one worker is through with before another could be had need no second one.
+        needed = -(-waiting // max(1, self._depth(target.queue[0]) // 4)) if waiting else 0
         allowed = max(2, len(target.leases))
-        for _ in range(min(waiting, allowed) - len(target.requests)):
+        for _ in range(min(needed, allowed) - len(target.requests)):
             self._request += 1
             self._ask(target, self.node, "", 0)
         if target.requests:
