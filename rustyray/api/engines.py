@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rustyray.runtime.engine import Engine
 
 #: Name to module.
-ENGINES = {"native": "rustyray.engines.native"}
-_LATER = ("sim", "ray")
+ENGINES = {"native": "rustyray.engines.native", "sim": "rustyray.engines.sim"}
+_LATER = ("ray",)
 
 
 def start(settings: Settings) -> Engine:

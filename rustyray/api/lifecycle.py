@@ -63,6 +63,8 @@ def init(
     labels: Mapping[str, str] | None = None,
     ignore_reinit_error: bool = False,
     engine: str = "native",
+    seed: int | None = None,
+    num_nodes: int | None = None,
     logging_level: int | str = "WARNING",
     _system_config: Mapping[str, Any] | None = None,
     **options: object,
@@ -79,7 +81,10 @@ def init(
         namespace: where names of actors are unique; a new, anonymous one.
         labels: labels of this node.
         ignore_reinit_error: if RustyRay runs already, return that instead of raising.
-        engine: what runs the program; "native": processes on this machine.
+        engine: what runs the program; "native": processes on this machine; "sim": all of it in this process, in
+            simulated processes and virtual time.
+        seed: for "sim" only: draw another order of events, and delays, from this number; 0 draws nothing.
+        num_nodes: for "sim" only: how many nodes there are, each with these resources; 1.
         logging_level: a level of the logging module, for messages of the runtime itself.
         options: Ray's other options are refused, unless they ask for nothing; the message says what to do.
 
@@ -94,15 +99,17 @@ def init(
     settings.refuse_unknown({"address": address, **options})
     chosen = settings.settings(
         engine=engine,
-        num_cpus=_cpus() if num_cpus is None else num_cpus,
+        num_cpus=_cpus(engine) if num_cpus is None else num_cpus,
         num_gpus=0 if num_gpus is None else num_gpus,
-        memory=_memory() if memory is None else memory,
+        memory=_memory(engine) if memory is None else memory,
         resources=resources,
         object_store_memory=object_store_memory,
         namespace=namespace,
         labels=labels,
         logging_level=logging_level,
         system_config=_system_config,
+        seed=seed,
+        num_nodes=num_nodes,
     )
     with _lock:
         running = context.own_engine()
@@ -169,11 +176,15 @@ def _at_exit(pid: int) -> None:
         shutdown()
 
 
-def _cpus() -> int:
+def _cpus(engine: str) -> int:
+    if engine == "sim":
+        return 4  # a simulated machine is the same everywhere
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _memory() -> int:
+def _memory(engine: str) -> int:
+    if engine == "sim":
+        return 8 * 2**30
     return int(0.7 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

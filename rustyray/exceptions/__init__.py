@@ -52,6 +52,7 @@ from rustyray.exceptions.objects import (
     ReconstructionFailure,
     ReferenceCountingAssertionError,
 )
+from rustyray.exceptions.simulation import DeadlockError, LivelockError, SimulationError
 from rustyray.exceptions.task import RayTaskError
 
 #: Other names for the same classes.
@@ -70,8 +71,10 @@ __all__ = [
     "AsyncioActorExit",
     "AuthenticationError",
     "CrossLanguageError",
+    "DeadlockError",
     "ErrorContext",
     "GetTimeoutError",
+    "LivelockError",
     "LocalRayletDiedError",
     "NodeDiedError",
     "ObjectFetchTimedOutError",
@@ -97,6 +100,7 @@ __all__ = [
     "RpcError",
     "RuntimeEnvSetupError",
     "RustyRayError",
+    "SimulationError",
     "StreamingGeneratorReplayInconsistentError",
     "TaskCancelledError",
     "TaskError",

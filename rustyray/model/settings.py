@@ -17,7 +17,8 @@ class Settings(NamedTuple):
 
     ``resources`` are the node's, complete (CPU, GPU, memory, custom ones; units as in `model.resources`).
     ``object_store_memory`` is in bytes, None for the engine's default. ``namespace`` is empty for an anonymous one.
-    ``system_config`` holds an engine's own knobs, which the engine checks.
+    ``system_config`` holds an engine's own knobs, which the engine checks. ``seed`` and ``num_nodes`` are the
+    simulator's: a seed of 0 is the tame schedule, and every node has the resources.
     """
 
     engine: str
@@ -27,7 +28,12 @@ class Settings(NamedTuple):
     labels: dict[str, str]
     log_level: str
     system_config: dict[str, Any]
+    seed: int = 0
+    num_nodes: int = 1
 
+
+#: Options that only this engine has.
+SIMULATED = "sim"
 
 _LOGS = "Output of workers goes straight to the driver's own; redirect that"
 _DASHBOARD = "There is no dashboard; leave it out"
@@ -62,6 +68,8 @@ VALID = (
     "namespace",
     "labels",
     "engine",
+    "seed",
+    "num_nodes",
     "ignore_reinit_error",
     "logging_level",
     "_system_config",
@@ -95,11 +103,14 @@ def settings(
     labels: Any,
     logging_level: Any,
     system_config: Any,
+    seed: Any = None,
+    num_nodes: Any = None,
 ) -> Settings:
     """Check the options of ``init``; amounts are given, or worked out from the machine. Raises as `check_options`."""
     total: dict[str, float] = opt.custom_resources("resources", resources) if resources is not None else {}
     total |= {res.CPU: opt.amount("num_cpus", num_cpus), res.MEMORY: opt.amount("memory", memory)}
     total[res.GPU] = opt.amount("num_gpus", num_gpus)
+    _check_simulated(engine, seed=seed, num_nodes=num_nodes)
     return Settings(
         engine=opt.text("engine", engine),
         resources=res.resource_set(total),
@@ -110,7 +121,18 @@ def settings(
         labels={} if labels is None else _labels(labels),
         log_level=_level(logging_level),
         system_config={} if system_config is None else _mapping("_system_config", system_config),
+        seed=0 if seed is None else opt.at_least(0)("seed", seed),
+        num_nodes=1 if num_nodes is None else opt.at_least(1)("num_nodes", num_nodes),
     )
+
+
+def _check_simulated(engine: object, **options: object) -> None:
+    for name, value in options.items():
+        if value is not None and engine != SIMULATED:
+            raise ValueError(
+                f"init({name}={value!r}) is an option of the simulator: write init(engine={SIMULATED!r}, "
+                f"{name}={value!r}), or leave it out"
+            )
 
 
 def _level(level: Any) -> str:

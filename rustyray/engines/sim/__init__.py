@@ -14,4 +14,29 @@ books.py     what must hold, whatever is chosen
 story.py     what has happened
 
 The cores are the native engine's own. A run depends on its chooser alone: the same choices give the same trace.
+
+Ordinary code runs there as well, for ``init(engine="sim")``:
+
+simulation.py  a world whose driver is the code that called ``init``
+green.py       programs in greenlets
+host.py        a process that runs them: messages, waiting, callbacks
+engine.py      the engine in it, as the programs see it
+clock.py       the time, as the programs see it; threads.py their threads and locks, loop.py their event loops
+outside.py     what they must not do: processes, sockets
+stuck.py       who waits for what when nothing happens any more
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rustyray.model.settings import Settings
+    from rustyray.runtime.engine import Engine
+
+
+def start(settings: Settings) -> Engine:
+    """Start a simulated runtime whose driver is the calling code."""
+    from rustyray.engines.sim.simulation import begin
+
+    return begin(settings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rustyray.core.executor import Job
 from rustyray.core.owner.records import DONE
 from rustyray.core.owner.references import refs_inside
-from rustyray.engines.sim.client import Client
+from rustyray.engines.sim.process import OwnerProcess
 from rustyray.engines.sim.story import short
 from rustyray.model.ids import HANDLE_INDEX, ActorID, ObjectID, TaskID, WorkerID, handle_id, owner_of
 from rustyray.model.messages import Call
@@ -68,7 +68,7 @@ class Books:
                     f"{client.me.hex()} holds {count} refs of {object_.hex()}, {waiting} dropped, counted {entry.local}"
                 )
                 owner = world.processes.get(owner_of(object_))
-                if not self.may_dangle and owner is not client and isinstance(owner, Client) and owner.alive:
+                if not self.may_dangle and owner is not client and isinstance(owner, OwnerProcess) and owner.alive:
                     assert object_ in owner.core.objects, (
                         f"{client.me.hex()} holds {object_.hex()}, and its owner has freed it\n{world.describe()}"
                     )
@@ -147,7 +147,7 @@ class Books:
 
     # --- for people ---------------------------------------------------------------------------------------------------
 
-    def describe(self, client: Client) -> list[str]:
+    def describe(self, client: OwnerProcess) -> list[str]:
         """What a process has and waits for."""
         core = client.core
         lines = [f"{short(client.me)}: waits for {client.what_it_waits_for()}"]

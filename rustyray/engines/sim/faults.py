@@ -82,7 +82,7 @@ class Troubles:
     def hit(self, trouble: Trouble, which: int) -> None:
         """Let it happen now."""
         world = self._world
-        if trouble is Trouble.CRASH and (workers := world.workers()):
+        if trouble is Trouble.CRASH and (workers := [client for client in world.clients() if client.executes]):
             world.crash(workers[which % len(workers)].me, "it was killed by signal 9 (SIGKILL)")
         elif trouble is Trouble.CUT and (pairs := self._pairs()):
             world.cut(*pairs[which % len(pairs)])

@@ -42,14 +42,20 @@ class NodeHost:
     """One node process."""
 
     def __init__(
-        self, world: World, me: NodeID, resources: ResourceSet, head_address: str, limits: NodeLimits | None
+        self,
+        world: World,
+        me: NodeID,
+        resources: ResourceSet,
+        head_address: str,
+        limits: NodeLimits | None,
+        store: int = STORE,
     ) -> None:
         self.world = world
         self.me = me
         self.address = f"sim:{me.hex()}"
         self.alive = True
         self.core = NodeCore(
-            me, resources, address=self.address, store_capacity=STORE, head_address=head_address, limits=limits
+            me, resources, address=self.address, store_capacity=store, head_address=head_address, limits=limits
         )
         self.head = None if head_address else HeadCore(HeadLimits())
         self.warnings: list[str] = []

@@ -6,6 +6,8 @@ points, flush before waiting, answer `JudgeFailure` outside. A program that wait
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
@@ -30,6 +32,8 @@ from rustyray.model.values import Failed, Fault, RefInfo
 if TYPE_CHECKING:
     from rustyray.engines.sim.world import World
 
+#: A moment that does not come.
+NEVER: Final = math.inf
 #: Seconds until somebody else than the program sends and settles what the program left lying.
 TICK: Final = 0.005
 
@@ -46,15 +50,17 @@ class Sleep:
 class Until:
     """Yielded by a program: go on when it is ``done``; `need` events are missing, or one error.
 
-    ``forsaken``: the program was interrupted while it waited for the pin of this object.
+    ``forsaken``: the program was interrupted while it waited for the pin of this object. ``deadline``: it goes on then
+    in any case.
     """
 
-    __slots__ = ("done", "forsaken", "need", "reply", "stop_at_error")
+    __slots__ = ("deadline", "done", "forsaken", "need", "reply", "stop_at_error")
 
     def __init__(self, need: int = 1, stop_at_error: bool = False) -> None:
         self.need = need
         self.stop_at_error = stop_at_error
         self.done = False
+        self.deadline = NEVER
         self.forsaken: ObjectID = b""
         self.reply: Message | None = None
 
@@ -80,8 +86,16 @@ def name_of(value: Failed | Fault) -> str:
     return value.cause.decode() if isinstance(value, Failed) else f"fault {value.kind.name}"
 
 
-class ClientProcess:
-    """The process of a driver or worker; `rustyray.engines.sim.client.Client` is what programs see of it."""
+class OwnerProcess(ABC):
+    """A process with an owner core, as the world and its books see it.
+
+    ``executes``: it is a worker. ``done``: nothing of it has to go on. ``to_interrupt``: throw `Interrupted` into its
+    programs. ``held`` counts the refs that its programs hold, by object, where that is known; ``kept`` are values that
+    it is still to let go.
+    """
+
+    executes = False
+    done = True
 
     def __init__(self, world: World, me: WorkerID, node: NodeID, job: JobID, namespace: str) -> None:
         self.world = world
@@ -90,14 +104,52 @@ class ClientProcess:
         self.address = f"sim:{me.hex()}"
         self.namespace = namespace
         self.alive = True
+        self.to_interrupt = False
         self.core = OwnerCore(me, self.address, node, job, lambda: world.fraction("jitter"))
         self.dropped: deque[ObjectID] = deque()
-        self.unpinned: list[ObjectID] = []
+        self.unpinned: deque[ObjectID] = deque()
         self.warnings: list[str] = []
-        #: Refs that programs of this process hold, by object; what must be alive as long as the owner is.
         self.held: dict[ObjectID, int] = {}
-        self.parent: bytes = b""
         self.kept: list[Plain] = []
+
+    @abstractmethod
+    def receive(self, peer: bytes, message: Message) -> None:
+        """A message has arrived."""
+
+    @abstractmethod
+    def lost(self, peer: bytes, reason: str) -> None:
+        """The connection to a peer is gone."""
+
+    @abstractmethod
+    def tick(self) -> None:
+        """What the background thread does: send and settle, and look at the time."""
+
+    @abstractmethod
+    def what_it_waits_for(self) -> str:
+        """For people."""
+
+    def next_deadline(self) -> float | None:
+        return self.core.next_deadline()
+
+    def check(self) -> None:
+        self.core.check()
+
+    def let_go(self) -> None:
+        """Drop what the process still holds after its programs."""
+        self.kept.clear()
+
+    @property
+    def restless(self) -> bool:
+        """Whether something lies here that the background thread would send."""
+        return bool(self.dropped or self.unpinned or self.core.has_unsent or self.core.refs.has_freed)
+
+
+class ClientProcess(OwnerProcess):
+    """The process of scripted programs; `rustyray.engines.sim.client.Client` is what they see of it."""
+
+    def __init__(self, world: World, me: WorkerID, node: NodeID, job: JobID, namespace: str) -> None:
+        super().__init__(world, me, node, job, namespace)
+        self.parent: bytes = b""
         self._waiting: dict[ObjectID, list[Until]] = {}
         self._replies: dict[int, Until] = {}
         self._request = 0
@@ -129,7 +181,6 @@ class ClientProcess:
         self._after()
 
     def tick(self) -> None:
-        """What the background thread does: send and settle, and look at the time."""
         self.settle()
         self.core.flush(self.now)
         self._after()
@@ -141,17 +192,6 @@ class ClientProcess:
         if self.core.refs.has_freed:
             self.core.refs.flush()
         self.carry_out()
-
-    def next_deadline(self) -> float | None:
-        return self.core.next_deadline()
-
-    def check(self) -> None:
-        self.core.check()
-
-    @property
-    def restless(self) -> bool:
-        """Whether something lies here that the background thread would send."""
-        return bool(self.dropped or self.unpinned or self.core.has_unsent or self.core.refs.has_freed)
 
     # --- effects ------------------------------------------------------------------------------------------------------
 
@@ -186,7 +226,8 @@ class ClientProcess:
             self.dropped.clear()
             self.core.drop(gone)
         if self.unpinned:
-            views, self.unpinned = self.unpinned, []
+            views = list(self.unpinned)
+            self.unpinned.clear()
             self.send(self.node, StoreUnpin(views))
 
     def flush(self) -> None:
@@ -267,7 +308,6 @@ class ClientProcess:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def let_go(self) -> None:
-        """Drop what the process still holds after its programs."""
         kept = self.kept
         for value in kept:
             for ref in values.refs_in(value):

@@ -41,12 +41,13 @@ Outcome = tuple[Job, "bytes | list[Value]", bool, float]
 class Worker(Client):
     """A client that also executes."""
 
+    executes = True
+
     def __init__(self, world: World, me: WorkerID, node: NodeID, job: JobID, namespace: str) -> None:
         super().__init__(world, me, node, job, namespace)
         self.executor = ExecutorCore(me, node, self.core.out)
         self.functions: dict[bytes, str] = {}
         self.actor: StartActor | None = None
-        self.interrupted = False
         self._work = Until()
         self._todo: list[Start | Stop] = []
         self._stop: Stop | None = None
@@ -105,7 +106,7 @@ class Worker(Client):
         if effect.recursive:
             self.core.cancel_children(effect.task, False, self.now)
         if self.actor is None and self._main_job is not None and self._main_job.task.id == effect.task:
-            self.interrupted = True
+            self.to_interrupt = True
 
     def check(self) -> None:
         super().check()
@@ -123,7 +124,7 @@ class Worker(Client):
             self._main_job = None
             if ended is not None:
                 self._report(ended)
-                self.interrupted = False
+                self.to_interrupt = False
             self.settle()
             job = executor.start_next()
             if job is None or self.now - sent > LINGER:

@@ -6,7 +6,6 @@ possible, time jumps to the next moment at which something is. Invariants are ch
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
@@ -15,13 +14,12 @@ from rustyray.core.executor import Job
 from rustyray.core.node import NodeLimits
 from rustyray.engines.sim.books import Books
 from rustyray.engines.sim.chooser import Chooser, Recorder
-from rustyray.engines.sim.client import Client
 from rustyray.engines.sim.driver import Driver
 from rustyray.engines.sim.faults import Fault, Troubles
 from rustyray.engines.sim.library import Library
 from rustyray.engines.sim.network import Channel, Ended, Lost, Network
-from rustyray.engines.sim.node import NodeHost
-from rustyray.engines.sim.process import Interrupted, Program, Sleep, Until, name_of
+from rustyray.engines.sim.node import STORE, NodeHost
+from rustyray.engines.sim.process import NEVER, Interrupted, OwnerProcess, Program, Sleep, Until, name_of
 from rustyray.engines.sim.scripts import Script
 from rustyray.engines.sim.story import Story, short
 from rustyray.engines.sim.worker import Worker
@@ -47,7 +45,7 @@ PATIENCE: Final = 20.0
 #: A run that takes more steps than this goes round in circles.
 MAX_STEPS: Final = 20_000
 
-Process: TypeAlias = "Client | NodeHost"
+Process: TypeAlias = "OwnerProcess | NodeHost"
 
 
 class Stuck(AssertionError):
@@ -69,7 +67,7 @@ class Fiber:
 
     __slots__ = ("client", "key", "name", "number", "program", "until", "wake")
 
-    def __init__(self, name: str, client: Client, program: Program[None], number: int) -> None:
+    def __init__(self, name: str, client: OwnerProcess, program: Program[None], number: int) -> None:
         self.name = name
         self.client = client
         self.program = program
@@ -102,10 +100,16 @@ class World:
         self.on_event: Callable[[Event], None] | None = None
         self.now = 0.0
         self.steps = 0
+        #: Check all invariants after each step.
+        self.careful = True
         self.progress = 0.0
         self.network = Network(lambda frm, to: DELAYS[self.pick("delay", len(DELAYS))])
         self.processes: dict[bytes, Process] = {}
         self.fibers: list[Fiber] = []
+        #: The one whose program is in the middle of a step.
+        self.running: Fiber | None = None
+        #: Makes the process of a worker that a node forks, and starts its program.
+        self.make_worker: Callable[[NodeHost, WorkerID], OwnerProcess] = self._scripted_worker
         self.books = Books(self)
         self.troubles = Troubles(self, faults)
         self.story = Story()
@@ -122,9 +126,11 @@ class World:
 
     # --- processes ----------------------------------------------------------------------------------------------------
 
-    def add_node(self, me: NodeID, resources: ResourceSet, limits: NodeLimits | None = None) -> NodeHost:
+    def add_node(
+        self, me: NodeID, resources: ResourceSet, limits: NodeLimits | None = None, store: int = STORE
+    ) -> NodeHost:
         address = "" if me == self.head else self.node(self.head).address
-        host = NodeHost(self, me, resources, address, limits)
+        host = NodeHost(self, me, resources, address, limits, store)
         self.processes[me] = host
         host.start()
         return host
@@ -138,13 +144,19 @@ class World:
         return driver
 
     def fork(self, host: NodeHost, me: WorkerID) -> None:
-        worker = Worker(self, me, host.me, host.job, host.namespace)
-        self.processes[me] = worker
         self.network.connect(me, host.me)
-        self.start(worker, "main", worker.main())
+        self.make_worker(host, me)
 
-    def start(self, client: Client, name: str, program: Program[None]) -> None:
-        self.fibers.append(Fiber(name, client, program, self._stamp()))
+    def _scripted_worker(self, host: NodeHost, me: WorkerID) -> OwnerProcess:
+        worker = self.processes[me] = Worker(self, me, host.me, host.job, host.namespace)
+        self.start(worker, "main", worker.main())
+        return worker
+
+    def start(self, client: OwnerProcess, name: str, program: Program[None]) -> Fiber:
+        fiber = Fiber(name, client, program, self._stamp())
+        self.fibers.append(fiber)
+        self.progress = self.now
+        return fiber
 
     def node(self, me: NodeID) -> NodeHost:
         host = self.processes[me]
@@ -154,11 +166,16 @@ class World:
     def nodes(self) -> list[NodeHost]:
         return [host for host in self.processes.values() if isinstance(host, NodeHost) and host.alive]
 
-    def clients(self) -> list[Client]:
-        return [client for client in self.processes.values() if isinstance(client, Client) and client.alive]
+    def clients(self) -> list[OwnerProcess]:
+        return [client for client in self.processes.values() if isinstance(client, OwnerProcess) and client.alive]
 
     def workers(self) -> list[Worker]:
+        """Those of scripted programs."""
         return [client for client in self.clients() if isinstance(client, Worker)]
+
+    @property
+    def head_address(self) -> str:
+        return self.processes[self.head].address
 
     def arena(self, node: NodeID) -> dict[int, bytes]:
         return self._arenas.setdefault(node, {})
@@ -179,14 +196,14 @@ class World:
         if victim is None or not victim.alive:
             return
         victim.alive = False
-        if isinstance(victim, Client):
+        if isinstance(victim, OwnerProcess):
             orphans = bool(victim.core.running())
             self.books.orphans |= orphans or victim.core.owns_objects()
             self.books.may_dangle |= orphans or victim.core.refs.has_unacknowledged
         self.network.end(process, "end of file", keep)
         for fiber in [fiber for fiber in self.fibers if fiber.client is victim]:
             self.fibers.remove(fiber)
-            if inspect.getgeneratorstate(fiber.program) != inspect.GEN_RUNNING:
+            if fiber is not self.running:
                 fiber.program.close()
         self._later = [event for event in self._later if event.process != process]
         self._due = [event for event in self._due if event.process != process]
@@ -194,7 +211,7 @@ class World:
         if isinstance(victim, NodeHost):
             for client in [client for client in self.clients() if client.node == process]:
                 self._end(client.me, "its node died", keep)
-        elif isinstance(victim, Worker) and self.processes[victim.node].alive:
+        elif victim.executes and self.processes[victim.node].alive:
             self.network.notify(process, victim.node, Ended(reason))
 
     def stop_node(self, node: NodeID) -> None:
@@ -258,10 +275,12 @@ class World:
             self.on_event(event)
         process = self.processes[event.process]
         if process.alive:
-            process.check()
+            if self.careful:
+                process.check()
             if process.restless:
                 self._ticks.setdefault(event.process, self.now + 0.005)
-        self.books.check()
+        if self.careful:
+            self.books.check()
 
     def _events(self) -> list[Event]:
         events = [
@@ -270,8 +289,7 @@ class World:
         ]
         for fiber in self.fibers:
             until = fiber.until
-            interrupted = isinstance(fiber.client, Worker) and fiber.client.interrupted
-            if (until.done if until is not None else fiber.wake <= self.now) or interrupted:
+            if (until is not None and until.done) or fiber.wake <= self.now or fiber.client.to_interrupt:
                 events.append(Event(fiber.number, "run", fiber.client.me, partial(self._resume, fiber), fiber.key))
         events += self._later
         events += self._due
@@ -294,9 +312,10 @@ class World:
     def _resume(self, fiber: Fiber) -> None:
         self.story.tell(self.now, "run", fiber.client.me)
         client = fiber.client
+        self.running = fiber
         try:
-            if isinstance(client, Worker) and client.interrupted:
-                client.interrupted = False
+            if client.to_interrupt:
+                client.to_interrupt = False
                 wants = fiber.program.throw(Interrupted())
             else:
                 wants = next(fiber.program)
@@ -304,21 +323,27 @@ class World:
             if fiber in self.fibers:
                 self.fibers.remove(fiber)
             return
-        if not client.alive:
-            fiber.program.close()
-            return
+        finally:
+            self.running = None
         self.progress = self.now
+        if client.alive:
+            self.park(fiber, wants)
+        else:
+            fiber.program.close()
+
+    def park(self, fiber: Fiber, wants: Sleep | Until) -> None:
+        """The program does not go on before it has what it wants."""
         fiber.number = self._stamp()
         if isinstance(wants, Sleep):
             fiber.until = None
-            stall = STALLS[self.pick("stall", len(STALLS))]
-            fiber.wake = self.now + wants.seconds + stall
+            fiber.wake = self.now + wants.seconds + STALLS[self.pick("stall", len(STALLS))]
         else:
             fiber.until = wants
+            fiber.wake = wants.deadline
 
     def _advance(self) -> None:
         """Nothing can happen now: let time pass until something can."""
-        times = [fiber.wake for fiber in self.fibers if fiber.until is None]
+        times = [fiber.wake for fiber in self.fibers if fiber.wake < NEVER]
         held_up = self.network.next_time()
         if held_up is not None:
             times.append(held_up)
@@ -354,7 +379,7 @@ class World:
 
         def left() -> str:
             for client in self.clients():
-                if isinstance(client, Driver) and not client.done:
+                if not client.done:
                     return f"driver {short(client.me)} waits"
             return ""
 
@@ -374,7 +399,7 @@ class World:
 
         def left() -> str:
             for client in self.clients():
-                if client.kept or isinstance(client, Driver):
+                if client.kept or not client.executes:
                     client.let_go()
             return self.books.unsettled() or self.books.unfreed()
 

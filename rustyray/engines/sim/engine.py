@@ -1,0 +1,215 @@
+"""The engine as simulated programs see it: the client that all engines share, in a driver and in workers."""
+
+from __future__ import annotations
+
+import array
+import weakref
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rustyray.core.effects import Effect
+from rustyray.engines.client.client import Client
+from rustyray.engines.client.layout import parts_of, read_from
+from rustyray.engines.client.store import Store
+from rustyray.engines.client.waiter import Waiter
+from rustyray.engines.client.worker import WorkerClient
+from rustyray.engines.sim.green import ProcessEnded
+from rustyray.engines.sim.process import OwnerProcess
+from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
+from rustyray.model.messages import RegisterDriver, Registered
+from rustyray.runtime.engine import ProcessContext, ShutdownReport
+from rustyray.runtime.serialization import Serialized
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from rustyray.engines.client.ports import Pool
+    from rustyray.engines.sim.host import UserProcess
+    from rustyray.engines.sim.simulation import Simulation
+    from rustyray.runtime.ref import ObjectRef
+
+#: Seconds that running tasks have to finish at shutdown unless it is given some.
+GRACE: Final = 1.0
+#: Seconds between two looks at work that is still running.
+LOOK: Final = 0.05
+DOWN_TEXT: Final = "RustyRay was shut down: call rustyray.init() before submitting work"
+
+
+class MemoryArena:
+    """A node's arena: the bytes of each extent, by its offset. Readers get a copy that they cannot write to."""
+
+    def __init__(self, extents: dict[int, bytes]) -> None:
+        self._extents = extents
+
+    def write(self, offset: int, serialized: Serialized, touched: bool = False) -> int:
+        written = self._extents[offset] = b"".join(parts_of(serialized))
+        return len(written)
+
+    def read(self, offset: int, size: int, on_release: Callable[[], None]) -> Any:
+        exporter = array.array("B", self._extents[offset])
+        weakref.finalize(exporter, on_release).atexit = False
+        return read_from(memoryview(exporter).toreadonly(), offset)
+
+
+class _Ours(Client):
+    """Refs of an earlier runtime have the ids of this one's: they must not be taken for them."""
+
+    def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
+        self._check_ours(refs)
+        return super().get(refs, timeout)
+
+    def wait(
+        self, refs: Sequence[ObjectRef[Any]], num_returns: int, timeout: float | None, fetch_local: bool
+    ) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
+        self._check_ours(refs)
+        return super().wait(refs, num_returns, timeout, fetch_local)
+
+
+def _context(process: UserProcess) -> ProcessContext:
+    core = process.core
+    job = core.sched.job
+    return ProcessContext(
+        job, process.node, process.me, process.namespace, process.address, not process.executes, "/simulated/session"
+    )
+
+
+class SimDriver(_Ours):
+    """The engine of the code that called ``init``."""
+
+    def __init__(self, simulation: Simulation, process: UserProcess) -> None:
+        self.simulation = simulation
+        self.host = process
+        self.report: ShutdownReport | None = None
+        self.on_end: Callable[[], None] = lambda: None
+        process.engine = self
+        store = Store(MemoryArena(simulation.world.arena(process.node)), process.node, process)
+        super().__init__(process.core, process, store, _context(process))
+
+    def register(self) -> None:
+        process, world = self.host, self.simulation.world
+        waiter = Waiter()
+
+        def registered(peer: bytes, message: Registered, now: float) -> None:
+            self.core.sched.job = self._process.job = message.job
+            self._process.namespace = process.namespace = message.namespace
+            for host in world.nodes():
+                host.job, host.namespace = message.job, message.namespace
+            process.finish(waiter)
+
+        process.handlers[Registered] = registered
+        process.hub.send(process.node, RegisterDriver(process.pid, process.namespace, [], "", {}), world.head_address)
+        process.wait(waiter, None)
+
+    def shutdown(self, grace: float | None = None) -> ShutdownReport:
+        if self.report is None:
+            self.report = ShutdownReport([], [])
+            try:
+                self._end(self.report, GRACE if grace is None else max(0.0, grace))
+            finally:
+                self.on_end()
+        return self.report
+
+    def _end(self, report: ShutdownReport, grace: float) -> None:
+        process, world = self.host, self.simulation.world
+        began = world.now
+        try:
+            self.core.close(DOWN_TEXT)
+            report.stages.append(("stop accepting", 0.0, ""))
+            count = self.core.cancel_pending("RustyRay was shut down before this could run", world.now)
+            process.carry_out()
+            report.stages.append(("cancel pending", 0.0, f"{count} tasks and calls" if count else ""))
+            deadline = world.now + grace
+            while (left := self.core.running()) and world.now < deadline:
+                process.turn(min(LOOK, deadline - world.now))
+            note = f"{left} still running, to be ended with their processes" if left else ""
+            report.stages.append(("wait for running", world.now - began, note))
+            report.forced += [f"{other.name} still ran {what}" for other in self._busy() for what in _jobs(other)]
+            self.core.fail_everything("RustyRay was shut down while this ran", world.now)
+            count = len(self.core.objects)
+            report.stages.append(("drop objects", 0.0, f"{count} objects" if count else ""))
+        finally:
+            process.closed = True
+            self.simulation.end()
+            workers = sum(isinstance(other, OwnerProcess) and other.executes for other in world.processes.values())
+            report.stages.append(("stop processes", 0.0, f"{workers} workers"))
+
+    def _busy(self) -> list[UserProcess]:
+        from rustyray.engines.sim.host import UserProcess
+
+        return [
+            process
+            for process in self.simulation.world.processes.values()
+            if isinstance(process, UserProcess) and process.executes and process.alive and _jobs(process)
+        ]
+
+
+def _jobs(process: UserProcess) -> list[str]:
+    worker = process.engine
+    assert isinstance(worker, SimWorker)
+    return [worker.runner.name_of(job.task) for job in worker.executor.running.values()]
+
+
+class Where:
+    """Which worker this is (`rustyray.engines.client.ports.Place`)."""
+
+    def __init__(self, job: JobID, node: NodeID, worker: WorkerID, address: str) -> None:
+        self.job = job
+        self.node = node
+        self.worker = worker
+        self.address = address
+
+
+class SimWorker(_Ours, WorkerClient):
+    """The engine inside a simulated worker."""
+
+    def __init__(self, simulation: Simulation, process: UserProcess) -> None:
+        self.simulation = simulation
+        self.host = process
+        place = Where(process.core.sched.job, process.node, process.me, process.address)
+        WorkerClient.__init__(self, place, process.core, process.pid)
+        process.handlers.update(self.handlers)
+        process.perform = self._perform
+        process.engine = self
+        store = Store(MemoryArena(simulation.world.arena(process.node)), process.node, process)
+        self.attach(process.core, process, store, _context(process))
+
+    def main(self) -> None:
+        """The main program."""
+        process, world = self.host, self.simulation.world
+        self.serve(world.node(process.node).address)
+        world.end(process.me, "it exited with code 0")
+
+    def _perform(self, effect: Effect) -> bool:
+        return self.perform(effect)
+
+    def end_now(self) -> None:
+        self.simulation.world.end(self.host.me, "it exited with code 0")
+
+    def kill_now(self) -> None:
+        self.simulation.world.crash(self.host.me, "it was killed by signal 9 (SIGKILL)")
+
+    def exit_now(self, how: str) -> None:
+        """The user's code ends its process."""
+        self.simulation.world.end(self.host.me, how)
+        raise ProcessEnded
+
+    def interrupt_main(self, task: bytes) -> None:
+        self.host.interrupt()
+
+    def main_job_is_over(self) -> None:
+        self.host.cancelled = False
+
+    def is_main(self) -> bool:
+        return self.simulation.world.running is self.host.main
+
+    def start_loop(self) -> asyncio.AbstractEventLoop:
+        from rustyray.engines.sim.loop import SimLoop
+
+        loop = SimLoop(self.host)
+        self.simulation.spawn(self.host, "asyncio", loop.run_forever)
+        return loop
+
+    def start_pool(self, size: int, actor: ActorID) -> Pool:
+        from rustyray.engines.sim.threads import SimPool
+
+        return SimPool(self.host, size)

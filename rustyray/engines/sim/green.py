@@ -1,0 +1,107 @@
+"""Programs that are ordinary code: each runs in a greenlet, and gives way only where it waits.
+
+The world's steps run in a greenlet of their own, the hub. The driver's program is the code that called ``init``; it is
+not started by anybody, and goes on where it waits. All other programs begin here. To the world each looks like the
+generators of scripted programs: ``next`` lets it go on, and returns what it wants before it goes on again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from rustyray.engines.sim.process import Sleep, Until
+from rustyray.runtime import context
+
+if TYPE_CHECKING:
+    from rustyray.engines.sim.host import UserProcess
+
+_pickling = context._pickling
+
+
+class ProcessEnded(GreenletExit):
+    """Raised where a program waits whose process has ended: it unwinds, and nobody hears of it."""
+
+
+class Green:
+    """A program in a greenlet.
+
+    Args:
+        hub: where the world's steps run.
+        process: what it is a program of.
+        run: the code.
+    """
+
+    def __init__(self, hub: greenlet, process: UserProcess, run: Callable[[], object]) -> None:
+        self.process = process
+        self.greenlet = greenlet(run, hub)
+        #: What is the thread's, not the greenlet's, and so must be put away while it does not run.
+        self._loop: Any = None
+        self._refs: Any = None
+
+    def __next__(self) -> Sleep | Until:
+        return self._switch(self.greenlet.switch)
+
+    def throw(self, error: BaseException) -> Sleep | Until:
+        return self._switch(self.greenlet.throw, error)
+
+    def _switch(self, into: Callable[..., Any], *args: object) -> Sleep | Until:
+        context._engine = self.process.engine  # type: ignore[assignment] # only drivers and workers are made
+        if self._loop is not None or self._refs is not None:
+            self._take_up()
+        wants = into(*args)
+        if self.greenlet.dead:
+            raise StopIteration
+        if _pickling.refs is not None or _running_loop() is not None:
+            self._put_away()
+        assert isinstance(wants, Sleep | Until), f"a program of {self.process.name} left its greenlet with {wants!r}"
+        return wants
+
+    def _put_away(self) -> None:
+        self._refs, _pickling.refs = _pickling.refs, None
+        self._loop = _running_loop()
+        if self._loop is not None:
+            _set_running_loop(None)
+
+    def _take_up(self) -> None:
+        _pickling.refs, self._refs = self._refs, None
+        if self._loop is not None:
+            _set_running_loop(self._loop)
+            self._loop = None
+
+    def close(self) -> None:
+        """Unwind the program: its process has ended. What it does meanwhile with the runtime raises `ProcessEnded`."""
+        if not self.greenlet.dead and self.greenlet is not getcurrent():
+            engine = context._engine
+            context._engine = self.process.engine  # type: ignore[assignment] # only drivers and workers are made
+            self.greenlet.parent = getcurrent()
+            try:
+                self.greenlet.throw(ProcessEnded())
+            finally:
+                context._engine = engine
+
+
+class MainProgram(Green):
+    """The driver's own program, which is there already, and goes on when the runtime has ended."""
+
+    def __init__(self, process: UserProcess) -> None:
+        self.process = process
+        self.greenlet = getcurrent()
+        self._loop = self._refs = None
+
+    def close(self) -> None:
+        """It is not the runtime's to end."""
+
+
+def _running_loop() -> Any:
+    import asyncio
+
+    return asyncio._get_running_loop()
+
+
+def _set_running_loop(loop: Any) -> None:
+    import asyncio
+
+    asyncio._set_running_loop(loop)

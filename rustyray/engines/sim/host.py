@@ -1,0 +1,285 @@
+"""A process that runs ordinary code, as the world sees it and as its client does: messages, waiting, callbacks."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
+from rustyray.engines.client.waiter import Waiter
+from rustyray.engines.sim.green import ProcessEnded
+from rustyray.engines.sim.process import NEVER, OwnerProcess
+from rustyray.model.ids import JobID, NodeID, WorkerID
+from rustyray.model.messages import (
+    HEAD,
+    ActorInfo,
+    ClusterDescription,
+    HeadError,
+    Message,
+    NamedActors,
+    StoreCreated,
+    StoreFailed,
+    StorePinned,
+    StoreUnpin,
+)
+from rustyray.model.values import Failed, Fault
+
+if TYPE_CHECKING:
+    from rustyray.engines.client.client import Client
+    from rustyray.engines.sim.process import Sleep, Until
+    from rustyray.engines.sim.simulation import Simulation
+    from rustyray.engines.sim.world import Fiber
+
+_REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription)
+
+
+class Wire:
+    """The process' connections: what is sent is on its way at once."""
+
+    def __init__(self, process: UserProcess) -> None:
+        self._process = process
+        self._world = process.world
+
+    def send(self, to: bytes, message: Message, address: str = "") -> None:
+        world = self._world
+        if to == HEAD:
+            to = world.head
+        if to == world.head and not address:
+            address = world.head_address
+        world.send(self._process.me, to, message, address)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def wake(self) -> None:
+        """Nobody sleeps who would not notice."""
+
+
+class UserProcess(OwnerProcess):
+    """One process. It is also the pump of its client (`rustyray.engines.client.ports.Pump`).
+
+    ``engine`` is the client; ``name`` tells people which process this is; ``main`` is the fiber of its main program.
+    """
+
+    engine: Client
+    main: Fiber
+
+    def __init__(
+        self, simulation: Simulation, me: WorkerID, node: NodeID, job: JobID, namespace: str, pid: int, executes: bool
+    ) -> None:
+        world = simulation.world
+        super().__init__(world, me, node, job, namespace)
+        self.simulation = simulation
+        self.executes = executes
+        self.pid = pid
+        self.name = f"worker {pid}" if executes else "the driver"
+        self.head = world.head
+        self.hub = Wire(self)
+        self.lock = threading.Lock()  # nobody waits for it: no program gives way while it has it
+        self.closed = False
+        #: Always so: programs then ask `check_interrupt` at every call, which is where they may be made to give way.
+        self.interrupted = True
+        self.deferred: deque[Callable[[], None]] = deque()
+        #: The main program is to be interrupted.
+        self.cancelled = False
+        self._calling_back = False
+        self.handlers: dict[type, Callable[[bytes, Any, float], None]] = dict.fromkeys(_REPLIES, self._on_reply)
+        self.handlers[ActorInfo] = self._on_answer
+        self.handlers[HeadError] = self._on_answer
+        self.perform: Callable[[Effect], bool] = lambda effect: False
+        self.waiting: dict[bytes, list[Waiter]] = {}
+        self._replies: dict[int, Waiter] = {}
+        self._request = 0
+
+    def clock(self) -> float:
+        return self.world.now
+
+    # --- what the world calls -----------------------------------------------------------------------------------------
+
+    def receive(self, peer: bytes, message: Message) -> None:
+        if self.dropped or self.unpinned:
+            self.settle()
+        handler = self.handlers.get(type(message))
+        if handler is None:
+            self.core.on_message(peer, message, self.world.now)
+        else:
+            handler(peer, message, self.world.now)
+        self._after()
+
+    def lost(self, peer: bytes, reason: str) -> None:
+        if peer == self.node and self.executes:
+            self.world.crash(self.me, "it lost its node")
+            return
+        if peer == self.node:
+            self.core.close(f"the node of the driver is gone: {reason}; call shutdown() and init() again")
+        self.core.on_peer_lost(peer, reason, self.world.now)
+        self._after()
+
+    def tick(self) -> None:
+        self.settle()
+        self.core.flush(self.world.now)
+        self._after()
+
+    def _after(self) -> None:
+        core = self.core
+        deadline = core.next_deadline()
+        if deadline is not None and deadline <= self.world.now:
+            core.on_time(self.world.now)
+        if core.refs.has_freed:
+            core.refs.flush()
+        if core.out:
+            self.carry_out()
+
+    def what_it_waits_for(self) -> str:
+        objects = ", ".join(object_.hex() for object_ in self.waiting)
+        return f"objects [{objects}], {len(self._replies)} replies"
+
+    # --- the pump -----------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        dropped = self.dropped
+        if dropped:
+            gone = []
+            while dropped:
+                gone.append(dropped.popleft())
+            self.core.drop(gone)
+        if self.unpinned:
+            views = []
+            while self.unpinned:
+                views.append(self.unpinned.popleft())
+            self.hub.send(self.node, StoreUnpin(views))
+
+    def carry_out(self) -> None:
+        out = self.core.out
+        while out:
+            effects = out[:]
+            out.clear()
+            for effect in effects:
+                if isinstance(effect, Send):
+                    self.hub.send(effect.to, effect.message, effect.address)
+                elif isinstance(effect, Ready):
+                    self._on_ready(effect.objects)
+                elif isinstance(effect, JudgeFailure):
+                    self.defer(lambda question=effect: self._judge(question))  # type: ignore[misc]
+                elif isinstance(effect, Warn):
+                    self.simulation.warn(effect.text)
+                else:
+                    self.perform(effect)
+
+    def flush(self) -> None:
+        self.settle()
+        self.core.flush(self.world.now)
+        self.carry_out()
+
+    def _on_ready(self, objects: Iterable[bytes]) -> None:
+        for object_ in objects:
+            for waiter in self.waiting.pop(object_, ()):
+                if not waiter.done:
+                    waiter.need -= 1
+                    if waiter.need <= 0 or (waiter.stop_at_error and self._is_error(object_)):
+                        self.finish(waiter)
+
+    def _is_error(self, object_: bytes) -> bool:
+        entry = self.core.objects.get(object_)
+        return entry is None or isinstance(entry.value, Failed | Fault)
+
+    def finish(self, waiter: Waiter) -> None:
+        waiter.done = True
+        if waiter.callback is not None:
+            self.defer(waiter.callback)
+        elif waiter.gate is not None:
+            waiter.gate.done = True
+
+    def watch(self, object_: bytes, waiter: Waiter) -> None:
+        self.waiting.setdefault(object_, []).append(waiter)
+
+    def unwatch(self, objects: Iterable[bytes], waiter: Waiter) -> None:
+        for object_ in objects:
+            waiters = self.waiting.get(object_)
+            if waiters is not None and waiter in waiters:
+                waiters.remove(waiter)
+                if not waiters:
+                    del self.waiting[object_]
+
+    def expect(self) -> tuple[int, Waiter]:
+        self._request += 1
+        waiter = self._replies[self._request] = Waiter()
+        return self._request, waiter
+
+    def _on_reply(self, peer: bytes, message: Any, now: float) -> None:
+        waiter = self._replies.pop(message.request, None)
+        if waiter is not None:
+            waiter.reply = message
+            self.finish(waiter)
+
+    def _on_answer(self, peer: bytes, message: ActorInfo | HeadError, now: float) -> None:
+        self.core.on_message(peer, message, now)
+        if message.request:
+            self._on_reply(peer, message, now)
+
+    # --- programs -----------------------------------------------------------------------------------------------------
+
+    def wait(self, waiter: Waiter, deadline: float | None) -> bool:
+        self.check_interrupt()
+        if not waiter.done:
+            until = waiter.gate = self.simulation.until(deadline)
+            try:
+                self.suspend(until)
+            finally:
+                waiter.gate = None
+            self.check_interrupt()
+        return waiter.done
+
+    def suspend(self, wants: Sleep | Until) -> None:
+        """Give way until the program may go on."""
+        if not self.alive:
+            raise ProcessEnded
+        self.simulation.switch(self, wants)
+        if not self.alive:
+            raise ProcessEnded
+
+    def turn(self, timeout: float | None) -> None:
+        self.suspend(self.simulation.until(NEVER if timeout is None else self.world.now + timeout))
+
+    def poll(self) -> None:
+        """A program that submits without waiting need not look: others take nothing from it meanwhile."""
+
+    def check_interrupt(self) -> None:
+        if not self.alive:
+            raise ProcessEnded
+        if self.cancelled and self.world.running is self.main:
+            self.cancelled = False
+            raise KeyboardInterrupt
+        self.simulation.preempt(self)
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt where the main program waits, or when it next calls the runtime."""
+        self.cancelled = True
+        if self.main is not self.world.running:
+            self.main.wake = self.world.now
+
+    # --- callbacks ----------------------------------------------------------------------------------------------------
+
+    def defer(self, work: Callable[[], None]) -> None:
+        """Run ``work`` in a program of its own: it may wait, and it may be the user's code."""
+        self.deferred.append(work)
+        if not self._calling_back:
+            self._calling_back = True
+            self.simulation.spawn(self, "callbacks", self._call_back)
+
+    def _call_back(self) -> None:
+        try:
+            while self.deferred:
+                self.deferred.popleft()()
+        finally:
+            self._calling_back = False
+
+    def run_deferred(self) -> None:
+        """Callbacks have a program of their own."""
+
+    def _judge(self, question: JudgeFailure) -> None:
+        verdict = self.engine.judge(question)
+        self.core.judged(question.task, verdict, self.world.now)
+        self._after()

@@ -1,0 +1,245 @@
+"""A world with a driver whose program is the code that called ``init``: it steps while that code waits."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from rustyray.engines.sim import stuck
+from rustyray.engines.sim.chooser import Seeded, Tame
+from rustyray.engines.sim.engine import SimDriver, SimWorker
+from rustyray.engines.sim.green import Green, MainProgram
+from rustyray.engines.sim.host import UserProcess
+from rustyray.engines.sim.node import NodeHost
+from rustyray.engines.sim.process import NEVER, OwnerProcess, Program, Sleep, Until
+from rustyray.engines.sim.steering import present
+from rustyray.engines.sim.world import PATIENCE, Fiber, World
+from rustyray.exceptions import SimulationError
+from rustyray.model.ids import WorkerID, worker_id
+from rustyray.model.options import hint
+from rustyray.runtime import context
+
+if TYPE_CHECKING:
+    from rustyray.model.settings import Settings
+
+#: The capacity of each node's store unless `init` is given one (bytes); only what is used takes memory.
+STORE_MEMORY: Final = 2 * 1024**3
+CONFIG: Final = ("max_steps",)
+#: What the clocks say in the beginning: some program may not like 0. The date is that of 2024 in UTC.
+MONOTONIC: Final = 1000.0
+EPOCH: Final = 1_704_067_200.0
+#: How often a schedule that is drawn from a seed departs from the tame one, by what is decided.
+ODDS: Final = {"next": 0.5, "delay": 0.1, "stall": 0.1, "preempt": 0.2}
+#: Steps that the driver may wait before that counts as going round in circles.
+MAX_STEPS: Final = 1_000_000
+#: Looks at the clock, or polls, after which time passes although nobody waits, and how much (seconds).
+IMPATIENCE: Final = 50
+BLINK: Final = 0.001
+#: Process numbers of a node's workers count from a multiple of this.
+PIDS: Final = 10_000
+
+
+class Simulation:
+    """One simulated runtime, from `init` to `shutdown`.
+
+    Whoever explores says what is chosen and what goes wrong (`steering`), else the seed does.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        steering = present()
+        if steering is not None:
+            chooser, faults = steering.chooser, steering.faults
+        else:
+            chooser, faults = Seeded(settings.seed, ODDS) if settings.seed else Tame(), ()
+        self.tame = isinstance(chooser, Tame)
+        self.world = world = World(chooser, (), faults=faults)
+        if steering is not None:
+            steering.world = world
+        world.careful = False
+        world.make_worker = self._make_worker
+        self.max_steps = int(settings.system_config.get("max_steps", MAX_STEPS))
+        self.thread = threading.get_ident()
+        self.main = getcurrent()
+        self.ended = False
+        self.looks = 0
+        self._looked_at = -1.0
+        self._limit = 0
+        self._hub = greenlet(self._run)
+        store = settings.object_store_memory or STORE_MEMORY
+        for number in range(settings.num_nodes or 1):
+            world.add_node(f"node-{number:03}".encode(), dict(settings.resources), None, store)
+        node = world.head
+        process = UserProcess(self, worker_id(node, 0), node, b"", settings.namespace, PIDS, executes=False)
+        world.processes[process.me] = process
+        process.main = world.start(process, "main", MainProgram(process))  # type: ignore[arg-type] # as good as one
+        process.main.wake = NEVER
+        world.running = process.main
+        self.driver = SimDriver(self, process)
+
+    # --- processes and programs ---------------------------------------------------------------------------------------
+
+    def _make_worker(self, host: NodeHost, me: WorkerID) -> OwnerProcess:
+        number = int.from_bytes(me[len(host.me) :], "big")
+        pid = PIDS * (1 + int(host.me[-3:])) + number
+        process = UserProcess(self, me, host.me, host.job, host.namespace, pid, executes=True)
+        self.world.processes[me] = process
+        worker = SimWorker(self, process)
+        process.main = self.spawn(process, "main", worker.main)
+        return process
+
+    def spawn(self, process: UserProcess, name: str, run: Callable[[], object]) -> Fiber:
+        """A new program of a process; it begins when the world gets to it."""
+        program: Program[None] = Green(self._hub, process, run)  # type: ignore[assignment] # as good as one
+        return self.world.start(process, name, program)
+
+    def current(self) -> UserProcess | None:
+        """The process whose program runs, if the caller is simulated; None for other threads, and after the end."""
+        running = self.world.running
+        if running is None or self.ended or threading.get_ident() != self.thread:
+            return None
+        assert isinstance(running.client, UserProcess)
+        return running.client
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def monotonic(self) -> float:
+        """What `time.monotonic` says to simulated code."""
+        return MONOTONIC + self.world.now
+
+    # --- giving way ---------------------------------------------------------------------------------------------------
+
+    def until(self, deadline: float | None) -> Until:
+        """To wait for something until a moment. Who only polls makes no time pass, but not for ever."""
+        until = Until()
+        if deadline is not None:
+            if deadline <= self.world.now:
+                deadline = self.look()
+            until.deadline = deadline
+        return until
+
+    def look(self) -> float:
+        """The program looks at what there is without waiting: when it may go on."""
+        now = self.world.now
+        self.looks = self.looks + 1 if now == self._looked_at else 1
+        self._looked_at = now
+        return now if self.looks < IMPATIENCE else now + BLINK
+
+    def switch(self, process: UserProcess, wants: Sleep | Until) -> None:
+        """From a program of ``process``: let the world go on until the program has what it wants."""
+        if threading.get_ident() != self.thread:
+            raise SimulationError(
+                "a simulated runtime can only be used by the thread that called init(), and by what it starts there"
+            )
+        running = self.world.running
+        if running is None or running.client is not process or getcurrent() is not running.program.greenlet:  # type: ignore[attr-defined]
+            raise SimulationError("a greenlet that the program switches to itself cannot wait in a simulated runtime")
+        if running is self.driver.host.main:
+            self._limit = self.world.steps + self.max_steps
+        self._hub.switch(wants)
+
+    def preempt(self, process: UserProcess) -> None:
+        """Let others go first, now and then."""
+        if not self.tame and not self.ended and self.world.running is not None and self.world.pick("preempt", 2):
+            process.suspend(Sleep(0))
+
+    def _run(self, wants: Sleep | Until) -> None:
+        """The hub's program: steps, for as long as the driver's program waits."""
+        main = self.driver.host.main
+        while True:
+            self.world.running = None
+            self.world.park(main, wants)
+            try:
+                self._step_on()
+            except GreenletExit:
+                return
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the driver's program is to know
+                self.world.running = main
+                context._engine = self.driver
+                wants = self.main.throw(error)
+
+    def _step_on(self) -> None:
+        world = self.world
+        while True:
+            world.step()
+            if world.now - world.progress > PATIENCE:
+                stuck.check(self)
+            if world.steps > self._limit:
+                raise stuck.livelock(self)
+
+    # --- the start and the end ----------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Bring the runtime up."""
+        self.driver.register()
+
+    def end(self) -> None:
+        """Unwind every program; from the driver's own."""
+        self.ended = True
+        world = self.world
+        fibers, world.fibers = world.fibers, []
+        for process in world.processes.values():
+            process.alive = process is self.driver.host
+        for fiber in fibers:
+            fiber.program.close()
+        if not self._hub.dead:
+            self._hub.parent = getcurrent()
+            self._hub.throw(GreenletExit())
+        world.running = None
+
+    def warn(self, text: str) -> None:
+        print(f"rustyray: {text}", file=sys.stderr, flush=True)
+
+
+class SteadyGarbage:
+    """Keeps the cyclic garbage collector from running at moments that depend on what else the interpreter did.
+
+    Refs in cycles are dropped when it runs, and the others would learn of it at another moment in each run.
+    """
+
+    def __init__(self) -> None:
+        self._mine = gc.isenabled() and not gc.get_freeze_count()
+
+    def begin(self) -> None:
+        if self._mine:
+            gc.disable()
+            gc.freeze()
+
+    def end(self) -> None:
+        if self._mine:
+            gc.unfreeze()
+            gc.enable()
+
+
+def begin(settings: Settings) -> SimDriver:
+    """Start a simulated runtime, and return its driver's engine."""
+    check_config(settings.system_config)
+    simulation = Simulation(settings)
+    garbage = SteadyGarbage()
+    driver = simulation.driver
+
+    def end() -> None:
+        garbage.end()
+
+    garbage.begin()
+    driver.on_end = end
+    try:
+        simulation.begin()
+    except BaseException:
+        end()
+        raise
+    return driver
+
+
+def check_config(config: dict[str, Any]) -> None:
+    """Refuse knobs that this engine does not have. Raises TypeError naming the nearest."""
+    for name in config:
+        if name not in CONFIG:
+            raise TypeError(
+                f"the sim engine has no setting {name!r}{hint(name, CONFIG)}. Valid ones are {', '.join(CONFIG)}."
+            )

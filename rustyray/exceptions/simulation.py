@@ -1,0 +1,23 @@
+"""What a simulated runtime says when it cannot go on."""
+
+from __future__ import annotations
+
+from rustyray.exceptions.base import RayError
+
+
+class SimulationError(RayError):
+    """The program asks for something that cannot be simulated: a process, a socket, a thread of the system's own."""
+
+    default = "This cannot be simulated"
+
+
+class DeadlockError(SimulationError):
+    """Nothing can ever happen again, and the driver waits; the message says who waits for what."""
+
+    default = "Nothing can ever happen again, and the driver waits"
+
+
+class LivelockError(SimulationError):
+    """Much has happened, and none of it was what the driver waits for."""
+
+    default = "The program goes round in circles while the driver waits"

@@ -1,0 +1,101 @@
+"""Tasks and objects in a simulated runtime: the same answers as natively, whatever the schedule."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+import rustyray
+from rustyray.exceptions import RayTaskError
+from tests.integration.sim.conftest import Start
+
+pytestmark = pytest.mark.usefixtures("sim")
+
+
+@rustyray.remote
+def double(x: int) -> int:
+    return 2 * x
+
+
+@rustyray.remote
+def add_up(count: int) -> int:
+    return sum(rustyray.get([double.remote(number) for number in range(count)]))
+
+
+@rustyray.remote
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+def test_tasks_and_nested_tasks() -> None:
+    assert rustyray.get(double.remote(double.remote(1))) == 4
+    assert rustyray.get([add_up.remote(4), add_up.remote(3)]) == [12, 6]
+
+
+def test_values_are_copies() -> None:
+    @rustyray.remote
+    def append(to: list[int]) -> list[int]:
+        to.append(1)
+        return to
+
+    mine: list[int] = []
+    ref = rustyray.put(mine)
+    assert rustyray.get([append.remote(mine), append.remote(ref)]) == [[1], [1]]
+    assert mine == []
+    assert rustyray.get(ref) == []
+
+
+def test_large_arrays_are_read_only() -> None:
+    @rustyray.remote
+    def ones(count: int) -> np.ndarray:
+        return np.ones(count)
+
+    array = rustyray.get(ones.remote(100_000))
+    assert array.sum() == 100_000
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 2
+    with pytest.raises(ValueError, match="read-only"):
+        rustyray.get(rustyray.put(np.zeros(50_000)))[0] = 2
+
+
+def test_errors_are_instances_of_their_class() -> None:
+    with pytest.raises(ValueError, match="boom") as caught:
+        rustyray.get(fail.remote("boom"))
+    assert isinstance(caught.value, RayTaskError)
+
+
+def test_several_results_and_none() -> None:
+    @rustyray.remote(num_returns=2)
+    def two() -> tuple[int, int]:
+        return 1, 2
+
+    assert rustyray.get(two.remote()) == [1, 2]
+    assert double.options(num_returns=0).remote(1) is None
+
+
+def test_a_ref_of_an_earlier_runtime_is_refused(start: Start) -> None:
+    ref = rustyray.put(1)
+    rustyray.shutdown()
+    start()
+    rustyray.put(2)
+    with pytest.raises(ValueError, match="earlier runtime"):
+        rustyray.get(ref)
+
+
+def test_options_of_the_simulator_are_refused_elsewhere() -> None:
+    rustyray.shutdown()
+    with pytest.raises(ValueError, match="option of the simulator"):
+        rustyray.init(seed=1)
+    with pytest.raises(ValueError, match="option of the simulator"):
+        rustyray.init(engine="native", num_nodes=2)
+
+
+def test_it_takes_no_time_to_start() -> None:
+    began = time.process_time()
+    rustyray.shutdown()
+    for _ in range(10):
+        with rustyray.init(engine="sim"):
+            rustyray.get(double.remote(1))
+    assert time.process_time() - began < 2
