@@ -13,13 +13,15 @@ from typing import TypeAlias
 import msgspec
 
 from rustyray.core.effects import Effect, Send
-from rustyray.model.ids import NodeID, ObjectID, TaskID, WorkerID
+from rustyray.model.ids import ActorID, NodeID, ObjectID, TaskID, WorkerID
 from rustyray.model.messages import (
+    ActorExited,
     Blocked,
     Call,
     CancelTask,
     Done,
     GiveBack,
+    LeaseOver,
     Message,
     PushCalls,
     PushTasks,
@@ -31,18 +33,20 @@ from rustyray.model.messages import (
     TakeBack,
     Task,
     Unblocked,
+    WorkerStays,
 )
 from rustyray.model.resources import as_amounts
 from rustyray.model.values import Fault, FaultKind, Value
 
 
 class Job(msgspec.Struct, gc=False, eq=False):
-    """A task or call on its way through this worker; ``lease`` is 0 for calls."""
+    """A task or call on its way through this worker; ``lease`` is 0 for calls. ``orphaned``: its lease is over."""
 
     caller: WorkerID
     lease: int
     task: Task | Call
     cancelled: bool = False
+    orphaned: bool = False
 
 
 class Interrupt(Effect):
@@ -61,13 +65,17 @@ class Start(Effect):
 
 
 class Stop(Effect):
-    """End this process: after what is queued (``graceful``), or at once. ``actor``: as its ``StopActor`` said."""
+    """End this process: after what is queued (``graceful``), or at once. ``may_stay``: not before others need nothing
+    of what it owns, because it is only its actor that is to end."""
 
     graceful: bool
     reason: str
+    may_stay: bool = False
 
 
-ExecutorMessage: TypeAlias = PushTasks | PushCalls | TakeBack | CancelTask | StartActor | StopActor | StopWorker
+ExecutorMessage: TypeAlias = (
+    PushTasks | PushCalls | TakeBack | CancelTask | StartActor | StopActor | StopWorker | LeaseOver
+)
 
 
 class ExecutorCore:
@@ -76,7 +84,7 @@ class ExecutorCore:
     Effects go to ``out``, shared with the worker's owner core so that their order is kept.
     """
 
-    takes: tuple[type, ...] = (PushTasks, PushCalls, TakeBack, CancelTask, StartActor, StopActor, StopWorker)
+    takes: tuple[type, ...] = (PushTasks, PushCalls, TakeBack, CancelTask, StartActor, StopActor, StopWorker, LeaseOver)
 
     def __init__(self, me: WorkerID, node: NodeID, out: list[Effect]) -> None:
         self.me = me
@@ -94,6 +102,7 @@ class ExecutorCore:
         self._seconds = 0.0
         self._given: dict[int, WorkerID] = {}
         self._expected: dict[WorkerID, int] = {}
+        self._farewell: ActorExited | None = None
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -113,9 +122,14 @@ class ExecutorCore:
             self._cancel(sender, message)
         elif isinstance(message, StartActor):
             self.out.append(Start(message))
-        elif isinstance(message, StopActor | StopWorker):
+        elif isinstance(message, StopActor):
             self.stopping = True
-            self.out.append(Stop(getattr(message, "graceful", True), message.reason))
+            self.out.append(Stop(message.graceful, message.reason, may_stay=True))
+        elif isinstance(message, StopWorker):
+            self.stopping = True
+            self.out.append(Stop(True, message.reason))
+        elif isinstance(message, LeaseOver):
+            self._lease_over(message)
         else:
             raise TypeError(f"an executor does not take {type(message).__name__}")
 
@@ -125,6 +139,9 @@ class ExecutorCore:
         What it had sent before and has not begun, it has given up or sends again; what runs is not run a second time.
         """
         if self.leaving:
+            self._expected.setdefault(sender, 0)
+            if self._farewell is not None:
+                self.out.append(Send(sender, self._farewell))
             return
         expected = self._expected.get(sender, 0)
         if expected and calls[0].seq == 0:
@@ -165,10 +182,29 @@ class ExecutorCore:
                 self.flush()
                 return
 
+    def _lease_over(self, message: LeaseOver) -> None:
+        """The owner that had this worker is gone: the node hears when nothing of it runs here any more."""
+        self.queue = deque(job for job in self.queue if job.lease != message.lease)
+        running = [job for job in self.running.values() if job.lease == message.lease]
+        for job in running:
+            job.orphaned = True
+            if message.dead:
+                job.cancelled = True
+                self.out.append(Interrupt(job.task.id, False, True))
+        if not running:
+            self.out.append(Send(self.node, WorkerStays()))
+
     def leave(self) -> None:
         """The actor ends itself: calls that it has not begun are not run; their callers learn it from its end."""
         self.leaving = True
         self.queue.clear()
+
+    def farewell(self, actor: ActorID, incarnation: int, reason: str) -> None:
+        """The actor is over: whoever has called it is told that no result comes any more."""
+        self.leave()
+        self.flush()
+        self._farewell = ActorExited(actor, incarnation, reason)
+        self.out.extend([Send(caller, self._farewell) for caller in self._expected])
 
     def owner_died(self, worker: WorkerID) -> None:
         """Nobody waits for these any more."""
@@ -192,6 +228,9 @@ class ExecutorCore:
         del self.running[job.task.id]
         self._seconds += seconds
         self._report(job.caller, Done(job.task.id, values, failed, kept))
+        if job.orphaned:
+            self.flush()
+            self.out.append(Send(self.node, WorkerStays()))
 
     def _report(self, caller: WorkerID, done: Done) -> None:
         results = self._results.get(caller)

@@ -127,14 +127,17 @@ class HostedActors:
         )
 
     def exited(self, worker: Worker, message: ActorExited, now: float) -> None:
-        """The actor ends by its own wish, or has done what it was told to do first. Its process ends next."""
+        """The actor ends by its own wish, or has done what it was told to do first.
+
+        Its process ends next, by itself, unless it says that it stays, because others need what it owns.
+        """
         hosted = self._of(worker, message.actor, message.incarnation)
         if hosted is None:
             return
         self._move(hosted, HostedEvent.EXITED, message.reason)
         hosted.told = True
         self._base.tell_head(message)
-        self._desk.stop(worker, message.reason, now, self._base.limits.kill)
+        self._desk.stop(worker, message.reason, now, self._base.limits.kill, tell=False)
 
     def worker_ended(self, worker: Worker, reason: str, kind: FaultKind) -> None:
         if worker.actor is None:

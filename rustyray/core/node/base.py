@@ -23,9 +23,10 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     workers may be on their way at once, each for ``start_timeout`` at most; after ``max_failed_starts`` in a row that
     came to nothing, whoever waits for a worker is told. A request that others overtook for ``starving`` is served
     next. A worker that nobody has asked for starts ``prestart_pause`` after the one before is ready. At most
-    ``max_demanding_nothing`` leases without any resources have a worker, not counting those that wait in ``get``. An
-    object waits ``store_wait`` for room. A worker that was told to stop is killed after ``kill``; at shutdown TERM
-    comes after ``term``.
+    ``max_demanding_nothing`` leases without any resources have a worker, not counting those that wait in ``get``. At
+    most ``max_kept`` processes of ended actors stay for what they own. An object waits ``store_wait`` for room. A
+    worker whose connection or owner is gone has ``lost_grace`` to come to an end, or back. One that was told to stop is
+    killed after ``kill``; at shutdown TERM comes after ``term``.
     """
 
     soft_idle: int | None = None
@@ -36,6 +37,7 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     starving: float = 1.0
     prestart_pause: float = 0.005
     max_demanding_nothing: int = 64
+    max_kept: int = 64
     reclaim_gap: float = 0.005
     store_wait: float = 2.0
     lost_grace: float = 1.0

@@ -59,7 +59,7 @@ from rustyray.model.messages import (
 from rustyray.model.resources import CPU, UNIT, ResourceSet
 from rustyray.model.values import Fault, FaultKind
 
-_WORKING = frozenset({WorkerState.LEASED, WorkerState.ACTOR})
+_WORKING = frozenset({WorkerState.LEASED, WorkerState.ORPHANED, WorkerState.ACTOR})
 
 
 class NodeCore:
@@ -186,7 +186,7 @@ class NodeCore:
         elif peer in self._drivers or peer in self._registering:
             self._driver_gone(peer, reason, now)
         else:
-            self._forget_client(peer, reason, now)
+            self._forget_client(peer, reason, now, dead=False)
         self._cluster.changed(now)
 
     def process_ended(
@@ -239,8 +239,14 @@ class NodeCore:
 
     def _on_worker_stays(self, sender: bytes, message: WorkerStays, now: float) -> None:
         worker = self._pool.workers.get(sender)
-        if worker is not None and self._pool.stays(worker):
-            self._desk.offer(worker, now)
+        if worker is None:
+            return
+        if worker.state in {WorkerState.RETIRING, WorkerState.ORPHANED}:
+            self._desk.comes_back(worker, now)
+        elif worker.state is WorkerState.STOPPING and self._pool.keep(worker, now):
+            self._desk.release(worker)
+            self._actors.worker_ended(worker, worker.reason, FaultKind.WORKER_CRASHED)
+            self._desk.schedule(now)
 
     def _on_blocked(self, sender: bytes, message: Blocked, now: float) -> None:
         worker = self._pool.workers.get(sender)
@@ -263,7 +269,7 @@ class NodeCore:
 
     def _worker_lost(self, worker: Worker, reason: str, now: float) -> None:
         worker.lost = True
-        if worker.state in {WorkerState.RETIRING, WorkerState.STOPPING}:
+        if worker.state in {WorkerState.RETIRING, WorkerState.STOPPING, WorkerState.KEPT}:
             return
         self._desk.stop(worker, "", now, self._base.limits.lost_grace, intended=False)
 
@@ -281,10 +287,10 @@ class NodeCore:
 
     # --- deaths -------------------------------------------------------------------------------------------------------
 
-    def _forget_client(self, client: bytes, reason: str, now: float) -> None:
+    def _forget_client(self, client: bytes, reason: str, now: float, dead: bool = True) -> None:
         """A connection is a client's life here: what it asked for, held or mapped ends with it."""
         self._clients.pop(client, None)
-        self._desk.client_gone(client, reason, now)
+        self._desk.client_gone(client, reason, now, dead)
         self._store.client_gone(client, now)
         self._desk.schedule(now)
 

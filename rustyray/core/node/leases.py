@@ -8,6 +8,7 @@ stays queued with one clear warning.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from rustyray.core.node.accounts import Accounts
 from rustyray.core.node.base import NodeBase
@@ -20,6 +21,7 @@ from rustyray.model.messages import (
     LeaseElsewhere,
     LeaseFailed,
     LeaseGranted,
+    LeaseOver,
     LeaseWaits,
     ReclaimLeases,
     RequestLease,
@@ -166,21 +168,25 @@ class LeaseDesk:
         self._move(claim, ClaimEvent.FITS)
         self.queue.left(claim)
         self.accounts.hold(claim.hold)
-        worker = self.pool.take_idle()
+        worker = self.pool.take_idle(unused=claim.given is not None)
         if worker is None:
             self.waiting[claim.number] = claim
         else:
             self._give(claim, worker)
 
     def offer(self, worker: Worker, now: float) -> None:
-        """The worker has nothing to do: give it to the first who misses one, or keep it idle."""
-        if self.waiting:
-            number = next(iter(self.waiting))
-            self._give(self.waiting.pop(number), worker)
-            if self._fresh:
-                self._tell_fresh()
-        else:
-            self.pool.put_idle(worker, now)
+        """The worker has nothing to do: give it to the first who misses one, or keep it idle.
+
+        An actor gets one that has not run any task: what that put or submitted would end with the actor.
+        """
+        for number, claim in self.waiting.items():
+            if claim.given is None or not worker.used:
+                del self.waiting[number]
+                self._give(claim, worker)
+                if self._fresh:
+                    self._tell_fresh()
+                return
+        self.pool.put_idle(worker, now)
 
     def _give(self, claim: Claim, worker: Worker) -> None:
         self._move(claim, ClaimEvent.GIVEN)
@@ -194,6 +200,7 @@ class LeaseDesk:
         self._next_lease += 1
         self.leases[lease.id] = lease
         worker.lease = lease.id
+        worker.used = True
         self.pool.move(worker, WorkerEvent.LEASE, lease.id)
         self._base.send(claim.client, LeaseGranted(claim.request, lease.id, worker.id, worker.address, worker.pid))
         self._fresh[claim.client] = None
@@ -279,11 +286,19 @@ class LeaseDesk:
         self._move(claim, ClaimEvent.DROPPED)
         self._forget(claim)
 
-    def stop(self, worker: Worker, reason: str, now: float, kill_after: float | None, intended: bool = True) -> None:
+    def stop(
+        self,
+        worker: Worker,
+        reason: str,
+        now: float,
+        kill_after: float | None,
+        intended: bool = True,
+        tell: bool = True,
+    ) -> None:
         """End a worker, as `Pool.stop`. Its lease is over at once; what it holds is free when the process is gone."""
         if worker.lease:
             self._end_lease(self.leases[worker.lease])
-        self.pool.stop(worker, reason, now, kill_after, intended)
+        self.pool.stop(worker, reason, now, kill_after, intended, tell)
 
     def release(self, worker: Worker) -> None:
         """What the worker holds is free again; CPUs that it had lent already are not given back twice."""
@@ -298,16 +313,38 @@ class LeaseDesk:
             self._end_lease(self.leases[worker.lease])
         self.release(worker)
 
-    def client_gone(self, client: bytes, reason: str, now: float) -> None:
-        """Drop what the client asked for, and end the workers that run its tasks: nobody wants their results."""
+    def client_gone(self, client: bytes, reason: str, now: float, dead: bool) -> None:
+        """Drop what the client asked for; the workers that it had come back when its tasks are over.
+
+        They are not killed at once, because they may own what others need. ``dead``: its tasks run for nobody.
+        """
         for claim in list(self._claims.get(client, {}).values()):
             if claim.state is not ClaimState.GRANTED:
                 self.drop(claim)
         for lease in [lease for lease in self.leases.values() if lease.owner == client]:
-            worker = self.pool.workers[lease.worker]
-            self.stop(worker, f"the owner of its task is gone: {reason}", now, None)
+            self._orphan(lease, reason, now, dead)
         self._claims.pop(client, None)
         self._asked.pop(client, None)
+
+    def _orphan(self, lease: Lease, reason: str, now: float, dead: bool) -> None:
+        worker = self.pool.workers[lease.worker]
+        self._end_lease(lease)
+        self.pool.move(worker, WorkerEvent.OWNER_GONE, lease.id)
+        worker.since = now
+        self._base.send(worker.id, LeaseOver(lease.id, dead))
+        text = f"the owner of its task is gone: {reason}"
+        self._base.timers.at(now + self._base.limits.lost_grace, partial(self._end_orphan, worker, now, text))
+
+    def _end_orphan(self, worker: Worker, since: float, reason: str, now: float) -> None:
+        if worker.state is WorkerState.ORPHANED and worker.since == since:
+            self.stop(worker, reason, now, None)
+
+    def comes_back(self, worker: Worker, now: float) -> None:
+        """It was asked to leave and is needed, or has done with the tasks of an owner that is gone: it is idle."""
+        self.release(worker)
+        self.pool.move(worker, WorkerEvent.STAYS)
+        self.offer(worker, now)
+        self.schedule(now)
 
     def fail_waiting(self, fault: Fault) -> list[Claim]:
         """No worker can be had. Leases are refused; the actors' claims are returned, dropped."""
@@ -367,6 +404,7 @@ class LeaseDesk:
         assert leased == len(self.leases), f"{leased} workers are leased, but there are {len(self.leases)} leases"
         self.queue.check()
         for claim in self.waiting.values():
-            assert not self.pool.idle, f"claim {claim.number} waits for a worker though one is idle"
+            idle = [worker for worker in self.pool.idle.values() if claim.given is None or not worker.used]
+            assert not idle, f"claim {claim.number} waits for a worker though one is idle"
             on_the_way = self.pool.starting or any(not worker.address for worker in self.pool.workers.values())
             assert on_the_way, f"claim {claim.number} waits for a worker, and none is on its way"

@@ -27,9 +27,11 @@ class WorkerState(enum.IntEnum):
     IDLE = 2
     LEASED = 3
     ACTOR = 4
-    RETIRING = 5
-    STOPPING = 6
-    DEAD = 7
+    ORPHANED = 5
+    RETIRING = 6
+    STOPPING = 7
+    KEPT = 8
+    DEAD = 9
 
 
 class WorkerEvent(enum.IntEnum):
@@ -41,6 +43,7 @@ class WorkerEvent(enum.IntEnum):
     STAYS = 6
     STOP = 7
     ENDED = 8
+    OWNER_GONE = 9
 
 
 _S, _E = WorkerState, WorkerEvent
@@ -55,17 +58,28 @@ WORKER_TABLE = StateTable(
         (_S.LEASED, _E.RETURN): _S.IDLE,
         (_S.IDLE, _E.ASK_TO_LEAVE): _S.RETIRING,
         (_S.RETIRING, _E.STAYS): _S.IDLE,
-        **{(state, _E.STOP): _S.STOPPING for state in (_S.STARTING, _S.IDLE, _S.LEASED, _S.ACTOR, _S.RETIRING)},
+        (_S.LEASED, _E.OWNER_GONE): _S.ORPHANED,
+        (_S.ORPHANED, _E.STAYS): _S.IDLE,
+        (_S.STOPPING, _E.STAYS): _S.KEPT,
+        **{
+            (state, _E.STOP): _S.STOPPING
+            for state in (_S.STARTING, _S.IDLE, _S.LEASED, _S.ACTOR, _S.ORPHANED, _S.RETIRING, _S.KEPT)
+        },
         **{(state, _E.ENDED): _S.DEAD for state in _S if state is not _S.DEAD},
     },
 )
+
+
+_BUSY = frozenset({_S.LEASED, _S.ACTOR, _S.ORPHANED, _S.STOPPING})
 
 
 class Worker:
     """A worker process as its node sees it.
 
     ``held`` are the resources that the process uses, ``lent`` whether its CPUs are lent to others while it waits.
-    ``reason`` says why it was told to stop; ``killed`` that KILL was sent, ``forced`` that it had been asked before.
+    ``used``: it has run tasks, so that it may own objects, which would end with it. An *orphaned* one is rid of its
+    lease, but may still run a task of the owner that is gone; a *kept* one is there for what it owns alone. ``reason``
+    says why it was told to stop; ``killed`` that KILL was sent, ``forced`` that it had been asked before.
     """
 
     __slots__ = (
@@ -83,6 +97,7 @@ class Worker:
         "reason",
         "since",
         "state",
+        "used",
     )
 
     def __init__(self, id_: WorkerID, now: float) -> None:
@@ -100,6 +115,7 @@ class Worker:
         self.killed = False
         self.forced = False
         self.lost = False
+        self.used = False
 
 
 class Pool:
@@ -143,8 +159,13 @@ class Pool:
         worker.pid = pid
         self.move(worker, WorkerEvent.READY)
 
-    def take_idle(self) -> Worker | None:
-        return self.idle.popitem()[1] if self.idle else None
+    def take_idle(self, unused: bool) -> Worker | None:
+        """The worker that became idle last; with ``unused``, the last of those that have not run any task."""
+        for worker in reversed(self.idle.values()):
+            if not (unused and worker.used):
+                del self.idle[worker.id]
+                return worker
+        return None
 
     def put_idle(self, worker: Worker, now: float) -> None:
         worker.since = now
@@ -153,10 +174,19 @@ class Pool:
 
     # --- down ---------------------------------------------------------------------------------------------------------
 
-    def stop(self, worker: Worker, reason: str, now: float, kill_after: float | None, intended: bool = True) -> None:
+    def stop(
+        self,
+        worker: Worker,
+        reason: str,
+        now: float,
+        kill_after: float | None,
+        intended: bool = True,
+        tell: bool = True,
+    ) -> None:
         """End a worker: told first, then TERM, KILL after ``kill_after`` seconds; None: KILL at once.
 
-        TERM comes half-way, so that ``atexit`` hooks have time; at shutdown soon, because user code may be stuck.
+        With ``tell`` False it ends by its own wish, and is only watched. TERM comes half-way, so that ``atexit`` hooks
+        have time; at shutdown soon, because user code may be stuck.
         """
         if worker.state is WorkerState.STOPPING:
             self._hurry(worker, now, kill_after)
@@ -172,7 +202,7 @@ class Pool:
             worker.killed = True
             self._base.out.append(EndProcess(worker.id, True))
             return
-        if not worker.lost:
+        if tell and not worker.lost:
             self._base.send(worker.id, StopWorker(reason))
         term_after = min(self._base.limits.term, kill_after / 2) if self._base.stopping else kill_after / 2
         self._base.timers.at(now + term_after, partial(self._term, worker))
@@ -198,11 +228,15 @@ class Pool:
         del self.workers[worker.id]
         self.move(worker, WorkerEvent.ENDED, reason)
 
-    def stays(self, worker: Worker) -> bool:
-        """The worker was asked to leave, and others need what it owns; True when it is to be used again."""
-        if worker.state is not WorkerState.RETIRING:
+    def keep(self, worker: Worker, now: float) -> bool:
+        """The worker's actor is over, and others need what it owns; False if it has to end all the same."""
+        if self._base.stopping or worker.killed or worker.lost or not worker.intended:
             return False
         self.move(worker, WorkerEvent.STAYS)
+        kept = [other for other in self.workers.values() if other.state is WorkerState.KEPT]
+        if len(kept) > self._base.limits.max_kept:
+            reason = f"more than {self._base.limits.max_kept} processes of ended actors stayed for what they own"
+            self.stop(kept[0], reason, now, self._base.limits.kill)
         return True
 
     def _term(self, worker: Worker, now: float) -> None:
@@ -254,7 +288,7 @@ class Pool:
             assert not idle or worker.state is WorkerState.IDLE, f"not idle, but on offer: {self._tell(worker)}"
             assert idle or worker.state is not WorkerState.IDLE, f"idle, but not on offer: {self._tell(worker)}"
             assert bool(worker.lease) <= (worker.state is WorkerState.LEASED), f"a lease too much: {self._tell(worker)}"
-            busy = worker.state in {WorkerState.LEASED, WorkerState.ACTOR, WorkerState.STOPPING}
+            busy = worker.state in _BUSY
             assert busy or not (worker.held or worker.lent or worker.actor), f"holds too much: {self._tell(worker)}"
         assert starting == self.starting, f"{starting} workers start, the count says {self.starting}"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from rustyray.core.effects import Effect, Send, Warn
-from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, Record
+from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, Ending, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.tasks import Tasks
 from rustyray.model.ids import ActorID, ObjectID, WorkerID, handle_id
@@ -37,6 +37,8 @@ from rustyray.model.values import Failed, Fault, FaultKind, Value
 WINDOW: Final = 2000
 #: Calls that may wait for company before they are sent (a lone call never waits).
 BATCH: Final = 64
+#: Seconds to wait for the last words of a process that others call dead, before what it has not answered is given up.
+LAST_WORDS: Final = 2.0
 CREATION: Final = MethodPlan("__init__")
 
 
@@ -50,6 +52,8 @@ class Calls:
         self.links: dict[ActorID, ActorLink] = {}
         self.by_worker: dict[WorkerID, ActorLink] = {}
         self.unsent: dict[ActorID, ActorLink] = {}
+        #: By worker; the owner's core ends them.
+        self.endings: dict[WorkerID, Ending] = {}
         self._creations: dict[int, tuple[ActorLink, Record, bool]] = {}
         tasks.call_ready = self._on_arguments
         tasks.call_returns = self._on_return
@@ -208,7 +212,7 @@ class Calls:
             link.watching = True
         if link is None or link.state == ActorState.DEAD:
             return
-        if info.incarnation < link.incarnation:
+        if info.incarnation < link.incarnation or self._is_early(link, info, now):
             return
         if info.state == ActorState.ALIVE:
             self._alive(link, info, now)
@@ -221,6 +225,42 @@ class Calls:
         elif info.state == ActorState.DEAD:
             self._died(link, info.fault or Fault(FaultKind.ACTOR_DIED, "the actor is dead", actor=link.actor), now)
 
+    def _is_early(self, link: ActorLink, info: ActorInfo, now: float) -> bool:
+        """Whether results may be on their way from the worker that this says is gone. If so, the news waits for them.
+
+        It comes from the head, and they on a connection of their own, so any of the two may be here first.
+        """
+        if link.cut:
+            return False
+        ending = self.endings.get(link.worker)
+        leaves = info.state in {ActorState.RESTARTING, ActorState.DEAD} or info.worker != link.worker
+        if ending is None:
+            if not leaves or not link.inflight:
+                return False
+            ending = self.endings[link.worker] = Ending(now + LAST_WORDS)
+        if leaves:
+            ending.news.append(info)
+        if link.state == ActorState.ALIVE:
+            link.state = ActorState.PENDING
+        self.unsent.pop(link.actor, None)
+        return True
+
+    def exited(self, worker: WorkerID, actor: ActorID, reason: str, now: float) -> None:
+        """Its worker says that the actor is over. All results are here; the head says what follows."""
+        link = self.by_worker.get(worker)
+        if link is None or link.actor != actor or link.exited:
+            return
+        link.cut = True
+        link.exited = reason or "it ended"
+        if link.state == ActorState.ALIVE:
+            link.state = ActorState.PENDING
+        self.unsent.pop(actor, None)
+        ending = self.endings.get(worker)
+        if ending is not None:
+            news, ending.news = ending.news, []
+            for info in news:
+                self.on_info(info, now)
+
     def _found_existing(self, link: ActorLink, now: float) -> None:
         """``get_if_exists`` found another actor: ours was never made."""
         self._died(link, Fault(FaultKind.ACTOR_DIED, "an actor of that name existed already", actor=link.actor), now)
@@ -228,11 +268,13 @@ class Calls:
 
     def _alive(self, link: ActorLink, info: ActorInfo, now: float) -> None:
         fresh = info.incarnation > link.incarnation or link.worker != info.worker
-        if not fresh and link.state == ActorState.ALIVE:
+        if not fresh and (link.state == ActorState.ALIVE or link.exited):
             return
         if fresh:
             self._return_inflight(link, "it was restarted", now)
             link.seq = 0
+            link.exited = ""
+        link.cut = False
         self.by_worker.pop(link.worker, None)
         link.state = ActorState.ALIVE
         link.incarnation = info.incarnation
@@ -272,11 +314,14 @@ class Calls:
         for record in records:
             record.alone = True
             if record.state == PUSHED:
-                self.tasks.fail(record, self._unavailable_fault(link, record, why), now)
+                fault = self._over_fault(link, record) if link.exited else self._unavailable_fault(link, record, why)
+                self.tasks.fail(record, fault, now)
 
     def _died(self, link: ActorLink, fault: Fault, now: float) -> None:
+        """It is dead for good: all its calls fail. It is remembered as long as there are handles here."""
         link.state = ActorState.DEAD
         link.fault = fault
+        link.spec = None
         self.by_worker.pop(link.worker, None)
         self.unsent.pop(link.actor, None)
         records = [*([link.creation] if link.creation is not None else []), *link.inflight.values(), *link.queue]
@@ -288,6 +333,13 @@ class Calls:
                 record.alone = record.state == PUSHED
                 self.tasks.fail(record, self._dead_fault(link, record), now)
         self._release_handle(link)
+        if handle_id(link.actor) not in self.refs.objects:
+            self.links.pop(link.actor, None)
+
+    def _over_fault(self, link: ActorLink, record: Record) -> Value:
+        text = f"actor {link.actor.hex()} died: {link.exited}"
+        fault = Fault(FaultKind.ACTOR_DIED, text, actor=link.actor, pid=link.pid, worker=link.worker)
+        return self._with_call(fault, record)
 
     def _dead_fault(self, link: ActorLink, record: Record) -> Value:
         fault = link.fault or Fault(FaultKind.ACTOR_DIED, "the actor is dead", actor=link.actor)
@@ -336,9 +388,16 @@ class Calls:
             self.refs.release(handle_id(link.actor))
 
     def handles_gone(self, actor: ActorID) -> None:
-        """The owner's last handle is gone and no process borrows one: the actor ends after the calls it has got."""
+        """The last handle here is gone. If the actor is ours, nobody has one any more: it ends after the calls it got.
+
+        A dead actor is forgotten. Should a handle come back, the head is asked again.
+        """
         link = self.links.get(actor)
-        if link is not None and link.state != ActorState.DEAD:
+        if link is None:
+            return
+        if link.state == ActorState.DEAD:
+            del self.links[actor]
+        elif self.refs.owns(actor):
             self.out.append(Send(HEAD, KillActor(actor, True, True, "its last handle went out of scope")))
 
     def killed(self, actor: ActorID, now: float) -> None:

@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Callable
 
 from rustyray.core.effects import Effect, Send
-from rustyray.core.owner.calls import CREATION, Calls
+from rustyray.core.owner.calls import CREATION, LAST_WORDS, Calls
 from rustyray.core.owner.records import (
     DONE,
     ActorLink,
     Borrowing,
+    Ending,
     FunctionStats,
     IllegalTaskStep,
     Lease,
@@ -37,6 +38,7 @@ from rustyray.model.ids import (
 )
 from rustyray.model.messages import (
     HEAD,
+    ActorExited,
     ActorInfo,
     ActorSpec,
     BorrowAck,
@@ -101,6 +103,7 @@ class OwnerCore:
         self._silent: dict[bytes, tuple[float, str]] = {}
         #: Peers that were asked again, and have not answered since.
         self._doubtful: dict[bytes, None] = {}
+        self._endings = self.calls.endings
         self._handlers: dict[type, Callable[..., None]] = {
             Results: self._on_results,
             ObjectReady: self._on_object_ready,
@@ -116,6 +119,7 @@ class OwnerCore:
             GiveBack: self._on_give_back,
             Unblocked: self._on_unblocked,
             ActorInfo: lambda sender, message, now: self.calls.on_info(message, now),
+            ActorExited: lambda sender, message, now: self.calls.exited(sender, message.actor, message.reason, now),
             HeadError: lambda sender, message, now: self.calls.on_refused(message, now),
             WorkerDied: lambda sender, message, now: self.process_died(message.worker, message.reason, now),
             OwnerDied: lambda sender, message, now: self.process_died(message.worker, message.reason, now),
@@ -346,21 +350,60 @@ class OwnerCore:
         if len(peer) == NODE_ID_SIZE:
             self.sched.node_lost(peer, now)
         self.sched.defined.pop(peer, None)  # code travels once per connection
+        ending = self._endings.pop(peer, None)
+        if ending is not None and ending.reason is not None:
+            self._conclude(peer, ending, now)
+            return
         lease = self.sched.by_worker.get(peer)
         if lease is not None:
             lease.blocked = True
         link = self.calls.by_worker.get(peer)
         if link is not None:
+            link.cut = True
             self.calls.unreachable(link)
-        awaited = lease is not None or link is not None or self.refs.awaits(peer)
+        if ending is not None:
+            self._conclude(peer, ending, now)
+        awaited = lease is not None or peer in self.calls.by_worker or self.refs.awaits(peer)
         if awaited and peer not in self._silent:
             self._silent[peer] = (now + LOST_PATIENCE, reason)
 
     def process_died(self, worker: WorkerID, reason: str, now: float) -> None:
-        """A process is dead for certain: its objects, borrows and leases end."""
+        """A process is dead for certain: its objects, borrows and leases end, once its last words are here."""
+        if worker in self._silent or not self._may_speak(worker):
+            self._bury(worker, reason, now)
+            return
+        ending = self._endings.get(worker)
+        if ending is None:
+            ending = self._endings[worker] = Ending(now + LAST_WORDS)
+        ending.reason = reason
+        lease = self.sched.by_worker.get(worker)
+        if lease is not None:
+            lease.blocked = True
+        link = self.calls.by_worker.get(worker)
+        if link is not None:
+            self.calls.unreachable(link)
+
+    def _may_speak(self, worker: WorkerID) -> bool:
+        """Whether an answer may be on its way: something was asked, and the connection's end has not come since."""
+        lease, link = self.sched.by_worker.get(worker), self.calls.by_worker.get(worker)
+        if (lease is not None and lease.inflight) or (link is not None and link.inflight and not link.cut):
+            return True
+        return self.refs.awaits(worker)
+
+    def _bury(self, worker: WorkerID, reason: str, now: float) -> None:
         self._silent.pop(worker, None)
         self._lost_worker(worker, reason, now)
         self._void(worker, reason, now)
+
+    def _conclude(self, worker: WorkerID, ending: Ending, now: float) -> None:
+        """Nothing more comes from the worker, or not in time: what others have said of it holds."""
+        link = self.calls.by_worker.get(worker)
+        if link is not None:
+            link.cut = True
+        if ending.reason is not None:
+            self._bury(worker, ending.reason, now)
+        for info in ending.news:
+            self.calls.on_info(info, now)
 
     def _void(self, who: bytes, reason: str, now: float) -> None:
         """What a dead process (or all processes of a dead node) owned and borrowed."""
@@ -437,6 +480,8 @@ class OwnerCore:
     def _on_node_died(self, sender: NodeID, message: NodeDied, now: float) -> None:
         for worker in [worker for worker in self._silent if node_of(worker) == message.node]:
             del self._silent[worker]
+        for worker in [worker for worker in self._endings if node_of(worker) == message.node]:
+            self._conclude(worker, self._endings.pop(worker), now)
         lost = [lease for lease in self.sched.leases.values() if lease.node == message.node]
         for lease in lost:
             lease.blocked = True  # nothing that one of them had goes to another of them
@@ -445,6 +490,7 @@ class OwnerCore:
                 self._lose_lease(lease, message.reason, now)
         for worker, link in list(self.calls.by_worker.items()):
             if node_of(worker) == message.node:
+                link.cut = True
                 self.calls.unreachable(link)
         self.sched.node_lost(message.node, now)
         self._void(message.node, message.reason, now)
@@ -460,6 +506,8 @@ class OwnerCore:
         soonest = first if second is None else second if first is None else min(first, second)
         for deadline, _ in self._silent.values():
             soonest = deadline if soonest is None else min(soonest, deadline)
+        for ending in self._endings.values():
+            soonest = ending.until if soonest is None else min(soonest, ending.until)
         return soonest
 
     def on_time(self, now: float) -> None:
@@ -471,6 +519,11 @@ class OwnerCore:
                 self._lost_worker(worker, reason, now)
                 self.calls.give_up(worker, reason, now)
                 self._ask_again(worker, reason, now)
+
+        for worker, ending in list(self._endings.items()):
+            if now >= ending.until:
+                del self._endings[worker]
+                self._conclude(worker, ending, now)
 
     def _ask_again(self, worker: WorkerID, reason: str, now: float) -> None:
         """Nobody said that it is dead: what it owes us is asked for anew. If it does not answer that, it is lost."""
@@ -503,12 +556,20 @@ class OwnerCore:
                 self.tasks.fail(record, fault, now)
         return len(records)
 
-    def owns_objects(self) -> bool:
+    def is_needed(self) -> bool:
         """Whether anybody, here or elsewhere, still needs this process.
 
-        It may own objects in use, or have passed on refs without knowing yet that their owner has heard of it.
+        It may own objects in use, tasks and calls that are not done or actors that live, or have passed on refs without
+        knowing yet that their owner has heard of it.
         """
-        return self.refs.has_unacknowledged or any(self.refs.owns(object_) for object_ in self.objects)
+        if self.refs.has_unacknowledged or self.tasks.pending or self.running() or self.calls.living():
+            return True
+        waiting = any(target.queue for target in self.sched.classes.values())
+        return waiting or any(self.refs.owns(object_) for object_ in self.objects)
+
+    def retire(self) -> None:
+        """The program of this process is over. What it held itself does not count any more; what others hold does."""
+        self.refs.retire()
 
     def running(self) -> int:
         """Tasks and calls that are on a worker at this moment."""
@@ -518,6 +579,7 @@ class OwnerCore:
     def fail_everything(self, reason: str, now: float) -> None:
         """The runtime is gone: whatever still waits ends with this fault."""
         fault = Fault(FaultKind.SHUT_DOWN, reason)
+        self._endings.clear()
         self.cancel_pending(reason, now)
         holders: list[Lease | ActorLink] = [*self.sched.leases.values(), *self.calls.links.values()]
         for holder in holders:
@@ -540,8 +602,7 @@ class OwnerCore:
 
     def _on_freed(self, object_: ObjectID, record: Record | None) -> None:
         if object_[-4:] == HANDLE_INDEX:
-            if self.refs.owns(object_):
-                self.calls.handles_gone(object_[:-4])
+            self.calls.handles_gone(object_[:-4])
         else:
             self.tasks.freed(object_, record)
 

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from rustyray.model.ids import ActorID, NodeID, ObjectID, TaskID, WorkerID
-from rustyray.model.messages import ActorSpec, ActorState, Call, Task
+from rustyray.model.messages import ActorInfo, ActorSpec, ActorState, Call, Task
 from rustyray.model.plans import MethodPlan, TaskPlan
 from rustyray.model.resources import ResourceSet
 from rustyray.model.values import Fault, Value
@@ -178,7 +178,8 @@ class ActorLink(msgspec.Struct, eq=False):
     """An actor that this process calls. ``queue`` holds calls not pushed yet, ``inflight`` those pushed, in order.
 
     ``creation`` is the constructor's record in the process that made the actor: it holds the constructor's arguments
-    until the actor is dead, because a restart needs them again.
+    until the actor is dead, because a restart needs them again. ``cut``: nothing more comes from ``worker`` on the
+    connection that there was. ``exited``: why the actor is over, as its worker has said itself.
     """
 
     actor: ActorID
@@ -197,6 +198,20 @@ class ActorLink(msgspec.Struct, eq=False):
     watching: bool = False
     held: bool = False
     creating: int = 0
+    cut: bool = False
+    exited: str = ""
+
+
+class Ending(msgspec.Struct, eq=False):
+    """A process of which others say that it is dead, or an actor in it, while its own last words may be on their way.
+
+    They are waited for until the connection's end has come, or ``until``. ``reason`` is how the process died (None: it
+    may be alive), ``news`` what the head has said of its actor meanwhile.
+    """
+
+    until: float
+    reason: str | None = None
+    news: list[ActorInfo] = []
 
 
 Target: TypeAlias = SchedulingClass | ActorLink

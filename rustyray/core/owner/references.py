@@ -39,6 +39,7 @@ class References:
         self._transfers: dict[int, tuple[WorkerID, WorkerID, list[ObjectID]]] = {}
         self._transfer = 0
         self._free: list[ObjectID] = []
+        self._retired = False
 
     # --- counting -----------------------------------------------------------------------------------------------------
 
@@ -76,6 +77,8 @@ class References:
 
     def drop_local(self, dropped: list[ObjectID]) -> None:
         """Settle refs of this process that are gone."""
+        if self._retired:
+            return
         objects = self.objects
         for object_ in dropped:
             entry = objects.get(object_)
@@ -84,6 +87,15 @@ class References:
             entry.local -= 1
             if entry.local <= 0 and entry.holds <= 0:
                 self._maybe_free(object_, entry)
+
+    def retire(self) -> None:
+        """Local references count no more, now and later: nobody is left here who could use one."""
+        self._retired = True
+        for object_, entry in list(self.objects.items()):
+            if entry.local > 0:
+                entry.local = 0
+                if entry.holds <= 0:
+                    self._maybe_free(object_, entry)
 
     def release(self, object_: ObjectID) -> None:
         """One hold less."""

@@ -232,6 +232,8 @@ class ActorHost:
         if not self.left:
             self.left = True
             with self.worker.pump.lock:
+                self.worker.executor.farewell(self.actor, self.incarnation, reason)
+                self.worker.pump.carry_out()
                 exited = ActorExited(self.actor, self.incarnation, reason)
                 self.worker.pump.hub.send(self.worker.place.node, exited)
 

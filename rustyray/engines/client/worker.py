@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 LINGER: Final = 0.001
 #: Seconds that the owners of refs which this process passed on have to acknowledge it, before it ends.
 FAREWELL: Final = 0.2
+#: Seconds between two looks at whether a process is still needed whose actor is over.
+LOOK: Final = 0.05
 
 
 class WorkerClient(Client):
@@ -107,7 +109,7 @@ class WorkerClient(Client):
             self.pump.finish(self._work)
 
     def _on_stop_worker(self, peer: bytes, message: StopWorker, now: float) -> None:
-        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.owns_objects()):
+        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.is_needed()):
             self.pump.hub.send(self.place.node, WorkerStays())
         else:
             self._to_executor(peer, message, now)
@@ -197,7 +199,7 @@ class WorkerClient(Client):
         """End by an own wish (``exit_actor``): nothing that is queued or still comes is run. Without the lock."""
         with self.pump.lock:
             self.executor.leave()
-            self._todo.append(Stop(True, reason))
+            self._todo.append(Stop(True, reason, may_stay=True))
             if not self._work.done:
                 self.pump.finish(self._work)
         self.pump.hub.wake()
@@ -218,6 +220,27 @@ class WorkerClient(Client):
         deadline = pump.clock() + FAREWELL
         while self.core.refs.has_unacknowledged and (now := pump.clock()) < deadline:
             pump.wait(Waiter(), min(deadline, now + 0.01))
+
+    def stay(self) -> None:
+        """The process of an actor that is over ends when nobody needs what it owns, or when it is told to."""
+        stop, pump = self._stop, self.pump
+        if stop is None or not stop.may_stay:
+            return
+        self.actor = None
+        with pump.lock:
+            pump.settle()
+            self.core.retire()
+            needed = self.core.is_needed()
+            if needed:
+                pump.hub.send(self.place.node, WorkerStays())
+            pump.flush()
+        while needed and not any(isinstance(what, Stop) and not what.may_stay for what in self._todo):
+            pump.wait(Waiter(), pump.clock() + LOOK)
+            with pump.lock:
+                needed = self.core.is_needed()
+        with pump.lock:
+            self.core.sched.on_reclaim(pump.clock())
+            pump.flush()
 
     # --- what differs from a driver -----------------------------------------------------------------------------------
 

@@ -130,6 +130,7 @@ class Worker(WorkerClient):
                 stream.flush()
             except (OSError, ValueError):
                 pass  # whoever read it is gone
+        self.stay()
         os._exit(0)
 
     def is_main(self) -> bool:

@@ -25,9 +25,6 @@ class Books:
         #: A process died that had passed on refs and could not see to it that the receiver was counted, or whoever
         #: made a call gave it up.
         self.may_dangle = False
-        #: A process ended that owned objects in use, or while others ran its tasks: those are killed, and with them
-        #: what they own.
-        self.orphans = False
         #: A worker died that may have registered the receiver of a result which then never came. The receiver cannot
         #: give back what it does not know of: until it ends, it counts as a borrower.
         self.may_overcount = False

@@ -194,6 +194,8 @@ class Client(ClientProcess):
         try:
             yield until
         except BaseException:
+            if isinstance(until.reply, StorePinned):
+                self.unpinned.append(object_)
             until.forsaken = object_
             raise
         reply = until.reply

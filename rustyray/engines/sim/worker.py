@@ -73,7 +73,7 @@ class Worker(Client):
 
     def _on_stop_worker(self, peer: bytes, message: Message, now: float) -> None:
         assert isinstance(message, StopWorker)
-        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.owns_objects()):
+        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.is_needed()):
             self.send(self.node, WorkerStays())
         else:
             self._to_executor(peer, message, now)
@@ -142,6 +142,9 @@ class Worker(Client):
                     self._work = Until()
                     yield Sleep(0.001)
                 self._leave(self._stop.reason)
+                if self._stop.may_stay:
+                    yield from self._stay()
+                self.world.end(self.me, "it exited with code 0")
                 return
             else:
                 self._work = Until()
@@ -157,10 +160,24 @@ class Worker(Client):
         self.executor.flush()
         self.flush()
         if self.actor is not None:
-            self.send(self.node, ActorExited(self.actor.spec.actor, self.actor.incarnation, reason))
-        self.core.sched.on_reclaim(self.now)  # or the node would end the workers that serve nobody else
+            actor, incarnation = self.actor.spec.actor, self.actor.incarnation
+            self.executor.farewell(actor, incarnation, reason)
+            self.carry_out()
+            self.send(self.node, ActorExited(actor, incarnation, reason))
+        self.core.sched.on_reclaim(self.now)
         self.carry_out()
-        self.world.end(self.me, "it exited with code 0")
+
+    def _stay(self) -> Program[None]:
+        """An actor's process does not end while others need what it owns, unless it is told to."""
+        self.let_go()
+        self.core.retire()
+        self.carry_out()
+        if self.core.is_needed():
+            self.send(self.node, WorkerStays())
+        while self.core.is_needed() and not any(isinstance(stop, Stop) and not stop.may_stay for stop in self._todo):
+            yield Sleep(0.005)
+        self.core.sched.on_reclaim(self.now)
+        self.carry_out()
 
     def _run(self, job: Job) -> Program[Outcome | None]:
         begun = self.now
@@ -176,7 +193,7 @@ class Worker(Client):
             return job, packed[0], packed[1], self.now - begun
         except ActorExit:
             self.executor.leave()
-            self._todo.append(Stop(True, "exit_actor() was called"))
+            self._todo.append(Stop(True, "exit_actor() was called", may_stay=True))
             return None
         except (ProgramError, ScriptRaised, Interrupted) as error:
             return job, [self._failure(job, error)], True, self.now - begun

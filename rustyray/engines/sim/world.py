@@ -65,7 +65,7 @@ class Event(NamedTuple):
 class Fiber:
     """A program in the middle of its run."""
 
-    __slots__ = ("client", "key", "name", "number", "program", "until", "wake")
+    __slots__ = ("__weakref__", "client", "key", "name", "number", "program", "until", "wake")
 
     def __init__(self, name: str, client: OwnerProcess, program: Program[None], number: int) -> None:
         self.name = name
@@ -197,9 +197,7 @@ class World:
             return
         victim.alive = False
         if isinstance(victim, OwnerProcess):
-            orphans = bool(victim.core.running())
-            self.books.orphans |= orphans or victim.core.owns_objects()
-            self.books.may_dangle |= orphans or victim.core.refs.has_unacknowledged
+            self.books.may_dangle |= victim.core.running() > 0 or victim.core.refs.has_unacknowledged
         self.network.end(process, "end of file", keep)
         for fiber in [fiber for fiber in self.fibers if fiber.client is victim]:
             self.fibers.remove(fiber)
@@ -313,6 +311,7 @@ class World:
         self.story.tell(self.now, "run", fiber.client.me)
         client = fiber.client
         self.running = fiber
+        self.progress = self.now
         try:
             if client.to_interrupt:
                 client.to_interrupt = False
@@ -325,7 +324,6 @@ class World:
             return
         finally:
             self.running = None
-        self.progress = self.now
         if client.alive:
             self.park(fiber, wants)
         else:

@@ -69,6 +69,7 @@ from rustyray.model.messages.leases import (
     LeaseElsewhere,
     LeaseFailed,
     LeaseGranted,
+    LeaseOver,
     LeaseWaits,
     NodeDied,
     ReclaimLeases,
@@ -127,6 +128,7 @@ __all__ = [
     "LeaseElsewhere",
     "LeaseFailed",
     "LeaseGranted",
+    "LeaseOver",
     "LeaseWaits",
     "ListActors",
     "Message",
@@ -203,6 +205,7 @@ Message = (
     | WorkerDied
     | NodeDied
     | KillWorker
+    | LeaseOver
     | StoreCreate
     | StoreCreated
     | StoreFailed

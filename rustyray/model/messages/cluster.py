@@ -243,7 +243,10 @@ class StopActor(msgspec.Struct, array_like=True, gc=False, tag=77):
 
 
 class ActorExited(msgspec.Struct, array_like=True, gc=False, tag=78):
-    """Worker → node → head: the actor ends by its own wish (``exit_actor``) or as it was told; not a failure."""
+    """Worker → node → head: the actor ends by its own wish (``exit_actor``) or as it was told; not a failure.
+
+    Its callers hear it from the worker, too, behind the last of the results.
+    """
 
     actor: ActorID
     incarnation: int
@@ -261,4 +264,8 @@ class StopWorker(msgspec.Struct, array_like=True, gc=False, tag=79):
 
 
 class WorkerStays(msgspec.Struct, array_like=True, gc=False, tag=80):
-    """Worker → node: it is idle, but others need what it owns."""
+    """Worker → node: it does not end, because others need what it owns, or may need it again.
+
+    Asked to leave, or after a `LeaseOver`, it is idle from now on. After it has said that its actor is over, it holds
+    nothing any more, can not be given anything either, and ends by itself when nobody needs what it owns.
+    """

@@ -237,6 +237,7 @@ class Cluster:
                 self.send(worker, node, ActorStarted(spec.actor, incarnation, worker, "unix:@w", 1))
             case StopActor(actor=actor, incarnation=incarnation, reason=reason):
                 self.send(worker, node, ActorExited(actor, incarnation, reason))
+                self.end(worker, "it exited with code 0")
             case StopWorker():
                 self.end(worker, "it exited with code 0")
 

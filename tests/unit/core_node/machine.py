@@ -15,6 +15,7 @@ from rustyray.model import ids
 from rustyray.model.messages import (
     HEAD,
     LeaseGranted,
+    LeaseOver,
     Message,
     OwnerDied,
     RequestLease,
@@ -99,7 +100,7 @@ class Watched(World):
         self.forget(peer)
         super().lose(peer, reason)
         for worker in orphans:
-            assert (worker, True) in self.ended, f"{worker.hex()} works on for nobody"
+            assert self.take(worker, LeaseOver) or (worker, True) in self.ended, f"{worker.hex()} works on for nobody"
 
     def end(self, worker: bytes, reason: str = "it exited with code 0") -> None:
         self.forget(worker)

@@ -9,6 +9,7 @@ from rustyray.model.messages import (
     CancelLease,
     JobFinished,
     LeaseGranted,
+    LeaseOver,
     NodeDied,
     OwnerDied,
     Registered,
@@ -16,6 +17,7 @@ from rustyray.model.messages import (
     ReturnLease,
     StoreCreated,
     WorkerDied,
+    WorkerStays,
 )
 from rustyray.model.values import FaultKind
 from tests.unit.core_node.world import DRIVER, JOB, NODE, OTHER, STRANGER, World
@@ -53,12 +55,28 @@ def test_what_a_dead_worker_asked_for_ends_with_it() -> None:
     inner = world.lease(1, owner=outer.worker)
     world.request(2, cpus=3, owner=outer.worker)
     world.end(outer.worker, "it was killed by signal 9 (SIGKILL)")
+    assert world.one(inner.worker, LeaseOver) == LeaseOver(inner.lease, True)
+    assert not world.ended
+    world.wait(1.0)
     assert world.ended == [(inner.worker, True)]
     world.end(inner.worker)
     died = world.take(DRIVER, WorkerDied)[-1]
     assert "the owner of its task is gone: it was killed by signal 9 (SIGKILL)" in died.reason
     assert died.intended
     assert world.free() == 3
+
+
+def test_a_worker_whose_owner_is_gone_is_used_again_when_its_task_has_ended() -> None:
+    world = World(cpus=3)
+    outer = world.lease(1)
+    inner = world.lease(1, owner=outer.worker, cpus=2)
+    world.end(outer.worker)
+    assert world.free() == 1
+    world.say(inner.worker, WorkerStays())
+    assert world.free() == 3
+    world.wait(10.0)
+    assert not world.ended
+    assert world.lease(2).worker == inner.worker
 
 
 def test_a_dead_workers_late_messages_are_ignored() -> None:
@@ -75,6 +93,8 @@ def test_a_remote_owner_whose_connection_is_lost_loses_its_leases_but_may_come_b
     world = World(cpus=1)
     lease = world.lease(1, owner=STRANGER)
     world.lose(STRANGER)
+    assert world.one(lease.worker, LeaseOver) == LeaseOver(lease.lease, False)
+    world.wait(1.0)
     assert world.ended == [(lease.worker, True)]
     world.end(lease.worker)
     world.request(2, owner=STRANGER)
@@ -86,7 +106,7 @@ def test_a_remote_owner_that_is_dead_may_not() -> None:
     world = World(cpus=1)
     lease = world.lease(1, owner=STRANGER)
     world.say(HEAD, OwnerDied(STRANGER, "it crashed"))
-    assert world.ended == [(lease.worker, True)]
+    assert world.one(lease.worker, LeaseOver).dead
     assert world.one(DRIVER, OwnerDied).worker == STRANGER
     world.end(lease.worker)
     world.request(2, owner=STRANGER)
@@ -97,7 +117,7 @@ def test_a_dead_node_takes_all_its_owners_with_it() -> None:
     world = World(cpus=2)
     lease = world.lease(1, owner=STRANGER)
     world.say(HEAD, NodeDied(OTHER, "its cable was pulled"))
-    assert world.ended == [(lease.worker, True)]
+    assert world.one(lease.worker, LeaseOver).dead
     assert world.one(DRIVER, NodeDied).reason == "its cable was pulled"
     world.say(HEAD, NodeDied(OTHER, "again"))
     assert not world.take(DRIVER, NodeDied)
@@ -117,7 +137,7 @@ def test_another_drivers_end_is_its_jobs_end_and_no_more() -> None:
     lease = world.lease(1, owner=SECOND_DRIVER)
     mine = world.lease(1)
     world.lose(SECOND_DRIVER)
-    assert world.ended == [(lease.worker, True)]
+    assert world.one(lease.worker, LeaseOver).dead
     assert world.one(HEAD, JobFinished).driver == SECOND_DRIVER
     assert world.one(DRIVER, WorkerDied).worker == SECOND_DRIVER
     assert world.one(HEAD, WorkerDied).worker == SECOND_DRIVER

@@ -17,6 +17,7 @@ from rustyray.model.messages import (
     StopActor,
     StopWorker,
     WorkerDied,
+    WorkerStays,
 )
 from rustyray.model.values import Failed, Fault, FaultKind
 from tests.unit.core_node.world import DRIVER, STRANGER, World
@@ -57,8 +58,32 @@ def test_by_default_it_needs_a_cpu_to_be_placed_and_none_to_run() -> None:
     assert not world.forked
     world.one(DRIVER, ReclaimLeases)
     world.say(DRIVER, ReturnLease(lease.lease))
-    world.one(lease.worker, StartActor)
+    (worker,) = world.ready_all()
+    world.one(worker, StartActor)
     assert world.free() == 1
+
+
+def test_it_is_given_no_worker_that_may_own_what_others_need() -> None:
+    """A worker that has run tasks may own what they put or submitted, which would end with the actor."""
+    world = World(cpus=2)
+    lease = world.lease()
+    world.say(DRIVER, ReturnLease(lease.lease))
+    world.start_actor(1)
+    (fresh,) = world.ready_all()
+    assert not world.take(lease.worker, StartActor)
+    world.one(fresh, StartActor)
+    world.request(2)
+    assert world.one(DRIVER, LeaseGranted).worker == lease.worker
+
+
+def test_a_worker_that_comes_back_passes_an_actor_that_waits_for_a_fresh_one() -> None:
+    world = World(cpus=2)
+    lease = world.lease()
+    world.start_actor(1)
+    world.request(2)
+    world.say(DRIVER, ReturnLease(lease.lease))
+    assert world.one(DRIVER, LeaseGranted).worker == lease.worker
+    assert world.ready_all()
 
 
 def test_many_fit_where_one_cpu_is_free() -> None:
@@ -84,11 +109,49 @@ def test_its_process_has_time_for_atexit_hooks_and_no_more() -> None:
     world = World(limits=NodeLimits(kill=4.0))
     actor, worker = running(world)
     world.say(worker, ActorExited(actor, 0, "exit_actor was called"))
-    world.one(worker, StopWorker)
+    assert not world.take(worker, StopWorker), "it ends by itself"
     world.wait(1.9)
     assert not world.ended
     world.wait(2.2)
     assert world.ended == [(worker, False), (worker, True)]
+
+
+def test_its_process_may_stay_for_what_it_owns_but_holds_and_gets_nothing() -> None:
+    world = World(cpus=2, limits=NodeLimits(kill=4.0))
+    actor, worker = running(world, cpus=2)
+    world.say(worker, ActorExited(actor, 0, "exit_actor was called"))
+    world.say(worker, WorkerStays())
+    assert world.free() == 2
+    world.wait(10.0)
+    assert not world.ended
+    granted = world.lease(1, owner=worker)
+    assert granted.worker != worker, "it may still have tasks to do"
+    world.say(worker, ReturnLease(granted.lease))
+    world.end(worker)
+    assert world.one(HEAD, WorkerDied).intended
+    assert not world.take(HEAD, ActorStarted)
+
+
+def test_a_process_that_stays_ends_with_the_node() -> None:
+    world = World()
+    actor, worker = running(world)
+    world.say(worker, ActorExited(actor, 0, "over"))
+    world.say(worker, WorkerStays())
+    world.say(DRIVER, Shutdown(5.0))
+    world.one(worker, StopWorker)
+    world.say(worker, WorkerStays())
+    world.wait(5.0)
+    assert (worker, True) in world.ended
+
+
+def test_no_more_processes_stay_than_allowed() -> None:
+    world = World(limits=NodeLimits(max_kept=1, kill=4.0))
+    hosted = [running(world, number) for number in (1, 2)]
+    for actor, worker in hosted:
+        world.say(worker, ActorExited(actor, 0, "over"))
+        world.say(worker, WorkerStays())
+    world.one(hosted[0][1], StopWorker)
+    assert not world.take(hosted[1][1], StopWorker)
 
 
 def test_a_constructor_that_raises_ends_the_process() -> None:

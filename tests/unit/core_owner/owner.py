@@ -101,7 +101,9 @@ class Owner:
         self.settle()
 
     def die(self, worker: bytes, reason: str = "it was killed by signal 9 (SIGKILL)") -> None:
+        """The node says so, and then the connection's end comes."""
         self.say(NODE, WorkerDied(worker, reason))
+        self.lose(worker)
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ def test_a_call_in_flight_is_not_repeated_unless_asked() -> None:
     actor = owner.create(max_restarts=1)
     owner.alive(actor)
     call = owner.call(actor)
+    owner.lose(A)
     owner.actor_is(actor, ActorState.RESTARTING, 1)
     assert owner.fault(call) is FaultKind.ACTOR_UNAVAILABLE
     owner.alive(actor, B, 1)
@@ -90,6 +91,7 @@ def test_retried_calls_keep_their_order_and_start_from_number_zero() -> None:
     calls = [owner.call(actor, max_task_retries=2) for _ in range(3)]
     owner.flush()
     owner.done(A, calls[0])
+    owner.lose(A)
     owner.actor_is(actor, ActorState.RESTARTING, 1)
     calls.append(owner.call(actor, max_task_retries=2))
     owner.alive(actor, B, 1)
@@ -115,6 +117,7 @@ def test_the_end_of_the_actor_ends_its_calls() -> None:
     owner.alive(actor)
     sent = owner.call(actor)
     waiting = owner.call(actor, deps=[owner.submit(plan())])
+    owner.lose(A)
     owner.actor_is(actor, ActorState.DEAD, reason="it crashed")
     for call in (sent, waiting, owner.call(actor)):
         assert owner.fault(call) is FaultKind.ACTOR_DIED
@@ -272,6 +275,7 @@ def test_calls_of_a_stored_result_that_die_with_the_actor_free_what_it_may_have_
     owner.alive(actor)
     call = owner.call(actor)
     fault = Fault(FaultKind.ACTOR_DIED, "it crashed", actor=actor)
+    owner.lose(A)
     owner.say(HEAD, ActorInfo(actor, ActorState.DEAD, 0, fault=fault))
     assert owner.core.refs.has_freed
     owner.drop(call)

@@ -150,6 +150,7 @@ def test_a_call_that_was_sent_is_for_its_actor_to_cancel() -> None:
     call = owner.call(actor, max_task_retries=3)
     cancel(owner, call)
     assert owner.one(A, CancelTask).task == ids.task_of(call)
+    owner.lose(A)
     owner.actor_is(actor, ActorState.RESTARTING, 1)
     assert owner.value(call) is not None  # and not tried again
 

@@ -6,10 +6,12 @@ from rustyray.core.effects import Effect, Send
 from rustyray.core.executor import ExecutorCore, Interrupt, Job
 from rustyray.model import ids
 from rustyray.model.messages import (
+    ActorExited,
     Blocked,
     Call,
     CancelTask,
     GiveBack,
+    LeaseOver,
     PushCalls,
     PushTasks,
     Results,
@@ -17,6 +19,7 @@ from rustyray.model.messages import (
     TakeBack,
     Task,
     Unblocked,
+    WorkerStays,
 )
 from rustyray.model.values import Fault, FaultKind
 
@@ -178,3 +181,46 @@ def test_an_actor_that_leaves_runs_nothing_more() -> None:
     hands.core.leave()
     hands.call(call(3, 2))
     assert hands.rest() == []
+
+
+def test_whoever_has_called_it_is_told_that_it_is_over_behind_the_results() -> None:
+    hands = Hands()
+    hands.call(call(1, 0))
+    hands.number()
+    hands.core.farewell(b"actor", 0, "over")
+    results, over = hands.sent(OWNER)
+    assert isinstance(results, Results)
+    assert over == ActorExited(b"actor", 0, "over")
+    hands.core.on_message(OTHER, PushCalls([call(2, 0)]))
+    assert hands.sent(OTHER) == [over]
+
+
+def test_a_worker_that_has_nothing_of_an_owner_that_is_gone_is_free_at_once() -> None:
+    hands = Hands()
+    hands.core.on_message(OTHER, PushTasks(LEASE + 1, [task(9, OTHER)], {}))
+    hands.core.on_message(NODE, LeaseOver(LEASE, True))
+    assert hands.sent(NODE) == [WorkerStays()]
+    assert hands.rest() == [9]
+
+
+def test_what_it_runs_for_an_owner_that_is_dead_is_interrupted_and_then_it_is_free() -> None:
+    hands = Hands()
+    hands.push(1, 2)
+    running = hands.next()
+    hands.core.on_message(NODE, LeaseOver(LEASE, True))
+    (interrupt,) = hands.out
+    assert interrupt == Interrupt(running.task.id, False, True)
+    hands.core.finished(running, b"v", False, None, 0.0)
+    assert hands.sent(NODE) == [WorkerStays()]
+    assert hands.rest() == []
+
+
+def test_what_it_runs_for_an_owner_that_may_live_is_not_interrupted() -> None:
+    hands = Hands()
+    hands.push(1)
+    running = hands.next()
+    hands.core.on_message(NODE, LeaseOver(LEASE, False))
+    assert not hands.out
+    hands.core.finished(running, b"v", False, None, 0.0)
+    assert any(isinstance(effect, Send) and isinstance(effect.message, Results) for effect in hands.out)
+    assert hands.sent(NODE) == [WorkerStays()]

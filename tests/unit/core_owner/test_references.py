@@ -196,10 +196,10 @@ def test_who_passes_a_borrowed_ref_on_holds_it_until_the_owner_knows() -> None:
     add = owner.one(B, BorrowAdd)
     assert (add.borrower, add.objects) == (C, [theirs()])
     assert not owner.take(B, BorrowRelease)
-    assert owner.core.owns_objects()  # this process is still needed
+    assert owner.core.is_needed()  # this process is still needed
     owner.say(B, BorrowAck(add.request))
     assert owner.one(B, BorrowRelease).counts == [1]
-    assert not owner.core.owns_objects()
+    assert not owner.core.is_needed()
 
 
 def test_refs_that_a_task_keeps_are_reported_to_its_caller() -> None:
@@ -236,6 +236,7 @@ def test_an_object_that_is_waited_for_is_lost_with_its_owner(what: WorkerDied | 
     wait_for(owner, theirs())
     assert owner.one(B, GetObjects).objects == [theirs()]
     owner.say(OTHER_NODE, what)
+    owner.lose(B)
     assert owner.ready == [theirs()]
     assert owner.fault(theirs()) is FaultKind.OWNER_DIED
     assert "it crashed" in str(owner.value(theirs()))
@@ -292,7 +293,7 @@ def test_an_owner_behind_a_broken_connection_answers_the_second_question() -> No
     assert adds[0] == adds[1]
     owner.lose(B)
     owner.wait(1.5)
-    assert not owner.core.owns_objects()
+    assert not owner.core.is_needed()
 
 
 def test_an_object_whose_refs_are_all_gone_was_freed() -> None:

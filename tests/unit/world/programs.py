@@ -100,15 +100,15 @@ class Maker:
         self.count += 1
         name = f"f{self.count}"
         steps, shapes = self.body(args, depth, main=False, waits=waits)
-        value, shape = self.result(shapes, self.limits.refs_out and waits)  # what an actor owns ends with it
+        value, shape = self.result(shapes)
         big = self.limits.big and self.pick(6) == 5
         steps.append(s.Return(value, big))
         cpus = self.limits.cpus[self.pick(len(self.limits.cpus))]
         return Script(name, steps, cpus=cpus, max_retries=self.limits.max_retries), shape
 
-    def result(self, shapes: dict[str, Shape], refs_out: bool) -> tuple[Expr, Shape]:
+    def result(self, shapes: dict[str, Shape]) -> tuple[Expr, Shape]:
         out = [name for name, shape in shapes.items() if not has_handle(shape)]
-        if not refs_out:
+        if not self.limits.refs_out:
             out = [name for name in out if not refs_inside(shapes[name])]
         if not out:
             return 1, 0

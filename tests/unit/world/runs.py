@@ -30,11 +30,7 @@ FAULTS = frozenset(
 
 @dataclass(frozen=True)
 class Profile:
-    """A kind of run: what programs do, where, and what goes wrong. ``exact``: the outcome is the sequential one.
-
-    (Unless an actor's process ended that owned objects in use, or while its tasks ran elsewhere: a node kills such
-    workers, with what they own.)
-    """
+    """A kind of run: what programs do, where, and what goes wrong. ``exact``: the outcome is the sequential one."""
 
     limits: Limits = field(default_factory=Limits)
     nodes: Sequence[float] = (2,)
@@ -98,7 +94,7 @@ def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[fa
     driver = world.add_driver(program)
     world.finish()
     got = shown(driver.outcome)
-    if profile.exact and not (profile.limits.actors and world.books.orphans):
+    if profile.exact:
         assert got == want, f"{got} should be {want}\n{world.describe()}"
     else:
         assert agrees(got, want), f"{got} should be {want}, or faults\n{world.describe()}"
