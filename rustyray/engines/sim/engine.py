@@ -177,6 +177,7 @@ class SimWorker(_Ours, WorkerClient):
         """The main program."""
         process, world = self.host, self.simulation.world
         self.serve(world.node(process.node).address)
+        self.stay()
         world.end(process.me, "it exited with code 0")
 
     def _perform(self, effect: Effect) -> bool:
@@ -206,7 +207,7 @@ class SimWorker(_Ours, WorkerClient):
         from rustyray.engines.sim.loop import SimLoop
 
         loop = SimLoop(self.host)
-        self.simulation.spawn(self.host, "asyncio", loop.run_forever)
+        self.simulation.spawn(self.host, "asyncio", loop.run_to_the_end)
         return loop
 
     def start_pool(self, size: int, actor: ActorID) -> Pool:

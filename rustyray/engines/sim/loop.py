@@ -57,6 +57,20 @@ class SimLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._process.simulation.monotonic()
 
+    def run_to_the_end(self) -> None:
+        """An actor's loop: its process ends with it, or it with its process, and its coroutines say nothing then."""
+        try:
+            self.run_forever()
+        finally:
+            for task in asyncio.all_tasks(self):
+                task._log_destroy_pending = False  # type: ignore[attr-defined] # as where a process ends
+                coroutine: Any = task.get_coro()
+                try:
+                    coroutine.close()
+                except (Exception, GeneratorExit):  # noqa: BLE001, S110 - the user's clean-up; nobody is there to hear
+                    pass
+            self.close()
+
     def _process_events(self, events: list[object]) -> None:
         """There never are any."""
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from rustyray.engines.sim import stuck
+from rustyray.engines.sim import clock, outside, stuck, threads
 from rustyray.engines.sim.chooser import Seeded, Tame
 from rustyray.engines.sim.engine import SimDriver, SimWorker
 from rustyray.engines.sim.green import Green, MainProgram
 from rustyray.engines.sim.host import UserProcess
 from rustyray.engines.sim.node import NodeHost
+from rustyray.engines.sim.patches import Patches
 from rustyray.engines.sim.process import NEVER, OwnerProcess, Program, Sleep, Until
 from rustyray.engines.sim.steering import present
 from rustyray.engines.sim.world import PATIENCE, Fiber, World
@@ -111,6 +112,10 @@ class Simulation:
     def monotonic(self) -> float:
         """What `time.monotonic` says to simulated code."""
         return MONOTONIC + self.world.now
+
+    def date(self) -> float:
+        """What `time.time` says to simulated code."""
+        return EPOCH + self.world.now
 
     # --- giving way ---------------------------------------------------------------------------------------------------
 
@@ -220,15 +225,18 @@ def begin(settings: Settings) -> SimDriver:
     """Start a simulated runtime, and return its driver's engine."""
     check_config(settings.system_config)
     simulation = Simulation(settings)
-    garbage = SteadyGarbage()
+    garbage, patches = SteadyGarbage(), Patches(simulation)
     driver = simulation.driver
 
     def end() -> None:
+        patches.restore()
         garbage.end()
 
     garbage.begin()
     driver.on_end = end
     try:
+        for what in (clock, threads, outside):
+            what.install(patches)
         simulation.begin()
     except BaseException:
         end()

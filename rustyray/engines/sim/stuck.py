@@ -1,18 +1,140 @@
-"""Nothing happens any more, or always the same: who waits for what."""
+"""Nothing happens any more, or always the same: who waits for what, and whether they wait for one another."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rustyray.core.owner.records import DONE
+from rustyray.engines.client.worker import WorkerClient
+from rustyray.engines.sim.green import Green
+from rustyray.engines.sim.host import UserProcess
+from rustyray.engines.sim.outside import is_users, place
+from rustyray.engines.sim.process import NEVER
 from rustyray.exceptions import DeadlockError, LivelockError
+from rustyray.model.ids import task_of
+from rustyray.runtime.context import current_task
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.simulation import Simulation
+    from rustyray.engines.sim.world import Fiber
+
+
+class Waiting(NamedTuple):
+    """A program that waits: what runs there, where, and for which tasks (by name) others have to do something."""
+
+    fiber: Fiber
+    who: str
+    where: str
+    what: list[str]
+    tasks: list[bytes]
 
 
 def check(simulation: Simulation) -> None:
-    raise DeadlockError("stuck")
+    """Raise DeadlockError if nothing is to come that anybody could wait for."""
+    world = simulation.world
+    if any(fiber.wake < NEVER or (fiber.until is not None and fiber.until.done) for fiber in world.fibers):
+        return
+    if any(process.alive and process.next_deadline() is not None for process in _processes(simulation)):
+        return
+    raise DeadlockError(f"nothing can ever happen again, and the driver waits.\n{describe(simulation)}")
 
 
 def livelock(simulation: Simulation) -> LivelockError:
-    return LivelockError("livelock")
+    return LivelockError(
+        f"the driver has waited for {simulation.max_steps:,} events, none of which was what it waits for; "
+        f"{simulation.world.now:,.0f} s of virtual time have passed. Does the program go round in circles?\n"
+        f"{describe(simulation)}"
+    )
+
+
+def describe(simulation: Simulation) -> str:
+    """Who waits for what, one line each; and the cycle, if they wait for one another."""
+    found = [waiting for fiber in simulation.world.fibers if (waiting := _waiting(fiber)) is not None]
+    lines = [_line(waiting) for waiting in found]
+    cycle = _cycle(simulation, found)
+    if cycle:
+        names = [waiting.who for waiting in cycle]
+        lines += ["they wait for one another:", "  " + " → ".join([*names, names[0]])]
+    lines += [f"  not started: {what}" for what in _not_started(simulation)]
+    return "\n".join(lines)
+
+
+def _line(waiting: Waiting) -> str:
+    where = f" at {waiting.where}" if waiting.where else ""
+    return f"  {waiting.who}{where} waits for {', '.join(waiting.what)}"
+
+
+def _processes(simulation: Simulation) -> list[UserProcess]:
+    return [process for process in simulation.world.processes.values() if isinstance(process, UserProcess)]
+
+
+def _waiting(fiber: Fiber) -> Waiting | None:
+    """What a program waits for; None if it is a worker without work."""
+    process, program = fiber.client, fiber.program
+    if not isinstance(process, UserProcess) or not isinstance(program, Green):
+        return None
+    context = None
+    frame: Any = program.greenlet.gr_frame
+    if program.greenlet.gr_context is not None:
+        context = program.greenlet.gr_context.get(current_task)
+    if process.executes and context is None and fiber is process.main:
+        return None
+    while frame is not None and not is_users(frame):
+        frame = frame.f_back
+    if frame is None and process.executes and context is None:
+        return None
+    what, tasks = [], []
+    for object_, waiters in process.waiting.items():
+        if any(waiter.gate is fiber.until for waiter in waiters):
+            what.append(_object(process, object_))
+            tasks.append(task_of(object_))
+    runs = f" ({context.function})" if context is not None else "" if fiber is process.main else f" ({fiber.name})"
+    where = place(frame) if frame is not None else ""
+    return Waiting(fiber, process.name + runs, where, what or ["something that nobody does"], tasks)
+
+
+def _object(process: UserProcess, object_: bytes) -> str:
+    entry = process.core.objects.get(object_)
+    record = entry.record if entry is not None else None
+    if record is not None:
+        return f"the result of {record.plan.name}"
+    return f"object {object_.hex()}"
+
+
+def _cycle(simulation: Simulation, found: list[Waiting]) -> list[Waiting]:
+    """Programs of which each waits for something that the next one is to do, round to the first."""
+    after: dict[int, list[int]] = {}
+    for number, waiting in enumerate(found):
+        runners = [_runs(simulation, task) for task in waiting.tasks]
+        after[number] = [
+            at for at, other in enumerate(found) if any(other.fiber.client is runner for runner in runners)
+        ]
+    for first in after:
+        path, at = [first], first
+        while after[at] and (at := after[at][0]) not in path:
+            path.append(at)
+        if after[path[-1]] and at in path:
+            return [found[number] for number in path[path.index(at) :]]
+    return []
+
+
+def _runs(simulation: Simulation, task: bytes) -> UserProcess | None:
+    """The process in which the task runs, or waits for its turn."""
+    for process in _processes(simulation):
+        worker = getattr(process, "engine", None)
+        if isinstance(worker, WorkerClient) and process.alive:
+            executor = worker.executor
+            if task in executor.running or any(job.task.id == task for job in executor.queue):
+                return process
+    return None
+
+
+def _not_started(simulation: Simulation) -> list[str]:
+    """Tasks that have no worker, and what they need."""
+    lines = []
+    for process in _processes(simulation):
+        for entry in process.core.objects.values():
+            record = entry.record
+            if record is not None and record.state != DONE and _runs(simulation, record.task.id) is None:
+                lines.append(f"{record.plan.name}, submitted by {process.name}: {record.state}")
+    return list(dict.fromkeys(lines))[:10]

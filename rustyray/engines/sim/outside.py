@@ -1,0 +1,106 @@
+"""What simulated tasks and actors must not do: start processes and open sockets. And how they end their own process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from rustyray.exceptions import SimulationError
+
+if TYPE_CHECKING:
+    from rustyray.engines.sim.engine import SimWorker
+    from rustyray.engines.sim.patches import Patches
+
+_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
+
+
+def install(patches: Patches) -> None:
+    """Refuse processes and sockets to workers; `os._exit` and signals to the own process end the simulated one."""
+    for where, name, what in (
+        (subprocess.Popen, "__init__", "a subprocess"),
+        (socket.socket, "__init__", "a socket"),
+        (os, "fork", "a forked process"),
+        (os, "system", "a subprocess"),
+    ):
+        patches.replace(where, name, _refused(patches, getattr(where, name), what))
+    patches.replace(os, "_exit", _exit(patches, os._exit))
+    patches.replace(os, "abort", _ending(patches, os.abort, signal.SIGABRT))
+    patches.replace(os, "kill", _kill(patches, os.kill))
+
+
+def user_line(depth: int = 1) -> str:
+    """Where the user's code is that led here, such as ``prices.py:12 in load``."""
+    frame: Any = sys._getframe(depth)
+    while frame is not None:
+        if is_users(frame):
+            return place(frame)
+        frame = frame.f_back
+    return "code that is not the user's"
+
+
+def is_users(frame: Any) -> bool:
+    """Whether this is the user's code, and not the runtime's or the standard library's."""
+    name = frame.f_code.co_filename
+    return not name.startswith((_PACKAGE, _LIBRARY, "<")) or "site-packages" in name
+
+
+def place(frame: Any) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+
+
+def _worker(patches: Patches) -> SimWorker | None:
+    process = patches.current()
+    return process.engine if process is not None and process.executes else None  # type: ignore[return-value] # so it is
+
+
+def _refused(patches: Patches, real: Callable[..., Any], what: str) -> Callable[..., Any]:
+    def stand_in(*args: Any, **kwargs: Any) -> Any:
+        if _worker(patches) is not None:
+            raise SimulationError(
+                f"{what} cannot be simulated: {user_line(2)} starts one in a task or actor. Replace it by something of "
+                "the test's own there, or run this test with the native engine"
+            )
+        return real(*args, **kwargs)
+
+    return stand_in
+
+
+def _exit(patches: Patches, real: Callable[[int], Any]) -> Callable[[int], Any]:
+    def _exit(status: int) -> Any:
+        worker = _worker(patches)
+        if worker is None:
+            return real(status)
+        return worker.exit_now(f"it exited with code {status}")
+
+    return _exit
+
+
+def _ending(patches: Patches, real: Callable[[], Any], number: signal.Signals) -> Callable[[], Any]:
+    def stand_in() -> Any:
+        worker = _worker(patches)
+        return real() if worker is None else worker.exit_now(killed_by(number))
+
+    return stand_in
+
+
+def _kill(patches: Patches, real: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    def kill(pid: int, number: int, /) -> None:
+        worker = _worker(patches)
+        if worker is None or pid != os.getpid():
+            real(pid, number)
+        elif number in (signal.SIGKILL, signal.SIGTERM, signal.SIGABRT, signal.SIGSEGV):
+            worker.exit_now(killed_by(signal.Signals(number)))
+        elif number:
+            raise SimulationError(f"signal {number} cannot be simulated: {user_line(2)} sends it")
+
+    return kill
+
+
+def killed_by(number: signal.Signals) -> str:
+    return f"it was killed by signal {number.value} ({number.name})"
