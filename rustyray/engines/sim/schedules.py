@@ -8,7 +8,7 @@ were passed over then wait until nothing else is possible. One departure is what
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from rustyray.engines.sim.chooser import Candidate
@@ -29,16 +29,6 @@ class Deviation(NamedTuple):
     choice: int
 
 
-class Window(NamedTuple):
-    """From where to where the decisions of one kind are the scenario's own, in a run without departures."""
-
-    start: int
-    end: int
-
-    def draw(self, chance: random.Random) -> int:
-        return self.start + int(chance.random() * max(1, self.end - self.start))
-
-
 class Guide(Protocol):
     """Decides where a schedule departs from running to completion."""
 
@@ -51,33 +41,58 @@ class Guide(Protocol):
         ...
 
 
+class Watcher(Protocol):
+    """Told of each departure, when it is made."""
+
+    def passed_over(self, deviation: Deviation, passed: Sequence[Candidate], first: Candidate) -> None: ...
+
+    def chosen(self, deviation: Deviation) -> None: ...
+
+
 class Scheduler:
-    """A chooser that runs to completion, except where its guide departs from that."""
+    """A chooser that runs to completion, except where its guide departs from that between `begin` and `end`."""
 
     def __init__(self, guide: Guide) -> None:
         self._guide = guide
         #: Where the run departed.
         self.deviations: list[Deviation] = []
-        #: How many decisions of each kind there were.
+        #: How many decisions of each kind there were since `begin`.
         self.counts: dict[str, int] = {NEXT: 0}
-        self.active = True
+        self.watcher: Watcher | None = None
+        self._active = False
+        #: All turns ever.
+        self._turns = 0
         #: By an event's number, the turn at which it was possible first; -1 less the turn at which it was put last.
         self._since: dict[int, int] = {}
         self._gave_way = False
 
+    def begin(self) -> None:
+        """The scenario begins; decisions count from here."""
+        self.counts = {NEXT: 0}
+        self._active = True
+
+    def end(self) -> None:
+        self._active = False
+
     def pick(self, what: str, count: int) -> int:
         number = self.counts.get(what, 0)
         self.counts[what] = number + 1
-        choice = self._guide.other(what, number, count) if self.active and count > 1 else 0
+        if count < 2 or not self._active:
+            return 0
+        choice = self._guide.other(what, number, count)
         if choice:
-            self.deviations.append(Deviation(what, number, choice))
+            self._note(Deviation(what, number, choice))
         if what == PREEMPT:
             self._gave_way = choice > 0
         return choice
 
+    def _note(self, deviation: Deviation) -> None:
+        self.deviations.append(deviation)
+        if self.watcher is not None and deviation.what != NEXT:
+            self.watcher.chosen(deviation)
+
     def choose(self, what: str, candidates: Sequence[Candidate]) -> int:
-        turn = self.counts[NEXT]
-        self.counts[NEXT] = turn + 1
+        turn = self._turns = self._turns + 1
         before = self._since
         since = self._since = {one.number: before.get(one.number, turn) for one in candidates}
         if self._gave_way:
@@ -86,14 +101,19 @@ class Scheduler:
             if last.name == "run":
                 since[last.number] = -1 - turn
         order = sorted(range(len(candidates)), key=lambda at: _place(since[candidates[at].number], turn))
-        rank = 0
-        if self.active:
-            ordered = [candidates[at] for at in order]
-            rank = self._guide.turn(turn, ordered)
-            if rank:
-                self.deviations.append(Deviation(NEXT, turn, rank))
-                for passed in ordered[:rank]:
-                    since[passed.number] = -1 - turn
+        number = self.counts[NEXT]
+        self.counts[NEXT] = number + 1
+        if not self._active:
+            return order[0]
+        ordered = [candidates[at] for at in order]
+        rank = self._guide.turn(number, ordered)
+        if rank:
+            deviation = Deviation(NEXT, number, rank)
+            self._note(deviation)
+            for passed in ordered[:rank]:
+                since[passed.number] = -1 - turn
+            if self.watcher is not None:
+                self.watcher.passed_over(deviation, ordered[:rank], ordered[rank])
         return order[rank]
 
 
@@ -150,19 +170,14 @@ class Priorities(Chances):
     with n lines and k turns, a schedule meets any given bug of depth d with a probability of at least 1/(n·k^(d-1)).
     """
 
-    def __init__(
-        self, chance: random.Random, window: Window, depth: int, delays: float = 0.0, whole: bool = False
-    ) -> None:
+    def __init__(self, chance: random.Random, turns: int, depth: int, delays: float = 0.0, whole: bool = False) -> None:
         super().__init__(chance, delays)
         self._whole = whole
-        self._changes = sorted(window.draw(chance) for _ in range(depth - 1))
+        self._changes = sorted(int(chance.random() * turns) for _ in range(depth - 1))
         self._priorities: dict[tuple[bytes, bytes], float] = {}
-        self._start = window.start
         self._lowest = 0.0
 
     def turn(self, number: int, candidates: Sequence[Candidate]) -> int:
-        if number < self._start:
-            return 0
         lines = [(one.process, b"" if self._whole else one.source) for one in candidates]
         rank = self._first(lines)
         while self._changes and self._changes[0] <= number:
@@ -185,27 +200,28 @@ class Priorities(Chances):
 
 
 class Delays(Planned):
-    """At most ``depth`` departures at random turns; each passes over one candidate, or now and then several."""
+    """At most ``depth`` departures at random decisions; each passes over one candidate, or now and then several.
 
-    def __init__(self, chance: random.Random, windows: dict[str, Window], depth: int) -> None:
-        kinds = list(windows)
+    Args:
+        chance: draws them.
+        lengths: how many decisions there are of each kind that may be departed from; `NEXT` is one of them.
+        depth: the most.
+    """
+
+    def __init__(self, chance: random.Random, lengths: Mapping[str, int], depth: int) -> None:
+        kinds = [what for what in lengths if what != NEXT]
         planned = []
         for _ in range(1 + int(chance.random() * depth)):
-            what = NEXT if chance.random() < 0.6 else kinds[int(chance.random() * len(kinds))]
+            what = NEXT if not kinds or chance.random() < 0.6 else kinds[int(chance.random() * len(kinds))]
             choice = 1 + int(chance.random() * 4) if what != NEXT or chance.random() < 0.4 else 1
-            planned.append(Deviation(what, windows[what].draw(chance), choice))
+            planned.append(Deviation(what, int(chance.random() * lengths[what]), choice))
         super().__init__(planned)
 
 
-def spread(window: Window, number: int) -> int:
-    """The ``number``-th place of the window when it is gone through in ever smaller strides; each is met once."""
-    size = max(1, window.end - window.start)
+def spread(size: int) -> Iterator[int]:
+    """All numbers below ``size``, each once, in ever smaller strides."""
     bits = max(1, (size - 1).bit_length())
-    met = -1
     for at in range(1 << bits):
         place = int(f"{at:0{bits}b}"[::-1], 2)
         if place < size:
-            met += 1
-            if met == number % size:
-                return window.start + place
-    return window.start
+            yield place
