@@ -158,7 +158,7 @@ def linearizable(
     initial: S,
     partition: Callable[[Operation], Hashable] | None = None,
     key: Callable[[S], Hashable] | None = None,
-    limit: int = 1_000_000,
+    limit: int = 500_000,
 ) -> Linearizable: ...
 @overload
 def linearizable(
@@ -166,7 +166,7 @@ def linearizable(
     *,
     partition: Callable[[Operation], Hashable] | None = None,
     key: Callable[[Any], Hashable] | None = None,
-    limit: int = 1_000_000,
+    limit: int = 500_000,
 ) -> Linearizable: ...
 def linearizable(
     model: Any,
@@ -174,7 +174,7 @@ def linearizable(
     initial: Any = ...,
     partition: Callable[[Operation], Hashable] | None = None,
     key: Callable[[Any], Hashable] | None = None,
-    limit: int = 1_000_000,
+    limit: int = 500_000,
 ) -> Linearizable:
     """A checker of histories: each operation must seem to take effect at one moment between its call and its return.
 
@@ -187,7 +187,7 @@ def linearizable(
             the keys are checked one by one, which is much faster. Each starts with a model of its own.
         key: something hashable that is the same for equal states only. By default objects are compared by their
             attributes (as pickled), dicts and sets in any order; states of ``step`` must be hashable.
-        limit: give up after so many places in the search; a million take some seconds.
+        limit: give up after so many places in the search, which take some seconds; a step of the model counts as ten.
 
     Raises:
         TypeError: That is no model.

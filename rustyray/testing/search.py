@@ -23,6 +23,8 @@ from rustyray.testing.operations import Operation, Outcome, Raised, Returned
 
 #: In place of the number of a state: this step would not end as it was seen to.
 _OTHERWISE = -1
+#: To ask the model takes about as long as so many places.
+_STEP = 10
 #: Bits for the number of how the free operation ended; there are no more places, and so no more numbers, than that.
 _FREE = 24
 
@@ -33,6 +35,8 @@ class Steps:
     def __init__(self, model: Model) -> None:
         self._model = model
         self.states: list[object] = []
+        #: So many steps had to be asked of the model.
+        self.worked_out = 0
         self._numbers: dict[Hashable, int] = {}
         self._kinds: dict[Hashable, int] = {}
         self._done: dict[tuple[int, int], tuple[int, Outcome]] = {}
@@ -54,6 +58,7 @@ class Steps:
         """The number of the state after an operation of that kind, and how it ends."""
         found = self._done.get((state, kind))
         if found is None:
+            self.worked_out += 1
             after, outcome = self._model.step(self.states[state], operation)
             found = self._done[state, kind] = self._number(after), outcome
         return found
@@ -186,7 +191,7 @@ class Search:
 
     def _orders(self) -> Iterator[tuple[tuple[int, ...], int]]:
         """Legal orders, with the number of how the free operation ends: one for each state and number in the end."""
-        returns, left = self._returns, self._limit
+        returns, left = self._returns, self._limit + _STEP * self._steps.worked_out
         #: Places by the return that the search stands before; and those from where that operation has taken effect.
         entered: list[set[int]] = [set() for _ in returns]
         ended: list[set[int]] = [set() for _ in returns]
@@ -206,7 +211,7 @@ class Search:
             if place not in entered[at]:
                 entered[at].add(place)
                 left -= 1
-                if left < 0:
+                if left < _STEP * self._steps.worked_out:
                     raise GaveUp
                 for index, bit, first in ending.running:
                     if mask & bit or mask & first != first:
