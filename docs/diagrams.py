@@ -51,10 +51,15 @@ def processes() -> str:
     owner = OwnerCore(b"\0" * 12, "unix:@example", b"\0" * 8, b"\0" * 4)
     node = NodeCore(b"\0" * 8, {}, address="unix:@example", store_capacity=1 << 20)
     owner_takes = set(owner._handlers)
-    from_worker = {"Results", "GiveBack", "Unblocked"}
+    from_worker = {"Results", "GiveBack", "Unblocked", "ActorExited"}
     from_owner = {"GetObjects", "ObjectReady", "BorrowAdd", "BorrowAck", "BorrowRelease"}
     told = {kind.__name__ for kind in owner_takes} - from_worker - from_owner
-    to_executor = {kind.__name__ for kind in ExecutorCore.takes} - {"StartActor", "StopActor", "StopWorker"}
+    to_executor = {kind.__name__ for kind in ExecutorCore.takes} - {
+        "StartActor",
+        "StopActor",
+        "StopWorker",
+        "LeaseOver",
+    }
     node_takes = {kind.__name__ for kind in node._handlers} - {kind.__name__ for kind in FOR_HEAD | FROM_NODES}
     lines = [
         "flowchart LR",
