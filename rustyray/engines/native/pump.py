@@ -268,6 +268,9 @@ class Pump:
 
     def _lead(self, waiter: Waiter, deadline: float | None) -> bool:
         while not waiter.done:
+            # Only as the leader: the wake-up of an `interrupt` before may have been used up by who led then.
+            if self.interrupted:
+                self.check_interrupt()
             timeout = self._patience()
             if deadline is not None:
                 left = deadline - self.clock()
@@ -277,8 +280,8 @@ class Pump:
                     return waiter.done
                 timeout = left if timeout is None else min(left, timeout)
             self.turn(timeout)
-            if self.interrupted:
-                self.check_interrupt()
+        if self.interrupted:
+            self.check_interrupt()
         return True
 
     def interrupt(self) -> None:
