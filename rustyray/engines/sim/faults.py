@@ -73,6 +73,11 @@ class Troubles:
         self._twice = 0
         self._heard: deque[tuple[bytes, bytes, bytes]] = deque(maxlen=60)
 
+    @property
+    def planned(self) -> bool:
+        """Whether anything is still to happen."""
+        return bool(self._plan)
+
     def strike(self) -> None:
         """Do what is planned for the present step."""
         for fault in self._plan.pop(self._world.steps, ()):

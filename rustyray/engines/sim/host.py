@@ -236,6 +236,8 @@ class UserProcess(OwnerProcess):
         """Give way until the program may go on."""
         if not self.alive:
             raise ProcessEnded
+        if self.simulation.ended:
+            raise RuntimeError("RustyRay was shut down: call rustyray.init() first")
         self.simulation.switch(self, wants)
         if not self.alive:
             raise ProcessEnded

@@ -51,16 +51,17 @@ class Until:
     """Yielded by a program: go on when it is ``done``; `need` events are missing, or one error.
 
     ``forsaken``: the program was interrupted while it waited for the pin of this object. ``deadline``: it goes on then
-    in any case.
+    in any case. ``what`` it waits for, for people.
     """
 
-    __slots__ = ("deadline", "done", "forsaken", "need", "reply", "stop_at_error")
+    __slots__ = ("deadline", "done", "forsaken", "need", "reply", "stop_at_error", "what")
 
     def __init__(self, need: int = 1, stop_at_error: bool = False) -> None:
         self.need = need
         self.stop_at_error = stop_at_error
         self.done = False
         self.deadline = NEVER
+        self.what = ""
         self.forsaken: ObjectID = b""
         self.reply: Message | None = None
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 #: The capacity of each node's store unless `init` is given one (bytes); only what is used takes memory.
 STORE_MEMORY: Final = 2 * 1024**3
-CONFIG: Final = ("max_steps",)
+#: The engine's own settings: a bound for waiting, in events; and whether the story keeps everything.
+CONFIG: Final = ("max_steps", "record")
 #: What the clocks say in the beginning: some program may not like 0. The date is that of 2024 in UTC.
 MONOTONIC: Final = 1000.0
 EPOCH: Final = 1_704_067_200.0
@@ -63,6 +64,9 @@ class Simulation:
         if steering is not None:
             steering.world = world
         world.careful = False
+        world.story.only_ways = True
+        if settings.system_config.get("record"):
+            world.story.all = []
         world.make_worker = self._make_worker
         self.max_steps = int(settings.system_config.get("max_steps", MAX_STEPS))
         self.thread = threading.get_ident()
@@ -185,20 +189,21 @@ class Simulation:
 
     def end(self) -> None:
         """Unwind every program; from the driver's own."""
-        self.ended = True
         world = self.world
         fibers, world.fibers = world.fibers, []
         for process in world.processes.values():
-            process.alive = process is self.driver.host
+            process.alive = False
         for fiber in fibers:
-            fiber.program.close()
+            world.close(fiber)
+        self.driver.host.alive = self.ended = True
         if not self._hub.dead:
             self._hub.parent = getcurrent()
             self._hub.throw(GreenletExit())
         world.running = None
 
     def warn(self, text: str) -> None:
-        print(f"rustyray: {text}", file=sys.stderr, flush=True)
+        """Tell the user, on standard error."""
+        sys.stderr.write(f"rustyray: {text}\n")
 
 
 class SteadyGarbage:

@@ -31,14 +31,22 @@ class Story:
         self.events: deque[tuple[float, str, bytes, bytes, bytes]] = deque(maxlen=size)
         #: How often each kind of event happened; messages count by type, when they arrive.
         self.counts: dict[str, int] = {}
+        #: Everything that was told, if that is to be kept.
+        self.all: list[tuple[float, str, bytes, bytes, bytes]] | None = None
+        #: The fingerprint leaves contents out: pickles of code and of sets differ from one interpreter to the next.
+        self.only_ways = False
         self._digest = hashlib.blake2b(digest_size=16)
 
     def tell(self, now: float, what: str, frm: bytes = b"", to: bytes = b"", content: bytes = b"") -> None:
         """``what`` happened; for a message, ``content`` is its encoding."""
         self.counts[what] = self.counts.get(what, 0) + 1
+        if self.all is not None:
+            self.all.append((now, what, frm, to, content))
         if what not in QUIET:
             self.events.append((now, what, frm, to, content))
-        self._digest.update(f"{now:.9f} {what} ".encode() + frm + to + content)
+        if self.only_ways:
+            content = b""
+        self._digest.update(b"%.9f %b " % (now, what.encode()) + frm + to + content)
 
     def fingerprint(self) -> str:
         """The same for two runs in which the same bytes went the same ways at the same times."""
@@ -46,8 +54,10 @@ class Story:
 
     def lines(self) -> list[str]:
         """The last events, one line each."""
-        lines = []
-        for now, what, frm, to, content in self.events:
-            told = repr(decode(content))[:300] if content else what
-            lines.append(f"{now:.4f} {short(frm)} -> {short(to)}: {told}" if to else f"{now:.4f} {what} {short(frm)}")
-        return lines
+        return [line(*event) for event in self.events]
+
+
+def line(now: float, what: str, frm: bytes, to: bytes, content: bytes) -> str:
+    """An event for people."""
+    told = repr(decode(content))[:300] if content else what
+    return f"{now:.4f} {short(frm)} -> {short(to)}: {told}" if to else f"{now:.4f} {what} {short(frm)}"

@@ -90,7 +90,11 @@ def _waiting(fiber: Fiber) -> Waiting | None:
             tasks.append(task_of(object_))
     runs = f" ({context.function})" if context is not None else "" if fiber is process.main else f" ({fiber.name})"
     where = place(frame) if frame is not None else ""
-    return Waiting(fiber, process.name + runs, where, what or ["something that nobody does"], tasks)
+    return Waiting(fiber, process.name + runs, where, what or [_else(fiber)], tasks)
+
+
+def _else(fiber: Fiber) -> str:
+    return (fiber.until.what if fiber.until is not None else "") or "something that nobody does"
 
 
 def _object(process: UserProcess, object_: bytes) -> str:

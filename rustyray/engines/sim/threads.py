@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rustyray.engines.sim.host import UserProcess
     from rustyray.engines.sim.patches import Patches
     from rustyray.engines.sim.simulation import Simulation
+    from rustyray.engines.sim.world import Fiber
 
 #: Seconds between two looks of a thread outside of the simulation at a lock that it waits for.
 LOOK: Final = 0.001
@@ -74,10 +75,12 @@ class SimLock:
         self._simulation = simulation
         self._locked = False
         self._waiting: deque[Until] = deque()
+        self._holder: Fiber | None = None
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if not self._locked:
             self._locked = True
+            self._holder = self._simulation.world.running
             return True
         if not blocking:
             return False
@@ -85,6 +88,7 @@ class SimLock:
         if process is None:
             return self._acquire_outside(timeout)
         until = self._simulation.until(None if timeout < 0 else process.world.now + timeout)
+        until.what = f"a lock that {self._holder.who} has" if self._holder is not None else "a lock"
         self._waiting.append(until)
         try:
             process.check_interrupt()
@@ -93,7 +97,9 @@ class SimLock:
         except BaseException:
             self._give_up(until)
             raise
-        if not until.done:
+        if until.done:
+            self._holder = process.world.running
+        else:
             self._waiting.remove(until)
         return until.done
 

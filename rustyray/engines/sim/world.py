@@ -76,6 +76,12 @@ class Fiber:
         self.wake = 0.0
         self.until: Until | None = None
 
+    @property
+    def who(self) -> str:
+        """Which program of which process, for people."""
+        process = getattr(self.client, "name", short(self.client.me))
+        return process if self.name == "main" else f"{self.name} of {process}"
+
 
 class World:
     """Everything there is.
@@ -202,7 +208,7 @@ class World:
         for fiber in [fiber for fiber in self.fibers if fiber.client is victim]:
             self.fibers.remove(fiber)
             if fiber is not self.running:
-                fiber.program.close()
+                self.close(fiber)
         self._later = [event for event in self._later if event.process != process]
         self._due = [event for event in self._due if event.process != process]
         self._ticks.pop(process, None)
@@ -211,6 +217,14 @@ class World:
                 self._end(client.me, "its node died", keep)
         elif victim.executes and self.processes[victim.node].alive:
             self.network.notify(process, victim.node, Ended(reason))
+
+    def close(self, fiber: Fiber) -> None:
+        """Unwind a program whose process has ended."""
+        outer, self.running = self.running, fiber
+        try:
+            fiber.program.close()
+        finally:
+            self.running = outer
 
     def stop_node(self, node: NodeID) -> None:
         self.end(node, "it stopped")
@@ -262,7 +276,8 @@ class World:
     def step(self) -> None:
         """Serve one event; let time pass if there is none."""
         self.steps += 1
-        self.troubles.strike()
+        if self.troubles.planned:
+            self.troubles.strike()
         events = self._events()
         while not events:
             self._advance()
@@ -289,15 +304,14 @@ class World:
             until = fiber.until
             if (until is not None and until.done) or fiber.wake <= self.now or fiber.client.to_interrupt:
                 events.append(Event(fiber.number, "run", fiber.client.me, partial(self._resume, fiber), fiber.key))
-        events += self._later
-        events += self._due
-        events.sort(key=lambda event: event.number)
-        return [self._once(event) for event in events]
+        if self._later or self._due:
+            events += [self._once(event) for event in self._later + self._due]
+        if len(events) > 1:
+            events.sort()  # by their numbers, which are different
+        return events
 
     def _once(self, event: Event) -> Event:
         """Those that were put off are forgotten when they are served."""
-        if event.name not in {"later", "due"}:
-            return event
 
         def run() -> None:
             self._later = [other for other in self._later if other.number != event.number]

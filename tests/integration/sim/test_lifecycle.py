@@ -1,0 +1,91 @@
+"""The beginning and the end of simulated runtimes."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+import pytest
+
+import rustyray
+from rustyray.exceptions import RayTaskError
+from tests.integration.sim.conftest import Start
+
+
+@rustyray.remote
+def sleep(seconds: float) -> str:
+    time.sleep(seconds)
+    return rustyray.get_runtime_context().get_node_id()
+
+
+def test_nodes_and_resources(start: Start) -> None:
+    start(num_nodes=3, num_cpus=2, resources={"license": 1})
+    assert len(rustyray.nodes()) == 3
+    assert rustyray.cluster_resources()["CPU"] == 6
+    assert rustyray.cluster_resources()["license"] == 3
+    assert len(set(rustyray.get([sleep.remote(1) for _ in range(6)]))) > 1
+
+
+def test_work_that_runs_at_the_end_is_reported(start: Start) -> None:
+    session = start()
+    refs = [sleep.remote(1000) for _ in range(3)]
+    rustyray.wait(refs, timeout=1)
+    report = session.shutdown(grace=5)
+    assert report is not None
+    assert any("sleep" in line for line in report.forced)
+    assert "still running" in str(report)
+    assert gc.isenabled()
+
+
+def test_nothing_works_after_the_end(start: Start) -> None:
+    start()
+    ref = sleep.remote(1)
+    rustyray.shutdown()
+    assert not rustyray.is_initialized()
+    with pytest.raises(RuntimeError, match=r"call rustyray\.init"):
+        rustyray.get(ref)
+
+
+def test_clean_up_of_programs_that_are_cut_short(start: Start) -> None:
+    seen: list[str] = []
+
+    @rustyray.remote
+    class Held:
+        def hold(self) -> None:
+            try:
+                time.sleep(1000)
+            finally:
+                seen_here.append("unwound")
+                time.sleep(1)  # the process is gone: this does not come back
+
+    seen_here = seen
+    start()
+    held = Held.remote()
+    rustyray.wait([held.hold.remote()], timeout=1)
+    rustyray.shutdown(grace=0)
+    assert seen == []  # the actor's copy of the list was changed, not this one
+
+
+def test_names_and_contexts(start: Start) -> None:
+    @rustyray.remote
+    def who() -> tuple[str | None, str]:
+        context = rustyray.get_runtime_context()
+        return context.get_task_name(), context.get_worker_id()
+
+    start()
+    names = rustyray.get([who.options(name="one").remote(), who.options(name="two").remote()])
+    assert [name for name, _ in names] == ["one", "two"]
+    assert rustyray.get_runtime_context().get_worker_id() not in {worker for _, worker in names}
+    assert rustyray.get_runtime_context().get_task_id() is None
+
+
+def test_errors_show_the_users_code_only(start: Start) -> None:
+    @rustyray.remote
+    def fail() -> None:
+        raise LookupError("here")
+
+    start()
+    with pytest.raises(RayTaskError) as caught:
+        rustyray.get(fail.remote())
+    assert "raise LookupError" in str(caught.value)
+    assert "running.py" not in str(caught.value)

@@ -1,0 +1,91 @@
+"""Nothing hangs: a driver that waits for what cannot happen is told who waits for what."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from typing import Any
+
+import pytest
+
+import rustyray
+from rustyray.exceptions import DeadlockError, LivelockError
+from tests.integration.sim.conftest import Start
+
+
+@rustyray.remote
+class Friend:
+    def __init__(self) -> None:
+        self.other: Any = None
+
+    def meet(self, other: Any) -> None:
+        self.other = other
+
+    def ask(self) -> int:
+        answer: int = rustyray.get(self.other.ask_back.remote())
+        return answer
+
+    def ask_back(self) -> int:
+        answer: int = rustyray.get(self.other.answer.remote())
+        return answer
+
+    def answer(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_actors_that_wait_for_one_another(start: Start, seed: int) -> None:
+    start(seed=seed)
+    one, other = Friend.remote(), Friend.remote()
+    rustyray.get([one.meet.remote(other), other.meet.remote(one)])
+    with pytest.raises(DeadlockError) as caught:
+        rustyray.get(one.ask.remote())
+    text = str(caught.value)
+    assert "the driver at" in text
+    assert "test_stuck.py" in text
+    assert "Friend.ask) at" in text
+    assert "waits for the result of ask_back" in text
+    assert "they wait for one another:" in text
+    assert rustyray.get(rustyray.put(1)) == 1  # the runtime is still there
+
+
+def test_a_task_that_no_node_can_run(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    @rustyray.remote(num_cpus=100)
+    def large() -> None: ...
+
+    start()
+    with pytest.raises(DeadlockError, match=r"not started: .*large, submitted by the driver: queued"):
+        rustyray.get(large.remote())
+    assert "no node can ever give a worker" in capsys.readouterr().err
+
+
+def test_a_lock_that_nobody_releases(start: Start) -> None:
+    @rustyray.remote
+    def lock_twice() -> None:
+        lock = threading.Lock()
+        with lock, lock:
+            pass
+
+    start()
+    with pytest.raises(DeadlockError, match=r"lock_twice\) at .* waits for a lock that worker \d+ has"):
+        rustyray.get(lock_twice.remote())
+
+
+def test_the_driver_waits_for_an_event_of_its_own(start: Start) -> None:
+    start()
+    with pytest.raises(DeadlockError, match=r"the driver at .*test_stuck\.py"):
+        threading.Event().wait()
+    assert not threading.Event().wait(5)
+
+
+def test_going_round_in_circles(start: Start) -> None:
+    @rustyray.remote
+    class Looking:
+        async def look(self) -> None:
+            for _ in itertools.count():
+                await asyncio.sleep(1)
+
+    start(_system_config={"max_steps": 2000})
+    with pytest.raises(LivelockError, match="has waited for 2,000 events"):
+        rustyray.get(Looking.remote().look.remote())
