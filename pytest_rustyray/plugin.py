@@ -6,6 +6,7 @@ lifetimes.py   runtimes that tests started themselves, ended with them
 by_value.py    how code of test modules gets to workers
 in_workers.py  how workers explain a failed assertion
 tracebacks.py  reports without the runtime's own frames
+exploring.py   tests under many schedules
 categories.py  markers by folder
 """
 
@@ -16,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from pytest_rustyray import categories, fixtures, options, tracebacks
+from pytest_rustyray import categories, exploring, fixtures, options, tracebacks
 from pytest_rustyray.by_value import ByValue
 from pytest_rustyray.fixtures import rustyray_local, rustyray_shared
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
@@ -32,6 +33,7 @@ _BY_FOLDER: Final = "rustyray_categories"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.declare(parser)
+    exploring.declare(parser)
     parser.addini(
         _BY_FOLDER, "mark tests in folders named unit, integration and stress as such", type="bool", default=False
     )
@@ -42,12 +44,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"rustyray({takes}): the options of the runtime that a fixture starts")
     for name, meaning in categories.CATEGORIES.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
+    exploring.configure(config)
     config.stash[fixtures.COMMON] = options.given(config)
     config.stash[fixtures.LIFETIMES] = lifetimes = Lifetimes()
     config.pluginmanager.register(lifetimes, "rustyray_lifetimes")
     config.pluginmanager.register(LeftRunning(), "rustyray_left_running")
     config.pluginmanager.register(ByValue(), "rustyray_by_value")
     config.pluginmanager.register(tracebacks, "rustyray_tracebacks")
+    config.pluginmanager.register(exploring.Explores(), "rustyray_explores")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -58,6 +62,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Comes before anybody deselects, so that what is right does not depend on the selection."""
     fixtures.check(items)
+    exploring.check(items)
     if config.getini(_BY_FOLDER):
         categories.assign(items, config.rootpath)
 

@@ -62,7 +62,7 @@ class Space(NamedTuple):
     def kinds(self) -> dict[str, int]:
         """The kinds of decisions that may be departed from, and how many there are of each."""
         wanted = (NEXT, PREEMPT, "delay", "stall") if DELAY in self.faults else (NEXT, PREEMPT)
-        return {what: self.lengths[what] for what in wanted if self.lengths.get(what)} or {NEXT: 1}
+        return {what: self.lengths[what] for what in wanted if self.lengths.get(what)} | {NEXT: self.turns}
 
     def odds(self, chance: random.Random) -> float:
         """How likely each message is delayed in a run."""

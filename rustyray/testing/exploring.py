@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from rustyray.model.options import hint
@@ -13,18 +14,18 @@ from rustyray.testing.shrinking import Shrinker
 from rustyray.testing.telling import Notes, Teller, report
 from rustyray.testing.trial import Plan, Scenario, Setup, Trial, run, run_plan
 
-#: Options of `explore`, which the marker takes too.
-OPTIONS: Final = (
-    "schedules",
-    "faults",
-    "depth",
-    "seed",
-    "explorer",
-    "num_cpus",
-    "num_nodes",
-    "same_result",
-    "max_steps",
-)
+#: Options of `explore`, which the marker takes too, with their defaults.
+OPTIONS: Final[dict[str, object]] = {
+    "schedules": 500,
+    "faults": "",
+    "depth": 3,
+    "seed": 0,
+    "explorer": "portfolio",
+    "num_cpus": 2,
+    "num_nodes": 1,
+    "same_result": False,
+    "max_steps": 20_000,
+}
 
 
 class RaceFound(AssertionError):
@@ -108,7 +109,18 @@ def explore(
         TypeError: An option has the wrong type.
         ValueError: An option is out of range, or there is no such explorer or fault.
     """
-    names = _check(schedules, faults, depth, explorer, num_cpus, num_nodes, max_steps)
+    names = check_options(
+        {
+            "schedules": schedules,
+            "faults": faults,
+            "depth": depth,
+            "seed": seed,
+            "explorer": explorer,
+            "num_cpus": num_cpus,
+            "num_nodes": num_nodes,
+            "max_steps": max_steps,
+        }
+    )
     began = time.perf_counter()
     setup = Setup(num_cpus, num_nodes, max_steps)
     first = run_plan(scenario, Plan(), setup)
@@ -135,26 +147,30 @@ def explore(
     return Exploration(finder.schedules, len(finder.different), complete, seconds, first.steps, first.result)
 
 
-def _check(
-    schedules: object, faults: object, depth: object, explorer: object, cpus: object, nodes: object, steps: object
-) -> tuple[str, ...]:
-    for name, value, least in (("schedules", schedules, 1), ("depth", depth, 1), ("num_nodes", nodes, 1)):
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name} must be a whole number, not {value!r}")
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, not {value}")
-    for name, value in (("num_cpus", cpus), ("max_steps", steps)):
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise TypeError(f"{name} must be a number, not {value!r}")
-        if value <= 0:
-            raise ValueError(f"{name} must be more than 0, not {value}")
-    for name, value in (("faults", faults), ("explorer", explorer)):
-        if not isinstance(value, str):
-            raise TypeError(f"{name} must be a text, not {value!r}")
+def check_options(given: Mapping[str, object]) -> tuple[str, ...]:
+    """The names of the faults; raises as `explore` for options that are wrong."""
+    for name in given:
+        if name not in OPTIONS:
+            raise TypeError(f"there is no option {name!r}{hint(name, OPTIONS)}. Valid ones are {', '.join(OPTIONS)}.")
+    options = OPTIONS | dict(given)
+    for name, least in (("schedules", 1), ("depth", 1), ("num_nodes", 1), ("max_steps", 1), ("seed", 0)):
+        number = options[name]
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise TypeError(f"{name} must be a whole number, not {number!r}")
+        if number < least:
+            raise ValueError(f"{name} must be at least {least}, not {number}")
+    cpus = options["num_cpus"]
+    if not isinstance(cpus, int | float) or isinstance(cpus, bool):
+        raise TypeError(f"num_cpus must be a number, not {cpus!r}")
+    if cpus <= 0:
+        raise ValueError(f"num_cpus must be more than 0, not {cpus}")
+    faults, explorer = options["faults"], options["explorer"]
+    if not isinstance(faults, str) or not isinstance(explorer, str):
+        raise TypeError(f"faults and explorer must be texts, not {faults!r} and {explorer!r}")
     if explorer not in EXPLORERS:
-        known = ", ".join(EXPLORERS)
-        raise ValueError(f"there is no explorer {explorer!r}{hint(str(explorer), EXPLORERS)}. Valid: {known}")
-    names = faults_of(str(faults))
+        valid = ", ".join(EXPLORERS)
+        raise ValueError(f"there is no explorer {explorer!r}{hint(explorer, EXPLORERS)}. Valid ones are {valid}.")
+    names = faults_of(faults)
     if names and explorer == "exhaustive":
         raise ValueError("the exhaustive explorer goes through schedules without faults: leave faults out")
     return names

@@ -286,7 +286,11 @@ class Teller:
 
 def _plain(name: str) -> str:
     """A function's name without where it is defined."""
-    return name.rpartition("<locals>.")[2]
+    parts = name.rpartition("<locals>.")[2].split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        if ".".join(parts[:count]) in sys.modules:
+            return ".".join(parts[count:])
+    return ".".join(parts)
 
 
 def _shown(value: object) -> str:
@@ -297,13 +301,18 @@ def _shown(value: object) -> str:
 
 
 def _first_line(error: BaseException) -> str:
+    return (said(error).splitlines() or [""])[0]
+
+
+def said(error: BaseException) -> str:
     """What the error says, or else where it was raised."""
-    lines = str(error).splitlines()
+    text = str(error).strip()
     tb = error.__traceback__
-    while not lines and tb is not None and tb.tb_next is not None:
+    place: Place | None = None
+    while not text and tb is not None:
+        place = Place(tb.tb_frame.f_code.co_filename, tb.tb_lineno)
         tb = tb.tb_next
-    place = place_of(tb.tb_frame) if tb is not None else None
-    return lines[0] if lines else f"at {place}"
+    return text or f"at {place}"
 
 
 # --- the report -------------------------------------------------------------------------------------------------------
@@ -315,7 +324,7 @@ def report(error: BaseException, story: str, plan: Plan, line: str, schedules: i
     small = f", after {shrinking} more runs to make it small" if shrinking else ""
     indented = "\n".join("  " + text for text in story.splitlines())
     return (
-        f"{type(error).__qualname__} in {which}{small}: {_first_line(error)}\n\n"
+        f"{type(error).__qualname__} in {which}{small}: {said(error)}\n\n"
         f"{takes(plan)}:\n{indented}\n\n"
         f"Replay it: pytest --rustyray-replay={line}\n"
         f'Keep it as a test: @rustyray.testing.replay("{line}")'

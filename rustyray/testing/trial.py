@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -195,7 +196,8 @@ class Fingerprint:
 
 def is_skip(error: BaseException) -> bool:
     """Whether it is pytest's word for skipping."""
-    return type(error).__name__ == "Skipped" and type(error).__module__ == "_pytest.outcomes"
+    outcomes = sys.modules.get("_pytest.outcomes")
+    return outcomes is not None and isinstance(error, outcomes.Skipped)
 
 
 def kind_of(error: BaseException) -> Kind:

@@ -1,0 +1,125 @@
+"""``@pytest.mark.rustyray_explore``: an ordinary test, run under many schedules instead of once.
+
+Fixtures are set up once, before the first schedule. The marker's options are those of ``rustyray.testing.explore``,
+which also does the work.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, Final
+
+import pytest
+
+from pytest_rustyray import fixtures
+
+MARKER: Final = "rustyray_explore"
+REPLAY: Final = "--rustyray-replay"
+_TAKES: Final = "schedules=500, faults='crash,delay,partition', depth=3, seed=0, explorer='portfolio', num_cpus=2, …"
+
+
+def declare(parser: pytest.Parser) -> None:
+    parser.getgroup("rustyray").addoption(
+        REPLAY,
+        dest="rustyray_replay",
+        default=None,
+        metavar="LINE",
+        help="run the tests that explore under this schedule",
+    )
+
+
+def configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{MARKER}({_TAKES}): run the test under many simulated schedules")
+    line = config.getoption("rustyray_replay")
+    if line is not None:
+        from rustyray.testing import replay
+
+        try:
+            replay(line)
+        except ValueError as error:
+            raise pytest.UsageError(f"{REPLAY}: {error}") from None
+
+
+def check(items: list[pytest.Item]) -> None:
+    """Note on each test what is wrong with its use of the marker."""
+    for item in items:
+        if item.get_closest_marker(MARKER) is not None and fixtures.PROBLEM not in item.stash:
+            problem = _problem(item)
+            if problem:
+                item.stash[fixtures.PROBLEM] = f"{item.nodeid}: {problem}"
+
+
+def _problem(item: pytest.Item) -> str:
+    from rustyray.testing.exploring import check_options
+
+    for mark in item.iter_markers(MARKER):
+        if mark.args:
+            return f"@pytest.mark.{MARKER} takes keyword arguments only, such as schedules=1000; got {mark.args[0]!r}"
+        try:
+            check_options(mark.kwargs)
+        except (TypeError, ValueError) as error:
+            return f"@pytest.mark.{MARKER}: {error}"
+    used = sorted(fixtures.uses(item))
+    if used:
+        return (
+            f"@pytest.mark.{MARKER} gives each schedule a simulated runtime of its own, so the test cannot use "
+            f"{used[0]} as well, which starts one: leave the fixture out"
+        )
+    function = getattr(item, "obj", None)
+    if not isinstance(item, pytest.Function) or inspect.iscoroutinefunction(function):
+        return f"@pytest.mark.{MARKER} is for plain test functions and methods, which take no event loop"
+    return ""
+
+
+class Explores:
+    """Runs the tests that have the marker."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        if pyfuncitem.get_closest_marker(MARKER) is None:
+            return None
+        __tracebackhide__ = True
+        names = pyfuncitem._fixtureinfo.argnames
+        scenario = functools.partial(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names})
+        line = pyfuncitem.config.getoption("rustyray_replay")
+        if line is not None:
+            _replay(scenario, line)
+        else:
+            _explore(pyfuncitem, scenario)
+        return True
+
+
+def _replay(scenario: Any, line: str) -> None:
+    __tracebackhide__ = True
+    from rustyray.testing import LeakedRuntime, ReplayMismatch, replay
+
+    refused = ""
+    try:
+        replay(line).run(scenario)
+    except (LeakedRuntime, ReplayMismatch) as error:
+        refused = str(error)
+    if refused:
+        pytest.fail(refused, pytrace=False)
+
+
+def _explore(item: pytest.Function, scenario: Any) -> None:
+    __tracebackhide__ = True
+    from rustyray.testing import LeakedRuntime, NotDeterministic, RaceFound, explore
+
+    options: dict[str, Any] = {}
+    for mark in reversed(list(item.iter_markers(MARKER))):
+        options |= mark.kwargs
+    refused = ""
+    try:
+        done = explore(scenario, **options)
+        item.user_properties.append(("rustyray_explored", str(done)))
+    except RaceFound as found:
+        item.user_properties.append(("rustyray_replay", found.line))
+        # As if the test itself had raised it, so that the report shows the line.
+        cause = found.__cause__
+        raise found.with_traceback(cause.__traceback__ if cause is not None else None) from None
+    except (LeakedRuntime, NotDeterministic) as error:
+        refused = str(error)
+    if refused:
+        pytest.fail(refused, pytrace=False)
