@@ -169,7 +169,7 @@ class Actors:
         why = "its constructor raised" if isinstance(failed, Failed) else failed.message
         fault = actor.fault_of(FaultKind.ACTOR_INIT_FAILED, f"{actor.what} could not be started: {why}")
         cause = failed if isinstance(failed, Failed) else failed.cause
-        self._die_of(actor, msgspec.structs.replace(fault, cause=cause))
+        self._die_of(actor, msgspec.structs.replace(fault, cause=cause), ended=True)
 
     def exited(self, sender: bytes, message: ActorExited, now: float) -> None:
         """It ended by its own wish, or as it was told: not a failure, and no reason to start it again."""
@@ -252,7 +252,7 @@ class Actors:
         actor.pid = 0
 
     def _die(self, actor: Actor, reason: str, ended: bool = False) -> None:
-        """For good. ``ended``: no process of it runs any more."""
+        """For good. ``ended``: its process has ended, or does so by itself."""
         self._die_of(actor, actor.fault_of(FaultKind.ACTOR_DIED, f"{actor.what} died: {reason}"), ended)
 
     def _die_of(self, actor: Actor, fault: Fault, ended: bool = False) -> None:

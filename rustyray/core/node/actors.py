@@ -112,14 +112,14 @@ class HostedActors:
             self._desk.stop(self._desk.pool.workers[hosted.worker], reason, now, None)
 
     def started(self, worker: Worker, message: ActorStarted, now: float) -> None:
-        """The constructor returned or raised. An actor that failed leaves its process to end."""
+        """The constructor returned or raised. The process of an actor that failed ends next, as in `exited`."""
         hosted = self._of(worker, message.actor, message.incarnation)
         if hosted is None or hosted.told:
             return
         hosted.told = True
         if message.failed is not None:
             self._move(hosted, HostedEvent.FAILED)
-            self._desk.stop(worker, "its actor failed to start", now, self._base.limits.kill)
+            self._desk.stop(worker, "its actor failed to start", now, self._base.limits.kill, tell=False)
         elif hosted.state is HostedState.STARTING:
             self._move(hosted, HostedEvent.STARTED)
         self._base.tell_head(

@@ -42,6 +42,7 @@ class ActorHost:
         self.actor = message.spec.actor
         self.class_name = message.spec.class_name
         self.instance: Any = None
+        #: Whether it is over and the node knows; so it is when its constructor raised.
         self.left = False
         spec = message.spec
         handle = ActorHandleState(spec.actor, spec.owner_address, spec.handle_meta, spec.max_task_retries, None)
@@ -102,6 +103,7 @@ class ActorHost:
                 self._start_loop()
         except BaseException as error:  # noqa: BLE001 - the constructor is the user's code
             failed = worker.runner.describe(error, f"{self.class_name}.__init__", spec.actor)
+            self.left = True
         finally:
             context.current_task.reset(token)
         place = worker.place

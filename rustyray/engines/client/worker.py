@@ -194,6 +194,8 @@ class WorkerClient(Client):
     def _start_actor(self, message: StartActor) -> None:
         self.actor = ActorHost(self, message)
         self.actor.construct()
+        if self.actor.left:
+            self.leave("its actor failed to start")
 
     def leave(self, reason: str) -> None:
         """End by an own wish (``exit_actor``): nothing that is queued or still comes is run. Without the lock."""

@@ -48,6 +48,7 @@ class Worker(Client):
         self.executor = ExecutorCore(me, node, self.core.out)
         self.functions: dict[bytes, str] = {}
         self.actor: StartActor | None = None
+        self.failed = False
         self._work = Until()
         self._todo: list[Start | Stop] = []
         self._stop: Stop | None = None
@@ -159,7 +160,7 @@ class Worker(Client):
     def _leave(self, reason: str) -> None:
         self.executor.flush()
         self.flush()
-        if self.actor is not None:
+        if self.actor is not None and not self.failed:
             actor, incarnation = self.actor.spec.actor, self.actor.incarnation
             self.executor.farewell(actor, incarnation, reason)
             self.carry_out()
@@ -275,6 +276,9 @@ class Worker(Client):
             frame.leave()
         self.send(self.node, ActorStarted(spec.actor, message.incarnation, self.me, self.address, 1, failed))
         self.flush()
+        if failed is not None:
+            self.failed = True
+            self._todo.append(Stop(True, "its actor failed to start", may_stay=True))
 
     def block(self, until: Until) -> Program[None]:
         self.executor.block()

@@ -161,7 +161,9 @@ def test_a_constructor_that_raises_ends_the_process() -> None:
     failed = Failed(b"", "Counter.__init__", "ZeroDivisionError")
     world.say(worker, ActorStarted(actor, 0, worker, "", 0, failed))
     assert world.one(HEAD, ActorStarted).failed is failed
-    world.one(worker, StopWorker)
+    assert not world.take(worker, StopWorker), "it ends by itself"
+    world.wait(5.0)
+    assert world.ended == [(worker, False), (worker, True)], "or else is ended"
     world.end(worker)
     assert not world.take(HEAD, ActorStarted), "the head has been told"
 

@@ -313,3 +313,25 @@ def test_an_actor_ends_with_its_owner_unless_it_is_detached(seed: int) -> None:
             there.crash(worker.me, "it was killed by signal 9 (SIGKILL)")
     there.run()
     assert outcome(driver) == [[0], -1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_a_constructor_handed_out_before_it_raised_is_alive(seed: int) -> None:
+    init = Script("raising", [Put("p", 5), Call("k", "a0", KEEPS, [["p"]]), Get("done", ["k"]), Raise("no")])
+    main = Script(
+        "main",
+        [
+            Create("keeper", ActorScript("K")),
+            Create("h", ActorScript("A", init), ["keeper"]),
+            *calls(1),
+            Get("failed", ["c0"], catch=True),
+            Work(8.0),
+            Call("r", "keeper", READS),
+            Get("v", ["r"]),
+            Return(["failed", "v"]),
+        ],
+    )
+    there = world(seed)
+    driver = there.add_driver(main)
+    there.finish()
+    assert outcome(driver) == ["fault ACTOR_INIT_FAILED", [[5]]]
