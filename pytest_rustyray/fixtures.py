@@ -72,7 +72,7 @@ def _runtime(request: pytest.FixtureRequest, node: pytest.Item | pytest.Collecto
         arguments = options.for_init(options.for_node(request.config.stash[COMMON], node))
     except pytest.UsageError as error:
         pytest.fail(str(error), pytrace=False)
-    session = rustyray.init(**arguments, _system_config=_CONFIG)
+    session = rustyray.init(**arguments, _system_config=None if arguments.get("engine") == "sim" else _CONFIG)
     try:
         yield session
     finally:

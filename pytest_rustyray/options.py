@@ -77,11 +77,16 @@ OPTIONS: Final[dict[str, Option]] = {
     "labels": Option(texts, "labels of the node: zone=a,disk=ssd"),
     "namespace": Option(str, "where names of actors are unique"),
     "logging_level": Option(str, "level of the runtime's own messages: INFO"),
-    "topology": Option(str, 'what to start; "local": one node on this machine', "local"),
+    "topology": Option(
+        str, 'what to start; "local": one node on this machine; "sim", "sim:3": one, or three, simulated', "local"
+    ),
+    "engine": Option(str, 'what runs it, unless the topology says: "native", or "sim"'),
+    "seed": Option(int, "of a simulated runtime: another order of events, and delays, for each number: 7"),
 }
 
-_TOPOLOGIES: Final = ("local",)
-_LATER: Final = ("cluster", "constrained", "sim", "ray")
+_TOPOLOGIES: Final = ("local", "sim")
+_LATER: Final = ("cluster", "constrained", "ray")
+_MARKER: Final = "@pytest.mark.rustyray"
 
 
 # --- where options come from ------------------------------------------------------------------------------------------
@@ -138,7 +143,7 @@ def for_node(common: Options, node: pytest.Item | pytest.Collector) -> Options:
     """The options for a test, or for a module, whose markers are checked already: the closest marker wins."""
     merged = dict(common)
     for mark in reversed(list(node.iter_markers("rustyray"))):
-        merged |= {name: (value, "@pytest.mark.rustyray") for name, value in mark.kwargs.items()}
+        merged |= {name: (value, _MARKER) for name, value in mark.kwargs.items()}
     return merged
 
 
@@ -152,7 +157,17 @@ def for_init(options: Options) -> dict[str, Any]:
         problem = problem_with(name, value)
         if problem:
             raise pytest.UsageError(f"{source}: {problem}")
-    return {name: value for name, (value, _) in options.items() if name != "topology"}
+    arguments = {name: value for name, (value, _) in options.items() if name != "topology"}
+    kind, _, count = str(options.get("topology", ("local", ""))[0]).partition(":")
+    if kind == "sim":
+        arguments["engine"] = "sim"
+        arguments["num_nodes"] = int(count or 1)
+    simulated = arguments.get("engine") == "sim"
+    if "seed" in arguments and not simulated:
+        if options["seed"][1] == _MARKER and arguments["seed"] is not None:
+            raise pytest.UsageError(f'{_MARKER}: seed is for simulated runtimes: add topology="sim", or leave it out')
+        del arguments["seed"]  # it was given for all tests, and this one has no use for it
+    return arguments
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
@@ -180,10 +195,13 @@ def problem_with(name: str, value: object) -> str:
         return ""
     if name == "topology":
         return _problem_with_topology(value)
+    if name == "engine":
+        return _problem_with_engine(value)
     plain: dict[str, Any] = {"num_cpus": 0, "num_gpus": 0, "memory": 0, "logging_level": "WARNING"}
     others = dict.fromkeys(("resources", "object_store_memory", "namespace", "labels", "system_config"))
     try:
-        settings.settings(**(plain | others | {"engine": "native", name: value}))
+        engine = "sim" if name == "seed" else "native"
+        settings.settings(**(plain | others | {"engine": engine, name: value}))
     except (TypeError, ValueError) as error:
         return str(error)
     return ""
@@ -192,11 +210,23 @@ def problem_with(name: str, value: object) -> str:
 def _problem_with_topology(value: object) -> str:
     from rustyray.model.options import hint
 
-    if value in _TOPOLOGIES:
+    kind, colon, count = str(value).partition(":")
+    if value in _TOPOLOGIES or (kind == "sim" and count.isdecimal() and int(count) > 0):
         return ""
+    if kind == "sim" and colon:
+        return f"topology={value!r}: behind the colon is the number of simulated nodes, as in 'sim:3'."
     if str(value).partition(":")[0] in _LATER:
-        return f"topology={value!r} is not supported yet, only 'local' is."
-    return f"there is no topology {value!r}{hint(str(value), _TOPOLOGIES)}. Valid is 'local'."
+        return f"topology={value!r} is not supported yet, only 'local' and 'sim' are."
+    return f"there is no topology {value!r}{hint(str(value), _TOPOLOGIES)}. Valid are 'local', 'sim' and 'sim:3'."
+
+
+def _problem_with_engine(value: object) -> str:
+    from rustyray.api.engines import ENGINES
+    from rustyray.model.options import hint
+
+    if value in ENGINES:
+        return ""
+    return f"there is no engine {value!r}{hint(str(value), ENGINES)}. Valid are {', '.join(map(repr, ENGINES))}."
 
 
 # --- for the eye ------------------------------------------------------------------------------------------------------

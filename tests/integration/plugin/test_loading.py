@@ -65,7 +65,7 @@ def test_importing_it_imports_nothing_heavy() -> None:
 
 def test_markers_options_and_fixtures_are_listed_with_their_help(suite: Suite) -> None:
     suite.run("--markers").stdout.fnmatch_lines(
-        ["@pytest.mark.rustyray(num_cpus=, *topology=): the options of *", "@pytest.mark.unit: *"]
+        ["@pytest.mark.rustyray(num_cpus=, *topology=*): the options of *", "@pytest.mark.unit: *"]
     )
     suite.run("--help").stdout.fnmatch_lines(
         ["RustyRay: *:", "*--rustyray-num-cpus=X*", "*(default: 2)*", "*rustyray_num_cpus (string):*"]

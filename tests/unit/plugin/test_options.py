@@ -92,7 +92,9 @@ def test_every_option_can_be_given_in_every_place(pytester: pytest.Pytester) -> 
         "labels": "zone=a",
         "namespace": "here",
         "logging_level": "INFO",
-        "topology": "local",
+        "topology": "sim:2",
+        "engine": "sim",
+        "seed": "7",
     }
     assert texts_.keys() == options.OPTIONS.keys()
     flags = [f"--rustyray-{name.replace('_', '-')}={text}" for name, text in texts_.items()]
@@ -148,6 +150,18 @@ def problem(*args: object, **kwargs: object) -> str:
 def test_a_right_marker_has_no_problem() -> None:
     assert problem() == ""
     assert problem(num_cpus=0.5, resources={"x": 1}, labels={"zone": "a"}, topology="local", memory=None) == ""
+    assert problem(topology="sim") == problem(topology="sim:3") == problem(engine="sim", seed=3) == ""
+
+
+def test_a_topology_may_be_simulated() -> None:
+    assert options.for_init({"topology": ("sim:3", ""), "seed": (5, "")}) == {
+        "engine": "sim",
+        "num_nodes": 3,
+        "seed": 5,
+    }
+    assert options.for_init({"topology": ("local", ""), "seed": (5, "--rustyray-seed")}) == {}
+    with pytest.raises(pytest.UsageError, match="seed is for simulated runtimes"):
+        options.for_init({"topology": ("local", ""), "seed": (5, "@pytest.mark.rustyray")})
 
 
 @pytest.mark.parametrize(
@@ -160,7 +174,11 @@ def test_a_right_marker_has_no_problem() -> None:
         ({"labels": {"zone": 1}}, "labels['zone'] must be a string"),
         ({"logging_level": "WARN"}, "(did you mean 'WARNING'?)"),
         ({"topology": "loca"}, "there is no topology 'loca' (did you mean 'local'?)"),
-        ({"topology": "sim:3"}, "topology='sim:3' is not supported yet"),
+        ({"topology": "ray"}, "topology='ray' is not supported yet"),
+        ({"topology": "sim:x"}, "behind the colon is the number of simulated nodes"),
+        ({"topology": "sim:0"}, "behind the colon is the number of simulated nodes"),
+        ({"engine": "nativ"}, "there is no engine 'nativ' (did you mean 'native'?)"),
+        ({"seed": -1}, "seed must be"),
         ({"topology": 3}, "there is no topology 3"),
     ],
 )

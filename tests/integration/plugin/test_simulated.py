@@ -1,0 +1,71 @@
+"""Simulated runtimes from the fixtures."""
+
+from __future__ import annotations
+
+from tests.integration.plugin.conftest import Suite
+
+
+def test_by_the_marker(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+            import os
+            import time
+            import pytest
+            import rustyray
+
+            pytestmark = pytest.mark.rustyray(topology="sim:2", seed=3)
+            count = 0
+
+            @rustyray.remote
+            def change():
+                global count
+                count += 1
+                time.sleep(1000)
+                return count, os.getpid()
+
+            def test_workers_are_simulated(rustyray_local):
+                assert rustyray.get([change.remote(), change.remote()])[0][1] == os.getpid()
+                assert count == 0
+                with pytest.raises(rustyray.exceptions.GetTimeoutError):
+                    rustyray.get(change.remote(), timeout=10)
+
+            def test_nodes(rustyray_local):
+                assert len(rustyray.nodes()) == 2
+
+            @pytest.mark.rustyray(topology="local", seed=None)
+            def test_the_next_one_is_real(rustyray_local):
+                assert rustyray.get(rustyray.remote(os.getpid).remote()) != os.getpid()
+        """
+    )
+    suite.run().assert_outcomes(passed=3)
+
+
+def test_by_the_command_line_and_for_a_module(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+            import os
+            import rustyray
+
+            def test_one(rustyray_shared):
+                rustyray.remote(dict).options(name="there", lifetime="detached").remote()
+                assert rustyray.get(rustyray.remote(os.getpid).remote()) == os.getpid()
+
+            def test_other(rustyray_shared):
+                assert rustyray.get_actor("there")
+        """
+    )
+    suite.run("--rustyray-topology=sim", "--rustyray-seed=2").assert_outcomes(passed=2)
+
+
+def test_a_seed_needs_a_simulated_runtime(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+            import pytest
+
+            @pytest.mark.rustyray(seed=3)
+            def test_it(rustyray_local): ...
+        """
+    )
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*seed is for simulated runtimes: add topology=?sim?*"])
