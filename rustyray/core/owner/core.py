@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Callable
 
 from rustyray.core.effects import Effect, Send
-from rustyray.core.owner.calls import CREATION, LAST_WORDS, Calls
+from rustyray.core.owner.calls import CREATION, Calls
+from rustyray.core.owner.deaths import Deaths
 from rustyray.core.owner.records import (
     DONE,
     ActorLink,
     Borrowing,
-    Ending,
     FunctionStats,
     IllegalTaskStep,
     Lease,
@@ -24,7 +24,6 @@ from rustyray.core.owner.tasks import Tasks
 from rustyray.model.ids import (
     FIRST_RETURN,
     HANDLE_INDEX,
-    NODE_ID_SIZE,
     ActorID,
     JobID,
     NodeID,
@@ -32,7 +31,6 @@ from rustyray.model.ids import (
     TaskID,
     WorkerID,
     handle_id,
-    node_of,
     object_id,
     task_id,
 )
@@ -64,12 +62,10 @@ from rustyray.model.messages import (
     WorkerDied,
 )
 from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
-from rustyray.model.values import Fault, FaultKind, RefInfo, Stored, Value
+from rustyray.model.values import Fault, FaultKind, RefInfo, Value
 
 #: Tasks that may pile up unsent before a submission sends them itself; less waits for company (see `flush`).
 BATCH = 64
-#: Seconds to wait for a node's word on how a worker ended whose connection broke.
-LOST_PATIENCE = 1.0
 #: Messages that a story goes back.
 STORY = 20
 
@@ -99,11 +95,7 @@ class OwnerCore:
         self.objects = self.refs.objects
         self.closed: str = ""
         self._number = 0
-        #: Peers whose connection broke, until when to wait for their node's word, and the reason to give without it.
-        self._silent: dict[bytes, tuple[float, str]] = {}
-        #: Peers that were asked again, and have not answered since.
-        self._doubtful: dict[bytes, None] = {}
-        self._endings = self.calls.endings
+        self.deaths = Deaths(self.refs, self.sched, self.tasks, self.calls)
         self._handlers: dict[type, Callable[..., None]] = {
             Results: self._on_results,
             ObjectReady: self._on_object_ready,
@@ -121,9 +113,9 @@ class OwnerCore:
             ActorInfo: lambda sender, message, now: self.calls.on_info(message, now),
             ActorExited: lambda sender, message, now: self.calls.exited(sender, message.actor, message.reason, now),
             HeadError: lambda sender, message, now: self.calls.on_refused(message, now),
-            WorkerDied: lambda sender, message, now: self.process_died(message.worker, message.reason, now),
-            OwnerDied: lambda sender, message, now: self.process_died(message.worker, message.reason, now),
-            NodeDied: self._on_node_died,
+            WorkerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
+            OwnerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
+            NodeDied: lambda sender, message, now: self.deaths.node_died(message, now),
         }
 
     # --- what the program does ----------------------------------------------------------------------------------------
@@ -344,95 +336,6 @@ class OwnerCore:
         """The answer to a `JudgeFailure` effect."""
         self.tasks.judged(task, retry, now)
 
-    def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
-        """A connection is gone. How the process ended, its node knows; until it tells, nothing is pushed there."""
-        self._story.append((now, peer, "loss of the connection"))
-        if len(peer) == NODE_ID_SIZE:
-            self.sched.node_lost(peer, now)
-        self.sched.defined.pop(peer, None)  # code travels once per connection
-        ending = self._endings.pop(peer, None)
-        if ending is not None and ending.reason is not None:
-            self._conclude(peer, ending, now)
-            return
-        lease = self.sched.by_worker.get(peer)
-        if lease is not None:
-            lease.blocked = True
-        link = self.calls.by_worker.get(peer)
-        if link is not None:
-            link.cut = True
-            self.calls.unreachable(link)
-        if ending is not None:
-            self._conclude(peer, ending, now)
-        awaited = lease is not None or peer in self.calls.by_worker or self.refs.awaits(peer)
-        if awaited and peer not in self._silent:
-            self._silent[peer] = (now + LOST_PATIENCE, reason)
-
-    def process_died(self, worker: WorkerID, reason: str, now: float) -> None:
-        """A process is dead for certain: its objects, borrows and leases end, once its last words are here."""
-        if worker in self._silent or not self._may_speak(worker):
-            self._bury(worker, reason, now)
-            return
-        ending = self._endings.get(worker)
-        if ending is None:
-            ending = self._endings[worker] = Ending(now + LAST_WORDS)
-        ending.reason = reason
-        lease = self.sched.by_worker.get(worker)
-        if lease is not None:
-            lease.blocked = True
-        link = self.calls.by_worker.get(worker)
-        if link is not None:
-            self.calls.unreachable(link)
-
-    def _may_speak(self, worker: WorkerID) -> bool:
-        """Whether an answer may be on its way: something was asked, and the connection's end has not come since."""
-        lease, link = self.sched.by_worker.get(worker), self.calls.by_worker.get(worker)
-        if (lease is not None and lease.inflight) or (link is not None and link.inflight and not link.cut):
-            return True
-        return self.refs.awaits(worker)
-
-    def _bury(self, worker: WorkerID, reason: str, now: float) -> None:
-        self._silent.pop(worker, None)
-        self._lost_worker(worker, reason, now)
-        self._void(worker, reason, now)
-
-    def _conclude(self, worker: WorkerID, ending: Ending, now: float) -> None:
-        """Nothing more comes from the worker, or not in time: what others have said of it holds."""
-        link = self.calls.by_worker.get(worker)
-        if link is not None:
-            link.cut = True
-        if ending.reason is not None:
-            self._bury(worker, ending.reason, now)
-        for info in ending.news:
-            self.calls.on_info(info, now)
-
-    def _void(self, who: bytes, reason: str, now: float) -> None:
-        """What a dead process (or all processes of a dead node) owned and borrowed."""
-        self._lose_objects(self.refs.on_death(who, reason), reason, now)
-
-    def _lose_objects(self, lost: list[ObjectID], reason: str, now: float) -> None:
-        ready: list[ObjectID] = []
-        for object_ in lost:
-            entry = self.objects.get(object_)
-            if entry is not None and entry.value is None:
-                self.refs.settle(object_, entry, self.refs.owner_died(object_, reason), ready)
-                self.tasks.value_arrived(entry, now)
-        self.refs.ready_effect(ready)
-
-    def _lost_worker(self, worker: WorkerID, reason: str, now: float) -> None:
-        self.sched.defined.pop(worker, None)
-        lease = self.sched.by_worker.get(worker)
-        if lease is not None:
-            self._lose_lease(lease, reason, now)
-        link = self.calls.by_worker.get(worker)
-        if link is not None:
-            self.calls.unreachable(link)
-
-    def _lose_lease(self, lease: Lease, reason: str, now: float) -> None:
-        target = lease.target
-        self.sched.give_up(lease, reusable=False)
-        self.tasks.worker_died(lease, reason, now)
-        self.sched.pump(target, now)
-
     def _on_results(self, sender: WorkerID, message: Results, now: float) -> None:
         lease = self.sched.by_worker.get(sender)
         if lease is not None:
@@ -445,12 +348,11 @@ class OwnerCore:
             self.tasks.take_results({}, sender, message, now)
 
     def _on_borrow_ack(self, sender: WorkerID, message: BorrowAck, now: float) -> None:
-        self._doubtful.pop(sender, None)
+        self.deaths.answered(sender)
         self.refs.on_borrow_ack(message)
 
     def _on_object_ready(self, sender: WorkerID, message: ObjectReady, now: float) -> None:
-        if self._doubtful:
-            self._doubtful.pop(sender, None)
+        self.deaths.answered(sender)
         ready: list[ObjectID] = []
         entry = self.refs.on_object_ready(sender, message, ready)
         if entry is not None:
@@ -477,64 +379,24 @@ class OwnerCore:
             for record in queue:
                 self.tasks.fail(record, message.fault, now)
 
-    def _on_node_died(self, sender: NodeID, message: NodeDied, now: float) -> None:
-        for worker in [worker for worker in self._silent if node_of(worker) == message.node]:
-            del self._silent[worker]
-        for worker in [worker for worker in self._endings if node_of(worker) == message.node]:
-            self._conclude(worker, self._endings.pop(worker), now)
-        lost = [lease for lease in self.sched.leases.values() if lease.node == message.node]
-        for lease in lost:
-            lease.blocked = True  # nothing that one of them had goes to another of them
-        for lease in lost:
-            if self.sched.leases.get(lease.id) is lease:
-                self._lose_lease(lease, message.reason, now)
-        for worker, link in list(self.calls.by_worker.items()):
-            if node_of(worker) == message.node:
-                link.cut = True
-                self.calls.unreachable(link)
-        self.sched.node_lost(message.node, now)
-        self._void(message.node, message.reason, now)
-        for object_, entry in list(self.objects.items()):
-            value = entry.value
-            if isinstance(value, Stored) and value.node == message.node and self.refs.owns(object_):
-                self.tasks.lost(object_, entry, f"its node died: {message.reason}", now)
+    def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
+        """A connection is gone. How the process ended, its node knows; until it tells, nothing is pushed there."""
+        self._story.append((now, peer, "loss of the connection"))
+        self.deaths.peer_lost(peer, reason, now)
 
     # --- time and the end ---------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
-        first, second = self.sched.next_deadline(), self.tasks.next_deadline()
-        soonest = first if second is None else second if first is None else min(first, second)
-        for deadline, _ in self._silent.values():
-            soonest = deadline if soonest is None else min(soonest, deadline)
-        for ending in self._endings.values():
-            soonest = ending.until if soonest is None else min(soonest, ending.until)
+        soonest = self.sched.next_deadline()
+        for other in (self.tasks.next_deadline(), self.deaths.next_deadline()):
+            if soonest is None or (other is not None and other < soonest):
+                soonest = other
         return soonest
 
     def on_time(self, now: float) -> None:
         self.tasks.on_time(now)
         self.sched.on_time(now)
-        for worker, (deadline, reason) in list(self._silent.items()):
-            if now >= deadline:
-                del self._silent[worker]
-                self._lost_worker(worker, reason, now)
-                self.calls.give_up(worker, reason, now)
-                self._ask_again(worker, reason, now)
-
-        for worker, ending in list(self._endings.items()):
-            if now >= ending.until:
-                del self._endings[worker]
-                self._conclude(worker, ending, now)
-
-    def _ask_again(self, worker: WorkerID, reason: str, now: float) -> None:
-        """Nobody said that it is dead: what it owes us is asked for anew. If it does not answer that, it is lost."""
-        if not self.refs.awaits(worker):
-            return
-        if worker not in self._doubtful:
-            self._doubtful[worker] = None
-            self.refs.ask_again(worker)
-            return
-        del self._doubtful[worker]
-        self._lose_objects(self.refs.give_up(worker), reason, now)
+        self.deaths.on_time(now)
 
     def close(self, reason: str) -> None:
         """Accept nothing any more: `submit`, `call`, `put` and `create_actor` raise RuntimeError with ``reason``."""
@@ -579,7 +441,7 @@ class OwnerCore:
     def fail_everything(self, reason: str, now: float) -> None:
         """The runtime is gone: whatever still waits ends with this fault."""
         fault = Fault(FaultKind.SHUT_DOWN, reason)
-        self._endings.clear()
+        self.deaths.clear()
         self.cancel_pending(reason, now)
         holders: list[Lease | ActorLink] = [*self.sched.leases.values(), *self.calls.links.values()]
         for holder in holders:

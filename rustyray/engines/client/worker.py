@@ -237,8 +237,9 @@ class WorkerClient(Client):
                 pump.hub.send(self.place.node, WorkerStays())
             pump.flush()
         while needed and not any(isinstance(what, Stop) and not what.may_stay for what in self._todo):
-            pump.wait(Waiter(), pump.clock() + LOOK)
+            pump.wait(self._work, pump.clock() + LOOK)
             with pump.lock:
+                self._work = Waiter()  # done when there is something to do
                 needed = self.core.is_needed()
         with pump.lock:
             self.core.sched.on_reclaim(pump.clock())
