@@ -10,11 +10,16 @@ A borrower that drops its last ref takes back all registrations it knows of in o
 
 from __future__ import annotations
 
+from typing import Final
+
 from rustyray.core.effects import Effect, Ready, Send
 from rustyray.core.owner.records import Borrowing, ObjectEntry, Record
 from rustyray.model.ids import WORKER_ID_SIZE, NodeID, ObjectID, WorkerID, node_of
 from rustyray.model.messages import BorrowAck, BorrowAdd, BorrowRelease, GetObjects, ObjectReady, StoreFree
 from rustyray.model.values import Fault, FaultKind, RefInfo, Stored, Value
+
+#: So many dead processes and nodes are remembered. Whoever sends to an older one is told that it cannot be reached.
+REMEMBERED: Final = 10_000
 
 
 def refs_inside(value: Value | None) -> list[RefInfo]:
@@ -394,6 +399,8 @@ class References:
         if who in self.dead:
             return []
         self.dead[who] = reason
+        if len(self.dead) > REMEMBERED:
+            del self.dead[next(iter(self.dead))]
         lost: list[ObjectID] = []
         for object_, entry in list(self.objects.items()):
             more = entry.more

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rustyray.core.owner import references
 from rustyray.model import ids
 from rustyray.model.messages import (
     HEAD,
@@ -250,6 +251,14 @@ def test_a_handle_that_is_not_counted_asks_the_head_again() -> None:
         owner.actor_is(STRANGERS_ACTOR, ActorState.DEAD)
         assert owner.fault(call) is FaultKind.ACTOR_DIED
         assert not owner.core.calls.links
+
+
+def test_the_dead_are_remembered_but_not_all_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(references, "REMEMBERED", 2)
+    owner = Owner()
+    for worker in WORKERS[:3]:
+        owner.die(worker)
+    assert {*owner.core.refs.dead} == {*WORKERS[1:3]}
 
 
 # --- retirement -------------------------------------------------------------------------------------------------------
