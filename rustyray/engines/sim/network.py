@@ -13,7 +13,7 @@ from typing import NamedTuple
 from rustyray.model.messages import Message
 from rustyray.wire.codec import encode
 
-#: Says how long a message is held up, in seconds.
+#: Says until when a message is held up, in seconds.
 Delay = Callable[[bytes, bytes], float]
 #: Says how many of ``count`` messages on their way still arrive.
 Keep = Callable[[int], int]

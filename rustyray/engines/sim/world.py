@@ -109,7 +109,7 @@ class World:
         #: Check all invariants after each step.
         self.careful = True
         self.progress = 0.0
-        self.network = Network(lambda frm, to: DELAYS[self.pick("delay", len(DELAYS))])
+        self.network = Network(lambda frm, to: self.now + DELAYS[self.pick("delay", len(DELAYS))])
         self.processes: dict[bytes, Process] = {}
         self.fibers: list[Fiber] = []
         #: The one whose program is in the middle of a step.
