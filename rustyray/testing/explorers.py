@@ -22,6 +22,7 @@ from rustyray.engines.sim.schedules import (
     Walk,
     spread,
 )
+from rustyray.engines.sim.world import DELAYS, STALLS
 from rustyray.model.options import hint
 from rustyray.testing.exhaustive import exhaustive
 from rustyray.testing.trial import Trial
@@ -38,6 +39,8 @@ FAULTS: Final[dict[str, Trouble | None]] = {
     "partition": Trouble.CUT,
     "node": Trouble.NODE,
 }
+#: The longest delay and pause.
+LONGEST: Final = {"delay": len(DELAYS) - 1, "stall": len(STALLS) - 1}
 #: Which worker, connection or node is hit: one of the first so many.
 WHICH: Final = 6
 
@@ -123,7 +126,7 @@ def _by_chance(make: Callable[[Space, random.Random], Guide]) -> Callable[[Space
 
 
 def _departures(what: str, size: int) -> Iterator[Drawn]:
-    choice = 3 if what in ("delay", "stall") else 1
+    choice = LONGEST.get(what, 1)
     for at in spread(size):
         yield Planned([Deviation(what, at, choice)]), ()
 

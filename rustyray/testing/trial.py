@@ -13,7 +13,7 @@ from rustyray.api import lifecycle
 from rustyray.engines.sim.faults import Fault, Troubles
 from rustyray.engines.sim.schedules import Deviation, Guide, Planned, Scheduler
 from rustyray.engines.sim.steering import Steering, steered
-from rustyray.exceptions import SimulationError
+from rustyray.exceptions import LivelockError, SimulationError
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def run(
     scenario: Scenario, guide: Guide, faults: Sequence[Fault], setup: Setup, watching: Watching | None = None
 ) -> Trial:
     """Run the scenario in a runtime of its own. Raises as `simulated`."""
-    prints = Fingerprint()
+    prints = Fingerprint(setup.max_steps)
     error: BaseException | None = None
     result: object = None
     with simulated(guide, faults, setup) as (world, scheduler):
@@ -175,12 +175,21 @@ def run_plan(scenario: Scenario, plan: Plan, setup: Setup, watching: Watching | 
 
 
 class Fingerprint:
-    """What happened to each process, in its order."""
+    """What happened to each process, in its order. More than ``most`` events are not the end of anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
         self._by_process: dict[bytes, int] = {}
 
     def served(self, event: Event) -> None:
+        self._count += 1
+        if self._count > self._most:
+            self._count = 0  # the scenario may go on to clean up
+            raise LivelockError(
+                f"the scenario has taken {self._most:,} events, and is not done: it goes round in circles, or it needs "
+                "a higher max_steps"
+            )
         line = self._by_process.get(event.process, 0)
         self._by_process[event.process] = zlib.crc32(event.name.encode() + event.source, line)
 

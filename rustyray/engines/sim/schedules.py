@@ -18,7 +18,7 @@ NEXT: Final = "next"
 #: The decision whether a program that calls the runtime gives way to others.
 PREEMPT: Final = "preempt"
 #: Turns after which an event that was passed over goes first: what runs in circles does not starve the rest.
-FAIR: Final = 400
+FAIR: Final = 100
 
 
 class Deviation(NamedTuple):
@@ -168,6 +168,8 @@ class Priorities(Chances):
 
     A line is a fiber of a process or a channel between two; with ``whole``, all that happens to a process. In a program
     with n lines and k turns, a schedule meets any given bug of depth d with a probability of at least 1/(n·k^(d-1)).
+    Who asks again and again starves those with a lower priority, so priorities hold for a few times as many turns as the
+    program takes, and then it runs to completion.
     """
 
     def __init__(self, chance: random.Random, turns: int, depth: int, delays: float = 0.0, whole: bool = False) -> None:
@@ -175,9 +177,12 @@ class Priorities(Chances):
         self._whole = whole
         self._changes = sorted(int(chance.random() * turns) for _ in range(depth - 1))
         self._priorities: dict[tuple[bytes, bytes], float] = {}
+        self._last = 4 * turns + 50
         self._lowest = 0.0
 
     def turn(self, number: int, candidates: Sequence[Candidate]) -> int:
+        if number > self._last:
+            return 0
         lines = [(one.process, b"" if self._whole else one.source) for one in candidates]
         rank = self._first(lines)
         while self._changes and self._changes[0] <= number:
