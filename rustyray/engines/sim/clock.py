@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from rustyray.engines.sim.process import Sleep
+from rustyray.engines.sim.process import GRAIN, Sleep
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.patches import Patches
@@ -62,7 +62,7 @@ def _sleep(patches: Patches, real: Callable[[float], None]) -> Callable[[float],
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
         process.check_interrupt()
-        process.suspend(Sleep(float(seconds)))
+        process.suspend(Sleep(float(seconds) + GRAIN))
         process.check_interrupt()
 
     return sleep

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Seconds that running tasks have to finish at shutdown unless it is given some.
 GRACE: Final = 1.0
+#: Seconds that workers then have to leave by themselves.
+LEAVE: Final = 1.0
 #: Seconds between two looks at work that is still running.
 LOOK: Final = 0.05
 DOWN_TEXT: Final = "RustyRay was shut down: call rustyray.init() before submitting work"
@@ -125,6 +127,7 @@ class SimDriver(_Ours):
             report.stages.append(("wait for running", world.now - began, note))
             report.forced += [f"{other.name} still ran {what}" for other in self._busy() for what in _jobs(other)]
             self.core.fail_everything("RustyRay was shut down while this ran", world.now)
+            self._let_leave()
             count = len(self.core.objects)
             report.stages.append(("drop objects", 0.0, f"{count} objects" if count else ""))
         finally:
@@ -133,13 +136,27 @@ class SimDriver(_Ours):
             workers = sum(isinstance(other, OwnerProcess) and other.executes for other in world.processes.values())
             report.stages.append(("stop processes", 0.0, f"{workers} workers"))
 
+    def _let_leave(self) -> None:
+        """Workers that have nothing to do end by themselves: their exit hooks run."""
+        world = self.simulation.world
+        left = [process for process in self._processes() if process.at_exit and process.alive and not _jobs(process)]
+        for process in left:
+            assert isinstance(process.engine, SimWorker)
+            self.simulation.spawn(process, "exit hooks", process.engine.exit_hooks)
+        deadline = world.now + LEAVE
+        while any(process.at_exit for process in left) and world.now < deadline:
+            self.host.turn(LOOK)
+
     def _busy(self) -> list[UserProcess]:
+        return [process for process in self._processes() if process.alive and _jobs(process)]
+
+    def _processes(self) -> list[UserProcess]:
+        """The workers."""
         from rustyray.engines.sim.host import UserProcess
 
+        world = self.simulation.world
         return [
-            process
-            for process in self.simulation.world.processes.values()
-            if isinstance(process, UserProcess) and process.executes and process.alive and _jobs(process)
+            process for process in world.processes.values() if isinstance(process, UserProcess) and process.executes
         ]
 
 
@@ -178,7 +195,18 @@ class SimWorker(_Ours, WorkerClient):
         process, world = self.host, self.simulation.world
         self.serve(world.node(process.node).address)
         self.stay()
+        self.exit_hooks()
         world.end(process.me, "it exited with code 0")
+
+    def exit_hooks(self) -> None:
+        """Run what the user's code registered for the end of this process."""
+        process = self.host
+        while process.at_exit:
+            hook = process.at_exit.pop()
+            try:
+                hook()
+            except Exception as error:  # noqa: BLE001 - as at the end of a real process
+                self.simulation.warn(f"an exit hook of {process.name} raised {error!r}")
 
     def _perform(self, effect: Effect) -> bool:
         return self.perform(effect)
@@ -204,9 +232,10 @@ class SimWorker(_Ours, WorkerClient):
         return self.simulation.world.running is self.host.main
 
     def start_loop(self) -> asyncio.AbstractEventLoop:
-        from rustyray.engines.sim.loop import SimLoop
+        from rustyray.engines.sim.loop import ActorLoop
 
-        loop = SimLoop(self.host)
+        loop = ActorLoop(self.host)
+        self.simulation.loops.append(loop)
         self.simulation.spawn(self.host, "asyncio", loop.run_to_the_end)
         return loop
 

@@ -49,6 +49,7 @@ class Green:
 
     def _switch(self, into: Callable[..., Any], *args: object) -> Sleep | Until:
         context._engine = self.process.engine  # type: ignore[assignment] # only drivers and workers are made
+        context._engine_pid = self.process.os_pid
         if self._loop is not None or self._refs is not None:
             self._take_up()
         wants = into(*args)
@@ -74,13 +75,14 @@ class Green:
     def close(self) -> None:
         """Unwind the program: its process has ended. What it does meanwhile with the runtime raises `ProcessEnded`."""
         if not self.greenlet.dead and self.greenlet is not getcurrent():
-            engine = context._engine
+            before = context._engine, context._engine_pid
             context._engine = self.process.engine  # type: ignore[assignment] # only drivers and workers are made
+            context._engine_pid = self.process.os_pid
             self.greenlet.parent = getcurrent()
             try:
                 self.greenlet.throw(ProcessEnded())
             finally:
-                context._engine = engine
+                context._engine, context._engine_pid = before
 
 
 class MainProgram(Green):

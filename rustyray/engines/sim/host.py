@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -57,6 +57,20 @@ class Wire:
         """Nobody sleeps who would not notice."""
 
 
+class Living:
+    """In place of a lock, which nobody would ever wait for: only a process that lives gets it."""
+
+    def __init__(self, process: UserProcess) -> None:
+        self._process = process
+
+    def __enter__(self) -> None:
+        if not self._process.alive:
+            raise ProcessEnded
+
+    def __exit__(self, *exc: object) -> None:
+        """No program gives way while it has the lock."""
+
+
 class UserProcess(OwnerProcess):
     """One process. It is also the pump of its client (`rustyray.engines.client.ports.Pump`).
 
@@ -74,10 +88,13 @@ class UserProcess(OwnerProcess):
         self.simulation = simulation
         self.executes = executes
         self.pid = pid
+        self.os_pid = pid if executes else os.getpid()
         self.name = f"worker {pid}" if executes else "the driver"
         self.head = world.head
         self.hub = Wire(self)
-        self.lock = threading.Lock()  # nobody waits for it: no program gives way while it has it
+        self.lock = Living(self)
+        #: What is to run when the process ends by itself.
+        self.at_exit: list[Callable[[], object]] = []
         self.closed = False
         #: Always so: programs then ask `check_interrupt` at every call, which is where they may be made to give way.
         self.interrupted = True

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-from rustyray.engines.sim.process import NEVER, Until
+from rustyray.engines.sim.process import GRAIN, NEVER, Until
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.host import UserProcess
@@ -27,7 +27,7 @@ class _Quiet:
             self._process.check_interrupt()
             return []
         until = self._until = Until()
-        until.deadline = NEVER if timeout is None else self._process.world.now + timeout
+        until.deadline = NEVER if timeout is None else self._process.world.now + timeout + GRAIN
         try:
             self._process.suspend(until)
         finally:
@@ -56,20 +56,6 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def time(self) -> float:
         return self._process.simulation.monotonic()
-
-    def run_to_the_end(self) -> None:
-        """An actor's loop: its process ends with it, or it with its process, and its coroutines say nothing then."""
-        try:
-            self.run_forever()
-        finally:
-            for task in asyncio.all_tasks(self):
-                task._log_destroy_pending = False  # type: ignore[attr-defined] # as where a process ends
-                coroutine: Any = task.get_coro()
-                try:
-                    coroutine.close()
-                except (Exception, GeneratorExit):  # noqa: BLE001, S110 - the user's clean-up; nobody is there to hear
-                    pass
-            self.close()
 
     def _process_events(self, events: list[object]) -> None:
         """There never are any."""
@@ -110,6 +96,24 @@ class SimLoop(asyncio.BaseEventLoop):
         self, sig: int, callback: Callable[..., object], *args: Any
     ) -> None:
         raise NotImplementedError("a simulated event loop gets no signals")
+
+
+class ActorLoop(SimLoop):
+    """An actor's loop: it ends with its process, and its coroutines say nothing then."""
+
+    def run_to_the_end(self) -> None:
+        """Run until the process ends."""
+        try:
+            self.run_forever()
+        finally:
+            for task in asyncio.all_tasks(self):
+                task._log_destroy_pending = False  # type: ignore[attr-defined] # as where a process ends
+                coroutine: Any = task.get_coro()
+                try:
+                    coroutine.close()
+                except (Exception, GeneratorExit):  # noqa: BLE001, S110 - the user's clean-up; nobody is there to hear
+                    pass
+            self.close()
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:

@@ -49,13 +49,21 @@ class NodeHost:
         head_address: str,
         limits: NodeLimits | None,
         store: int = STORE,
+        labels: dict[str, str] | None = None,
     ) -> None:
         self.world = world
         self.me = me
         self.address = f"sim:{me.hex()}"
         self.alive = True
         self.core = NodeCore(
-            me, resources, address=self.address, store_capacity=store, head_address=head_address, limits=limits
+            me,
+            resources,
+            address=self.address,
+            store_capacity=store,
+            head_address=head_address,
+            hostname=me.decode(),
+            labels=labels,
+            limits=limits,
         )
         self.head = None if head_address else HeadCore(HeadLimits())
         self.warnings: list[str] = []

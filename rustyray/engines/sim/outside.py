@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import errno
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from rustyray.engines.sim.green import ProcessEnded
 from rustyray.exceptions import SimulationError
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from rustyray.engines.sim.patches import Patches
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_DEADLY: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGABRT, signal.SIGSEGV)
 _LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
 
 
@@ -29,6 +34,8 @@ def install(patches: Patches) -> None:
         (os, "system", "a subprocess"),
     ):
         patches.replace(where, name, _refused(patches, getattr(where, name), what))
+    patches.replace(atexit, "register", _register(patches, atexit.register))
+    patches.replace(os, "getpid", _getpid(patches, os.getpid))
     patches.replace(os, "_exit", _exit(patches, os._exit))
     patches.replace(os, "abort", _ending(patches, os.abort, signal.SIGABRT))
     patches.replace(os, "kill", _kill(patches, os.kill))
@@ -91,15 +98,42 @@ def _ending(patches: Patches, real: Callable[[], Any], number: signal.Signals) -
 
 def _kill(patches: Patches, real: Callable[[int, int], None]) -> Callable[[int, int], None]:
     def kill(pid: int, number: int, /) -> None:
-        worker = _worker(patches)
-        if worker is None or pid != os.getpid():
+        process = patches.current()
+        victim = patches.simulation.process_of(pid) if process is not None else None
+        if victim is None:
             real(pid, number)
-        elif number in (signal.SIGKILL, signal.SIGTERM, signal.SIGABRT, signal.SIGSEGV):
-            worker.exit_now(killed_by(signal.Signals(number)))
+        elif not victim.alive:
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+        elif number in _DEADLY:
+            victim.world.crash(victim.me, killed_by(signal.Signals(number)))
+            if victim is process:
+                raise ProcessEnded
         elif number:
             raise SimulationError(f"signal {number} cannot be simulated: {user_line(2)} sends it")
 
     return kill
+
+
+def _register(patches: Patches, real: Callable[..., Any]) -> Callable[..., Any]:
+    def register(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        process = patches.current()
+        if process is None or not process.executes:
+            real(func, *args, **kwargs)
+        else:
+            process.at_exit.append(partial(func, *args, **kwargs))
+        return func
+
+    return register
+
+
+def _getpid(patches: Patches, real: Callable[[], int]) -> Callable[[], int]:
+    current = patches.current
+
+    def getpid() -> int:
+        process = current()
+        return real() if process is None or not process.executes else process.pid
+
+    return getpid
 
 
 def killed_by(number: signal.Signals) -> str:

@@ -32,6 +32,8 @@ from rustyray.model.values import Failed, Fault, RefInfo
 if TYPE_CHECKING:
     from rustyray.engines.sim.world import World
 
+#: Seconds that a wait takes longer than was asked for: never less, when the clocks' readings are rounded.
+GRAIN: Final = 1e-6
 #: A moment that does not come.
 NEVER: Final = math.inf
 #: Seconds until somebody else than the program sends and settles what the program left lying.

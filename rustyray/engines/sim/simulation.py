@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
-import threading
+from _thread import get_ident
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ from rustyray.engines.sim.green import Green, MainProgram
 from rustyray.engines.sim.host import UserProcess
 from rustyray.engines.sim.node import NodeHost
 from rustyray.engines.sim.patches import Patches
-from rustyray.engines.sim.process import NEVER, OwnerProcess, Program, Sleep, Until
+from rustyray.engines.sim.process import GRAIN, NEVER, OwnerProcess, Program, Sleep, Until
 from rustyray.engines.sim.steering import present
 from rustyray.engines.sim.world import PATIENCE, Fiber, World
 from rustyray.exceptions import SimulationError
@@ -26,6 +27,7 @@ from rustyray.model.options import hint
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
+    from rustyray.engines.sim.loop import ActorLoop
     from rustyray.model.settings import Settings
 
 #: The capacity of each node's store unless `init` is given one (bytes); only what is used takes memory.
@@ -42,8 +44,9 @@ MAX_STEPS: Final = 1_000_000
 #: Looks at the clock, or polls, after which time passes although nobody waits, and how much (seconds).
 IMPATIENCE: Final = 50
 BLINK: Final = 0.001
-#: Process numbers of a node's workers count from a multiple of this.
-PIDS: Final = 10_000
+#: Process numbers: no real process has one that large, and those of each node have their own range.
+PIDS: Final = 5_000_000
+PIDS_OF_NODE: Final = 10_000
 
 
 class Simulation:
@@ -69,16 +72,18 @@ class Simulation:
             world.story.all = []
         world.make_worker = self._make_worker
         self.max_steps = int(settings.system_config.get("max_steps", MAX_STEPS))
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
         self.main = getcurrent()
         self.ended = False
+        #: Of actors: closed at the end, if they never came to run.
+        self.loops: list[ActorLoop] = []
         self.looks = 0
         self._looked_at = -1.0
         self._limit = 0
         self._hub = greenlet(self._run)
         store = settings.object_store_memory or STORE_MEMORY
         for number in range(settings.num_nodes or 1):
-            world.add_node(f"node-{number:03}".encode(), dict(settings.resources), None, store)
+            world.add_node(f"node-{number:03}".encode(), dict(settings.resources), None, store, settings.labels)
         node = world.head
         process = UserProcess(self, worker_id(node, 0), node, b"", settings.namespace, PIDS, executes=False)
         world.processes[process.me] = process
@@ -91,7 +96,7 @@ class Simulation:
 
     def _make_worker(self, host: NodeHost, me: WorkerID) -> OwnerProcess:
         number = int.from_bytes(me[len(host.me) :], "big")
-        pid = PIDS * (1 + int(host.me[-3:])) + number
+        pid = PIDS + PIDS_OF_NODE * int(host.me[-3:]) + number
         process = UserProcess(self, me, host.me, host.job, host.namespace, pid, executes=True)
         self.world.processes[me] = process
         worker = SimWorker(self, process)
@@ -106,10 +111,17 @@ class Simulation:
     def current(self) -> UserProcess | None:
         """The process whose program runs, if the caller is simulated; None for other threads, and after the end."""
         running = self.world.running
-        if running is None or self.ended or threading.get_ident() != self.thread:
+        if running is None or self.ended or get_ident() != self.thread:
             return None
         assert isinstance(running.client, UserProcess)
         return running.client
+
+    def process_of(self, pid: int) -> UserProcess | None:
+        """The worker that has this process number, dead or alive."""
+        for process in self.world.processes.values():
+            if isinstance(process, UserProcess) and process.executes and process.pid == pid:
+                return process
+        return None
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -127,9 +139,7 @@ class Simulation:
         """To wait for something until a moment. Who only polls makes no time pass, but not for ever."""
         until = Until()
         if deadline is not None:
-            if deadline <= self.world.now:
-                deadline = self.look()
-            until.deadline = deadline
+            until.deadline = deadline + GRAIN if deadline > self.world.now else self.look()
         return until
 
     def look(self) -> float:
@@ -141,7 +151,7 @@ class Simulation:
 
     def switch(self, process: UserProcess, wants: Sleep | Until) -> None:
         """From a program of ``process``: let the world go on until the program has what it wants."""
-        if threading.get_ident() != self.thread:
+        if get_ident() != self.thread:
             raise SimulationError(
                 "a simulated runtime can only be used by the thread that called init(), and by what it starts there"
             )
@@ -169,7 +179,7 @@ class Simulation:
                 return
             except BaseException as error:  # noqa: BLE001 - whatever it is, the driver's program is to know
                 self.world.running = main
-                context._engine = self.driver
+                context._engine, context._engine_pid = self.driver, os.getpid()
                 wants = self.main.throw(error)
 
     def _step_on(self) -> None:
@@ -196,6 +206,9 @@ class Simulation:
         for fiber in fibers:
             world.close(fiber)
         self.driver.host.alive = self.ended = True
+        for loop in self.loops:
+            if not loop.is_closed():
+                loop.close()
         if not self._hub.dead:
             self._hub.parent = getcurrent()
             self._hub.throw(GreenletExit())

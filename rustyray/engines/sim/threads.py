@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
 from rustyray.engines.client.waiter import Waiter
@@ -140,6 +140,9 @@ class SimLock:
     def __exit__(self, *exc: object) -> None:
         self.release()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle '_thread.lock' object")
+
     def __repr__(self) -> str:
         return f"<simulated {'locked' if self._locked else 'unlocked'} lock>"
 
@@ -177,6 +180,9 @@ class SimRLock:
     def __exit__(self, *exc: object) -> None:
         self.release()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle '_thread.RLock' object")
+
     # What conditions use.
 
     def _acquire_restore(self, state: tuple[int, object]) -> None:
@@ -211,6 +217,7 @@ def _install_threads(patches: Patches) -> None:
     of_fiber: WeakKeyDictionary[object, threading.Thread] = WeakKeyDictionary()
     kind = threading.Thread
     start, join, is_alive, this = kind.start, kind.join, kind.is_alive, threading.current_thread
+    ident = threading.get_ident
 
     def sim_start(self: threading.Thread) -> None:
         process = current()
@@ -238,6 +245,12 @@ def _install_threads(patches: Patches) -> None:
         state = begun.get(self)
         return is_alive(self) if state is None else not state.over
 
+    def sim_get_ident() -> int:
+        running = simulation.world.running
+        if running is None or running is simulation.driver.host.main or current() is None:
+            return ident()
+        return running.serial
+
     def sim_current_thread() -> threading.Thread:
         running = simulation.world.running
         thread = of_fiber.get(running) if running is not None and current() is not None else None
@@ -247,6 +260,7 @@ def _install_threads(patches: Patches) -> None:
     patches.replace(kind, "join", sim_join)
     patches.replace(kind, "is_alive", sim_is_alive)
     patches.replace(threading, "current_thread", sim_current_thread)
+    patches.replace(threading, "get_ident", sim_get_ident)
     patches.replace(_thread, "start_new_thread", _no_bare_threads(patches, _thread.start_new_thread))
 
 

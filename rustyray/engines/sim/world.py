@@ -65,13 +65,15 @@ class Event(NamedTuple):
 class Fiber:
     """A program in the middle of its run."""
 
-    __slots__ = ("__weakref__", "client", "key", "name", "number", "program", "until", "wake")
+    __slots__ = ("__weakref__", "client", "key", "name", "number", "program", "serial", "until", "wake")
 
     def __init__(self, name: str, client: OwnerProcess, program: Program[None], number: int) -> None:
         self.name = name
         self.client = client
         self.program = program
         self.number = number
+        #: As `number` in the beginning, which moves on.
+        self.serial = number
         self.key = b"%s %d" % (name.encode(), number)
         self.wake = 0.0
         self.until: Until | None = None
@@ -133,10 +135,15 @@ class World:
     # --- processes ----------------------------------------------------------------------------------------------------
 
     def add_node(
-        self, me: NodeID, resources: ResourceSet, limits: NodeLimits | None = None, store: int = STORE
+        self,
+        me: NodeID,
+        resources: ResourceSet,
+        limits: NodeLimits | None = None,
+        store: int = STORE,
+        labels: dict[str, str] | None = None,
     ) -> NodeHost:
         address = "" if me == self.head else self.node(self.head).address
-        host = NodeHost(self, me, resources, address, limits, store)
+        host = NodeHost(self, me, resources, address, limits, store, labels)
         self.processes[me] = host
         host.start()
         return host

@@ -36,7 +36,7 @@ def start() -> Iterator[Start]:
     assert _replaceable() == _REAL
 
 
-@pytest.fixture(params=range(4))
+@pytest.fixture(params=range(3))
 def sim(start: Start, request: pytest.FixtureRequest) -> rustyray.Session:
     """A simulated runtime with two CPUs: the tame schedule, and some others."""
     return start(seed=request.param)

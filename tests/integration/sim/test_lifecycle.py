@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +93,47 @@ def test_errors_show_the_users_code_only(start: Start) -> None:
         rustyray.get(fail.remote())
     assert "raise LookupError" in str(caught.value)
     assert "running.py" not in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["exit_actor", "shutdown", "kill"])
+def test_exit_hooks_are_the_workers_own(start: Start, tmp_path: Path, how: str) -> None:
+    mark = tmp_path / "left"
+
+    @rustyray.remote
+    class Careful:
+        def __init__(self) -> None:
+            atexit.register(mark.touch)
+
+        def ready(self) -> None: ...
+
+        def leave(self) -> None:
+            rustyray.exit_actor()
+
+    start()
+    careful = Careful.remote()
+    rustyray.get(careful.ready.remote())
+    if how == "exit_actor":
+        careful.leave.remote()
+    elif how == "kill":
+        rustyray.kill(careful)
+    if how != "shutdown":
+        time.sleep(1)
+        assert mark.exists() is (how != "kill")
+    rustyray.shutdown()
+    assert mark.exists() is (how != "kill")
+
+
+def test_process_numbers_are_the_workers_own(start: Start) -> None:
+    @rustyray.remote(max_restarts=1, max_task_retries=1)
+    class Reborn:
+        def pid(self) -> int:
+            return os.getpid()
+
+    start()
+    reborn = Reborn.remote()
+    pid = rustyray.get(reborn.pid.remote())
+    assert pid != os.getpid()
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert rustyray.get(reborn.pid.remote()) not in (pid, os.getpid())
