@@ -168,8 +168,8 @@ class Priorities(Chances):
 
     A line is a fiber of a process or a channel between two; with ``whole``, all that happens to a process. In a program
     with n lines and k turns, a schedule meets any given bug of depth d with a probability of at least 1/(n·k^(d-1)).
-    Who asks again and again starves those with a lower priority, so priorities hold for a few times as many turns as the
-    program takes, and then it runs to completion.
+    Who asks again and again starves those with a lower priority, so priorities hold for a few times as many turns as
+    the program takes, and then it runs to completion.
     """
 
     def __init__(self, chance: random.Random, turns: int, depth: int, delays: float = 0.0, whole: bool = False) -> None:

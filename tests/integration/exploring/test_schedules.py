@@ -1,0 +1,69 @@
+"""``rustyray.testing.schedules``: data, schedule and faults in one Hypothesis test."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+
+import rustyray
+from rustyray.exceptions import RayActorError
+from rustyray.testing import LeakedRuntime, Schedule, schedules
+from tests.integration.races.races import Cell
+from tests.integration.races.state import increment
+
+quick = settings(
+    max_examples=60,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def count(schedule: Schedule, tasks: int, right: bool) -> int:
+    with schedule.running():
+        cell = Cell.remote()
+        rustyray.get([increment.remote(cell, right) for _ in range(tasks)])
+        return rustyray.get(cell.get.remote())
+
+
+@given(schedules(), st.integers(0, 3))
+@quick
+def test_a_program_without_races(schedule: Schedule, tasks: int) -> None:
+    assert count(schedule, tasks, right=True) == tasks
+
+
+def test_data_and_schedule_shrink_together() -> None:
+    strategy = st.tuples(schedules(max_deviations=4), st.integers(0, 4))
+    found, tasks = find(
+        strategy,
+        lambda drawn: count(drawn[0], drawn[1], right=False) < drawn[1],
+        settings=settings(quick, max_examples=500),
+    )
+    assert tasks == 2
+    assert re.fullmatch(r"<schedule: next \d+ is 1>", repr(found))
+
+
+def test_faults_are_drawn_too() -> None:
+    def fails(schedule: Schedule) -> bool:
+        try:
+            return count(schedule, 1, right=True) != 1
+        except RayActorError:
+            return True
+
+    found = find(schedules(faults="crash"), fails, settings=settings(quick, max_examples=500))
+    assert re.fullmatch(r"<schedule: crash \d at step \d+>", repr(found))
+
+
+def test_what_cannot_be() -> None:
+    with pytest.raises(ValueError, match="no fault 'crush'"):
+        schedules(faults="crush")
+    schedule = find(schedules(), lambda _: True, settings=quick)
+    assert repr(schedule) == "<schedule: runs to completion>"
+    with schedule.running(), pytest.raises(LeakedRuntime), schedule.running():
+        pass
+    assert not rustyray.is_initialized()
