@@ -296,7 +296,7 @@ def test_an_actor_ends_with_its_owner_unless_it_is_detached(seed: int) -> None:
         "main",
         [
             Submit("o", owner),
-            Work(10.0),
+            Work(15.0),
             Find("d", "stays"),
             Find("m", "goes"),
             *calls(1, "d"),
@@ -307,7 +307,7 @@ def test_an_actor_ends_with_its_owner_unless_it_is_detached(seed: int) -> None:
     )
     there = world(seed)
     driver = there.add_driver(main)
-    there.rest(5.0)
+    there.run_until(lambda: "they start" if sum(worker.actor is not None for worker in there.workers()) < 2 else "")
     for worker in there.workers():
         if worker.actor is None and worker.executor.running:
             there.crash(worker.me, "it was killed by signal 9 (SIGKILL)")
