@@ -196,6 +196,10 @@ class ActorHost:
         asyncio.run_coroutine_threadsafe(rest(), self._loop)
         pump.wait(over, None)
 
+    def coroutines(self) -> list[asyncio.Task[Any]]:
+        """The calls that run on the loop."""
+        return list(self._running.values())
+
     def _never_ran(self, job: Job) -> Outcome:
         return job, [self._cancelled(job, "before it started")], True, 0.0
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rustyray.core.owner.records import DONE
 from rustyray.engines.client.worker import WorkerClient
@@ -17,6 +18,12 @@ from rustyray.runtime.context import current_task
 if TYPE_CHECKING:
     from rustyray.engines.sim.simulation import Simulation
     from rustyray.engines.sim.world import Fiber
+
+
+#: So many different things are listed in one line.
+LISTED: Final = 5
+#: The program that runs the event loop of an async actor.
+LOOP: Final = "asyncio"
 
 
 class Waiting(NamedTuple):
@@ -61,7 +68,14 @@ def describe(simulation: Simulation) -> str:
 
 def _line(waiting: Waiting) -> str:
     where = f" at {waiting.where}" if waiting.where else ""
-    return f"  {waiting.who}{where} waits for {', '.join(waiting.what)}"
+    return f"  {waiting.who}{where} waits for {_counted(waiting.what)}"
+
+
+def _counted(texts: list[str]) -> str:
+    """The texts in a row, each once, and how often if more often."""
+    counts = Counter(texts)
+    shown = [text if count == 1 else f"{text} (× {count})" for text, count in counts.items()]
+    return ", ".join(shown[:LISTED] + ["…"] * (len(shown) > LISTED))
 
 
 def _processes(simulation: Simulation) -> list[UserProcess]:
@@ -73,6 +87,8 @@ def _waiting(fiber: Fiber) -> Waiting | None:
     process, program = fiber.client, fiber.program
     if not isinstance(process, UserProcess) or not isinstance(program, Green):
         return None
+    if fiber.name == LOOP:
+        return _waiting_coroutines(fiber, process)
     context = None
     frame: Any = program.greenlet.gr_frame
     if program.greenlet.gr_context is not None:
@@ -91,6 +107,25 @@ def _waiting(fiber: Fiber) -> Waiting | None:
     runs = f" ({context.function})" if context is not None else "" if fiber is process.main else f" ({fiber.name})"
     where = place(frame) if frame is not None else ""
     return Waiting(fiber, process.name + runs, where, what or [_else(fiber)], tasks)
+
+
+def _waiting_coroutines(fiber: Fiber, process: UserProcess) -> Waiting | None:
+    """What the coroutines of an async actor wait for, all together; None if there are none."""
+    worker = process.engine
+    if not isinstance(worker, WorkerClient) or worker.actor is None or not worker.executor.running:
+        return None
+    names = _counted([worker.runner.name_of(job.task) for job in worker.executor.running.values()])
+    where = ""
+    for task in worker.actor.coroutines():
+        coroutine: Any = task.get_coro()
+        while coroutine is not None:
+            frame = getattr(coroutine, "cr_frame", None)
+            if frame is not None and is_users(frame):
+                where = place(frame)
+            coroutine = getattr(coroutine, "cr_await", None)
+    waits = [object_ for object_, waiters in process.waiting.items() if any(waiter.callback for waiter in waiters)]
+    what = [_object(process, object_) for object_ in waits] or [_else(fiber)]
+    return Waiting(fiber, f"{process.name} ({names})", where, what, [task_of(object_) for object_ in waits])
 
 
 def _else(fiber: Fiber) -> str:

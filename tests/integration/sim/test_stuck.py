@@ -50,6 +50,27 @@ def test_actors_that_wait_for_one_another(start: Start, seed: int) -> None:
     assert rustyray.get(rustyray.put(1)) == 1  # the runtime is still there
 
 
+def test_coroutines_that_wait_for_one_another(start: Start) -> None:
+    @rustyray.remote
+    class Async:
+        def __init__(self) -> None:
+            self.other: Any = None
+
+        async def meet(self, other: Any) -> None:
+            self.other = other
+
+        async def ask(self, times: int) -> int:
+            answer: int = await self.other.ask.remote(times - 1) if times else await asyncio.Event().wait()
+            return answer
+
+    start()
+    one, other = Async.remote(), Async.remote()
+    rustyray.get([one.meet.remote(other), other.meet.remote(one)])
+    text = r"Async\.ask \(× 2\)\) at .*test_stuck\.py:\d+ in .*ask waits for the result of ask"
+    with pytest.raises(DeadlockError, match=text):
+        rustyray.get(one.ask.remote(3))
+
+
 def test_a_task_that_no_node_can_run(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     @rustyray.remote(num_cpus=100)
     def large() -> None: ...
