@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 import rustyray
-from rustyray.exceptions import DeadlockError
+from rustyray.exceptions import DeadlockError, LivelockError
 from rustyray.testing import LeakedRuntime, NotDeterministic, RaceFound, ReplayMismatch, ResultsDiffer, explore, replay
 
 
@@ -194,3 +194,25 @@ def test_options_are_checked(options: dict[str, object], error: type[Exception],
     run: Callable[..., object] = explore
     with pytest.raises(error, match=says):
         run(no_lost_update, **options)
+
+
+def test_going_round_in_circles_is_found() -> None:
+    def scenario() -> None:
+        counter = Counter.remote()
+        while rustyray.get(counter.get.remote()) == 0:
+            pass
+
+    with pytest.raises(RaceFound, match="3,000 events, and is not done") as caught:
+        explore(scenario, max_steps=3000)
+    assert isinstance(caught.value.__cause__, LivelockError)
+
+
+def test_who_asks_again_and_again_does_not_starve_the_rest() -> None:
+    def scenario() -> None:
+        counter = Counter.remote()
+        adding = add.remote(counter)
+        while rustyray.get(counter.get.remote()) == 0:
+            pass
+        rustyray.get(adding)
+
+    assert explore(scenario, schedules=40).schedules == 40
