@@ -15,9 +15,12 @@ from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim.green import ProcessEnded
 from rustyray.engines.sim.process import OwnerProcess
+from rustyray.exceptions import SimulationError
 from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
 from rustyray.model.messages import RegisterDriver, Registered
-from rustyray.runtime.engine import ProcessContext, ShutdownReport
+from rustyray.model.plans import MethodPlan
+from rustyray.model.values import Fault, FaultKind
+from rustyray.runtime.engine import ActorHandleState, ProcessContext, ShutdownReport
 from rustyray.runtime.serialization import Serialized
 
 if TYPE_CHECKING:
@@ -56,14 +59,30 @@ class MemoryArena:
 class _Ours(Client):
     """Refs of an earlier runtime have the ids of this one's: they must not be taken for them."""
 
+    def _check_known(self, refs: Sequence[ObjectRef[Any]]) -> None:
+        for ref in refs:
+            if ref._drop is not self._drop:
+                text = f"object {ref.hex()} is not known here: its runtime has ended"
+                raise self._error(ref._id, Fault(FaultKind.OBJECT_LOST, text))
+
+    def _check_session(self, handle: ActorHandleState) -> None:
+        if handle.ref is not None and handle.ref._drop is not self._drop:
+            raise ValueError("this is a handle from an earlier runtime of this program: the actor's runtime has ended")
+
+    def call(
+        self, handle: ActorHandleState, method: MethodPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+        self._check_session(handle)  # an actor of this runtime may have its id
+        return super().call(handle, method, args, kwargs)
+
     def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
-        self._check_ours(refs)
+        self._check_known(refs)
         return super().get(refs, timeout)
 
     def wait(
         self, refs: Sequence[ObjectRef[Any]], num_returns: int, timeout: float | None, fetch_local: bool
     ) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
-        self._check_ours(refs)
+        self._check_known(refs)
         return super().wait(refs, num_returns, timeout, fetch_local)
 
 
@@ -104,11 +123,17 @@ class SimDriver(_Ours):
 
     def shutdown(self, grace: float | None = None) -> ShutdownReport:
         if self.report is None:
+            running = self.simulation.world.running
+            if running is not None and running is not self.host.main:
+                raise SimulationError(
+                    "a thread cannot shut a simulated runtime down: the program that called init() does"
+                )
             self.report = ShutdownReport([], [])
             try:
                 self._end(self.report, GRACE if grace is None else max(0.0, grace))
             finally:
                 self.on_end()
+                self.report.stages.append(("release", 0.0, ""))
         return self.report
 
     def _end(self, report: ShutdownReport, grace: float) -> None:
@@ -125,8 +150,12 @@ class SimDriver(_Ours):
                 process.turn(min(LOOK, deadline - world.now))
             note = f"{left} still running, to be ended with their processes" if left else ""
             report.stages.append(("wait for running", world.now - began, note))
-            report.forced += [f"{other.name} still ran {what}" for other in self._busy() for what in _jobs(other)]
+            report.forced += [
+                f"wait for running: {other.name} still ran {what}" for other in self._busy() for what in _jobs(other)
+            ]
             self.core.fail_everything("RustyRay was shut down while this ran", world.now)
+            process.carry_out()
+            process.turn(0)  # threads that wait for something hear of it
             self._let_leave()
             count = len(self.core.objects)
             report.stages.append(("drop objects", 0.0, f"{count} objects" if count else ""))
@@ -194,8 +223,8 @@ class SimWorker(_Ours, WorkerClient):
         """The main program."""
         process, world = self.host, self.simulation.world
         self.serve(world.node(process.node).address)
-        self.stay()
         self.exit_hooks()
+        self.stay()
         world.end(process.me, "it exited with code 0")
 
     def exit_hooks(self) -> None:

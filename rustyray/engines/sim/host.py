@@ -87,6 +87,7 @@ class UserProcess(OwnerProcess):
         super().__init__(world, me, node, job, namespace)
         self.simulation = simulation
         self.executes = executes
+        self.outlives_node = not executes
         self.pid = pid
         self.os_pid = pid if executes else os.getpid()
         self.name = f"worker {pid}" if executes else "the driver"
@@ -130,7 +131,11 @@ class UserProcess(OwnerProcess):
             self.world.crash(self.me, "it lost its node")
             return
         if peer == self.node:
-            self.core.close(f"the node of the driver is gone: {reason}; call shutdown() and init() again")
+            pid = self.world.node(peer).pid
+            text = f"the node process (pid {pid}) is gone: {reason}; call shutdown() and init() again"
+            self.core.close(text)
+            self.core.fail_everything(text, self.world.now)
+            self._fail_requests()
         self.core.on_peer_lost(peer, reason, self.world.now)
         self._after()
 
@@ -229,6 +234,12 @@ class UserProcess(OwnerProcess):
         waiter = self._replies.pop(message.request, None)
         if waiter is not None:
             waiter.reply = message
+            self.finish(waiter)
+
+    def _fail_requests(self) -> None:
+        waiters = list(self._replies.values())
+        self._replies.clear()
+        for waiter in waiters:
             self.finish(waiter)
 
     def _on_answer(self, peer: bytes, message: ActorInfo | HeadError, now: float) -> None:

@@ -50,9 +50,11 @@ class NodeHost:
         limits: NodeLimits | None,
         store: int = STORE,
         labels: dict[str, str] | None = None,
+        pid: int = 0,
     ) -> None:
         self.world = world
         self.me = me
+        self.pid = pid
         self.address = f"sim:{me.hex()}"
         self.alive = True
         self.core = NodeCore(
@@ -62,6 +64,7 @@ class NodeHost:
             store_capacity=store,
             head_address=head_address,
             hostname=me.decode(),
+            pid=pid,
             labels=labels,
             limits=limits,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import multiprocessing.process
 import os
 import signal
 import socket
@@ -32,9 +33,11 @@ def install(patches: Patches) -> None:
         (socket.socket, "__init__", "a socket"),
         (os, "fork", "a forked process"),
         (os, "system", "a subprocess"),
+        (multiprocessing.process.BaseProcess, "start", "a process"),
     ):
         patches.replace(where, name, _refused(patches, getattr(where, name), what))
     patches.replace(atexit, "register", _register(patches, atexit.register))
+    patches.replace(signal, "pause", _never(patches, signal.pause))
     patches.replace(os, "getpid", _getpid(patches, os.getpid))
     patches.replace(os, "_exit", _exit(patches, os._exit))
     patches.replace(os, "abort", _ending(patches, os.abort, signal.SIGABRT))
@@ -78,6 +81,15 @@ def _refused(patches: Patches, real: Callable[..., Any], what: str) -> Callable[
     return stand_in
 
 
+def _never(patches: Patches, real: Callable[[], None]) -> Callable[[], None]:
+    def pause() -> None:
+        if patches.current() is not None:
+            raise SimulationError(f"signals cannot be simulated: {user_line(2)} waits for one")
+        real()
+
+    return pause
+
+
 def _exit(patches: Patches, real: Callable[[int], Any]) -> Callable[[int], Any]:
     def _exit(status: int) -> Any:
         worker = _worker(patches)
@@ -106,7 +118,7 @@ def _kill(patches: Patches, real: Callable[[int, int], None]) -> Callable[[int, 
             raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
         elif number in _DEADLY:
             victim.world.crash(victim.me, killed_by(signal.Signals(number)))
-            if victim is process:
+            if process is not None and not process.alive:
                 raise ProcessEnded
         elif number:
             raise SimulationError(f"signal {number} cannot be simulated: {user_line(2)} sends it")

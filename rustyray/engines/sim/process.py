@@ -94,11 +94,12 @@ class OwnerProcess(ABC):
 
     ``executes``: it is a worker. ``done``: nothing of it has to go on. ``to_interrupt``: throw `Interrupted` into its
     programs. ``held`` counts the refs that its programs hold, by object, where that is known; ``kept`` are values that
-    it is still to let go.
+    it is still to let go. ``outlives_node``: it is the node's process that ends with a node, not the machine.
     """
 
     executes = False
     done = True
+    outlives_node = False
 
     def __init__(self, world: World, me: WorkerID, node: NodeID, job: JobID, namespace: str) -> None:
         self.world = world

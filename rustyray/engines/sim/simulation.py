@@ -16,6 +16,7 @@ from rustyray.engines.sim.chooser import Seeded, Tame
 from rustyray.engines.sim.engine import SimDriver, SimWorker
 from rustyray.engines.sim.green import Green, MainProgram
 from rustyray.engines.sim.host import UserProcess
+from rustyray.engines.sim.interrupts import CtrlC
 from rustyray.engines.sim.node import NodeHost
 from rustyray.engines.sim.patches import Patches
 from rustyray.engines.sim.process import GRAIN, NEVER, OwnerProcess, Program, Sleep, Until
@@ -75,6 +76,8 @@ class Simulation:
         self.thread = get_ident()
         self.main = getcurrent()
         self.ended = False
+        #: Ctrl-C came while another program than the driver's ran.
+        self.ctrl_c = False
         #: Of actors: closed at the end, if they never came to run.
         self.loops: list[ActorLoop] = []
         self.looks = 0
@@ -83,7 +86,8 @@ class Simulation:
         self._hub = greenlet(self._run)
         store = settings.object_store_memory or STORE_MEMORY
         for number in range(settings.num_nodes or 1):
-            world.add_node(f"node-{number:03}".encode(), dict(settings.resources), None, store, settings.labels)
+            pid = PIDS + PIDS_OF_NODE * (number + 1) - 1  # above its workers'
+            world.add_node(f"node-{number:03}".encode(), dict(settings.resources), None, store, settings.labels, pid)
         node = world.head
         process = UserProcess(self, worker_id(node, 0), node, b"", settings.namespace, PIDS, executes=False)
         world.processes[process.me] = process
@@ -116,10 +120,13 @@ class Simulation:
         assert isinstance(running.client, UserProcess)
         return running.client
 
-    def process_of(self, pid: int) -> UserProcess | None:
-        """The worker that has this process number, dead or alive."""
+    def process_of(self, pid: int) -> UserProcess | NodeHost | None:
+        """The worker or node that has this process number, dead or alive."""
         for process in self.world.processes.values():
-            if isinstance(process, UserProcess) and process.executes and process.pid == pid:
+            if isinstance(process, NodeHost):
+                if process.pid == pid:
+                    return process
+            elif isinstance(process, UserProcess) and process.executes and process.pid == pid:
                 return process
         return None
 
@@ -186,6 +193,9 @@ class Simulation:
         world = self.world
         while True:
             world.step()
+            if self.ctrl_c:
+                self.ctrl_c = False
+                raise KeyboardInterrupt
             if world.now - world.progress > PATIENCE:
                 stuck.check(self)
             if world.steps > self._limit:
@@ -243,13 +253,15 @@ def begin(settings: Settings) -> SimDriver:
     """Start a simulated runtime, and return its driver's engine."""
     check_config(settings.system_config)
     simulation = Simulation(settings)
-    garbage, patches = SteadyGarbage(), Patches(simulation)
+    garbage, patches, ctrl_c = SteadyGarbage(), Patches(simulation), CtrlC(simulation)
     driver = simulation.driver
 
     def end() -> None:
         patches.restore()
+        ctrl_c.end()
         garbage.end()
 
+    ctrl_c.begin()
     garbage.begin()
     driver.on_end = end
     try:

@@ -273,8 +273,17 @@ def _run(thread: threading.Thread, state: _Begun) -> None:
         threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), thread)))
     finally:
         state.over = True
+        _look_ended(thread)
         for waiter in state.waiters:
             state.process.finish(waiter)
+
+
+def _look_ended(thread: Any) -> None:
+    """Whoever asks when the runtime is down, and threads have their real methods again, learns that it ended."""
+    if hasattr(thread, "_handle"):  # since Python 3.13
+        thread._handle._set_done()
+    else:
+        thread._is_stopped = True
 
 
 def _no_bare_threads(patches: Patches, real: Callable[..., Any]) -> Callable[..., Any]:

@@ -141,9 +141,10 @@ class World:
         limits: NodeLimits | None = None,
         store: int = STORE,
         labels: dict[str, str] | None = None,
+        pid: int = 0,
     ) -> NodeHost:
         address = "" if me == self.head else self.node(self.head).address
-        host = NodeHost(self, me, resources, address, limits, store, labels)
+        host = NodeHost(self, me, resources, address, limits, store, labels, pid)
         self.processes[me] = host
         host.start()
         return host
@@ -220,7 +221,8 @@ class World:
         self._due = [event for event in self._due if event.process != process]
         self._ticks.pop(process, None)
         if isinstance(victim, NodeHost):
-            for client in [client for client in self.clients() if client.node == process]:
+            with_it = [client for client in self.clients() if client.node == process and not client.outlives_node]
+            for client in with_it:
                 self._end(client.me, "its node died", keep)
         elif victim.executes and self.processes[victim.node].alive:
             self.network.notify(process, victim.node, Ended(reason))

@@ -40,12 +40,20 @@ def descendants(pid: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs (a zombie does not)."""
+    """Whether the process runs (a zombie does not), be it a simulated one."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return False
+        return _is_simulated(pid)
     return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def _is_simulated(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def node_pid() -> int:

@@ -185,6 +185,7 @@ def test_a_value_that_cannot_be_unpickled_raises_where_it_is_read() -> None:
     assert rustyray.get(rustyray.put(1)) == 1
 
 
+@pytest.mark.native_only("simulated processes have the driver's modules")
 def test_a_function_that_is_not_importable_in_the_worker_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
