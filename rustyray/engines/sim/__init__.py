@@ -23,6 +23,8 @@ host.py        a process that runs them: messages, waiting, callbacks
 engine.py      the engine in it, as the programs see it
 clock.py       the time, as the programs see it; threads.py their threads and locks, loop.py their event loops
 outside.py     what they must not do: processes, sockets
+interrupts.py  Ctrl-C
+selfcheck.py   whether two runs are the same
 stuck.py       who waits for what when nothing happens any more
 """
 

@@ -137,3 +137,18 @@ def test_process_numbers_are_the_workers_own(start: Start) -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert rustyray.get(reborn.pid.remote()) not in (pid, os.getpid())
+
+
+def test_ctrl_c_in_a_task_reaches_the_driver(start: Start) -> None:
+    @rustyray.remote
+    def spin() -> None:
+        signal.raise_signal(signal.SIGINT)
+        while True:
+            pass
+
+    start()
+    with pytest.raises(KeyboardInterrupt):
+        rustyray.get(spin.remote())
+    assert rustyray.get(rustyray.put(1)) == 1
+    rustyray.shutdown()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

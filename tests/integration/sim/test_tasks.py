@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rustyray
-from rustyray.exceptions import RayTaskError
+from rustyray.exceptions import ObjectLostError, RayTaskError
 from tests.integration.sim.conftest import Start
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -80,7 +80,7 @@ def test_a_ref_of_an_earlier_runtime_is_refused(start: Start) -> None:
     rustyray.shutdown()
     start()
     rustyray.put(2)
-    with pytest.raises(ValueError, match="earlier runtime"):
+    with pytest.raises(ObjectLostError, match="its runtime has ended"):
         rustyray.get(ref)
 
 

@@ -1,0 +1,38 @@
+"""Ctrl-C goes to the driver's program, whoever happens to run: it is the user's, and tasks are not to swallow it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+from rustyray.engines.sim.green import ProcessEnded
+
+if TYPE_CHECKING:
+    from rustyray.engines.sim.simulation import Simulation
+
+
+class CtrlC:
+    """In place of Python's own SIGINT handler while a simulated runtime is up; a handler of the program's own stays."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._installed = False
+
+    def begin(self) -> None:
+        here = threading.current_thread() is threading.main_thread()
+        if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._on_signal)
+            self._installed = True
+
+    def end(self) -> None:
+        if self._installed and signal.getsignal(signal.SIGINT) == self._on_signal:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _on_signal(self, number: int, frame: Any) -> None:
+        simulation = self._simulation
+        running = simulation.world.running
+        if running is None or running is simulation.driver.host.main:
+            raise KeyboardInterrupt
+        simulation.ctrl_c = True
+        raise ProcessEnded  # out of the task's code: when it gives way, the driver's program hears of it
