@@ -8,9 +8,11 @@ from types import FrameType
 
 import rustyray
 from rustyray.testing import RaceFound, explore
-from tests.integration.races.races import Race
-from tests.integration.races.test_races import RACES
+from tests.integration.races import failing, order, state, waiting
+from tests.integration.races.races import RACES, Race
 
+#: Importing them fills the table.
+MODULES = (state, order, waiting, failing)
 #: Seconds after which a native run counts as a deadlock.
 PATIENCE = 3.0
 

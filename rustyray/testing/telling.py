@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from greenlet import GreenletExit
+
 from rustyray.engines.sim.chooser import Candidate
 from rustyray.engines.sim.faults import Trouble
 from rustyray.engines.sim.host import UserProcess
@@ -84,12 +86,14 @@ class Teller:
         self._calls: dict[bytes, list[str]] = {}
         self._trouble: Trouble | None = None
         self._held_up = 0.0
+        self._ended = False
         self._wrapped: set[bytes] = set()
 
     # --- what the run tells -------------------------------------------------------------------------------------------
 
     def begin(self, world: World, scheduler: Scheduler) -> None:
         self._world = world
+        self._began = self._told_at = world.now
         scheduler.watcher = self
         world.crash = self._around_crash(world.crash)  # type: ignore[method-assign,assignment] # of this world alone
         world.cut = self._around_cut(world.cut)  # type: ignore[method-assign]
@@ -108,6 +112,7 @@ class Teller:
 
     def end(self) -> None:
         """The story is over where the scenario is."""
+        self._ended = True
 
     def served(self, event: Event) -> None:
         if event.name != "run":
@@ -162,9 +167,9 @@ class Teller:
     def _around_crash(self, crash: Callable[[bytes, str], None]) -> Callable[[bytes, str], None]:
         def wrapped(process: bytes, reason: str) -> None:
             how = "**crashed**" if self._trouble is not None else "ended"
-            doing = [self._doing(fiber) for fiber in self._world.fibers if fiber.client.me == process]
-            busy = [one for one in doing if one.startswith("`")]
-            self._tell(f"{how}: {self._name(process)}" + (f", where {', '.join(busy)} was not done" if busy else ""))
+            calls = [self._calls.get(fiber.key) for fiber in self._world.fibers if fiber.client.me == process]
+            busy = [f"`{names[-1]}`" for names in calls if names]
+            self._tell(f"{how}: {self._name(process)}" + (f", in the middle of {', '.join(busy)}" if busy else ""))
             crash(process, reason)
 
         return wrapped
@@ -223,7 +228,8 @@ class Teller:
 
         @functools.wraps(failure)
         def raises(job: Any, error: BaseException) -> Any:
-            self._over(given.pop(job.task.id, ""), f"raises {type(error).__name__}: {_first_line(error)}")
+            if not isinstance(error, GreenletExit | GeneratorExit):  # those unwind a program whose process has ended
+                self._over(given.pop(job.task.id, ""), f"raises {type(error).__name__}: {_first_line(error)}")
             return failure(job, error)
 
         runner.context_of, runner.arguments = starts, takes  # type: ignore[method-assign]
@@ -271,6 +277,12 @@ class Teller:
         return "a task"
 
     def _tell(self, line: str) -> None:
+        if self._ended:
+            return
+        now = self._world.now
+        if now - self._told_at >= 0.001:
+            line += f"   [{now - self._began:.3f} s]"
+            self._told_at = now
         self._lines.append(line)
 
     def text(self) -> str:
