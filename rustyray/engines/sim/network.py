@@ -155,11 +155,8 @@ class Network:
         return channel
 
     def ready(self, now: float) -> list[Channel]:
-        """The channels whose first parcel may be delivered, the oldest first."""
-        found = [channel for channel in self._busy.values() if channel.queue[0].ready <= now]
-        if len(found) > 1:
-            found.sort(key=lambda channel: channel.queue[0].number)
-        return found
+        """The channels whose first parcel may be delivered."""
+        return [channel for channel in self._busy.values() if channel.queue[0].ready <= now]
 
     def next_time(self) -> float | None:
         """When the next parcel that is held up may be delivered."""
