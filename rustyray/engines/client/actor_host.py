@@ -192,8 +192,11 @@ class ActorHost:
                 pump.finish(over)
             pump.hub.wake()
 
-        assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(rest(), self._loop)
+        loop = self._loop
+        assert loop is not None
+        ending: list[asyncio.Task[None]] = []
+        # Made by the loop itself: a coroutine would be left over if the process ends before the loop comes to it.
+        loop.call_soon_threadsafe(lambda: ending.append(loop.create_task(rest())))
         pump.wait(over, None)
 
     def coroutines(self) -> list[asyncio.Task[Any]]:
