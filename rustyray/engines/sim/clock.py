@@ -32,7 +32,6 @@ def install(patches: Patches) -> None:
                 process.suspend(Sleep(moment - simulation.world.now))
             return read()
 
-        stand_in.__name__ = stand_in.__qualname__ = real.__name__
         return stand_in
 
     monotonic, date = simulation.monotonic, simulation.date
@@ -45,7 +44,7 @@ def install(patches: Patches) -> None:
             clock(getattr(time, nanoseconds), lambda read=read: round(read() * _NANO)),  # type: ignore[misc]
         )
     for module, name in _COPIES:
-        patches.replace(module, name, time.monotonic)
+        patches.replace(module, name, time.monotonic, copy=True)
     patches.replace(time, "sleep", _sleep(patches, time.sleep))
 
 

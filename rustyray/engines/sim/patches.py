@@ -7,6 +7,7 @@ runtime has ended) the real thing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,8 +26,13 @@ class Patches:
         self.current: Callable[[], UserProcess | None] = simulation.current
         self._undo: list[tuple[Any, str, Any]] = []
 
-    def replace(self, where: Any, name: str, stand_in: Any) -> None:
-        """Set ``where.name``, until `restore`."""
+    def replace(self, where: Any, name: str, stand_in: Any, copy: bool = False) -> None:
+        """Set ``where.name``, until `restore`. Pickles then refer to it by that name, unless it is a mere ``copy``."""
+        if not copy and isinstance(stand_in, FunctionType):
+            of_class = isinstance(where, type)
+            stand_in.__module__ = where.__module__ if of_class else where.__name__
+            stand_in.__qualname__ = f"{where.__qualname__}.{name}" if of_class else name
+            stand_in.__name__ = name
         self._undo.append((where, name, getattr(where, name)))
         setattr(where, name, stand_in)
 

@@ -44,7 +44,7 @@ def install(patches: Patches) -> None:
 
     lock, rlock = making(threading.Lock, SimLock), making(threading.RLock, SimRLock)
     patches.replace(threading, "Lock", lock)
-    patches.replace(threading, "_allocate_lock", lock)
+    patches.replace(threading, "_allocate_lock", lock, copy=True)
     patches.replace(threading, "RLock", rlock)
     patches.replace(queue, "SimpleQueue", making(queue.SimpleQueue, lambda simulation: _simple_queue()))
     _install_threads(patches)
@@ -60,7 +60,7 @@ def install(patches: Patches) -> None:
 
     make = new_event_loop(asyncio.new_event_loop)
     patches.replace(asyncio.events, "new_event_loop", make)
-    patches.replace(asyncio, "new_event_loop", make)
+    patches.replace(asyncio, "new_event_loop", make, copy=True)
 
 
 def _simple_queue() -> Any:

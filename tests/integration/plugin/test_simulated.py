@@ -24,7 +24,9 @@ def test_by_the_marker(suite: Suite) -> None:
                 return count, os.getpid()
 
             def test_workers_are_simulated(rustyray_local):
-                assert rustyray.get([change.remote(), change.remote()])[0][1] == os.getpid()
+                (first, pid), (second, other) = rustyray.get([change.remote(), change.remote()])
+                assert first == second == 1
+                assert len({pid, other, os.getpid()}) == 3
                 assert count == 0
                 with pytest.raises(rustyray.exceptions.GetTimeoutError):
                     rustyray.get(change.remote(), timeout=10)
@@ -43,12 +45,14 @@ def test_by_the_marker(suite: Suite) -> None:
 def test_by_the_command_line_and_for_a_module(suite: Suite) -> None:
     suite.write(
         test_it="""
-            import os
+            import time
             import rustyray
 
             def test_one(rustyray_shared):
                 rustyray.remote(dict).options(name="there", lifetime="detached").remote()
-                assert rustyray.get(rustyray.remote(os.getpid).remote()) == os.getpid()
+                began = time.monotonic()
+                rustyray.get(rustyray.remote(time.sleep).remote(1000))
+                assert time.monotonic() >= began + 1000
 
             def test_other(rustyray_shared):
                 assert rustyray.get_actor("there")

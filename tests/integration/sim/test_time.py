@@ -114,3 +114,11 @@ def test_asyncio_in_the_driver() -> None:
     began = time.monotonic()
     assert asyncio.run(main()) >= began + 101
     assert time.monotonic() - began >= 160
+
+
+def test_what_stands_in_travels_by_name() -> None:
+    began = time.monotonic()
+    rustyray.get(rustyray.remote(time.sleep).remote(100))
+    clock = rustyray.get(rustyray.put(time.monotonic))
+    assert clock is time.monotonic
+    assert clock() >= began + 100
