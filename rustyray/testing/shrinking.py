@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from rustyray.engines.sim.faults import Fault
-from rustyray.engines.sim.schedules import NEXT, Deviation
+from rustyray.engines.sim.schedules import NEXT, PREEMPT, Deviation
 from rustyray.testing.trial import Plan, Trial
 
 #: Runs after which a schedule is as small as it gets.
 MOST: Final = 600
+#: A fault is tried at other steps on so many of those that it can hit.
+WORKERS: Final = 3
 
 Item = Deviation | Fault
 
@@ -78,11 +80,18 @@ class Shrinker:
         return any(self._fails(items[:at] + items[at + 1 :]) for at in range(len(items) - 1, -1, -1))
 
     def _replace_by_one(self) -> bool:
-        """Several departures are often a roundabout way to a single one elsewhere."""
+        """Several departures are often a roundabout way to a single one, or a single fault, elsewhere."""
+        if len(self.best.plan) < 2:
+            return False
+        for fault in self.best.plan.faults:
+            for step in range(self.best.steps):
+                if any(self._fails([fault._replace(step=step, which=which)]) for which in range(WORKERS)):
+                    return True
         if len(self.best.plan.deviations) < 2:
             return False
-        faults = list(self.best.plan.faults)
-        return any(self._fails([Deviation(NEXT, at, 1), *faults]) for at in range(self.best.lengths[NEXT]))
+        faults, lengths = list(self.best.plan.faults), self.best.lengths
+        places = [(what, at) for what in (NEXT, PREEMPT) for at in range(lengths.get(what, 0))]
+        return any(self._fails([Deviation(what, at, 1), *faults]) for what, at in places)
 
     def _lower(self) -> bool:
         items = as_items(self.best.plan)

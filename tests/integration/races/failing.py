@@ -196,7 +196,7 @@ class Flaky:
         rustyray.get(self.log.append.remote(item))
 
 
-@race(faults="crash", most=2)
+@race(faults="crash")
 def given_up_and_done_after_all(right: bool) -> None:
     """An actor's death says nothing about whether the call has had its effect."""
     log = Cell.remote()

@@ -53,3 +53,10 @@ def test_what_fails_by_itself_needs_nothing() -> None:
     plan = Plan(tuple(Deviation(NEXT, place, 1) for place in range(40)))
     shrinker = shrunk(plan, lambda plan: True)
     assert len(shrinker.best.plan) <= 1
+
+
+def test_a_fault_at_another_moment_is_better_than_help_from_the_schedule() -> None:
+    plan = Plan((Deviation(NEXT, 3, 1),), (Fault(20, Trouble.CRASH, 0),))
+    alone = (Fault(33, Trouble.CRASH, 1),)
+    best = shrunk(plan, lambda other: other == plan or other.faults == alone).best
+    assert best.plan == Plan((), alone)
