@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import array
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.effects import Effect
@@ -84,6 +84,18 @@ class _Ours(Client):
     ) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
         self._check_known(refs)
         return super().wait(refs, num_returns, timeout, fetch_local)
+
+    def await_ref(self, ref: ObjectRef[Any]) -> Generator[Any, None, Any]:
+        import asyncio
+
+        from rustyray.engines.sim.loop import SimLoop
+
+        if not isinstance(asyncio.get_running_loop(), SimLoop):
+            raise SimulationError(
+                "this event loop was made before the simulated runtime was up, and waits in real time: make it "
+                "afterwards, as asyncio.run() does"
+            )
+        return super().await_ref(ref)
 
 
 def _context(process: UserProcess) -> ProcessContext:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import gc
 import os
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import rustyray
-from rustyray.exceptions import RayTaskError
+from rustyray.exceptions import RayTaskError, SimulationError
 from tests.integration.sim.conftest import Start
 
 
@@ -152,3 +154,14 @@ def test_ctrl_c_in_a_task_reaches_the_driver(start: Start) -> None:
     assert rustyray.get(rustyray.put(1)) == 1
     rustyray.shutdown()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_event_loop_from_before_is_refused(start: Start) -> None:
+    async def wait() -> None:
+        await sleep.remote(1)
+
+    with closing(asyncio.new_event_loop()) as loop:
+        start()
+        with pytest.raises(SimulationError, match="this event loop was made before"):
+            loop.run_until_complete(wait())
+    asyncio.run(wait())
