@@ -1,15 +1,21 @@
-"""Schedules that have found something once."""
+"""Schedules that have found something once, and that whatever is found is found again."""
 
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from rustyray.engines.sim.schedules import NEXT, PREEMPT, Deviation
 from rustyray.testing.trial import Plan, Setup, run_plan
 from tests.integration.races.waiting import await_between_check_and_update
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.filterwarnings("error")
@@ -20,3 +26,34 @@ def test_an_async_actor_ends_before_its_loop_gets_to_it() -> None:
     gc.collect()
     assert trial.error is None
     assert trial.plan == plan
+
+
+PROGRAM = """
+from functools import partial
+from rustyray.testing import RaceFound, explore
+from tests.integration.races import failing, state, waiting
+for scenario, faults in (
+    (state.lost_update, ""), (waiting.lost_wake_up, ""), (failing.half_of_a_transfer, "crash,delay,partition")
+):
+    try:
+        explore(partial(scenario, False), faults=faults)
+    except RaceFound as found:
+        print(found)
+"""
+
+
+def test_the_same_is_found_in_any_process() -> None:
+    """Whatever the order of sets there: the same schedules in the same order, the same line, the same story."""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1]
+    assert told[0].count("Replay it: ") == 3
