@@ -6,8 +6,10 @@ runtime has ended) the real thing.
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable
-from types import FunctionType
+from importlib import import_module
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ class Patches:
         self.simulation = simulation
         self.current: Callable[[], UserProcess | None] = simulation.current
         self._undo: list[tuple[Any, str, Any]] = []
+        #: Where the real functions have their names, which pickles refer to.
+        self._names: dict[Any, tuple[str, str]] = {}
+        self._reducer = copyreg.dispatch_table.get(BuiltinFunctionType)
+        copyreg.pickle(BuiltinFunctionType, self._reduce)
 
     def replace(self, where: Any, name: str, stand_in: Any, copy: bool = False) -> None:
         """Set ``where.name``, until `restore`. Pickles then refer to it by that name, unless it is a mere ``copy``."""
@@ -33,6 +39,8 @@ class Patches:
             stand_in.__module__ = where.__module__ if of_class else where.__name__
             stand_in.__qualname__ = f"{where.__qualname__}.{name}" if of_class else name
             stand_in.__name__ = name
+        if not copy and isinstance(where, ModuleType):
+            self._names[getattr(where, name)] = where.__name__, name
         self._undo.append((where, name, getattr(where, name)))
         setattr(where, name, stand_in)
 
@@ -41,3 +49,18 @@ class Patches:
         while self._undo:
             where, name, real = self._undo.pop()
             setattr(where, name, real)
+        if self._reducer is None:
+            copyreg.dispatch_table.pop(BuiltinFunctionType, None)
+        else:
+            copyreg.dispatch_table[BuiltinFunctionType] = self._reducer
+
+    def _reduce(self, function: Any) -> str | tuple[Any, ...]:
+        """How a function in C is pickled: one that a program took by name before it was replaced arrives replaced."""
+        name = self._names.get(function)
+        reduced: str | tuple[Any, ...] = function.__reduce__() if name is None else (named, name)
+        return reduced
+
+
+def named(module: str, name: str) -> Any:
+    """What has this name here and now."""
+    return getattr(import_module(module), name)

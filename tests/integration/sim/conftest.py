@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copyreg
 import os
 import threading
 import time
@@ -18,7 +19,14 @@ Start = Callable[..., rustyray.Session]
 
 def _replaceable() -> tuple[object, ...]:
     clocks = time.sleep, time.time, time.monotonic
-    return (*clocks, threading.Lock, threading.Thread.start, asyncio.new_event_loop, os._exit)
+    return (
+        *clocks,
+        threading.Lock,
+        threading.Thread.start,
+        asyncio.new_event_loop,
+        os._exit,
+        {**copyreg.dispatch_table},
+    )
 
 
 _REAL = _replaceable()

@@ -7,11 +7,14 @@ import concurrent.futures
 import queue
 import threading
 import time
+from typing import Any
 
 import pytest
 
 import rustyray
 from rustyray.exceptions import GetTimeoutError
+
+monotonic_from_before, sleep_from_before = time.monotonic, time.sleep
 
 pytestmark = pytest.mark.usefixtures("sim")
 
@@ -122,3 +125,15 @@ def test_what_stands_in_travels_by_name() -> None:
     clock = rustyray.get(rustyray.put(time.monotonic))
     assert clock is time.monotonic
     assert clock() >= began + 100
+
+
+def test_functions_taken_by_name_before_are_replaced_in_workers() -> None:
+    @rustyray.remote
+    def rest() -> float:
+        began = monotonic_from_before()
+        sleep_from_before(100)
+        return monotonic_from_before() - began
+
+    assert rustyray.get(rest.remote()) >= 100
+    functions: list[Any] = [len, sum, "x".upper]
+    assert rustyray.get(rustyray.put(functions))[2]() == "X"
