@@ -20,14 +20,8 @@ Start = Callable[..., rustyray.Session]
 
 def _replaceable() -> tuple[object, ...]:
     clocks = time.sleep, time.time, time.monotonic
-    return (
-        *clocks,
-        threading.Lock,
-        threading.Thread.start,
-        asyncio.new_event_loop,
-        os._exit,
-        {**copyreg.dispatch_table},
-    )
+    pickling = copyreg.dispatch_table.get(BuiltinFunctionType)
+    return (*clocks, threading.Lock, threading.Thread.start, asyncio.new_event_loop, os._exit, pickling)
 
 
 _REAL = _replaceable()
