@@ -68,6 +68,8 @@ class Exploration(NamedTuple):
     result: object
 
     def __str__(self) -> str:
+        if self.complete and self.schedules == 1:
+            return f"the only schedule that there is was explored, in {self.seconds:.1f} s, and it did not fail"
         all_ = f"all {self.schedules:,} schedules {self.complete} were explored"
         some = f"{self.schedules:,} schedules were explored, {self.different:,} of them really different"
         return f"{all_ if self.complete else some}, in {self.seconds:.1f} s, and none failed"
@@ -121,16 +123,23 @@ def explore(
             "max_steps": max_steps,
         }
     )
-    began = time.perf_counter()
     setup = Setup(num_cpus, num_nodes, max_steps)
+    return _explored(scenario, setup, schedules, explorer, Space({}, 0, depth, seed, names), same_result)
+
+
+def _explored(
+    scenario: Scenario, setup: Setup, schedules: int, explorer: str, space: Space, same_result: bool
+) -> Exploration:
+    began = time.perf_counter()
     first = run_plan(scenario, Plan(), setup)
     finder = _Finder(scenario, setup, first, same_result)
     finder.see(first)
     again = run_plan(scenario, Plan(), setup)
     if again.fingerprint != first.fingerprint:
         raise NotDeterministic(_not_deterministic(scenario, setup))
-    space = Space(first.lengths, first.steps, depth, seed, names)
-    search = EXPLORERS[explorer](space)
+    if explorer == "exhaustive":
+        finder.schedules = 0  # it begins with the same
+    search = EXPLORERS[explorer](space._replace(lengths=first.lengths, steps=first.steps))
     complete = ""
     trial: Trial | None = None
     while True:

@@ -216,3 +216,18 @@ def test_who_asks_again_and_again_does_not_starve_the_rest() -> None:
         rustyray.get(adding)
 
     assert explore(scenario, schedules=40).schedules == 40
+
+
+def test_a_program_without_any_choice_has_one_schedule() -> None:
+    done = explore(lambda: rustyray.get(rustyray.put(7)), explorer="exhaustive")
+    assert (done.schedules, done.different, done.result) == (1, 1, 7)
+    assert str(done).startswith("the only schedule that there is was explored")
+
+
+def test_a_search_that_is_not_bounded_is_complete() -> None:
+    def scenario() -> int:
+        return rustyray.get(Counter.remote().add.remote())
+
+    done = explore(scenario, explorer="exhaustive", depth=50, schedules=2000)
+    assert done.complete == "that there are"
+    assert done.schedules >= done.different > 1
