@@ -80,7 +80,9 @@ class Deaths:
     def process_died(self, worker: WorkerID, reason: str, now: float) -> None:
         """A process is dead for certain: its objects, borrows and leases end, once its last words are here."""
         if worker in self._silent or not self._may_speak(worker):
-            self._bury(worker, reason, now)
+            last = self._endings.pop(worker, None) or Ending(now)
+            last.reason = reason
+            self._conclude(worker, last, now)
             return
         ending = self._endings.get(worker)
         if ending is None:

@@ -158,6 +158,22 @@ def test_an_actor_whose_connection_never_ends_is_given_up() -> None:
     assert owner.core.next_deadline() is None
 
 
+@pytest.mark.parametrize("order", ["process first", "actor first"])
+def test_an_actor_of_which_the_head_said_that_it_lives_before_it_knew_is_dead_at_once(order: str) -> None:
+    """Its connection ended, the head was asked, and answered before the death: what was said on the old one is all."""
+    owner = Owner()
+    actor = owner.create()
+    owner.alive(actor)
+    call = owner.call(actor)
+    owner.lose(A)
+    owner.alive(actor)
+    steps: list[Callable[[], None]] = [lambda: owner.say(NODE, GONE), lambda: owner.actor_is(actor, ActorState.DEAD)]
+    for step in steps if order == "process first" else reversed(steps):
+        assert owner.value(call) is None
+        step()
+    assert owner.fault(call) is FaultKind.ACTOR_DIED
+
+
 def test_news_of_an_actor_that_owes_nothing_holds_at_once() -> None:
     owner = Owner()
     actor = owner.create()
