@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from cloudpickle import cloudpickle
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from rustyray.engines.sim.process import Sleep, Until
@@ -23,6 +25,41 @@ _pickling = context._pickling
 
 class ProcessEnded(GreenletExit):
     """Raised where a program waits whose process has ended: it unwinds, and nobody hears of it."""
+
+
+class KnownClasses:
+    """The classes that a process has got by value, or given away so: to cloudpickle each is one class per process.
+
+    In a simulation each process has its own, so that a class that travels is another one where it arrives.
+    """
+
+    __slots__ = ("by_class", "by_id")
+
+    def __init__(self, by_class: Any, by_id: Any) -> None:
+        self.by_class = by_class
+        self.by_id = by_id
+
+    @classmethod
+    def present(cls) -> KnownClasses:
+        """Those of the process that runs."""
+        return cls(cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS, cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID)
+
+    @classmethod
+    def none(cls) -> KnownClasses:
+        """Those of a new process."""
+        return cls(WeakKeyDictionary(), WeakValueDictionary())
+
+    def enter(self) -> None:
+        """Let cloudpickle use these."""
+        cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS = self.by_class
+        cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID = self.by_id
+
+
+def enter(process: UserProcess) -> None:
+    """From now on the code that runs is this process'."""
+    context._engine = process.engine  # type: ignore[assignment] # only drivers and workers are made
+    context._engine_pid = process.os_pid
+    process.classes.enter()
 
 
 class Green:
@@ -48,8 +85,7 @@ class Green:
         return self._switch(self.greenlet.throw, error)
 
     def _switch(self, into: Callable[..., Any], *args: object) -> Sleep | Until:
-        context._engine = self.process.engine  # type: ignore[assignment] # only drivers and workers are made
-        context._engine_pid = self.process.os_pid
+        enter(self.process)
         if self._loop is not None or self._refs is not None:
             self._take_up()
         wants = into(*args)
@@ -76,13 +112,14 @@ class Green:
         """Unwind the program: its process has ended. What it does meanwhile with the runtime raises `ProcessEnded`."""
         if not self.greenlet.dead and self.greenlet is not getcurrent():
             before = context._engine, context._engine_pid
-            context._engine = self.process.engine  # type: ignore[assignment] # only drivers and workers are made
-            context._engine_pid = self.process.os_pid
+            classes = KnownClasses.present()
+            enter(self.process)
             self.greenlet.parent = getcurrent()
             try:
                 self.greenlet.throw(ProcessEnded())
             finally:
                 context._engine, context._engine_pid = before
+                classes.enter()
 
 
 class MainProgram(Green):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
 from rustyray.engines.client.waiter import Waiter
-from rustyray.engines.sim.green import ProcessEnded
+from rustyray.engines.sim.green import KnownClasses, ProcessEnded
 from rustyray.engines.sim.process import NEVER, OwnerProcess
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
@@ -90,6 +90,7 @@ class UserProcess(OwnerProcess):
         self.outlives_node = not executes
         self.pid = pid
         self.os_pid = pid if executes else os.getpid()
+        self.classes = KnownClasses.none() if executes else KnownClasses.present()
         self.name = f"worker {pid}" if executes else "the driver"
         self.head = world.head
         self.hub = Wire(self)

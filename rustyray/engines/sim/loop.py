@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
+from rustyray.engines.sim.green import ProcessEnded
 from rustyray.engines.sim.process import GRAIN, NEVER, Until
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class ActorLoop(SimLoop):
                 coroutine: Any = task.get_coro()
                 try:
                     coroutine.close()
-                except (Exception, GeneratorExit):  # noqa: BLE001, S110 - the user's clean-up; nobody is there to hear
+                except (Exception, GeneratorExit, ProcessEnded):  # noqa: BLE001, S110 - nobody is there to hear
                     pass
             self.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from _thread import get_ident
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from rustyray.engines.sim import clock, outside, stuck, threads
 from rustyray.engines.sim.chooser import Seeded, Tame
 from rustyray.engines.sim.engine import SimDriver, SimWorker
-from rustyray.engines.sim.green import Green, MainProgram
+from rustyray.engines.sim.green import Green, MainProgram, enter
 from rustyray.engines.sim.host import UserProcess
 from rustyray.engines.sim.interrupts import CtrlC
 from rustyray.engines.sim.node import NodeHost
@@ -25,7 +24,6 @@ from rustyray.engines.sim.world import PATIENCE, Fiber, World
 from rustyray.exceptions import SimulationError
 from rustyray.model.ids import WorkerID, worker_id
 from rustyray.model.options import hint
-from rustyray.runtime import context
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.loop import ActorLoop
@@ -186,7 +184,7 @@ class Simulation:
                 return
             except BaseException as error:  # noqa: BLE001 - whatever it is, the driver's program is to know
                 self.world.running = main
-                context._engine, context._engine_pid = self.driver, os.getpid()
+                enter(self.driver.host)
                 wants = self.main.throw(error)
 
     def _step_on(self) -> None:

@@ -201,6 +201,10 @@ class SimRLock:
         return self._owner is not None and self._owner is self._simulation.world.running
 
 
+# As errors and advice name them.
+SimLock.__name__, SimRLock.__name__ = "lock", "RLock"
+
+
 class _Begun:
     """A simulated thread that was started."""
 

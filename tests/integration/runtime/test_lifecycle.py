@@ -49,6 +49,7 @@ def test_what_needs_a_runtime_says_so(start: Start) -> None:
     assert rustyray.shutdown() is None
 
 
+@pytest.mark.native_only("what is used first starts the native engine")
 @pytest.mark.parametrize("how", ["task", "actor", "put"])
 def test_the_first_use_starts_one(start: Start, how: str) -> None:
     class Echo:
@@ -65,6 +66,7 @@ def test_the_first_use_starts_one(start: Start, how: str) -> None:
     assert rustyray.is_initialized()
 
 
+@pytest.mark.native_only("what is used first starts the native engine")
 def test_many_threads_that_use_it_first_start_one(start: Start) -> None:
     results: list[int] = []
     together = threading.Barrier(6)
