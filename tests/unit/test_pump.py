@@ -17,10 +17,19 @@ ME = ids.worker_id(NODE, 0)
 
 
 class SleepingHub:
-    """Whoever sleeps here would do so for ever."""
+    """Whoever sleeps here without a limit would do so for ever; otherwise a handler of a signal runs afterwards."""
+
+    def __init__(self) -> None:
+        self.pump: Pump | None = None
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        raise AssertionError("it went to sleep")
+        assert timeout is not None, "it went to sleep"
+        assert self.pump is not None
+        self.pump.interrupted = True
+        return []
+
+    def process(self, events: list[tuple[int, int]]) -> list[object]:
+        return []
 
     def wake(self) -> None:
         pass
@@ -42,8 +51,21 @@ class Contended:
         pass
 
 
+def new_pump() -> Pump:
+    hub = SleepingHub()
+    hub.pump = Pump(cast("Hub", hub), OwnerCore(ME, "sim:me", NODE, b""), NODE, {}, lambda _: None)
+    return hub.pump
+
+
 def test_an_interrupt_on_the_way_to_the_lead_is_not_slept_through() -> None:
-    pump = Pump(cast("Hub", SleepingHub()), OwnerCore(ME, "sim:me", NODE, b""), NODE, {}, lambda _: None)
+    pump = new_pump()
     pump.lock = Contended(pump)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        pump.wait(Waiter(), None)
+
+
+def test_a_signal_that_came_just_before_the_sleep_is_heeded_soon() -> None:
+    pump = new_pump()
+    pump.longest_sleep = 0.5
     with pytest.raises(KeyboardInterrupt):
         pump.wait(Waiter(), None)

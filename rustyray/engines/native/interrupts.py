@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from rustyray.engines.native.pump import Pump
 
+#: Python runs a handler between two instructions, so a signal that comes after the last one before the main thread
+#: sleeps does not end the sleep. Seconds after which the thread looks, for that reason alone.
+HEED: Final = 0.5
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 
 
@@ -40,6 +43,7 @@ class CtrlC:
         if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._on_signal)
             self._installed = True
+            self._pump.longest_sleep = HEED
 
     def restore(self) -> None:
         """Undo `install`; outside the main thread that cannot be done, and the handler acts as Python's own."""

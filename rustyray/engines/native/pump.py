@@ -81,6 +81,8 @@ class Pump:
         self.unpinned: deque[bytes] = deque()
         self.deferred: deque[Callable[[], None]] = deque()
         self.interrupted = False
+        #: The longest sleep of a waiting thread in seconds, if there is one; see `CtrlC`.
+        self.longest_sleep: float | None = None
         self.closed = False
         self._waiting: dict[bytes, list[Waiter]] = {}
         self._replies: dict[int, Waiter] = {}
@@ -272,6 +274,8 @@ class Pump:
             if self.interrupted:
                 self.check_interrupt()
             timeout = self._patience()
+            if self.longest_sleep is not None:
+                timeout = self.longest_sleep if timeout is None else min(timeout, self.longest_sleep)
             if deadline is not None:
                 left = deadline - self.clock()
                 if left <= 0:
@@ -309,6 +313,8 @@ class Pump:
         goes_on = False
         try:
             left = -1 if deadline is None else max(0.0, deadline - self.clock())
+            if self.longest_sleep is not None:
+                left = self.longest_sleep if left < 0 else min(left, self.longest_sleep)
             if not self.interrupted:
                 gate.acquire(timeout=left)
             goes_on = deadline is None or waiter.done or self.clock() < deadline
