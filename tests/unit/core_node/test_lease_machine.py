@@ -97,9 +97,10 @@ class LeaseMachine(Machine):
             for hosted in list(world.core._actors.hosted.values()):
                 world.say(HEAD, StopActor(hosted.actor, hosted.incarnation, False, "over"))
             world.wait(0.1)
-            if not (desk.waiting or world.leased or world.core._actors.hosted):
+            # Orphaned workers keep what they hold until they are killed.
+            left = [claim.need for claim in desk.queue.all() if desk.accounts.fits_ever(claim.need)]
+            if not (left or desk.waiting or world.leased or world.core._actors.hosted):
                 break
-        left = [claim.need for claim in desk.queue.all() if desk.accounts.fits_ever(claim.need)]
         assert not left, f"never served: {left}"
         world.wait(10.0)
         for worker, known in world.core._pool.workers.items():
