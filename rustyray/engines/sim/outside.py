@@ -57,7 +57,7 @@ def user_line(depth: int = 1) -> str:
 def is_users(frame: Any) -> bool:
     """Whether this is the user's code, and not the runtime's or the standard library's."""
     name = frame.f_code.co_filename
-    return not name.startswith((_PACKAGE, _LIBRARY, "<")) or "site-packages" in name
+    return not name.startswith((_PACKAGE, "<")) and (not name.startswith(_LIBRARY) or "site-packages" in name)
 
 
 def place(frame: Any) -> str:
@@ -129,7 +129,9 @@ def _kill(patches: Patches, real: Callable[[int, int], None]) -> Callable[[int, 
 def _register(patches: Patches, real: Callable[..., Any]) -> Callable[..., Any]:
     def register(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         process = patches.current()
-        if process is None or not process.executes:
+        # What libraries register, be it in a task, is for the end of the interpreter: all workers use the same ones.
+        library = sys._getframe(1).f_code.co_filename.startswith(_LIBRARY)
+        if process is None or not process.executes or library:
             real(func, *args, **kwargs)
         else:
             process.at_exit.append(partial(func, *args, **kwargs))

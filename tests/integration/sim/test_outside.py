@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import pytest
 
 import rustyray
-from rustyray.exceptions import SimulationError, WorkerCrashedError
+from rustyray.exceptions import ActorDiedError, SimulationError, WorkerCrashedError
 
 pytestmark = pytest.mark.usefixtures("sim")
 
@@ -46,6 +47,30 @@ def test_signals_to_the_own_process_end_the_simulated_one() -> None:
 
     with pytest.raises(WorkerCrashedError, match="SIGKILL"):
         rustyray.get(kill.remote())
+
+
+def test_what_the_library_registers_for_the_interpreters_end_waits_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first finalizer does so; were that the worker's, no finalizer would work when the worker has ended."""
+    monkeypatch.setattr(weakref.finalize, "_registered_with_atexit", False)
+
+    @rustyray.remote
+    class Actor:
+        def finalize(self) -> None:
+            weakref.finalize(self, int)
+
+        def leave(self) -> None:
+            rustyray.exit_actor()
+
+    actor = Actor.remote()
+    rustyray.get(actor.finalize.remote())
+    with pytest.raises(ActorDiedError):
+        rustyray.get(actor.leave.remote())
+    time.sleep(10)
+    seen: list[int] = []
+    thing = threading.Event()
+    weakref.finalize(thing, seen.append, 1)
+    del thing
+    assert seen == [1]
 
 
 def test_other_threads_see_the_real_thing() -> None:
