@@ -13,6 +13,8 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from rustyray.runtime import sigint
+
 if TYPE_CHECKING:
     from rustyray.engines.native.pump import Pump
 
@@ -40,10 +42,15 @@ class CtrlC:
 
     def install(self) -> None:
         here = threading.current_thread() is threading.main_thread()
-        if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        if here and sigint.is_unclaimed():
             signal.signal(signal.SIGINT, self._on_signal)
             self._installed = True
             self._pump.longest_sleep = HEED
+
+    @property
+    def is_over(self) -> bool:
+        """Its runtime has ended: another may take its place."""
+        return self._pump.closed
 
     def restore(self) -> None:
         """Undo `install`; outside the main thread that cannot be done, and the handler acts as Python's own."""

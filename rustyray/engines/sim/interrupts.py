@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from rustyray.engines.sim.green import ProcessEnded
+from rustyray.runtime import sigint
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.simulation import Simulation
@@ -18,14 +19,16 @@ class CtrlC:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._installed = False
+        self.is_over = False
 
     def begin(self) -> None:
         here = threading.current_thread() is threading.main_thread()
-        if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        if here and sigint.is_unclaimed():
             signal.signal(signal.SIGINT, self._on_signal)
             self._installed = True
 
     def end(self) -> None:
+        self.is_over = True
         if self._installed and signal.getsignal(signal.SIGINT) == self._on_signal:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -45,7 +45,7 @@ def test_data_and_schedule_shrink_together() -> None:
         settings=settings(quick, max_examples=500),
     )
     assert tasks == 2
-    assert re.fullmatch(r"<schedule: next \d+ is 1>", repr(found))
+    assert re.fullmatch(r"<schedule: (next|preempt) \d+ is 1>", repr(found))
 
 
 def test_faults_are_drawn_too() -> None:

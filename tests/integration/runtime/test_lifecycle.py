@@ -176,6 +176,18 @@ def test_a_thread_that_starts_it_may_end(start: Start) -> None:
     assert not rustyray.is_initialized()
 
 
+@pytest.mark.native_only("a simulated runtime belongs to the thread that called init")
+def test_ctrl_c_is_the_next_runtimes_after_a_shutdown_by_another_thread(start: Start) -> None:
+    start()
+    run_all([threading.Thread(target=rustyray.shutdown)])
+    left = signal.getsignal(signal.SIGINT)
+    assert left is not signal.default_int_handler, "only the main thread could have taken it back"
+    start()
+    assert signal.getsignal(signal.SIGINT) != left
+    rustyray.shutdown()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 # --- shutdown in the middle of things ---------------------------------------------------------------------------------
 
 
