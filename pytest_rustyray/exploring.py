@@ -51,7 +51,7 @@ def check(items: list[pytest.Item]) -> None:
 
 
 def _problem(item: pytest.Item) -> str:
-    from rustyray.testing.exploring import check_options
+    from rustyray.testing.exploring.explore import check_options
 
     for mark in item.iter_markers(MARKER):
         if mark.args:

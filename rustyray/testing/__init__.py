@@ -9,46 +9,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rustyray.testing.drawing import Schedule as Schedule
-    from rustyray.testing.drawing import schedules as schedules
-    from rustyray.testing.exploring import Exploration as Exploration
-    from rustyray.testing.exploring import NotDeterministic as NotDeterministic
-    from rustyray.testing.exploring import RaceFound as RaceFound
-    from rustyray.testing.exploring import ResultsDiffer as ResultsDiffer
-    from rustyray.testing.exploring import explore as explore
-    from rustyray.testing.history import Call as Call
-    from rustyray.testing.history import History as History
-    from rustyray.testing.linearizability import Linearizable as Linearizable
-    from rustyray.testing.linearizability import NotLinearizableError as NotLinearizableError
-    from rustyray.testing.linearizability import UndecidedError as UndecidedError
-    from rustyray.testing.linearizability import linearizable as linearizable
-    from rustyray.testing.operations import Operation as Operation
-    from rustyray.testing.operations import Raised as Raised
-    from rustyray.testing.operations import Returned as Returned
-    from rustyray.testing.replaying import ReplayMismatch as ReplayMismatch
-    from rustyray.testing.replaying import replay as replay
-    from rustyray.testing.trial import LeakedRuntime as LeakedRuntime
+    from rustyray.testing.exploring.drawing import Schedule as Schedule
+    from rustyray.testing.exploring.drawing import schedules as schedules
+    from rustyray.testing.exploring.explore import Exploration as Exploration
+    from rustyray.testing.exploring.explore import NotDeterministic as NotDeterministic
+    from rustyray.testing.exploring.explore import RaceFound as RaceFound
+    from rustyray.testing.exploring.explore import ResultsDiffer as ResultsDiffer
+    from rustyray.testing.exploring.explore import explore as explore
+    from rustyray.testing.exploring.replaying import ReplayMismatch as ReplayMismatch
+    from rustyray.testing.exploring.replaying import replay as replay
+    from rustyray.testing.exploring.trial import LeakedRuntime as LeakedRuntime
+    from rustyray.testing.histories.history import Call as Call
+    from rustyray.testing.histories.history import History as History
+    from rustyray.testing.histories.linearizability import Linearizable as Linearizable
+    from rustyray.testing.histories.linearizability import NotLinearizableError as NotLinearizableError
+    from rustyray.testing.histories.linearizability import UndecidedError as UndecidedError
+    from rustyray.testing.histories.linearizability import linearizable as linearizable
+    from rustyray.testing.histories.operations import Operation as Operation
+    from rustyray.testing.histories.operations import Raised as Raised
+    from rustyray.testing.histories.operations import Returned as Returned
 
 _MODULES = {
-    "Call": "history",
-    "Exploration": "exploring",
-    "History": "history",
-    "LeakedRuntime": "trial",
-    "Linearizable": "linearizability",
-    "NotDeterministic": "exploring",
-    "NotLinearizableError": "linearizability",
-    "Operation": "operations",
-    "RaceFound": "exploring",
-    "Raised": "operations",
-    "ReplayMismatch": "replaying",
-    "ResultsDiffer": "exploring",
-    "Returned": "operations",
-    "Schedule": "drawing",
-    "UndecidedError": "linearizability",
-    "explore": "exploring",
-    "linearizable": "linearizability",
-    "replay": "replaying",
-    "schedules": "drawing",
+    "Call": "histories.history",
+    "Exploration": "exploring.explore",
+    "History": "histories.history",
+    "LeakedRuntime": "exploring.trial",
+    "Linearizable": "histories.linearizability",
+    "NotDeterministic": "exploring.explore",
+    "NotLinearizableError": "histories.linearizability",
+    "Operation": "histories.operations",
+    "RaceFound": "exploring.explore",
+    "Raised": "histories.operations",
+    "ReplayMismatch": "exploring.replaying",
+    "ResultsDiffer": "exploring.explore",
+    "Returned": "histories.operations",
+    "Schedule": "exploring.drawing",
+    "UndecidedError": "histories.linearizability",
+    "explore": "exploring.explore",
+    "linearizable": "histories.linearizability",
+    "replay": "exploring.replaying",
+    "schedules": "exploring.drawing",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - a list of names, and there is one place for them

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from rustyray.engines.sim.chooser import Deviations, Replay
-from rustyray.engines.sim.faults import Fault, Trouble
+from rustyray.engines.sim.world.chooser import Deviations, Replay
+from rustyray.engines.sim.world.faults import Fault, Trouble
 from tests.unit.world import test_actor_hazards, test_ref_hazards, test_task_hazards
 from tests.unit.world.programs import Maker
 from tests.unit.world.runs import PROFILES, check, run

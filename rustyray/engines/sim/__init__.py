@@ -1,29 +1,18 @@
 """The simulator: owners, workers, nodes and a head in one process, in virtual time, over a network without sockets.
 
-chooser.py   who decides what happens next: chance, a recorded trace, or a list of deviations
-network.py   channels between processes: in order each, any of them next; losses
-faults.py    what goes wrong, and when
-values.py    the values of scripted programs, and how they are written
-scripts.py   scripted programs: what stands for the user's code; library.py has them by name
-running.py   their interpreter
-process.py   a process with an owner core: messages, effects, waiting, refs
-client.py    a driver or worker as a program sees it; driver.py the first, worker.py the second
-node.py      a node's process, on the first node with the head in it
-world.py     all of them on one timeline
-books.py     what must hold, whatever is chosen
-story.py     what has happened
-
 The cores are the native engine's own. A run depends on its chooser alone: the same choices give the same trace.
 
-Ordinary code runs there as well, for ``init(engine="sim")``:
+world/         processes, nodes and the network between them on one timeline, and who decides what happens next
+scripted/      programs that are lists of steps, with an exact account of their refs: to try the cores hard
+stdlib/        what ordinary code gets in place of the standard library's clocks, threads, event loops and sockets
+
+Ordinary code runs in the world as well, for ``init(engine="sim")``:
 
 simulation.py  a world whose driver is the code that called ``init``
 green.py       programs in greenlets
 host.py        a process that runs them: messages, waiting, callbacks
 engine.py      the engine in it, as the programs see it
-clock.py       the time, as the programs see it; threads.py their threads and locks, loop.py their event loops
-outside.py     what they must not do: processes, sockets
-interrupts.py  Ctrl-C
+steering.py    how an explorer gets hold of the runtime that is started next
 selfcheck.py   whether two runs are the same
 stuck.py       who waits for what when nothing happens any more
 """

@@ -14,7 +14,7 @@ from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim.green import ProcessEnded
-from rustyray.engines.sim.process import OwnerProcess
+from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.exceptions import SimulationError
 from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
 from rustyray.model.messages import RegisterDriver, Registered
@@ -88,7 +88,7 @@ class _Ours(Client):
     def await_ref(self, ref: ObjectRef[Any]) -> Generator[Any, None, Any]:
         import asyncio
 
-        from rustyray.engines.sim.loop import SimLoop
+        from rustyray.engines.sim.stdlib.loop import SimLoop
 
         if not isinstance(asyncio.get_running_loop(), SimLoop):
             raise SimulationError(
@@ -273,7 +273,7 @@ class SimWorker(_Ours, WorkerClient):
         return self.simulation.world.running is self.host.main
 
     def start_loop(self) -> asyncio.AbstractEventLoop:
-        from rustyray.engines.sim.loop import ActorLoop
+        from rustyray.engines.sim.stdlib.loop import ActorLoop
 
         loop = ActorLoop(self.host)
         self.simulation.loops.append(loop)
@@ -281,6 +281,6 @@ class SimWorker(_Ours, WorkerClient):
         return loop
 
     def start_pool(self, size: int, actor: ActorID) -> Pool:
-        from rustyray.engines.sim.threads import SimPool
+        from rustyray.engines.sim.stdlib.threads import SimPool
 
         return SimPool(self.host, size)

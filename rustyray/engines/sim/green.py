@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from cloudpickle import cloudpickle
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from rustyray.engines.sim.process import Sleep, Until
+from rustyray.engines.sim.world.process import Sleep, Until
 from rustyray.runtime import context
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.sim.green import KnownClasses, ProcessEnded
-from rustyray.engines.sim.process import NEVER, OwnerProcess
+from rustyray.engines.sim.world.process import NEVER, OwnerProcess
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
     HEAD,
@@ -28,9 +28,9 @@ from rustyray.model.values import Failed, Fault
 
 if TYPE_CHECKING:
     from rustyray.engines.client.client import Client
-    from rustyray.engines.sim.process import Sleep, Until
     from rustyray.engines.sim.simulation import Simulation
-    from rustyray.engines.sim.world import Fiber
+    from rustyray.engines.sim.world.process import Sleep, Until
+    from rustyray.engines.sim.world.world import Fiber
 
 _REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription)
 

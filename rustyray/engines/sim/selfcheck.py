@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rustyray.engines.sim.engine import SimDriver
-from rustyray.engines.sim.story import line
+from rustyray.engines.sim.world.story import line
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
-    from rustyray.engines.sim.story import Story
+    from rustyray.engines.sim.world.story import Story
 
 #: So many of the events before the first difference are told.
 BEFORE = 5

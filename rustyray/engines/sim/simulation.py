@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from rustyray.engines.sim import clock, outside, stuck, threads
-from rustyray.engines.sim.chooser import Seeded, Tame
+from rustyray.engines.sim import stuck
 from rustyray.engines.sim.engine import SimDriver, SimWorker
 from rustyray.engines.sim.green import Green, MainProgram, enter
 from rustyray.engines.sim.host import UserProcess
-from rustyray.engines.sim.interrupts import CtrlC
-from rustyray.engines.sim.node import NodeHost
-from rustyray.engines.sim.patches import Patches
-from rustyray.engines.sim.process import GRAIN, NEVER, OwnerProcess, Program, Sleep, Until
+from rustyray.engines.sim.stdlib import clock, outside, threads
+from rustyray.engines.sim.stdlib.interrupts import CtrlC
+from rustyray.engines.sim.stdlib.patches import Patches
 from rustyray.engines.sim.steering import present
-from rustyray.engines.sim.world import PATIENCE, Fiber, World
+from rustyray.engines.sim.world.chooser import Seeded, Tame
+from rustyray.engines.sim.world.node import NodeHost
+from rustyray.engines.sim.world.process import GRAIN, NEVER, OwnerProcess, Program, Sleep, Until
+from rustyray.engines.sim.world.world import PATIENCE, Fiber, World
 from rustyray.exceptions import SimulationError
 from rustyray.model.ids import WorkerID, worker_id
 from rustyray.model.options import hint
 
 if TYPE_CHECKING:
-    from rustyray.engines.sim.loop import ActorLoop
+    from rustyray.engines.sim.stdlib.loop import ActorLoop
     from rustyray.model.settings import Settings
 
 #: The capacity of each node's store unless `init` is given one (bytes); only what is used takes memory.
@@ -234,16 +235,14 @@ class SteadyGarbage:
     """
 
     def __init__(self) -> None:
-        self._mine = gc.isenabled() and not gc.get_freeze_count()
+        self._mine = gc.isenabled()
 
     def begin(self) -> None:
         if self._mine:
             gc.disable()
-            gc.freeze()
 
     def end(self) -> None:
         if self._mine:
-            gc.unfreeze()
             gc.enable()
 
 

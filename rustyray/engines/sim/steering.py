@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rustyray.engines.sim.chooser import Chooser
-from rustyray.engines.sim.faults import Fault
+from rustyray.engines.sim.world.chooser import Chooser
+from rustyray.engines.sim.world.faults import Fault
 
 if TYPE_CHECKING:
-    from rustyray.engines.sim.world import World
+    from rustyray.engines.sim.world.world import World
 
 
 class Steering:

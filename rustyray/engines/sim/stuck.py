@@ -9,15 +9,15 @@ from rustyray.core.owner.records import DONE
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim.green import Green
 from rustyray.engines.sim.host import UserProcess
-from rustyray.engines.sim.outside import is_users, place
-from rustyray.engines.sim.process import NEVER
+from rustyray.engines.sim.stdlib.outside import is_users, place
+from rustyray.engines.sim.world.process import NEVER
 from rustyray.exceptions import DeadlockError, LivelockError
 from rustyray.model.ids import task_of
 from rustyray.runtime.context import current_task
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.simulation import Simulation
-    from rustyray.engines.sim.world import Fiber
+    from rustyray.engines.sim.world.world import Fiber
 
 
 #: So many different things are listed in one line.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Callable
 
@@ -231,3 +232,10 @@ def test_a_search_that_is_not_bounded_is_complete() -> None:
     done = explore(scenario, explorer="exhaustive", depth=50, schedules=2000)
     assert done.complete == "that there are"
     assert done.schedules >= done.different > 1
+
+
+def test_what_a_schedule_leaves_is_collected_while_others_run() -> None:
+    explore(no_lost_update, schedules=50)
+    before = len(gc.get_objects())
+    explore(no_lost_update, schedules=100)
+    assert len(gc.get_objects()) - before < 20_000  # each makes about 1,000 that refer to one another

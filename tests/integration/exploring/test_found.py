@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rustyray.engines.sim.schedules import NEXT, PREEMPT, Deviation
-from rustyray.testing.trial import Plan, Setup, run_plan
+from rustyray.engines.sim.world.schedules import NEXT, PREEMPT, Deviation
+from rustyray.testing.exploring.trial import Plan, Setup, run_plan
 from tests.integration.races.waiting import await_between_check_and_update
 
 ROOT = Path(__file__).parents[3]

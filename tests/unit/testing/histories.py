@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
-from rustyray.testing.models import ClassModel
-from rustyray.testing.operations import Operation, Outcome, Raised, Returned
-from rustyray.testing.search import same
+from rustyray.testing.histories.models import ClassModel
+from rustyray.testing.histories.operations import Operation, Outcome, Raised, Returned
+from rustyray.testing.histories.search import same
 
 
 class Register:

@@ -14,7 +14,7 @@ import pytest
 
 import rustyray
 from rustyray.testing import History, NotLinearizableError, Operation, Returned, UndecidedError, linearizable
-from rustyray.testing.models import frozen
+from rustyray.testing.histories.models import frozen
 from tests.unit.testing.histories import Counter, Queue, Register, Store, overlapping, spoiled
 
 

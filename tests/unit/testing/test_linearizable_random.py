@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rustyray.testing import NotLinearizableError, linearizable
-from rustyray.testing.search import same
+from rustyray.testing.histories.search import same
 from tests.unit.testing.histories import (
     ENDS,
     Counter,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rustyray.engines.sim.faults import Fault, Trouble
-from rustyray.engines.sim.schedules import Deviation
-from rustyray.testing.lines import Line, parse
-from rustyray.testing.trial import Plan, Setup
+from rustyray.engines.sim.world.faults import Fault, Trouble
+from rustyray.engines.sim.world.schedules import Deviation
+from rustyray.testing.exploring.lines import Line, parse
+from rustyray.testing.exploring.trial import Plan, Setup
 
 numbers = st.integers(0, 10**6)
 deviations = st.builds(Deviation, st.sampled_from(["next", "delay", "stall", "keep", "preempt"]), numbers, numbers)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rustyray.engines.sim.faults import Fault, Trouble
-from rustyray.engines.sim.schedules import NEXT, Deviation
-from rustyray.testing.shrinking import Shrinker, as_items
-from rustyray.testing.trial import Plan, Trial
+from rustyray.engines.sim.world.faults import Fault, Trouble
+from rustyray.engines.sim.world.schedules import NEXT, Deviation
+from rustyray.testing.exploring.shrinking import Shrinker, as_items
+from rustyray.testing.exploring.trial import Plan, Trial
 
 
 def trial(plan: Plan, fails: bool) -> Trial:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from rustyray.engines.sim import scripts as s
-from rustyray.engines.sim.chooser import Chooser
-from rustyray.engines.sim.scripts import ActorScript, Expr, Script, Step
+from rustyray.engines.sim.scripted import scripts as s
+from rustyray.engines.sim.scripted.scripts import ActorScript, Expr, Script, Step
+from rustyray.engines.sim.world.chooser import Chooser
 
 BOOM = "boom"
 #: A burst is of so many runs at most, those of the functions that it calls included.

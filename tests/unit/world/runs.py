@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rustyray.engines.sim import faults
-from rustyray.engines.sim.chooser import Chooser, Seeded
-from rustyray.engines.sim.faults import Trouble
-from rustyray.engines.sim.scripts import Script
-from rustyray.engines.sim.values import Plain, Ref
-from rustyray.engines.sim.world import World
+from rustyray.engines.sim.scripted.scripts import Script
+from rustyray.engines.sim.scripted.values import Plain, Ref
+from rustyray.engines.sim.scripted.world import ScriptedWorld
+from rustyray.engines.sim.world import faults
+from rustyray.engines.sim.world.chooser import Chooser, Seeded
+from rustyray.engines.sim.world.faults import Trouble
 from tests.unit.world.programs import BOOM, Limits, Maker
 from tests.unit.world.sequential import expected
 
@@ -87,10 +87,10 @@ def agrees(got: object, want: object) -> bool:
     return False
 
 
-def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[faults.Fault] = ()) -> World:
+def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[faults.Fault] = ()) -> ScriptedWorld:
     """Run ``program`` to its end, and see that the outcome is right and nothing is left."""
     want = expected(program)
-    world = World(chooser, profile.nodes, faults=plan)
+    world = ScriptedWorld(chooser, profile.nodes, faults=plan)
     driver = world.add_driver(program)
     world.finish()
     got = shown(driver.outcome)
@@ -101,7 +101,7 @@ def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[fa
     return world
 
 
-def run(profile: Profile, seed: int) -> World:
+def run(profile: Profile, seed: int) -> ScriptedWorld:
     """One run, all of it drawn from ``seed``."""
     program = Maker(Seeded(7 * seed + 1), profile.limits).program()
     plan = faults.draw(Seeded(seed + 5), (80, 400)[seed % 2], profile.count, profile.troubles) if profile.count else []

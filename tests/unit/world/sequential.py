@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rustyray.engines.sim import scripts as s
-from rustyray.engines.sim.scripts import Expr, Script
+from rustyray.engines.sim.scripted import scripts as s
+from rustyray.engines.sim.scripted.scripts import Expr, Script
 
 
 class Raised(Exception):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rustyray.engines.sim.chooser import Seeded
-from rustyray.engines.sim.faults import Fault, Trouble
-from rustyray.engines.sim.scripts import (
+from rustyray.engines.sim.scripted.scripts import (
     ActorScript,
     Call,
     Create,
@@ -24,7 +22,9 @@ from rustyray.engines.sim.scripts import (
     Submit,
     Work,
 )
-from rustyray.engines.sim.world import World
+from rustyray.engines.sim.scripted.world import ScriptedWorld
+from rustyray.engines.sim.world.chooser import Seeded
+from rustyray.engines.sim.world.faults import Fault, Trouble
 from tests.unit.world.runs import MOODS
 from tests.unit.world.test_ref_hazards import KEEPS, READS
 from tests.unit.world.test_task_hazards import SEEDS, UNIT, outcome, world
@@ -55,7 +55,7 @@ def test_a_restart_keeps_the_order_and_repeats_only_what_it_may(seed: int, retri
         [Create("h", actor), Submit("other", caller, ["h"]), *calls(12), Get("o", ["other"], catch=True), *got(12)],
     )
     faults = [Fault(60 + 7 * seed, Trouble.CRASH, seed), Fault(140 + 5 * seed, Trouble.CRASH, seed + 1)]
-    there = World(Seeded(seed, MOODS[seed % len(MOODS)]), (2,), faults=faults)
+    there = ScriptedWorld(Seeded(seed, MOODS[seed % len(MOODS)]), (2,), faults=faults)
     driver = there.add_driver(main)
     there.finish()
     results = outcome(driver)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rustyray.engines.sim.chooser import Replay, Seeded, Tame
-from rustyray.engines.sim.world import World
+from rustyray.engines.sim.scripted.world import ScriptedWorld
+from rustyray.engines.sim.world.chooser import Replay, Seeded, Tame
 from tests.unit.purity import offences
 from tests.unit.world.programs import Limits, Maker
 from tests.unit.world.runs import PROFILES, run
@@ -39,7 +39,7 @@ def test_a_seed_gives_the_same_trace_in_any_process(name: str) -> None:
 
 def test_other_seeds_give_other_traces() -> None:
     program = Maker(Seeded(4), Limits()).program()
-    worlds = [World(Seeded(seed)) for seed in (1, 2)]
+    worlds = [ScriptedWorld(Seeded(seed)) for seed in (1, 2)]
     for world in worlds:
         world.add_driver(program)
         world.finish()
@@ -48,10 +48,10 @@ def test_other_seeds_give_other_traces() -> None:
 
 def test_a_recorded_run_is_repeated() -> None:
     program = Maker(Seeded(11), Limits(keep=True)).program()
-    first = World(Seeded(5, {"delay": 0.1, "stall": 0.1}))
+    first = ScriptedWorld(Seeded(5, {"delay": 0.1, "stall": 0.1}))
     first.add_driver(program)
     first.finish()
-    again = World(Replay(first.recorder.choices))
+    again = ScriptedWorld(Replay(first.recorder.choices))
     again.add_driver(program)
     again.finish()
     assert again.trace() == first.trace()
@@ -59,7 +59,7 @@ def test_a_recorded_run_is_repeated() -> None:
 
 def test_the_tame_schedule_is_fair() -> None:
     program = Maker(Seeded(3), Limits()).program()
-    world = World(Tame())
+    world = ScriptedWorld(Tame())
     world.add_driver(program)
     world.finish()
 

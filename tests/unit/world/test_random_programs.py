@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rustyray.engines.sim.chooser import Deviations, Replay
-from rustyray.engines.sim.faults import Fault, Trouble
+from rustyray.engines.sim.world.chooser import Deviations, Replay
+from rustyray.engines.sim.world.faults import Fault, Trouble
 from tests.unit.world.programs import Maker
 from tests.unit.world.runs import PROFILES, check, run
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rustyray.engines.sim.driver import Driver
-from rustyray.engines.sim.scripts import (
+from rustyray.engines.sim.scripted.driver import Driver
+from rustyray.engines.sim.scripted.scripts import (
     ActorScript,
     Add,
     Call,
@@ -22,7 +22,7 @@ from rustyray.engines.sim.scripts import (
     Submit,
     Work,
 )
-from rustyray.engines.sim.world import World
+from rustyray.engines.sim.scripted.world import ScriptedWorld
 from rustyray.model.ids import owner_of
 from tests.unit.world.test_task_hazards import SEEDS, outcome, world
 
@@ -31,7 +31,7 @@ KEEPS = Script("keeps", [Keep("a0"), Return(0)])
 READS = Script("reads", [Recall("k"), Pick("r", "k"), Get("v", ["r"]), Return("v")])
 
 
-def crash_all(there: World, driver: Driver, but: bytes) -> None:
+def crash_all(there: ScriptedWorld, driver: Driver, but: bytes) -> None:
     """End all workers that host no actor."""
     for worker in there.workers():
         if worker.me != but and worker.actor is None:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rustyray.engines.sim.chooser import Deviations
-from rustyray.engines.sim.schedules import (
+from rustyray.engines.sim.scripted.world import ScriptedWorld
+from rustyray.engines.sim.world.chooser import Deviations
+from rustyray.engines.sim.world.schedules import (
     FAIR,
     NEXT,
     Delays,
@@ -21,7 +22,7 @@ from rustyray.engines.sim.schedules import (
     Walk,
     spread,
 )
-from rustyray.engines.sim.world import DELAYS, World
+from rustyray.engines.sim.world.world import DELAYS
 from rustyray.model.messages import BorrowAck
 from tests.unit.world.programs import Limits, Maker
 from tests.unit.world.runs import shown
@@ -97,10 +98,10 @@ def guides(seed: int) -> list[Guide]:
 def test_what_a_guide_did_is_repeated_from_its_departures(which: int, seed: int) -> None:
     program = Maker(Deviations([("program", seed, 1)]), Limits()).program()
     first = begun(guides(seed)[which])
-    world = World(first)
+    world = ScriptedWorld(first)
     driver = world.add_driver(program)
     world.finish()
-    again = World(begun(Planned(first.deviations)))
+    again = ScriptedWorld(begun(Planned(first.deviations)))
     again.add_driver(program)
     again.finish()
     assert again.trace() == world.trace()
@@ -108,7 +109,7 @@ def test_what_a_guide_did_is_repeated_from_its_departures(which: int, seed: int)
 
 
 def test_a_delay_counts_from_the_sending() -> None:
-    world = World(Deviations([("delay", number, len(DELAYS) - 1) for number in range(100)]))
+    world = ScriptedWorld(Deviations([("delay", number, len(DELAYS) - 1) for number in range(100)]))
     world.now = 100.0
     world.network.connect(b"one", b"other")
     world.network.send(b"one", b"other", BorrowAck(1))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rustyray.engines.sim.chooser import Seeded, Tame
-from rustyray.engines.sim.driver import Driver
-from rustyray.engines.sim.scripts import (
+from rustyray.engines.sim.scripted.driver import Driver
+from rustyray.engines.sim.scripted.scripts import (
     Add,
     Cancel,
     Crash,
@@ -21,7 +20,8 @@ from rustyray.engines.sim.scripts import (
     Wait,
     Work,
 )
-from rustyray.engines.sim.world import World
+from rustyray.engines.sim.scripted.world import ScriptedWorld
+from rustyray.engines.sim.world.chooser import Seeded, Tame
 from rustyray.model.ids import object_id, task_id
 from tests.unit.world.runs import MOODS, shown
 
@@ -31,8 +31,8 @@ UNIT = Script("unit", [Return(1)])
 LONG = Script("long", [Work(10.0), Return(100)])
 
 
-def world(seed: int, *nodes: float) -> World:
-    return World(Seeded(seed, MOODS[seed % len(MOODS)]) if seed else Tame(), nodes or (2,))
+def world(seed: int, *nodes: float) -> ScriptedWorld:
+    return ScriptedWorld(Seeded(seed, MOODS[seed % len(MOODS)]) if seed else Tame(), nodes or (2,))
 
 
 def burst(script: Script, count: int, prefix: str = "u") -> list[Step]:

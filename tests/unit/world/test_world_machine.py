@@ -6,11 +6,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from rustyray.engines.sim.chooser import Replay
-from rustyray.engines.sim.driver import Driver
-from rustyray.engines.sim.faults import Trouble
-from rustyray.engines.sim.scripts import Script
-from rustyray.engines.sim.world import World
+from rustyray.engines.sim.scripted.driver import Driver
+from rustyray.engines.sim.scripted.scripts import Script
+from rustyray.engines.sim.scripted.world import ScriptedWorld
+from rustyray.engines.sim.world.chooser import Replay
+from rustyray.engines.sim.world.faults import Trouble
 from tests.unit.world.programs import Limits, Maker
 from tests.unit.world.runs import agrees, shown
 from tests.unit.world.sequential import expected
@@ -33,7 +33,7 @@ class WorldMachine(RuleBasedStateMachine):
     @initialize(nodes=st.sampled_from([(2,), (1, 1), (1, 2, 1)]))
     def begin(self, nodes: tuple[float, ...]) -> None:
         self.hand = Hand()
-        self.world = World(self.hand, nodes)
+        self.world = ScriptedWorld(self.hand, nodes)
         self.drivers: list[tuple[Driver, Script]] = []
 
     @rule(choices=st.lists(st.integers(0, 8), max_size=30), node=pick)

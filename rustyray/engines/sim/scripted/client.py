@@ -1,0 +1,211 @@
+"""A driver or a worker as a program sees it: submit, get, put and the rest. What waits is a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rustyray.engines.sim.scripted import values
+from rustyray.engines.sim.scripted.process import ClientProcess, ProgramError
+from rustyray.engines.sim.scripted.values import Plain, Ref
+from rustyray.engines.sim.world.process import Program, Until
+from rustyray.model.ids import FIRST_RETURN, ObjectID, handle_id, object_id
+from rustyray.model.messages import (
+    HEAD,
+    ActorInfo,
+    FindActor,
+    HeadError,
+    StoreAbort,
+    StoreCreate,
+    StoreCreated,
+    StoreFailed,
+    StorePin,
+    StorePinned,
+    StoreSeal,
+)
+from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
+from rustyray.model.values import Failed, Fault, FaultKind, Packed, RefInfo, Stored, Value
+
+#: The size of a big value in the store, in bytes.
+BIG: Final = 4096
+
+
+class Client(ClientProcess):
+    """See `rustyray.engines.sim.scripted.worker.Worker` for those that execute as well."""
+
+    # --- tasks and actors ---------------------------------------------------------------------------------------------
+
+    def submit(self, plan: TaskPlan, args: list[Plain]) -> list[Ref]:
+        data, infos, deps = self._prepare(args)
+        tid = self.core.submit(plan, data, None, infos, deps, self.parent, self.now)
+        self.carry_out()
+        return self._returned(tid, plan.returns)
+
+    def _prepare(self, args: list[Plain]) -> tuple[bytes, list[RefInfo] | None, list[ObjectID] | None]:
+        if not args:
+            return b"", None, None
+        deps: list[Ref] = []
+        data, inside = values.write(args, deps)
+        return data, values.infos(inside), [ref.object for ref in deps] or None
+
+    def _returned(self, tid: bytes, returns: int) -> list[Ref]:
+        return [self._counted(object_id(tid, index), self.address) for index in range(returns)]
+
+    def create_actor(self, plan: ActorPlan, args: list[Plain]) -> Program[Ref | None]:
+        """A handle; None when the name is taken. A named actor's creation waits for the head's answer."""
+        data, infos, deps = self._prepare(args)
+        request, until = self.expect()
+        actor = self.core.create_actor(plan, data, None, infos, deps, request, self.namespace, self.now)
+        self.carry_out()
+        ref = (
+            Ref(handle_id(actor), "", actor) if plan.detached else self._counted(handle_id(actor), self.address, actor)
+        )
+        if plan.name:
+            self.flush()
+            yield until
+            answer = until.reply
+            if isinstance(answer, HeadError) and answer.kind != "argument_failed":
+                self.drop(ref)
+                return None
+            if isinstance(answer, ActorInfo) and answer.actor != actor:
+                self.drop(ref)
+                return Ref(handle_id(answer.actor), "", answer.actor)
+        return ref
+
+    def call(self, handle: Ref, max_task_retries: int, plan: MethodPlan, args: list[Plain]) -> list[Ref]:
+        data, infos, deps = self._prepare(args)
+        tid = self.core.call(handle.actor, max_task_retries, plan, data, None, infos, deps, self.parent, self.now)
+        self.carry_out()
+        return self._returned(tid, plan.returns)
+
+    def find_actor(self, name: str) -> Program[Ref | None]:
+        request, until = self.expect()
+        self.flush()
+        self.send(HEAD, FindActor(request, name, self.namespace))
+        yield until
+        reply = until.reply
+        if not isinstance(reply, ActorInfo):
+            return None
+        return Ref(handle_id(reply.actor), "", reply.actor)
+
+    def kill_actor(self, handle: Ref, no_restart: bool) -> None:
+        self.core.kill_actor(handle.actor, no_restart, self.now)
+        self.carry_out()
+
+    def cancel(self, ref: Ref, force: bool) -> None:
+        self.core.cancel(ref.object, force, True, self.now)
+        self.flush()
+
+    # --- values -------------------------------------------------------------------------------------------------------
+
+    def put(self, value: Plain, big: bool) -> Program[Ref]:
+        data, inside = values.write(value)
+        object_: ObjectID | None = None
+        packed: Value = Packed(data, None, values.infos(inside)) if inside else data
+        if big:
+            object_ = self.core.next_task() + FIRST_RETURN
+            packed = yield from self.store(object_, data, values.infos(inside))
+            if isinstance(packed, Fault):
+                raise ProgramError(packed)
+        object_ = self.core.put(packed, object_)
+        return self._counted(object_, self.address)
+
+    def store(self, object_: ObjectID, data: bytes, refs: list[RefInfo] | None) -> Program[Value]:
+        """Write a value to the node's store."""
+        request, until = self.expect()
+        self.send(self.node, StoreCreate(request, object_, BIG))
+        self.flush()
+        try:
+            yield until
+        except BaseException:
+            self.send(self.node, StoreAbort(object_))
+            raise
+        if not isinstance(until.reply, StoreCreated):
+            return until.reply.fault if isinstance(until.reply, StoreFailed) else _gone()
+        self.world.arena(self.node)[until.reply.offset] = data
+        self.send(self.node, StoreSeal(object_))
+        return Stored(self.node, BIG, refs)
+
+    def get(self, refs: Sequence[Ref]) -> Program[list[Plain]]:
+        """The values; raises ProgramError with the first error, without waiting for the rest."""
+        until = Until(0, stop_at_error=True)
+        missing: list[ObjectID] = []
+        failed = False
+        for ref in refs:
+            entry = self.core.watch(ref.object)
+            if entry.value is None:
+                self._waiting.setdefault(ref.object, []).append(until)
+                missing.append(ref.object)
+            elif isinstance(entry.value, Failed | Fault):
+                failed = True
+                break
+        until.need = len(missing)
+        try:
+            if missing and not failed:
+                self.flush()
+                if not until.done:
+                    yield from self.block(until)
+        finally:
+            self._unwatch(missing, until)
+        for ref in refs:
+            value = self.core.objects[ref.object].value
+            if isinstance(value, Failed | Fault):
+                raise ProgramError(value)
+        found: list[Plain] = []
+        for ref in refs:
+            found += [(yield from self.load(ref.object, self.core.objects[ref.object].value))]
+        return found
+
+    def wait(self, refs: Sequence[Ref], count: int) -> Program[list[Ref]]:
+        """The first ``count`` refs that have a value, in order."""
+        until = Until(0)
+        missing: list[ObjectID] = []
+        for ref in refs:
+            if self.core.watch(ref.object).value is None:
+                self._waiting.setdefault(ref.object, []).append(until)
+                missing.append(ref.object)
+        until.need = count - (len(refs) - len(missing))
+        self.flush()
+        try:
+            if until.need > 0 and not until.done:
+                yield from self.block(until)
+        finally:
+            self._unwatch(missing, until)
+        return [ref for ref in refs if self.core.objects[ref.object].value is not None][:count]
+
+    def _unwatch(self, objects: list[ObjectID], until: Until) -> None:
+        for object_ in objects:
+            waiting = self._waiting.get(object_)
+            if waiting is not None and until in waiting:
+                waiting.remove(until)
+                if not waiting:
+                    del self._waiting[object_]
+
+    def load(self, object_: ObjectID, value: Value | None) -> Program[Plain]:
+        """Read a value; one in the store is pinned while it is read."""
+        if isinstance(value, bytes):
+            return values.read(value, None, self.adopt)
+        if isinstance(value, Packed):
+            return values.read(value.data, value.refs, self.adopt)
+        if not isinstance(value, Stored):
+            raise ProgramError(value if value is not None else _gone())
+        request, until = self.expect()
+        self.send(self.node, StorePin(request, object_))
+        self.flush()
+        try:
+            yield until
+        except BaseException:
+            if isinstance(until.reply, StorePinned):
+                self.unpinned.append(object_)
+            until.forsaken = object_
+            raise
+        reply = until.reply
+        if not isinstance(reply, StorePinned):
+            raise ProgramError(reply.fault if isinstance(reply, StoreFailed) else _gone())
+        read = values.read(self.world.arena(self.node)[reply.offset], value.refs, self.adopt)
+        self.unpinned.append(object_)
+        return read
+
+
+def _gone() -> Fault:
+    return Fault(FaultKind.SYSTEM, "there is no value")

@@ -1,0 +1,174 @@
+"""The simulator's own account of a run, much simpler than the cores': what must hold, whatever is chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rustyray.core.executor import Job
+from rustyray.core.owner.records import DONE
+from rustyray.core.owner.references import refs_inside
+from rustyray.engines.sim.world.process import OwnerProcess
+from rustyray.engines.sim.world.story import short
+from rustyray.model.ids import HANDLE_INDEX, ActorID, ObjectID, TaskID, WorkerID, handle_id, owner_of
+from rustyray.model.messages import Call
+
+if TYPE_CHECKING:
+    from rustyray.engines.sim.scripted.worker import Worker
+    from rustyray.engines.sim.world.world import World
+
+
+class Books:
+    """What was promised and what happened."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        #: A process died that had passed on refs and could not see to it that the receiver was counted, or whoever
+        #: made a call gave it up.
+        self.may_dangle = False
+        #: A worker died that may have registered the receiver of a result which then never came. The receiver cannot
+        #: give back what it does not know of: until it ends, it counts as a borrower.
+        self.may_overcount = False
+        #: A connection between living processes broke: messages that give something back may be lost.
+        self.may_leak = False
+        #: Where and in which attempts each task or call was started, in order.
+        self.runs: dict[TaskID, list[tuple[WorkerID, int]]] = {}
+        #: The calls that each incarnation of an actor ran: caller and number, in order.
+        self.calls: dict[tuple[ActorID, WorkerID], list[tuple[WorkerID, int]]] = {}
+        self.errors: list[str] = []
+
+    def note_run(self, worker: Worker, job: Job) -> None:
+        task = job.task
+        runs = self.runs.setdefault(task.id, [])
+        assert (worker.me, task.attempt) not in runs, f"{task.id.hex()} runs twice on one worker in one attempt"
+        runs.append((worker.me, task.attempt))
+        if isinstance(task, Call):
+            assert task.max_attempts != 1 or len(runs) == 1, f"call {task.id.hex()} runs a second time"
+            log = self.calls.setdefault((task.actor, worker.me), [])
+            number = int.from_bytes(task.id[12:], "big")
+            if task.attempt:  # after a broken connection, those that were in flight come again, in order
+                log[:] = [entry for entry in log if entry[0] != job.caller or entry[1] < number]
+            earlier = [other for caller, other in log if caller == job.caller]
+            assert not earlier or earlier[-1] < number, f"call {number} of {job.caller.hex()} runs after {earlier}"
+            log.append((job.caller, number))
+
+    # --- at every step ------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """The counts of each process are what its programs hold; whatever they hold, its owner (if it lives) has."""
+        world = self.world
+        for client in world.clients():
+            for object_, count in client.held.items():
+                entry = client.core.objects.get(object_)
+                assert entry is not None, f"{client.me.hex()} holds {object_.hex()} and does not know it"
+                waiting = client.dropped.count(object_) if client.dropped else 0
+                assert entry.local == count + waiting, (
+                    f"{client.me.hex()} holds {count} refs of {object_.hex()}, {waiting} dropped, counted {entry.local}"
+                )
+                owner = world.processes.get(owner_of(object_))
+                if not self.may_dangle and owner is not client and isinstance(owner, OwnerProcess) and owner.alive:
+                    assert object_ in owner.core.objects, (
+                        f"{client.me.hex()} holds {object_.hex()}, and its owner has freed it\n{world.describe()}"
+                    )
+
+    # --- in the end ---------------------------------------------------------------------------------------------------
+
+    def unsettled(self) -> str:
+        """Which task, call, lease or request is not over; empty when all are."""
+        for client in self.world.clients():
+            core = client.core
+            for entry in core.objects.values():
+                if entry.record is not None and entry.record.state != DONE:
+                    return f"{short(client.me)} has {entry.record.plan.name} {entry.record.state}"
+            if core.tasks.pending:
+                return f"{short(client.me)} has {len(core.tasks.pending)} pending tasks"
+            for target in core.sched.classes.values():
+                if target.requests or target.leases or target.queue:
+                    return f"{short(client.me)} has {len(target.leases)} leases and requests {list(target.requests)}"
+            if any(link.inflight or link.queue for link in core.calls.links.values()):
+                return f"{short(client.me)} has calls"
+        return ""
+
+    def unfreed(self) -> str:
+        """Which object, CPU or byte is taken although nobody holds a ref any more; empty when none is."""
+        world = self.world
+        excused = self._excused()
+        for client in world.clients():
+            for object_, entry in client.core.objects.items():
+                owner = owner_of(object_)
+                if object_ in excused:
+                    continue
+                if entry.local or (not self.may_leak and (owner == client.me or self._alive(owner))):
+                    return f"{short(client.me)} still has object {object_.hex()}"
+            if client.core.refs._transfers:
+                return f"{short(client.me)} waits for acknowledgements"
+        for host in world.nodes():
+            accounts, store = host.core._accounts, host.core._store
+            if not host.core._actors.hosted and accounts.free != accounts.total:
+                return f"{short(host.me)} has free {accounts.free} of {accounts.total}"
+            stored = [object_ for object_ in store.objects if object_ not in excused]
+            if not self.may_leak and (stored or (store.arena.used and not excused)):
+                return f"{short(host.me)} has {store.arena.used} bytes in use: {stored}"
+            if host.head is not None and not self.may_leak:
+                living = [
+                    actor
+                    for actor in host.head._actors.registry.living.values()
+                    if not actor.spec.detached and handle_id(actor.id) not in excused
+                ]
+                if living:
+                    return f"the head has {len(living)} living actors"
+        return ""
+
+    def _excused(self) -> dict[ObjectID, None]:
+        """Objects that only a registration keeps whose holder knows nothing of it, with all that is inside them."""
+        excused: dict[ObjectID, None] = {}
+        if not self.may_overcount:
+            return excused
+        entries = {
+            object_: entry
+            for client in self.world.clients()
+            for object_, entry in client.core.objects.items()
+            if client.core.refs.owns(object_)
+        }
+        open_ = [object_ for object_, entry in entries.items() if entry.more is not None and entry.more.is_borrowed()]
+        while open_:
+            object_ = open_.pop()
+            if object_ not in excused:
+                excused[object_] = None
+                entry = entries.get(object_)
+                open_ += [info.object for info in refs_inside(entry.value if entry is not None else None)]
+        return excused
+
+    def _alive(self, process: bytes) -> bool:
+        known = self.world.processes.get(process)
+        return known is not None and known.alive
+
+    # --- for people ---------------------------------------------------------------------------------------------------
+
+    def describe(self, client: OwnerProcess) -> list[str]:
+        """What a process has and waits for."""
+        core = client.core
+        lines = [f"{short(client.me)}: waits for {client.what_it_waits_for()}"]
+        for object_, entry in core.objects.items():
+            kind = "handle" if object_[-4:] == HANDLE_INDEX else "object"
+            more = entry.more
+            borrowers = {short(who): count for who, count in more.borrowers.items()} if more is not None else {}
+            state = entry.record.state if entry.record is not None else ""
+            lines.append(
+                f"  {kind} {short(object_)}: {str(entry.value)[:80]} local "
+                f"{entry.local} holds {entry.holds} lineage {entry.lineage} borrowers {borrowers} "
+                f"registrations {more.registrations if more else 0} {state}"
+            )
+        for lease in core.sched.leases.values():
+            inflight = [record.plan.name for record in lease.inflight.values()]
+            lines.append(f"  lease {short(lease.worker)} blocked {lease.blocked}: {inflight}")
+        lines += [
+            f"  {len(target.queue)} queued, requests {list(target.requests)}"
+            for target in core.sched.classes.values()
+            if target.queue or target.requests
+        ]
+        lines += [
+            f"  actor {short(link.actor)} {link.state.name}: {len(link.queue)} queued, {len(link.inflight)} in flight"
+            for link in core.calls.links.values()
+            if link.queue or link.inflight
+        ]
+        return lines

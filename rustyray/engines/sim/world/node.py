@@ -1,0 +1,165 @@
+"""A node's process: its node core and, on the first node, the head's; it starts and ends worker processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rustyray.core.effects import Effect, EndProcess, ForkWorker, FreeExtent, Send, Stopped, Warn
+from rustyray.core.head import HeadCore, HeadLimits
+from rustyray.core.node import NodeCore, NodeLimits
+from rustyray.model.ids import NODE_ID_SIZE, JobID, NodeID, WorkerID
+from rustyray.model.messages import (
+    HEAD,
+    ActorExited,
+    ActorStarted,
+    CreateActor,
+    DescribeCluster,
+    FindActor,
+    Heartbeat,
+    JobFinished,
+    KillActor,
+    ListActors,
+    Message,
+    RegisterJob,
+    RegisterNode,
+    WatchActor,
+    WorkerDied,
+)
+from rustyray.model.resources import ResourceSet
+
+if TYPE_CHECKING:
+    from rustyray.engines.sim.world.world import World
+
+FOR_HEAD: Final = frozenset({CreateActor, WatchActor, FindActor, KillActor, ListActors, DescribeCluster})
+FROM_NODES: Final = frozenset(
+    {RegisterNode, Heartbeat, RegisterJob, JobFinished, WorkerDied, ActorStarted, ActorExited}
+)
+#: The size of each node's store, in bytes.
+STORE: Final = 256 * 4096
+
+
+class NodeHost:
+    """One node process."""
+
+    def __init__(
+        self,
+        world: World,
+        me: NodeID,
+        resources: ResourceSet,
+        head_address: str,
+        limits: NodeLimits | None,
+        store: int = STORE,
+        labels: dict[str, str] | None = None,
+        pid: int = 0,
+    ) -> None:
+        self.world = world
+        self.me = me
+        self.pid = pid
+        self.address = f"sim:{me.hex()}"
+        self.alive = True
+        self.core = NodeCore(
+            me,
+            resources,
+            address=self.address,
+            store_capacity=store,
+            head_address=head_address,
+            hostname=me.decode(),
+            pid=pid,
+            labels=labels,
+            limits=limits,
+        )
+        self.head = None if head_address else HeadCore(HeadLimits())
+        self.warnings: list[str] = []
+        self.job: JobID = b""
+        self.namespace = ""
+
+    @property
+    def now(self) -> float:
+        return self.world.now
+
+    def start(self) -> None:
+        self.core.start(self.now)
+        self.carry_out()
+
+    # --- what the world calls -----------------------------------------------------------------------------------------
+
+    def receive(self, peer: bytes, message: Message) -> None:
+        kind = type(message)
+        if self.head is None:
+            self.core.on_message(HEAD if peer == self.world.head else peer, message, self.now)
+        elif kind in FOR_HEAD or (kind in FROM_NODES and len(peer) == NODE_ID_SIZE):
+            self.head.on_message(peer, message, self.now)
+        else:
+            self.core.on_message(peer, message, self.now)
+        self.carry_out()
+
+    def lost(self, peer: bytes, reason: str) -> None:
+        if self.head is not None:
+            self.head.on_peer_lost(peer, reason, self.now)
+        elif peer == self.world.head:
+            peer = HEAD
+        self.core.on_peer_lost(peer, reason, self.now)
+        self.carry_out()
+
+    def process_ended(self, worker: WorkerID, reason: str) -> None:
+        self.core.process_ended(worker, reason, self.now)
+        self.carry_out()
+
+    def tick(self) -> None:
+        self.core.on_time(self.now)
+        if self.head is not None:
+            self.head.on_time(self.now)
+        self.carry_out()
+
+    def next_deadline(self) -> float | None:
+        times = [self.core.next_deadline(), self.head.next_deadline() if self.head is not None else None]
+        return min((when for when in times if when is not None), default=None)
+
+    def check(self) -> None:
+        self.core.check()
+        if self.head is not None:
+            self.head.check()
+
+    @property
+    def restless(self) -> bool:
+        return False
+
+    # --- effects ------------------------------------------------------------------------------------------------------
+
+    def carry_out(self) -> None:
+        cores: list[NodeCore | HeadCore] = [self.core] if self.head is None else [self.core, self.head]
+        while any(core.out for core in cores):
+            for core in cores:
+                effects = core.out[:]
+                core.out.clear()
+                for effect in effects:
+                    self.perform(effect, core is self.head)
+
+    def perform(self, effect: Effect, from_head: bool) -> None:
+        match effect:
+            case Send(to=to, message=message, address=address):
+                self.send(to, message, address, from_head)
+            case ForkWorker(worker=worker):
+                self.world.fork(self, worker)
+            case EndProcess(worker=worker, force=force):
+                how = "it was killed by signal 9 (SIGKILL)" if force else "it was killed by signal 15 (SIGTERM)"
+                self.world.crash(worker, how)
+            case FreeExtent(offset=offset):
+                self.world.arena(self.me).pop(offset, None)
+            case Warn(text=text):
+                self.warnings.append(text)
+            case Stopped():
+                self.world.stop_node(self.me)
+            case _:
+                raise TypeError(f"a node cannot do what its core asks for: {effect!r}")
+
+    def send(self, to: bytes, message: Message, address: str, from_head: bool) -> None:
+        if to == HEAD:
+            if self.head is None:
+                self.world.send(self.me, self.world.head, message, address)
+            else:
+                self.head.on_message(self.me, message, self.now)
+        elif to == self.me:
+            self.core.on_message(HEAD if from_head else to, message, self.now)
+        else:
+            self.world.send(self.me, to, message, address)

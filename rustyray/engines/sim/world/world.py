@@ -1,0 +1,379 @@
+"""The world: processes on one timeline. Each step serves one of the events that are possible; the chooser says which.
+
+Possible are: the first parcel of each channel, each program that can go on, what a process put off. When nothing is
+possible, time jumps to the next moment at which something is. Invariants are checked after every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
+
+from rustyray.core.node import NodeLimits
+from rustyray.engines.sim.world.books import Books
+from rustyray.engines.sim.world.chooser import Chooser, Recorder
+from rustyray.engines.sim.world.faults import Fault, Troubles
+from rustyray.engines.sim.world.network import Channel, Ended, Lost, Network
+from rustyray.engines.sim.world.node import STORE, NodeHost
+from rustyray.engines.sim.world.process import NEVER, Interrupted, OwnerProcess, Program, Sleep, Until
+from rustyray.engines.sim.world.story import Story, short
+from rustyray.model.ids import NodeID, WorkerID
+from rustyray.model.messages import (
+    ClusterView,
+    Heartbeat,
+    Message,
+    NodeAccepted,
+    ReclaimLeases,
+    RegisterNode,
+)
+from rustyray.model.resources import CPU, UNIT, ResourceSet
+from rustyray.wire.codec import decode
+
+#: Messages that come and go although nothing happens.
+NOISE: Final = frozenset({Heartbeat, RegisterNode, NodeAccepted, ClusterView, ReclaimLeases})
+DELAYS: Final = (0.0, 0.0001, 0.003, 0.04, 1.2)
+STALLS: Final = (0.0, 0.002, 0.03, 1.5)
+#: Seconds without any progress after which whoever still waits waits for ever.
+PATIENCE: Final = 20.0
+
+Process: TypeAlias = "OwnerProcess | NodeHost"
+
+
+class Stuck(AssertionError):
+    """Nothing will ever happen again, and somebody waits. The text says who waits for what."""
+
+
+class Event(NamedTuple):
+    """Something that can happen to a process. ``source`` tells those of one kind apart: the sender, or the fiber."""
+
+    number: int
+    name: str
+    process: bytes
+    run: Callable[[], None]
+    source: bytes = b""
+
+
+class Fiber:
+    """A program in the middle of its run."""
+
+    __slots__ = ("__weakref__", "client", "key", "name", "number", "program", "serial", "until", "wake")
+
+    def __init__(self, name: str, client: OwnerProcess, program: Program[None], number: int) -> None:
+        self.name = name
+        self.client = client
+        self.program = program
+        self.number = number
+        #: As `number` in the beginning, which moves on.
+        self.serial = number
+        self.key = b"%s %d" % (name.encode(), number)
+        self.wake = 0.0
+        self.until: Until | None = None
+
+    @property
+    def who(self) -> str:
+        """Which program of which process, for people."""
+        process = getattr(self.client, "name", short(self.client.me))
+        return process if self.name == "main" else f"{self.name} of {process}"
+
+
+class World:
+    """Everything there is.
+
+    Args:
+        chooser: decides.
+        nodes: CPUs of each node; the first one has the head.
+        faults: what goes wrong.
+
+    ``make_worker`` makes the process of a worker that a node forks, and starts its program; whoever makes a world sets
+    it.
+    """
+
+    make_worker: Callable[[NodeHost, WorkerID], OwnerProcess]
+
+    def __init__(
+        self,
+        chooser: Chooser,
+        nodes: Sequence[float] = (2,),
+        *,
+        faults: Sequence[Fault] = (),
+        limits: NodeLimits | None = None,
+    ) -> None:
+        self.recorder = Recorder(chooser)
+        self.pick = self.recorder.pick
+        #: Told of each event when it has been served.
+        self.on_event: Callable[[Event], None] | None = None
+        self.now = 0.0
+        self.steps = 0
+        #: Check all invariants after each step.
+        self.careful = True
+        self.progress = 0.0
+        self.network = Network(lambda frm, to: self.now + DELAYS[self.pick("delay", len(DELAYS))])
+        self.processes: dict[bytes, Process] = {}
+        self.fibers: list[Fiber] = []
+        #: The one whose program is in the middle of a step.
+        self.running: Fiber | None = None
+        self.books = Books(self)
+        self.troubles = Troubles(self, faults)
+        self.story = Story()
+        self._later: list[Event] = []
+        self._due: list[Event] = []
+        self._ticks: dict[bytes, float] = {}
+        self._number = 0
+        self._arenas: dict[NodeID, dict[int, bytes]] = {}
+        self.head: NodeID = b"node-000"
+        for number, cpus in enumerate(nodes):
+            self.add_node(f"node-{number:03}".encode(), {CPU: round(cpus * UNIT)}, limits)
+
+    # --- processes ----------------------------------------------------------------------------------------------------
+
+    def add_node(
+        self,
+        me: NodeID,
+        resources: ResourceSet,
+        limits: NodeLimits | None = None,
+        store: int = STORE,
+        labels: dict[str, str] | None = None,
+        pid: int = 0,
+    ) -> NodeHost:
+        address = "" if me == self.head else self.node(self.head).address
+        host = NodeHost(self, me, resources, address, limits, store, labels, pid)
+        self.processes[me] = host
+        host.start()
+        return host
+
+    def fork(self, host: NodeHost, me: WorkerID) -> None:
+        self.network.connect(me, host.me)
+        self.make_worker(host, me)
+
+    def start(self, client: OwnerProcess, name: str, program: Program[None]) -> Fiber:
+        fiber = Fiber(name, client, program, self._stamp())
+        self.fibers.append(fiber)
+        self.progress = self.now
+        return fiber
+
+    def node(self, me: NodeID) -> NodeHost:
+        host = self.processes[me]
+        assert isinstance(host, NodeHost)
+        return host
+
+    def nodes(self) -> list[NodeHost]:
+        return [host for host in self.processes.values() if isinstance(host, NodeHost) and host.alive]
+
+    def clients(self) -> list[OwnerProcess]:
+        return [client for client in self.processes.values() if isinstance(client, OwnerProcess) and client.alive]
+
+    @property
+    def head_address(self) -> str:
+        return self.processes[self.head].address
+
+    def arena(self, node: NodeID) -> dict[int, bytes]:
+        return self._arenas.setdefault(node, {})
+
+    # --- deaths -------------------------------------------------------------------------------------------------------
+
+    def crash(self, process: bytes, reason: str) -> None:
+        """Kill: what was sent last may be lost."""
+        self.books.may_overcount = True
+        self._end(process, reason, lambda count: count - self.pick("keep", count + 1))
+
+    def end(self, process: bytes, reason: str) -> None:
+        """The process ends by itself: what was sent arrives."""
+        self._end(process, reason, lambda count: count)
+
+    def _end(self, process: bytes, reason: str, keep: Callable[[int], int]) -> None:
+        victim = self.processes.get(process)
+        if victim is None or not victim.alive:
+            return
+        victim.alive = False
+        if isinstance(victim, OwnerProcess):
+            self.books.may_dangle |= victim.core.running() > 0 or victim.core.refs.has_unacknowledged
+        self.network.end(process, "end of file", keep)
+        for fiber in [fiber for fiber in self.fibers if fiber.client is victim]:
+            self.fibers.remove(fiber)
+            if fiber is not self.running:
+                self.close(fiber)
+        self._later = [event for event in self._later if event.process != process]
+        self._due = [event for event in self._due if event.process != process]
+        self._ticks.pop(process, None)
+        if isinstance(victim, NodeHost):
+            with_it = [client for client in self.clients() if client.node == process and not client.outlives_node]
+            for client in with_it:
+                self._end(client.me, "its node died", keep)
+        elif victim.executes and self.processes[victim.node].alive:
+            self.network.notify(process, victim.node, Ended(reason))
+
+    def close(self, fiber: Fiber) -> None:
+        """Unwind a program whose process has ended."""
+        outer, self.running = self.running, fiber
+        try:
+            fiber.program.close()
+        finally:
+            self.running = outer
+
+    def stop_node(self, node: NodeID) -> None:
+        self.end(node, "it stopped")
+
+    def cut(self, one: bytes, other: bytes, reason: str = "the connection broke") -> None:
+        self.books.may_dangle = self.books.may_leak = True
+        self.network.cut(one, other, reason, lambda count: count - self.pick("keep", count + 1))
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    def send(self, frm: bytes, to: bytes, message: Message, address: str) -> None:
+        sender = self.processes[frm]
+        if self.network.broken(frm, to) or not sender.alive:
+            return
+        if not self.network.connected(frm, to):
+            there = self.processes.get(to)
+            if there is None or not there.alive or not address:
+                self.network.notify(to, frm, Lost("it cannot be reached"))
+                return
+            assert address == there.address, f"{to.hex()} is sought at {address}"
+            self.network.connect(frm, to)
+        self.network.send(frm, to, message)
+
+    def later(self, process: bytes, run: Callable[[], None]) -> None:
+        self._later.append(Event(self._stamp(), "later", process, run))
+
+    def _deliver(self, channel: Channel) -> None:
+        parcel = self.network.take(channel)
+        frm, to, content = channel.frm, channel.to, parcel.content
+        process = self.processes[to]
+        if isinstance(content, Lost):
+            self.story.tell(self.now, "lost", frm, to)
+            process.lost(frm, content.reason)
+        elif isinstance(content, Ended):
+            self.story.tell(self.now, "ended", frm, to)
+            assert isinstance(process, NodeHost)
+            process.process_ended(frm, content.reason)
+        else:
+            message = decode(content)
+            self.story.tell(self.now, type(message).__name__, frm, to, content)
+            if type(message) not in NOISE:
+                self.progress = self.now
+            process.receive(frm, message)
+            if isinstance(process, NodeHost):
+                self.troubles.heard(frm, process, type(message), content)
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Serve one event; let time pass if there is none."""
+        self.steps += 1
+        if self.troubles.planned:
+            self.troubles.strike()
+        events = self._events()
+        while not events:
+            self._advance()
+            events = self._events()
+        event = events[self.recorder.choose("next", events)] if len(events) > 1 else events[0]
+        event.run()
+        if self.on_event is not None:
+            self.on_event(event)
+        process = self.processes[event.process]
+        if process.alive:
+            if self.careful:
+                process.check()
+            if process.restless:
+                self._ticks.setdefault(event.process, self.now + 0.005)
+        if self.careful:
+            self.books.check()
+
+    def _events(self) -> list[Event]:
+        events = [
+            Event(channel.queue[0].number, "deliver", channel.to, partial(self._deliver, channel), channel.frm)
+            for channel in self.network.ready(self.now)
+        ]
+        for fiber in self.fibers:
+            until = fiber.until
+            if (until is not None and until.done) or fiber.wake <= self.now or fiber.client.to_interrupt:
+                events.append(Event(fiber.number, "run", fiber.client.me, partial(self._resume, fiber), fiber.key))
+        if self._later or self._due:
+            events += [self._once(event) for event in self._later + self._due]
+        if len(events) > 1:
+            events.sort()  # by their numbers, which are different
+        return events
+
+    def _once(self, event: Event) -> Event:
+        """Those that were put off are forgotten when they are served."""
+
+        def run() -> None:
+            self._later = [other for other in self._later if other.number != event.number]
+            self._due = [other for other in self._due if other.number != event.number]
+            self.story.tell(self.now, event.name, event.process)
+            event.run()
+
+        return event._replace(run=run)
+
+    def _resume(self, fiber: Fiber) -> None:
+        self.story.tell(self.now, "run", fiber.client.me)
+        client = fiber.client
+        self.running = fiber
+        self.progress = self.now
+        try:
+            if client.to_interrupt:
+                client.to_interrupt = False
+                wants = fiber.program.throw(Interrupted())
+            else:
+                wants = next(fiber.program)
+        except StopIteration:
+            if fiber in self.fibers:
+                self.fibers.remove(fiber)
+            return
+        finally:
+            self.running = None
+        if client.alive:
+            self.park(fiber, wants)
+        else:
+            fiber.program.close()
+
+    def park(self, fiber: Fiber, wants: Sleep | Until) -> None:
+        """The program does not go on before it has what it wants."""
+        fiber.number = self._stamp()
+        if isinstance(wants, Sleep):
+            fiber.until = None
+            fiber.wake = self.now + wants.seconds + STALLS[self.pick("stall", len(STALLS))]
+        else:
+            fiber.until = wants
+            fiber.wake = wants.deadline
+
+    def _advance(self) -> None:
+        """Nothing can happen now: let time pass until something can."""
+        times = [fiber.wake for fiber in self.fibers if fiber.wake < NEVER]
+        held_up = self.network.next_time()
+        if held_up is not None:
+            times.append(held_up)
+        deadlines: list[tuple[float, bytes]] = []
+        for me, process in self.processes.items():
+            if process.alive:
+                due = [when for when in (process.next_deadline(), self._ticks.get(me)) if when is not None]
+                if due:
+                    deadlines.append((min(due), me))
+        times += [when for when, _ in deadlines]
+        if not times:
+            raise Stuck(f"nothing will ever happen again\n{self.describe()}")
+        self.now = max(self.now, min(times))
+        for when, me in deadlines:
+            if when <= self.now:
+                self._ticks.pop(me, None)
+                self._due.append(Event(self._stamp(), "due", me, self.processes[me].tick))
+
+    # --- small things -------------------------------------------------------------------------------------------------
+
+    def fraction(self, what: str) -> float:
+        return self.pick(what, 16) / 16
+
+    def _stamp(self) -> int:
+        return self.network.stamp()
+
+    def trace(self) -> str:
+        """A fingerprint of the run so far: every event with its time and its bytes."""
+        return f"{self.steps} steps, {self.now:.6f} s, {self.story.fingerprint()}"
+
+    def describe(self) -> str:
+        """Who waits for what, and the last events."""
+        lines = [f"at {self.now:.4f} s, step {self.steps}:"]
+        for client in self.clients():
+            lines += self.books.describe(client)
+        return "\n".join([*lines, "the last events:", *("  " + line for line in self.story.lines())])

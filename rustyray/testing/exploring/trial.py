@@ -1,0 +1,221 @@
+"""One run of a scenario under one schedule."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+
+from rustyray.api import lifecycle
+from rustyray.engines.sim.steering import Steering, steered
+from rustyray.engines.sim.world.faults import Fault, Troubles
+from rustyray.engines.sim.world.schedules import Deviation, Guide, Planned, Scheduler
+from rustyray.exceptions import LivelockError, SimulationError
+from rustyray.runtime import context
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rustyray.engines.sim.world.world import Event, World
+
+#: What is explored: takes nothing, uses the whole API, and raises when something is wrong.
+Scenario: TypeAlias = Callable[[], object]
+
+_RUNTIME: Final = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep
+_NOT_FOUND: Final = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
+
+
+class Setup(NamedTuple):
+    """The simulated machines."""
+
+    num_cpus: float = 2
+    num_nodes: int = 1
+    max_steps: int = 20_000
+
+
+class Plan(NamedTuple):
+    """How a schedule departs from running to completion, and what goes wrong in it. Faults count steps from the start
+    of the scenario."""
+
+    deviations: tuple[Deviation, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.deviations) + len(self.faults)
+
+
+class Kind(NamedTuple):
+    """What makes two failures the same: the error's class, and the line of the scenario that it came out of."""
+
+    error: str
+    place: str
+
+
+class Trial(NamedTuple):
+    """What became of a run.
+
+    ``plan`` is what was departed from indeed; ``lengths`` says how many decisions of each kind there were, ``steps``
+    how many events. ``fingerprint`` is the same for runs in which the same happened to each process in the same order.
+    """
+
+    error: BaseException | None
+    result: object
+    plan: Plan
+    lengths: dict[str, int]
+    steps: int
+    fingerprint: str
+
+    @property
+    def kind(self) -> Kind | None:
+        return None if self.error is None else kind_of(self.error)
+
+
+class Watching(Protocol):
+    """Told about a run while it goes on."""
+
+    def begin(self, world: World, scheduler: Scheduler) -> None:
+        """The runtime is up, and the scenario begins."""
+        ...
+
+    def served(self, event: Event) -> None: ...
+
+    def end(self) -> None:
+        """The scenario has returned, or raised; the runtime is still up."""
+        ...
+
+
+class LeakedRuntime(RuntimeError):
+    """A scenario, or whoever explores it, left a runtime of its own running."""
+
+
+@contextmanager
+def simulated(guide: Guide, faults: Sequence[Fault], setup: Setup) -> Iterator[tuple[World, Scheduler]]:
+    """A runtime of its own, up inside; the schedule departs from running to completion from the scheduler's `begin` on.
+
+    Raises:
+        LeakedRuntime: A runtime is up already, or another one was put in place of this one.
+    """
+    if lifecycle.is_initialized():
+        raise LeakedRuntime(
+            "a runtime is up in this process already, and each schedule is run in a runtime of its own: call "
+            "rustyray.shutdown() before, and leave init() to the explorer"
+        )
+    scheduler = Scheduler(guide)
+    steering = Steering(scheduler)
+    with steered(steering):
+        session = lifecycle.init(
+            engine="sim",
+            num_cpus=setup.num_cpus,
+            num_nodes=setup.num_nodes,
+            memory=2**30,
+            _system_config={"max_steps": setup.max_steps},
+        )
+        world = steering.world
+        assert world is not None
+        world.troubles = Troubles(world, [fault._replace(step=fault.step + world.steps + 1) for fault in faults])
+        mine = context.engine()
+        try:
+            yield world, scheduler
+        finally:
+            scheduler.end()
+            world.on_event = None
+            world.troubles = Troubles(world, ())
+            now = context.engine()
+            session.shutdown()
+            lifecycle.shutdown()
+    if now is not None and now is not mine:
+        raise LeakedRuntime(
+            "the scenario started a runtime of its own: leave init() and shutdown() to the explorer, which gives each "
+            "schedule a fresh one"
+        )
+
+
+def run(
+    scenario: Scenario, guide: Guide, faults: Sequence[Fault], setup: Setup, watching: Watching | None = None
+) -> Trial:
+    """Run the scenario in a runtime of its own. Raises as `simulated`."""
+    prints = Fingerprint(setup.max_steps)
+    error: BaseException | None = None
+    result: object = None
+    with simulated(guide, faults, setup) as (world, scheduler):
+        begun = world.steps
+        world.on_event = prints.served if watching is None else _both(prints.served, watching.served)
+        if watching is not None:
+            watching.begin(world, scheduler)
+        scheduler.begin()
+        try:
+            result = scenario()
+        except _NOT_FOUND:
+            raise
+        except BaseException as raised:
+            if is_skip(raised):
+                raise
+            error = raised
+        scheduler.end()
+        steps, fingerprint, lengths = world.steps - begun, prints.text(), dict(scheduler.counts)
+        if watching is not None:
+            watching.end()
+    return Trial(error, result, Plan(tuple(scheduler.deviations), tuple(faults)), lengths, steps, fingerprint)
+
+
+def _both(one: Callable[[Event], None], other: Callable[[Event], None]) -> Callable[[Event], None]:
+    def served(event: Event) -> None:
+        one(event)
+        other(event)
+
+    return served
+
+
+def run_plan(scenario: Scenario, plan: Plan, setup: Setup, watching: Watching | None = None) -> Trial:
+    """As `run`, for a schedule that is known."""
+    return run(scenario, Planned(plan.deviations), plan.faults, setup, watching)
+
+
+class Fingerprint:
+    """What happened to each process, in its order. More than ``most`` events are not the end of anything."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        self._by_process: dict[bytes, int] = {}
+
+    def served(self, event: Event) -> None:
+        self._count += 1
+        if self._count > self._most:
+            self._count = 0  # the scenario may go on to clean up
+            raise LivelockError(
+                f"the scenario has taken {self._most:,} events, and is not done: it goes round in circles, or it needs "
+                "a higher max_steps"
+            )
+        line = self._by_process.get(event.process, 0)
+        self._by_process[event.process] = zlib.crc32(event.name.encode() + event.source, line)
+
+    def text(self) -> str:
+        whole = 0
+        for process, line in sorted(self._by_process.items()):
+            whole = zlib.crc32(process + line.to_bytes(4, "big"), whole)
+        return f"{whole:08x}"
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def is_skip(error: BaseException) -> bool:
+    """Whether it is pytest's word for skipping."""
+    outcomes = sys.modules.get("_pytest.outcomes")
+    return outcomes is not None and isinstance(error, outcomes.Skipped)
+
+
+def kind_of(error: BaseException) -> Kind:
+    place = ""
+    if not isinstance(error, SimulationError):  # where those come up says little: everybody waits somewhere
+        tb: TracebackType | None = error.__traceback__
+        while tb is not None:
+            name = tb.tb_frame.f_code.co_filename
+            if not name.startswith(_RUNTIME):
+                place = f"{name}:{tb.tb_lineno}"
+            tb = tb.tb_next
+    return Kind(type(error).__qualname__, place)
