@@ -103,7 +103,7 @@ class NodeCore:
         self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
         self._actors = HostedActors(self._base, self._desk)
         self._store = Store(self._base, store_capacity)
-        self._shutdown = NodeShutdown(self._base, self._desk, self._store)
+        self._shutdown = NodeShutdown(self._base, self._desk, self._actors, self._store)
         #: Who is connected, apart from the head and other nodes: they are told who died.
         self._clients: dict[bytes, None] = {}
         self._drivers: dict[WorkerID, JobID] = {}

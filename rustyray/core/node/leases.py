@@ -348,22 +348,21 @@ class LeaseDesk:
 
     def fail_waiting(self, fault: Fault) -> list[Claim]:
         """No worker can be had. Leases are refused; the actors' claims are returned, dropped."""
+        return self._refuse(list(self.waiting.values()), fault)
+
+    def fail_all(self, fault: Fault) -> list[Claim]:
+        """The node shuts down: refuse whoever still waits; as `fail_waiting`."""
+        return self._refuse([*self.waiting.values(), *self.queue.all()], fault)
+
+    def _refuse(self, claims: list[Claim], fault: Fault) -> list[Claim]:
         actors = []
-        for claim in list(self.waiting.values()):
+        for claim in claims:
             self.drop(claim)
             if claim.given is not None:
                 actors.append(claim)
             else:
                 self._base.send(claim.client, LeaseFailed(claim.request, fault))
         return actors
-
-    def fail_all(self, fault: Fault) -> None:
-        """The node shuts down: refuse whoever still waits."""
-        self.fail_waiting(fault)
-        for claim in self.queue.all():
-            self.drop(claim)
-            if claim.given is None:
-                self._base.send(claim.client, LeaseFailed(claim.request, fault))
 
     def _end_lease(self, lease: Lease) -> None:
         del self.leases[lease.id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rustyray.core.effects import EndProcess, Stopped
+from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.node.store import Store
@@ -15,10 +16,11 @@ from rustyray.model.values import Fault, FaultKind
 class NodeShutdown:
     """What is left to do before the node's process may end."""
 
-    __slots__ = ("_base", "_began", "_desk", "_ended", "_forced", "_store", "_tell", "stopped")
+    __slots__ = ("_actors", "_base", "_began", "_desk", "_ended", "_forced", "_store", "_tell", "stopped")
 
-    def __init__(self, base: NodeBase, desk: LeaseDesk, store: Store) -> None:
+    def __init__(self, base: NodeBase, desk: LeaseDesk, actors: HostedActors, store: Store) -> None:
         self._base = base
+        self._actors = actors
         self._desk = desk
         self._store = store
         self._began = 0.0
@@ -36,7 +38,7 @@ class NodeShutdown:
             self._began = now
             text = f"node {self._base.node.hex()} is shutting down"
             fault = Fault(FaultKind.SHUT_DOWN, text, node=self._base.node)
-            self._desk.fail_all(fault)
+            self._actors.no_workers(self._desk.fail_all(fault), fault)
             self._store.fail_waiting(fault)
         for worker in list(self._desk.pool.workers.values()):
             self._desk.stop(worker, "the runtime shuts down", now, grace if grace > 0 else None)

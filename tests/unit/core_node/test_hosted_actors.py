@@ -271,6 +271,17 @@ def test_a_start_that_comes_while_the_node_ends_is_refused() -> None:
     assert failed.kind is FaultKind.SHUT_DOWN
 
 
+@pytest.mark.parametrize("cpus", [0, 4], ids=["that waits for its process", "that waits for resources"])
+def test_a_start_is_refused_when_the_node_ends_and_may_be_stopped_after_that(cpus: float) -> None:
+    world = World(cpus=2)
+    world.start_actor(2)  # its process keeps the node from ending at once
+    actor = world.start_actor(1, cpus=cpus)
+    world.say(DRIVER, Shutdown(5.0))
+    assert {started.actor for started in world.take(HEAD, ActorStarted)} >= {actor}
+    world.say(HEAD, StopActor(actor, 0, False, "its owner has ended"))
+    assert not world.take(HEAD, ActorExited)
+
+
 def test_only_the_head_starts_and_stops_actors() -> None:
     world = World()
     actor, _ = running(world)
