@@ -317,7 +317,12 @@ class OwnerCore:
 
     @property
     def has_unsent(self) -> bool:
-        return bool(self.calls.unsent) or any(target.queue and target.leases for target in self.sched.classes.values())
+        if self.calls.unsent:
+            return True
+        for target in self.sched.classes.values():  # noqa: SIM110 - a simulator asks after every event
+            if target.queue and target.leases:
+                return True
+        return False
 
     # --- what the network does ----------------------------------------------------------------------------------------
 

@@ -10,22 +10,25 @@ from typing import TYPE_CHECKING, Any, Final
 from rustyray.core.effects import Effect
 from rustyray.engines.client.client import Client
 from rustyray.engines.client.layout import parts_of, read_from
+from rustyray.engines.client.running import Runner
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim.green import ProcessEnded
 from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.exceptions import SimulationError
-from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
+from rustyray.model.ids import ActorID, JobID, NodeID, ObjectID, WorkerID
 from rustyray.model.messages import RegisterDriver, Registered
 from rustyray.model.plans import MethodPlan
-from rustyray.model.values import Fault, FaultKind
+from rustyray.model.values import Fault, FaultKind, Value
 from rustyray.runtime.engine import ActorHandleState, ProcessContext, ShutdownReport
-from rustyray.runtime.serialization import Serialized
+from rustyray.runtime.serialization import Serialized, to_value
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
 
+    from rustyray.core.executor import Job
     from rustyray.engines.client.ports import Pool
     from rustyray.engines.sim.host import UserProcess
     from rustyray.engines.sim.simulation import Simulation
@@ -56,8 +59,23 @@ class MemoryArena:
         return read_from(memoryview(exporter).toreadonly(), offset)
 
 
+class Carried(Store):
+    """In place of the store where there are several nodes, which hand each other no objects: large values travel inside
+    messages, as small ones do."""
+
+    def write(self, object_: ObjectID, serialized: Serialized) -> Value:
+        return to_value(serialized)
+
+
+def _store(simulation: Simulation, process: UserProcess) -> Store:
+    kind = Store if simulation.settings.num_nodes == 1 else Carried
+    return kind(MemoryArena(simulation.world.arena(process.node)), process.node, process)
+
+
 class _Ours(Client):
-    """Refs of an earlier runtime have the ids of this one's: they must not be taken for them."""
+    """Refs of an earlier runtime have the ids of this one's: they must not be taken for them. Notes which are looked at."""
+
+    simulation: Simulation
 
     def _check_known(self, refs: Sequence[ObjectRef[Any]]) -> None:
         for ref in refs:
@@ -75,8 +93,13 @@ class _Ours(Client):
         self._check_session(handle)  # an actor of this runtime may have its id
         return super().call(handle, method, args, kwargs)
 
+    def _check_ours(self, refs: Sequence[ObjectRef[Any]]) -> None:
+        super()._check_ours(refs)
+        self.simulation.errors.see(refs)
+
     def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
         self._check_known(refs)
+        self.simulation.errors.see(refs)
         return super().get(refs, timeout)
 
     def wait(
@@ -95,7 +118,16 @@ class _Ours(Client):
                 "this event loop was made before the simulated runtime was up, and waits in real time: make it "
                 "afterwards, as asyncio.run() does"
             )
+        self.simulation.errors.see([ref])
         return super().await_ref(ref)
+
+    def future(self, ref: ObjectRef[Any]) -> Future[Any]:
+        self.simulation.errors.see([ref])
+        return super().future(ref)
+
+    def cancel(self, ref: ObjectRef[Any], force: bool, recursive: bool) -> None:
+        self.simulation.errors.see([ref])
+        super().cancel(ref, force, recursive)
 
 
 def _context(process: UserProcess) -> ProcessContext:
@@ -115,8 +147,7 @@ class SimDriver(_Ours):
         self.report: ShutdownReport | None = None
         self.on_end: Callable[[], None] = lambda: None
         process.engine = self
-        store = Store(MemoryArena(simulation.world.arena(process.node)), process.node, process)
-        super().__init__(process.core, process, store, _context(process))
+        super().__init__(process.core, process, _store(simulation, process), _context(process))
 
     def register(self) -> None:
         process, world = self.host, self.simulation.world
@@ -217,6 +248,17 @@ class Where:
         self.address = address
 
 
+class SimRunner(Runner):
+    """Notes which refs are passed on in results."""
+
+    worker: SimWorker
+
+    def to_caller(self, job: Job, index: int, packed: bytes | Serialized) -> Value:
+        if isinstance(packed, Serialized):
+            self.worker.simulation.errors.see(packed.refs)
+        return super().to_caller(job, index, packed)
+
+
 class SimWorker(_Ours, WorkerClient):
     """The engine inside a simulated worker."""
 
@@ -225,11 +267,11 @@ class SimWorker(_Ours, WorkerClient):
         self.host = process
         place = Where(process.core.sched.job, process.node, process.me, process.address)
         WorkerClient.__init__(self, place, process.core, process.pid)
+        self.runner = SimRunner(self)
         process.handlers.update(self.handlers)
         process.perform = self._perform
         process.engine = self
-        store = Store(MemoryArena(simulation.world.arena(process.node)), process.node, process)
-        self.attach(process.core, process, store, _context(process))
+        self.attach(process.core, process, _store(simulation, process), _context(process))
 
     def main(self) -> None:
         """The main program."""

@@ -109,6 +109,7 @@ class UserProcess(OwnerProcess):
         self.handlers[HeadError] = self._on_answer
         self.perform: Callable[[Effect], bool] = lambda effect: False
         self.waiting: dict[bytes, list[Waiter]] = {}
+        self.core.tasks.on_failure = simulation.errors.failed
         self._replies: dict[int, Waiter] = {}
         self._request = 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from _thread import get_ident
 from collections.abc import Callable
@@ -12,11 +11,10 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from rustyray.engines.sim import stuck
 from rustyray.engines.sim.engine import SimDriver, SimWorker
+from rustyray.engines.sim.errors import Errors
 from rustyray.engines.sim.green import Green, MainProgram, enter
 from rustyray.engines.sim.host import UserProcess
-from rustyray.engines.sim.stdlib import clock, outside, threads
-from rustyray.engines.sim.stdlib.interrupts import CtrlC
-from rustyray.engines.sim.stdlib.patches import Patches
+from rustyray.engines.sim.stdlib import stage
 from rustyray.engines.sim.steering import present
 from rustyray.engines.sim.world.chooser import Seeded, Tame
 from rustyray.engines.sim.world.node import NodeHost
@@ -66,6 +64,8 @@ class Simulation:
         self.world = world = World(chooser, (), faults=faults)
         if steering is not None:
             steering.world = world
+            if not settings.system_config.get("record"):
+                world.tell = world.story.remember
         world.careful = False
         world.story.only_ways = True
         if settings.system_config.get("record"):
@@ -80,6 +80,7 @@ class Simulation:
         #: Of actors: closed at the end, if they never came to run.
         self.loops: list[ActorLoop] = []
         self.looks = 0
+        self.errors = Errors()
         self._looked_at = -1.0
         self._limit = 0
         self._hub = greenlet(self._run)
@@ -228,42 +229,25 @@ class Simulation:
         sys.stderr.write(f"rustyray: {text}\n")
 
 
-class SteadyGarbage:
-    """Keeps the cyclic garbage collector from running at moments that depend on what else the interpreter did.
-
-    Refs in cycles are dropped when it runs, and the others would learn of it at another moment in each run.
-    """
-
-    def __init__(self) -> None:
-        self._mine = gc.isenabled()
-
-    def begin(self) -> None:
-        if self._mine:
-            gc.disable()
-
-    def end(self) -> None:
-        if self._mine:
-            gc.enable()
-
-
 def begin(settings: Settings) -> SimDriver:
     """Start a simulated runtime, and return its driver's engine."""
     check_config(settings.system_config)
+    kept = stage.present()
+    if kept is not None:
+        kept.next()
     simulation = Simulation(settings)
-    garbage, patches, ctrl_c = SteadyGarbage(), Patches(simulation), CtrlC(simulation)
-    driver = simulation.driver
+    driver, here = simulation.driver, kept or stage.Stage()
 
     def end() -> None:
-        patches.restore()
-        ctrl_c.end()
-        garbage.end()
+        here.leave()
+        if kept is None:
+            here.end()
 
-    ctrl_c.begin()
-    garbage.begin()
     driver.on_end = end
     try:
-        for what in (clock, threads, outside):
-            what.install(patches)
+        if kept is None:
+            here.begin()
+        here.enter(simulation)
         simulation.begin()
     except BaseException:
         end()

@@ -87,7 +87,7 @@ def _waiting(fiber: Fiber) -> Waiting | None:
     process, program = fiber.client, fiber.program
     if not isinstance(process, UserProcess) or not isinstance(program, Green):
         return None
-    if fiber.name == LOOP:
+    if fiber.title == LOOP:
         return _waiting_coroutines(fiber, process)
     context = None
     frame: Any = program.greenlet.gr_frame
@@ -104,7 +104,7 @@ def _waiting(fiber: Fiber) -> Waiting | None:
         if any(waiter.gate is fiber.until for waiter in waiters):
             what.append(_object(process, object_))
             tasks.append(task_of(object_))
-    runs = f" ({context.function})" if context is not None else "" if fiber is process.main else f" ({fiber.name})"
+    runs = f" ({context.function})" if context is not None else "" if fiber is process.main else f" ({fiber.title})"
     where = place(frame) if frame is not None else ""
     return Waiting(fiber, process.name + runs, where, what or [_else(fiber)], tasks)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class Branching(Planned):
     """Follows a prefix, and notes where else the run could have gone after it."""
 
+    blind = False
+
     def __init__(self, prefix: tuple[Deviation, ...]) -> None:
         super().__init__(prefix)
         self._last = prefix[-1].number if prefix else -1
@@ -55,10 +57,10 @@ class Branching(Planned):
             ]
         return rank
 
-    def served(self, event: Event) -> None:
+    def served(self, event: Event, number: int) -> None:
         if not self._asleep:
             return
-        if event.number in self._asleep:
+        if number in self._asleep:
             self.redundant = True
         living = self._living()
         if living != self._alive:  # the event began or ended a process, so it concerns others as well

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from rustyray.engines.sim.stdlib import stage
 from rustyray.model.options import hint
 from rustyray.testing.exploring.exhaustive import Branching
 from rustyray.testing.exploring.explorers import EXPLORERS, Space, faults_of
@@ -124,7 +125,8 @@ def explore(
         }
     )
     setup = Setup(num_cpus, num_nodes, max_steps)
-    return _explored(scenario, setup, schedules, explorer, Space({}, 0, depth, seed, names), same_result)
+    with stage.kept():
+        return _explored(scenario, setup, schedules, explorer, Space({}, 0, depth, seed, names), same_result)
 
 
 def _explored(

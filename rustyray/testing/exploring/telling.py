@@ -68,7 +68,7 @@ class Notes:
     def begin(self, world: World, scheduler: Scheduler) -> None:
         """The notes begin with the first event."""
 
-    def served(self, event: Event) -> None:
+    def served(self, event: Event, number: int) -> None:
         source = short(event.source) if event.name == "deliver" else event.source.decode()
         self.lines.append(f"{event.name} {short(event.process)} {source}".rstrip())
 
@@ -114,7 +114,7 @@ class Teller:
         """The story is over where the scenario is."""
         self._ended = True
 
-    def served(self, event: Event) -> None:
+    def served(self, event: Event, number: int) -> None:
         if event.name != "run":
             return
         fiber = self._fiber(event.source)
@@ -167,7 +167,7 @@ class Teller:
     def _around_crash(self, crash: Callable[[bytes, str], None]) -> Callable[[bytes, str], None]:
         def wrapped(process: bytes, reason: str) -> None:
             how = "**crashed**" if self._trouble is not None else "ended"
-            calls = [self._calls.get(fiber.key) for fiber in self._world.fibers if fiber.client.me == process]
+            calls = [self._calls.get(fiber.source) for fiber in self._world.fibers if fiber.client.me == process]
             busy = [f"`{names[-1]}`" for names in calls if names]
             self._tell(f"{how}: {self._name(process)}" + (f", in the middle of {', '.join(busy)}" if busy else ""))
             crash(process, reason)
@@ -246,19 +246,19 @@ class Teller:
 
     def _calling(self) -> list[str]:
         fiber = self._world.running
-        return self._calls.setdefault(fiber.key if fiber is not None else b"", [])
+        return self._calls.setdefault(fiber.source if fiber is not None else b"", [])
 
     # --- names --------------------------------------------------------------------------------------------------------
 
     def _fiber(self, key: bytes) -> Fiber | None:
-        return next((fiber for fiber in self._world.fibers if fiber.key == key), None)
+        return next((fiber for fiber in self._world.fibers if fiber.source == key), None)
 
     def _place(self, fiber: Fiber) -> Place | None:
         green = getattr(fiber.program, "greenlet", None)
         return place_of(green.gr_frame) if green is not None and not green.dead else None
 
     def _doing(self, fiber: Fiber) -> str:
-        calls = self._calls.get(fiber.key)
+        calls = self._calls.get(fiber.source)
         name = self._name(fiber.client.me)
         return f"`{calls[-1]}` on {name}" if calls else name
 

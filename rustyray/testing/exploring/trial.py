@@ -80,7 +80,7 @@ class Watching(Protocol):
         """The runtime is up, and the scenario begins."""
         ...
 
-    def served(self, event: Event) -> None: ...
+    def served(self, event: Event, number: int) -> None: ...
 
     def end(self) -> None:
         """The scenario has returned, or raised; the runtime is still up."""
@@ -161,10 +161,10 @@ def run(
     return Trial(error, result, Plan(tuple(scheduler.deviations), tuple(faults)), lengths, steps, fingerprint)
 
 
-def _both(one: Callable[[Event], None], other: Callable[[Event], None]) -> Callable[[Event], None]:
-    def served(event: Event) -> None:
-        one(event)
-        other(event)
+def _both(one: Callable[[Event, int], None], other: Callable[[Event, int], None]) -> Callable[[Event, int], None]:
+    def served(event: Event, number: int) -> None:
+        one(event, number)
+        other(event, number)
 
     return served
 
@@ -182,7 +182,7 @@ class Fingerprint:
         self._count = 0
         self._by_process: dict[bytes, int] = {}
 
-    def served(self, event: Event) -> None:
+    def served(self, event: Event, number: int) -> None:
         self._count += 1
         if self._count > self._most:
             self._count = 0  # the scenario may go on to clean up

@@ -43,7 +43,7 @@ def begun(guide: Guide) -> Scheduler:
 
 
 def chosen(scheduler: Scheduler, *numbers: int) -> int:
-    return numbers[scheduler.choose(NEXT, [One(number) for number in numbers])]
+    return numbers[scheduler.choose([One(number) for number in numbers])]
 
 
 def test_what_became_possible_last_goes_first() -> None:
@@ -114,4 +114,4 @@ def test_a_delay_counts_from_the_sending() -> None:
     world.network.connect(b"one", b"other")
     world.network.send(b"one", b"other", BorrowAck(1))
     assert world.network.ready(100.0 + DELAYS[-1] - 0.1) == []
-    assert [channel.to for channel in world.network.ready(100.0 + DELAYS[-1])] == [b"other"]
+    assert [channel.process for channel in world.network.ready(100.0 + DELAYS[-1])] == [b"other"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rustyray.engines.sim.world.process import GRAIN, Sleep
 
 if TYPE_CHECKING:
+    from rustyray.engines.sim.simulation import Simulation
     from rustyray.engines.sim.stdlib.patches import Patches
 
 _NANO: Final = 1_000_000_000
@@ -20,29 +21,30 @@ _COPIES: Final = ((queue, "time"), (threading, "_time"))
 
 def install(patches: Patches) -> None:
     """Replace the clocks of the module ``time``, and its ``sleep``."""
-    simulation, current = patches.simulation, patches.current
+    current = patches.current
 
-    def clock(real: Callable[[], Any], read: Callable[[], Any]) -> Callable[[], Any]:
+    def clock(real: Callable[[], Any], read: Callable[[Simulation], float], unit: int) -> Callable[[], Any]:
         def stand_in() -> Any:
             process = current()
             if process is None:
                 return real()
+            simulation = process.simulation
             moment = simulation.look()
             if moment > simulation.world.now:  # it looks and looks, and waits for nothing else
                 process.suspend(Sleep(moment - simulation.world.now))
-            return read()
+            return read(simulation) if unit == 1 else round(read(simulation) * unit)
 
         return stand_in
 
-    monotonic, date = simulation.monotonic, simulation.date
+    def monotonic(simulation: Simulation) -> float:
+        return simulation.monotonic()
+
+    def date(simulation: Simulation) -> float:
+        return simulation.date()
+
     for name, read in (("monotonic", monotonic), ("perf_counter", monotonic), ("time", date)):
-        nanoseconds = name + "_ns"
-        patches.replace(time, name, clock(getattr(time, name), read))
-        patches.replace(
-            time,
-            nanoseconds,
-            clock(getattr(time, nanoseconds), lambda read=read: round(read() * _NANO)),  # type: ignore[misc]
-        )
+        for clock_name, unit in ((name, 1), (name + "_ns", _NANO)):
+            patches.replace(time, clock_name, clock(getattr(time, clock_name), read, unit))
     for module, name in _COPIES:
         patches.replace(module, name, time.monotonic, copy=True)
     patches.replace(time, "sleep", _sleep(patches, time.sleep))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class CtrlC:
     """In place of Python's own SIGINT handler while a simulated runtime is up; a handler of the program's own stays."""
 
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
+    def __init__(self) -> None:
+        self.simulation: Simulation | None = None
         self._installed = False
         self.is_over = False
 
@@ -33,9 +33,9 @@ class CtrlC:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        simulation = self._simulation
-        running = simulation.world.running
-        if running is None or running is simulation.driver.host.main:
+        simulation = self.simulation
+        running = None if simulation is None else simulation.world.running
+        if simulation is None or running is None or running is simulation.driver.host.main:
             raise KeyboardInterrupt
         simulation.ctrl_c = True
         raise ProcessEnded  # out of the task's code: when it gives way, the driver's program hears of it

@@ -112,7 +112,7 @@ def _ending(patches: Patches, real: Callable[[], Any], number: signal.Signals) -
 def _kill(patches: Patches, real: Callable[[int, int], None]) -> Callable[[int, int], None]:
     def kill(pid: int, number: int, /) -> None:
         process = patches.current()
-        victim = patches.simulation.process_of(pid) if process is not None else None
+        victim = None if process is None else process.simulation.process_of(pid)
         if victim is None:
             real(pid, number)
         elif not victim.alive:

@@ -21,16 +21,19 @@ Make = Callable[[Any], Any]
 
 
 class Patches:
-    """What is replaced at present. ``current`` tells which process calls, if the caller is simulated."""
+    """What is replaced at present; for ``simulation``, while there is one."""
 
-    def __init__(self, simulation: Simulation) -> None:
-        self.simulation = simulation
-        self.current: Callable[[], UserProcess | None] = simulation.current
+    def __init__(self) -> None:
+        self.simulation: Simulation | None = None
         self._undo: list[tuple[Any, str, Any]] = []
         #: Where the real functions have their names, which pickles refer to.
         self._names: dict[Any, tuple[str, str]] = {}
         self._reducer = copyreg.dispatch_table.get(BuiltinFunctionType)
         copyreg.pickle(BuiltinFunctionType, self._reduce)
+
+    def current(self) -> UserProcess | None:
+        """Which process calls, if the caller is simulated."""
+        return None if self.simulation is None else self.simulation.current()
 
     def replace(self, where: Any, name: str, stand_in: Any, copy: bool = False) -> None:
         """Set ``where.name``, until `restore`. Pickles then refer to it by that name, unless it is a mere ``copy``."""

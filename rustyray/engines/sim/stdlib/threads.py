@@ -32,13 +32,14 @@ LOOK: Final = 0.001
 
 def install(patches: Patches) -> None:
     """Replace what makes locks, threads and event loops."""
-    simulation, current = patches.simulation, patches.current
+    current = patches.current
 
     def making(real: Callable[..., Any], kind: Callable[[Simulation], Any]) -> Callable[..., Any]:
         def make(*args: Any, **kwargs: Any) -> Any:
-            if current() is None or sys._getframe(1).f_code.co_name == "<module>":
+            process = current()
+            if process is None or sys._getframe(1).f_code.co_name == "<module>":
                 return real(*args, **kwargs)  # what a module makes when it is imported lives on
-            return kind(simulation)
+            return kind(process.simulation)
 
         return make
 
@@ -216,7 +217,7 @@ class _Begun:
 
 def _install_threads(patches: Patches) -> None:
     """`threading.Thread` in simulated code: its ``run`` becomes a program."""
-    simulation, current = patches.simulation, patches.current
+    current = patches.current
     begun: WeakKeyDictionary[threading.Thread, _Begun] = WeakKeyDictionary()
     of_fiber: WeakKeyDictionary[object, threading.Thread] = WeakKeyDictionary()
     kind = threading.Thread
@@ -232,7 +233,7 @@ def _install_threads(patches: Patches) -> None:
             raise RuntimeError("threads can only be started once")
         state = begun[self] = _Begun(process)
         self._started.set()  # type: ignore[attr-defined]
-        fiber = simulation.spawn(process, f"thread {self.name}", lambda: _run(self, state))
+        fiber = process.simulation.spawn(process, f"thread {self.name}", lambda: _run(self, state))
         of_fiber[fiber] = self
 
     def sim_join(self: threading.Thread, timeout: float | None = None) -> None:
@@ -250,14 +251,15 @@ def _install_threads(patches: Patches) -> None:
         return is_alive(self) if state is None else not state.over
 
     def sim_get_ident() -> int:
-        running = simulation.world.running
-        if running is None or running is simulation.driver.host.main or current() is None:
+        process = current()
+        running = None if process is None else process.world.running
+        if process is None or running is None or running is process.simulation.driver.host.main:
             return ident()
         return running.serial
 
     def sim_current_thread() -> threading.Thread:
-        running = simulation.world.running
-        thread = of_fiber.get(running) if running is not None and current() is not None else None
+        process = current()
+        thread = None if process is None else of_fiber.get(process.world.running)
         return this() if thread is None else thread
 
     patches.replace(kind, "start", sim_start)

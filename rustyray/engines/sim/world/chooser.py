@@ -38,7 +38,13 @@ class Candidate(Protocol):
 class Observer(Chooser, Protocol):
     """A chooser that looks at the candidates; others are only told how many there are."""
 
-    def choose(self, what: str, candidates: Sequence[Candidate]) -> int: ...
+    def choose(self, candidates: Sequence[Candidate]) -> int: ...
+
+
+def chooser_of_events(chooser: Chooser) -> Callable[[Sequence[Candidate]], int]:
+    """Says which of several candidates is next."""
+    found: Callable[[Sequence[Candidate]], int] | None = getattr(chooser, "choose", None)
+    return found if found is not None else lambda candidates: chooser.pick("next", len(candidates))
 
 
 class Tame:
@@ -85,16 +91,15 @@ class Recorder:
 
     def __init__(self, chooser: Chooser) -> None:
         self._chooser = chooser
-        self._look: Callable[[str, Sequence[Candidate]], int] | None = getattr(chooser, "choose", None)
+        self._look = chooser_of_events(chooser)
         self.choices: list[int] = []
 
     def pick(self, what: str, count: int) -> int:
         return self._noted(what, count, self._chooser.pick(what, count))
 
-    def choose(self, what: str, candidates: Sequence[Candidate]) -> int:
+    def choose(self, candidates: Sequence[Candidate]) -> int:
         """One of several that the chooser may look at."""
-        look, count = self._look, len(candidates)
-        return self._noted(what, count, self._chooser.pick(what, count) if look is None else look(what, candidates))
+        return self._noted("next", len(candidates), self._look(candidates))
 
     def _noted(self, what: str, count: int, choice: int) -> int:
         if not 0 <= choice < count:

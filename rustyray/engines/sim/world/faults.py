@@ -81,7 +81,7 @@ class Troubles:
     def strike(self) -> None:
         """Do what is planned for the present step."""
         for fault in self._plan.pop(self._world.steps, ()):
-            self._world.story.tell(self._world.now, fault.trouble.name)
+            self._world.tell(self._world.now, fault.trouble.name)
             self.hit(fault.trouble, fault.which)
 
     def hit(self, trouble: Trouble, which: int) -> None:

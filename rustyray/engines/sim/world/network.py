@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rustyray.model.messages import Message
 from rustyray.wire.codec import encode
@@ -40,14 +40,21 @@ class Parcel(NamedTuple):
 
 
 class Channel:
-    """One direction between two processes."""
+    """One direction between two processes. While something is on its way here, its delivery is a candidate.
 
-    __slots__ = ("frm", "queue", "to")
+    ``number`` and ``ready`` are those of the first parcel.
+    """
+
+    __slots__ = ("number", "process", "queue", "ready", "source")
+
+    name: Final = "deliver"
 
     def __init__(self, frm: bytes, to: bytes) -> None:
-        self.frm = frm
-        self.to = to
+        self.source = frm
+        self.process = to
         self.queue: deque[Parcel] = deque()
+        self.number = 0
+        self.ready = 0.0
 
 
 class Network:
@@ -143,10 +150,12 @@ class Network:
         self._put(frm, to, content, 0.0)
 
     def _put(self, frm: bytes, to: bytes, content: bytes | Lost | Ended, ready: float) -> None:
-        channel = self._channel(frm, to)
+        channel = self._channels.get((frm, to)) or self._channel(frm, to)
+        number = self._number = self._number + 1
         if not channel.queue:
             self._busy[frm, to] = channel
-        channel.queue.append(Parcel(self.stamp(), ready, content))
+            channel.number, channel.ready = number, ready
+        channel.queue.append(Parcel(number, ready, content))
 
     def _channel(self, frm: bytes, to: bytes) -> Channel:
         channel = self._channels.get((frm, to))
@@ -156,17 +165,21 @@ class Network:
 
     def ready(self, now: float) -> list[Channel]:
         """The channels whose first parcel may be delivered."""
-        return [channel for channel in self._busy.values() if channel.queue[0].ready <= now]
+        return [channel for channel in self._busy.values() if channel.ready <= now]
 
     def next_time(self) -> float | None:
         """When the next parcel that is held up may be delivered."""
-        return min((channel.queue[0].ready for channel in self._busy.values()), default=None)
+        return min((channel.ready for channel in self._busy.values()), default=None)
 
     def take(self, channel: Channel) -> Parcel:
-        parcel = channel.queue.popleft()
+        queue, frm = channel.queue, channel.source
+        parcel = queue.popleft()
         if isinstance(parcel.content, Lost):
-            self._broken.pop((channel.to, channel.frm), None)
-        self._arrived[channel.frm] = max(parcel.number, self._arrived.get(channel.frm, 0))
-        if not channel.queue:
-            del self._busy[channel.frm, channel.to]
+            self._broken.pop((channel.process, frm), None)
+        if parcel.number > self._arrived.get(frm, 0):
+            self._arrived[frm] = parcel.number
+        if queue:
+            channel.number, channel.ready = queue[0].number, queue[0].ready
+        else:
+            del self._busy[frm, channel.process]
         return parcel

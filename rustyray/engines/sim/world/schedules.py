@@ -30,7 +30,13 @@ class Deviation(NamedTuple):
 
 
 class Guide(Protocol):
-    """Decides where a schedule departs from running to completion."""
+    """Decides where a schedule departs from running to completion.
+
+    ``blind``: it only wants to know how many candidates there are; then they come in any order.
+    """
+
+    @property
+    def blind(self) -> bool: ...
 
     def turn(self, number: int, candidates: Sequence[Candidate]) -> int:
         """The rank of the candidate that goes first; they come in the order in which they would."""
@@ -91,30 +97,37 @@ class Scheduler:
         if self.watcher is not None and deviation.what != NEXT:
             self.watcher.chosen(deviation)
 
-    def choose(self, what: str, candidates: Sequence[Candidate]) -> int:
+    def choose(self, candidates: Sequence[Candidate]) -> int:
         turn = self._turns = self._turns + 1
-        before = self._since
-        since = self._since = {one.number: before.get(one.number, turn) for one in candidates}
+        since, number = self._since, self.counts[NEXT]
+        self.counts[NEXT] = number + 1
         if self._gave_way:
             self._gave_way = False
-            last = max(candidates, key=lambda one: one.number)
+            last = candidates[-1]
             if last.name == "run":
                 since[last.number] = -1 - turn
-        order = sorted(range(len(candidates)), key=lambda at: _place(since[candidates[at].number], turn))
-        number = self.counts[NEXT]
-        self.counts[NEXT] = number + 1
-        if not self._active:
-            return order[0]
-        ordered = [candidates[at] for at in order]
-        rank = self._guide.turn(number, ordered)
+        places = [-since.setdefault(one.number, turn) for one in candidates]
+        if turn > FAIR:
+            places = [_place(-place, turn) for place in places]
+        if self._active and not self._guide.blind:
+            order = sorted(range(len(places)), key=places.__getitem__)
+            rank = self._guide.turn(number, [candidates[at] for at in order])
+        else:
+            rank = self._guide.turn(number, candidates) if self._active else 0
+            if not rank:
+                return places.index(min(places))
+            order = sorted(range(len(places)), key=places.__getitem__)
         if rank:
-            deviation = Deviation(NEXT, number, rank)
-            self._note(deviation)
-            for passed in ordered[:rank]:
-                since[passed.number] = -1 - turn
-            if self.watcher is not None:
-                self.watcher.passed_over(deviation, ordered[:rank], ordered[rank])
+            self._depart(Deviation(NEXT, number, rank), [candidates[at] for at in order[: rank + 1]])
         return order[rank]
+
+    def _depart(self, deviation: Deviation, candidates: Sequence[Candidate]) -> None:
+        """The last of these goes first."""
+        self._note(deviation)
+        for passed in candidates[:-1]:
+            self._since[passed.number] = -1 - self._turns
+        if self.watcher is not None:
+            self.watcher.passed_over(deviation, candidates[:-1], candidates[-1])
 
 
 def _place(since: int, turn: int) -> int:
@@ -129,6 +142,8 @@ def _place(since: int, turn: int) -> int:
 class Planned:
     """Departs where it is told to; a choice that is not possible there becomes the highest one that is."""
 
+    blind = True
+
     def __init__(self, deviations: Iterable[Deviation] = ()) -> None:
         self._at = {(what, number): choice for what, number, choice in deviations}
 
@@ -141,6 +156,8 @@ class Planned:
 
 class Chances:
     """What guides that draw have in common. ``delays``: how likely a message or a process is held up."""
+
+    blind = True
 
     def __init__(self, chance: random.Random, delays: float) -> None:
         self.chance = chance
@@ -171,6 +188,8 @@ class Priorities(Chances):
     Who asks again and again starves those with a lower priority, so priorities hold for a few times as many turns as
     the program takes, and then it runs to completion.
     """
+
+    blind = False
 
     def __init__(self, chance: random.Random, turns: int, depth: int, delays: float = 0.0, whole: bool = False) -> None:
         super().__init__(chance, delays)

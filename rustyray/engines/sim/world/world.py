@@ -7,12 +7,12 @@ possible, time jumps to the next moment at which something is. Invariants are ch
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from rustyray.core.node import NodeLimits
 from rustyray.engines.sim.world.books import Books
-from rustyray.engines.sim.world.chooser import Chooser, Recorder
+from rustyray.engines.sim.world.chooser import Chooser, chooser_of_events
 from rustyray.engines.sim.world.faults import Fault, Troubles
 from rustyray.engines.sim.world.network import Channel, Ended, Lost, Network
 from rustyray.engines.sim.world.node import STORE, NodeHost
@@ -37,6 +37,8 @@ STALLS: Final = (0.0, 0.002, 0.03, 1.5)
 #: Seconds without any progress after which whoever still waits waits for ever.
 PATIENCE: Final = 20.0
 
+_NUMBER: Final = attrgetter("number")
+
 Process: TypeAlias = "OwnerProcess | NodeHost"
 
 
@@ -44,8 +46,8 @@ class Stuck(AssertionError):
     """Nothing will ever happen again, and somebody waits. The text says who waits for what."""
 
 
-class Event(NamedTuple):
-    """Something that can happen to a process. ``source`` tells those of one kind apart: the sender, or the fiber."""
+class Deferred(NamedTuple):
+    """What a process put off, or what is due there."""
 
     number: int
     name: str
@@ -55,18 +57,32 @@ class Event(NamedTuple):
 
 
 class Fiber:
-    """A program in the middle of its run."""
+    """A program in the middle of its run. When it can go on, that is a candidate."""
 
-    __slots__ = ("__weakref__", "client", "key", "name", "number", "program", "serial", "until", "wake")
+    __slots__ = (
+        "__weakref__",
+        "client",
+        "number",
+        "process",
+        "program",
+        "serial",
+        "source",
+        "title",
+        "until",
+        "wake",
+    )
 
-    def __init__(self, name: str, client: OwnerProcess, program: Program[None], number: int) -> None:
-        self.name = name
+    name: Final = "run"
+
+    def __init__(self, title: str, client: OwnerProcess, program: Program[None], number: int) -> None:
+        self.title = title
         self.client = client
+        self.process = client.me
         self.program = program
         self.number = number
         #: As `number` in the beginning, which moves on.
         self.serial = number
-        self.key = b"%s %d" % (name.encode(), number)
+        self.source = b"%s %d" % (title.encode(), number)
         self.wake = 0.0
         self.until: Until | None = None
 
@@ -74,7 +90,11 @@ class Fiber:
     def who(self) -> str:
         """Which program of which process, for people."""
         process = getattr(self.client, "name", short(self.client.me))
-        return process if self.name == "main" else f"{self.name} of {process}"
+        return process if self.title == "main" else f"{self.title} of {process}"
+
+
+#: What can happen next. Of a channel and of a fiber, ``number`` goes on when it has happened.
+Event: TypeAlias = Channel | Fiber | Deferred
 
 
 class World:
@@ -99,10 +119,10 @@ class World:
         faults: Sequence[Fault] = (),
         limits: NodeLimits | None = None,
     ) -> None:
-        self.recorder = Recorder(chooser)
-        self.pick = self.recorder.pick
-        #: Told of each event when it has been served.
-        self.on_event: Callable[[Event], None] | None = None
+        self.pick = chooser.pick
+        self._choose = chooser_of_events(chooser)
+        #: Told of each event when it has been served, and its number before that.
+        self.on_event: Callable[[Event, int], None] | None = None
         self.now = 0.0
         self.steps = 0
         #: Check all invariants after each step.
@@ -116,8 +136,8 @@ class World:
         self.books = Books(self)
         self.troubles = Troubles(self, faults)
         self.story = Story()
-        self._later: list[Event] = []
-        self._due: list[Event] = []
+        self.tell = self.story.tell
+        self._deferred: list[Deferred] = []
         self._ticks: dict[bytes, float] = {}
         self._number = 0
         self._arenas: dict[NodeID, dict[int, bytes]] = {}
@@ -193,8 +213,7 @@ class World:
             self.fibers.remove(fiber)
             if fiber is not self.running:
                 self.close(fiber)
-        self._later = [event for event in self._later if event.process != process]
-        self._due = [event for event in self._due if event.process != process]
+        self._deferred = [event for event in self._deferred if event.process != process]
         self._ticks.pop(process, None)
         if isinstance(victim, NodeHost):
             with_it = [client for client in self.clients() if client.node == process and not client.outlives_node]
@@ -234,22 +253,22 @@ class World:
         self.network.send(frm, to, message)
 
     def later(self, process: bytes, run: Callable[[], None]) -> None:
-        self._later.append(Event(self._stamp(), "later", process, run))
+        self._deferred.append(Deferred(self._stamp(), "later", process, run))
 
     def _deliver(self, channel: Channel) -> None:
         parcel = self.network.take(channel)
-        frm, to, content = channel.frm, channel.to, parcel.content
+        frm, to, content = channel.source, channel.process, parcel.content
         process = self.processes[to]
         if isinstance(content, Lost):
-            self.story.tell(self.now, "lost", frm, to)
+            self.tell(self.now, "lost", frm, to)
             process.lost(frm, content.reason)
         elif isinstance(content, Ended):
-            self.story.tell(self.now, "ended", frm, to)
+            self.tell(self.now, "ended", frm, to)
             assert isinstance(process, NodeHost)
             process.process_ended(frm, content.reason)
         else:
             message = decode(content)
-            self.story.tell(self.now, type(message).__name__, frm, to, content)
+            self.tell(self.now, type(message).__name__, frm, to, content)
             if type(message) not in NOISE:
                 self.progress = self.now
             process.receive(frm, message)
@@ -267,10 +286,16 @@ class World:
         while not events:
             self._advance()
             events = self._events()
-        event = events[self.recorder.choose("next", events)] if len(events) > 1 else events[0]
-        event.run()
+        event = events[self._choose(events)] if len(events) > 1 else events[0]
+        number = event.number
+        if isinstance(event, Channel):
+            self._deliver(event)
+        elif isinstance(event, Fiber):
+            self._resume(event)
+        else:
+            self._do(event)
         if self.on_event is not None:
-            self.on_event(event)
+            self.on_event(event, number)
         process = self.processes[event.process]
         if process.alive:
             if self.careful:
@@ -281,33 +306,25 @@ class World:
             self.books.check()
 
     def _events(self) -> list[Event]:
-        events = [
-            Event(channel.queue[0].number, "deliver", channel.to, partial(self._deliver, channel), channel.frm)
-            for channel in self.network.ready(self.now)
-        ]
+        now = self.now
+        events: list[Event] = []
+        events += self.network.ready(now)
         for fiber in self.fibers:
             until = fiber.until
-            if (until is not None and until.done) or fiber.wake <= self.now or fiber.client.to_interrupt:
-                events.append(Event(fiber.number, "run", fiber.client.me, partial(self._resume, fiber), fiber.key))
-        if self._later or self._due:
-            events += [self._once(event) for event in self._later + self._due]
+            if (until is not None and until.done) or fiber.wake <= now or fiber.client.to_interrupt:
+                events.append(fiber)
+        events += self._deferred
         if len(events) > 1:
-            events.sort()  # by their numbers, which are different
+            events.sort(key=_NUMBER)  # they are different
         return events
 
-    def _once(self, event: Event) -> Event:
-        """Those that were put off are forgotten when they are served."""
-
-        def run() -> None:
-            self._later = [other for other in self._later if other.number != event.number]
-            self._due = [other for other in self._due if other.number != event.number]
-            self.story.tell(self.now, event.name, event.process)
-            event.run()
-
-        return event._replace(run=run)
+    def _do(self, event: Deferred) -> None:
+        self._deferred.remove(event)
+        self.tell(self.now, event.name, event.process)
+        event.run()
 
     def _resume(self, fiber: Fiber) -> None:
-        self.story.tell(self.now, "run", fiber.client.me)
+        self.tell(self.now, "run", fiber.client.me)
         client = fiber.client
         self.running = fiber
         self.progress = self.now
@@ -357,7 +374,7 @@ class World:
         for when, me in deadlines:
             if when <= self.now:
                 self._ticks.pop(me, None)
-                self._due.append(Event(self._stamp(), "due", me, self.processes[me].tick))
+                self._deferred.append(Deferred(self._stamp(), "due", me, self.processes[me].tick))
 
     # --- small things -------------------------------------------------------------------------------------------------
 
