@@ -25,7 +25,7 @@ from rustyray.model.messages import (
     StoreSeal,
     StoreUnpin,
 )
-from rustyray.model.values import Fault, FaultKind, Stored
+from rustyray.model.values import Fault, FaultKind, Stored, Value
 from rustyray.runtime.serialization import Serialized, ref_infos
 
 
@@ -37,8 +37,8 @@ class Store:
         self.node = node
         self.pump = pump
 
-    def write(self, object_: ObjectID, serialized: Serialized) -> Stored | Fault:
-        """Put a value into the arena under ``object_``. A `Fault` says why it could not be."""
+    def write(self, object_: ObjectID, serialized: Serialized) -> Value:
+        """Put a value into the arena under ``object_``; what stands for it. A `Fault` says why it could not be."""
         pump = self.pump
         size = layout_size(serialized)
         with pump.lock:

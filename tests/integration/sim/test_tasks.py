@@ -75,6 +75,23 @@ def test_several_results_and_none() -> None:
     assert double.options(num_returns=0).remote(1) is None
 
 
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+def test_large_values_get_to_wherever_they_are_wanted(start: Start, nodes: int) -> None:
+    @rustyray.remote
+    def where_and_what(array: np.ndarray) -> tuple[str, np.ndarray]:
+        time.sleep(1)
+        return rustyray.get_runtime_context().get_node_id(), array + 1
+
+    rustyray.shutdown()
+    start(num_nodes=nodes, num_cpus=1)
+    large = rustyray.put(np.zeros(100_000))
+    results = rustyray.get([where_and_what.remote(large) for _ in range(nodes)])
+    assert len({node for node, _ in results}) == nodes
+    for _, array in results:
+        assert array.sum() == 100_000
+        assert not array.flags.writeable
+
+
 def test_a_ref_of_an_earlier_runtime_is_refused(start: Start) -> None:
     ref = rustyray.put(1)
     rustyray.shutdown()
