@@ -70,6 +70,8 @@ class Troubles:
         self._plan: dict[int, list[Fault]] = {}
         for fault in plan:
             self._plan.setdefault(fault.step, []).append(fault)
+        #: What has come about so far.
+        self.struck: list[Fault] = []
         self._twice = 0
         self._heard: deque[tuple[bytes, bytes, bytes]] = deque(maxlen=60)
 
@@ -82,6 +84,7 @@ class Troubles:
         """Do what is planned for the present step."""
         for fault in self._plan.pop(self._world.steps, ()):
             self._world.tell(self._world.now, fault.trouble.name)
+            self.struck.append(fault)
             self.hit(fault.trouble, fault.which)
 
     def hit(self, trouble: Trouble, which: int) -> None:
