@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rustyray.testing.exploring.replaying import ReplayMismatch as ReplayMismatch
     from rustyray.testing.exploring.replaying import replay as replay
     from rustyray.testing.exploring.trial import LeakedRuntime as LeakedRuntime
+    from rustyray.testing.exploring.unread import UnreadError as UnreadError
     from rustyray.testing.histories.history import Call as Call
     from rustyray.testing.histories.history import History as History
     from rustyray.testing.histories.linearizability import Linearizable as Linearizable
@@ -45,6 +46,7 @@ _MODULES = {
     "Returned": "histories.operations",
     "Schedule": "exploring.drawing",
     "UndecidedError": "histories.linearizability",
+    "UnreadError": "exploring.unread",
     "explore": "exploring.explore",
     "linearizable": "histories.linearizability",
     "replay": "exploring.replaying",

@@ -54,6 +54,8 @@ class Tasks:
         self.call_ready: Callable[[Record, float], None] = _no_calls
         self.call_returns: Callable[[Record, float], None] = _no_calls
         self.call_failed: Callable[[Record, Value, float], None] = lambda record, value, now: _no_calls(record, now)
+        #: Told of each attempt that failed, and of what becomes of the task (None: it is tried again).
+        self.on_failure: Callable[[Record, Value | None], None] | None = None
 
     # --- submission ---------------------------------------------------------------------------------------------------
 
@@ -285,6 +287,8 @@ class Tasks:
     def _leave_worker(self, record: Record, now: float) -> None:
         record.apply("retry")
         record.lease = None
+        if self.on_failure is not None:
+            self.on_failure(record, None)
         self.pending[record.task.id] = record
         if not isinstance(record.target, SchedulingClass):
             self.call_returns(record, now)
@@ -315,6 +319,8 @@ class Tasks:
         """The task is over; ``value`` (`Failed` or `Fault`) becomes the value of each of its returns."""
         record.apply("fail")
         self.pending.pop(record.task.id, None)
+        if self.on_failure is not None:
+            self.on_failure(record, value)
         ready: list[ObjectID] = []
         settled: list[ObjectEntry] = []
         for index in range(max(1, record.task.returns)):

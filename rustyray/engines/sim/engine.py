@@ -73,7 +73,8 @@ def _store(simulation: Simulation, process: UserProcess) -> Store:
 
 
 class _Ours(Client):
-    """Refs of an earlier runtime have the ids of this one's: they must not be taken for them. Notes which are looked at."""
+    """Refs of an earlier runtime have the ids of this one's: they must not be taken for them. What is looked
+    at is noted."""
 
     simulation: Simulation
 

@@ -12,8 +12,10 @@ from rustyray.testing.exploring.exhaustive import Branching
 from rustyray.testing.exploring.explorers import EXPLORERS, Space, faults_of
 from rustyray.testing.exploring.lines import Line
 from rustyray.testing.exploring.shrinking import Shrinker
+from rustyray.testing.exploring.sites import Sites
 from rustyray.testing.exploring.telling import Notes, Teller, report
 from rustyray.testing.exploring.trial import Plan, Scenario, Setup, Trial, run, run_plan
+from rustyray.testing.exploring.unread import IGNORE, RAISE, UnreadErrors
 
 #: Options of `explore`, which the marker takes too, with their defaults.
 OPTIONS: Final[dict[str, object]] = {
@@ -26,6 +28,7 @@ OPTIONS: Final[dict[str, object]] = {
     "num_nodes": 1,
     "same_result": False,
     "max_steps": 20_000,
+    "unread_errors": RAISE,
 }
 
 
@@ -88,10 +91,12 @@ def explore(
     num_nodes: int = 1,
     same_result: bool = False,
     max_steps: int = 20_000,
+    unread_errors: UnreadErrors = RAISE,
 ) -> Exploration:
     """Run a scenario under many schedules, each in a simulated runtime of its own, and stop at the first failure.
 
-    A failure is anything that the scenario raises; a deadlock and going round in circles raise by themselves.
+    A failure is anything that the scenario raises. Deadlocks, going round in circles, and errors that nobody reads
+    raise by themselves.
 
     Args:
         scenario: takes no arguments, and uses the whole API; `init` and `shutdown` are called around it.
@@ -105,6 +110,8 @@ def explore(
         num_nodes: how many nodes there are.
         same_result: what the scenario returns must not depend on the schedule.
         max_steps: events after which a run is taken to go round in circles.
+        unread_errors: "raise" an `UnreadError` if the scenario succeeds, and a task or call has raised whose ref was
+            never got, awaited or passed on; or "ignore" such errors.
 
     Raises:
         RaceFound: A schedule fails; the message has the shrunk schedule as a story, and one line to replay it.
@@ -122,9 +129,10 @@ def explore(
             "num_cpus": num_cpus,
             "num_nodes": num_nodes,
             "max_steps": max_steps,
+            "unread_errors": unread_errors,
         }
     )
-    setup = Setup(num_cpus, num_nodes, max_steps)
+    setup = Setup(num_cpus, num_nodes, max_steps, unread_errors)
     with stage.kept():
         return _explored(scenario, setup, schedules, explorer, Space({}, 0, depth, seed, names), same_result)
 
@@ -181,6 +189,8 @@ def check_options(given: Mapping[str, object]) -> tuple[str, ...]:
     if explorer not in EXPLORERS:
         valid = ", ".join(EXPLORERS)
         raise ValueError(f"there is no explorer {explorer!r}{hint(explorer, EXPLORERS)}. Valid ones are {valid}.")
+    if options["unread_errors"] not in {RAISE, IGNORE}:
+        raise ValueError(f"unread_errors must be {RAISE!r} or {IGNORE!r}, not {options['unread_errors']!r}")
     names = faults_of(faults)
     if names and explorer == "exhaustive":
         raise ValueError("the exhaustive explorer goes through schedules without faults: leave faults out")
@@ -221,7 +231,7 @@ class _Finder:
         )
         best = shrinker.shrink() if len(trial.plan) else trial
         teller = Teller()
-        last = self._judged(run_plan(self._scenario, best.plan, self._setup, teller))
+        last = self._judged(run_plan(self._scenario, best.plan, self._setup, teller, Sites()))
         if last.kind != wanted:
             raise NotDeterministic(_not_deterministic(self._scenario, self._setup, best.plan)) from best.error
         line = str(Line(self._tame.fingerprint, self._setup, last.plan))

@@ -8,12 +8,15 @@ from typing import Final, NamedTuple
 from rustyray.engines.sim.world.faults import Fault, Trouble
 from rustyray.engines.sim.world.schedules import Deviation
 from rustyray.testing.exploring.trial import Plan, Setup
+from rustyray.testing.exploring.unread import IGNORE, RAISE
 
 #: Of the format, and of the order that schedules depart from.
 VERSION: Final = 1
 
 _LINE: Final = re.compile(r"rr(?P<version>\d+):(?P<rest>.*)", re.DOTALL)
-_REST: Final = re.compile(r"(?P<print>[0-9a-f]{8}):cpus=(?P<cpus>[\d.]+),nodes=(?P<nodes>\d+):(?P<items>\S*)")
+_REST: Final = re.compile(
+    r"(?P<print>[0-9a-f]{8}):cpus=(?P<cpus>[\d.]+),nodes=(?P<nodes>\d+)(?P<ignore>,unread=ignore)?:(?P<items>\S*)"
+)
 _ITEM: Final = re.compile(r"(?P<what>[a-z]+)(?P<at>@?)(?P<number>\d+)\.(?P<choice>\d+)")
 
 
@@ -28,7 +31,9 @@ class Line(NamedTuple):
         items = [f"{what}{number}.{choice}" for what, number, choice in self.plan.deviations]
         items += [f"{fault.trouble.name.lower()}@{fault.step}.{fault.which}" for fault in self.plan.faults]
         setup = self.setup
-        return f"rr{VERSION}:{self.fingerprint}:cpus={setup.num_cpus:g},nodes={setup.num_nodes}:{'+'.join(items)}"
+        machines = f"cpus={setup.num_cpus:g},nodes={setup.num_nodes}"
+        unread = ",unread=ignore" * (setup.unread_errors == IGNORE)
+        return f"rr{VERSION}:{self.fingerprint}:{machines}{unread}:{'+'.join(items)}"
 
 
 def parse(text: str) -> Line:
@@ -59,5 +64,5 @@ def parse(text: str) -> Line:
             faults.append(Fault(number, Trouble[read["what"].upper()], choice))
         else:
             deviations.append(Deviation(read["what"], number, choice))
-    setup = Setup(float(rest["cpus"]), int(rest["nodes"]))
+    setup = Setup(float(rest["cpus"]), int(rest["nodes"]), unread_errors=IGNORE if rest["ignore"] else RAISE)
     return Line(rest["print"], setup, Plan(tuple(deviations), tuple(faults)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from rustyray.testing.exploring.lines import Line, parse
+from rustyray.testing.exploring.sites import Sites
 from rustyray.testing.exploring.trial import Plan, Scenario, Trial, run_plan
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,7 +39,7 @@ class Replay:
                     f"the line was made when it ran as {line.fingerprint}. The program has changed, or RustyRay has: "
                     "explore again to get a new line, or replay with strict=False to run it as near as it goes"
                 )
-        trial: Trial = run_plan(scenario, line.plan, line.setup)
+        trial: Trial = run_plan(scenario, line.plan, line.setup, sites=Sites())
         if trial.error is not None:
             raise trial.error
         return trial.result

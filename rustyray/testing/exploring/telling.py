@@ -206,7 +206,7 @@ class Teller:
 
         @functools.wraps(context_of)
         def starts(job: Any) -> Any:
-            name = given[job.task.id] = _plain(runner.name_of(job.task))
+            name = given[job.task.id] = plain(runner.name_of(job.task))
             again = f" (attempt {job.task.attempt + 1})" if job.task.attempt else ""
             self._tell(f"`{name}` starts on {self._name(process.me)}{again}")
             self._calling().append(name)
@@ -267,13 +267,13 @@ class Teller:
         if not isinstance(found, UserProcess):
             return short(process)
         actor = getattr(found.engine, "actor", None) if found.executes else None
-        return f"{found.name} (actor {_plain(actor.class_name)})" if actor is not None else found.name
+        return f"{found.name} (actor {plain(actor.class_name)})" if actor is not None else found.name
 
     def _function(self, fn: bytes) -> str:
         for process in self._world.processes.values():
             functions = getattr(getattr(process, "engine", None), "functions", {})
             if fn in functions:
-                return _plain(functions[fn][1])
+                return plain(functions[fn][1])
         return "a task"
 
     def _tell(self, line: str) -> None:
@@ -296,7 +296,7 @@ class Teller:
         return "\n".join(numbered)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A function's name without where it is defined."""
     parts = name.rpartition("<locals>.")[2].split(".")
     for count in range(len(parts) - 1, 0, -1):

@@ -15,11 +15,13 @@ from rustyray.engines.sim.world.faults import Fault, Troubles
 from rustyray.engines.sim.world.schedules import Deviation, Guide, Planned, Scheduler
 from rustyray.exceptions import LivelockError, SimulationError
 from rustyray.runtime import context
+from rustyray.testing.exploring.unread import RAISE, UnreadError, UnreadErrors, unread_error
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from rustyray.engines.sim.world.world import Event, World
+    from rustyray.testing.exploring.sites import Sites
 
 #: What is explored: takes nothing, uses the whole API, and raises when something is wrong.
 Scenario: TypeAlias = Callable[[], object]
@@ -29,11 +31,12 @@ _NOT_FOUND: Final = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
 
 
 class Setup(NamedTuple):
-    """The simulated machines."""
+    """The simulated machines, and what is wanted of a run."""
 
     num_cpus: float = 2
     num_nodes: int = 1
     max_steps: int = 20_000
+    unread_errors: UnreadErrors = RAISE
 
 
 class Plan(NamedTuple):
@@ -134,7 +137,12 @@ def simulated(guide: Guide, faults: Sequence[Fault], setup: Setup) -> Iterator[t
 
 
 def run(
-    scenario: Scenario, guide: Guide, faults: Sequence[Fault], setup: Setup, watching: Watching | None = None
+    scenario: Scenario,
+    guide: Guide,
+    faults: Sequence[Fault],
+    setup: Setup,
+    watching: Watching | None = None,
+    sites: Sites | None = None,
 ) -> Trial:
     """Run the scenario in a runtime of its own. Raises as `simulated`."""
     prints = Fingerprint(setup.max_steps)
@@ -145,6 +153,8 @@ def run(
         world.on_event = prints.served if watching is None else _both(prints.served, watching.served)
         if watching is not None:
             watching.begin(world, scheduler)
+        if sites is not None:
+            sites.begin(world)
         scheduler.begin()
         try:
             result = scenario()
@@ -155,6 +165,8 @@ def run(
                 raise
             error = raised
         scheduler.end()
+        if error is None and setup.unread_errors == RAISE:
+            error = unread_error(context.engine(), sites)
         steps, fingerprint, lengths = world.steps - begun, prints.text(), dict(scheduler.counts)
         if watching is not None:
             watching.end()
@@ -169,9 +181,11 @@ def _both(one: Callable[[Event, int], None], other: Callable[[Event, int], None]
     return served
 
 
-def run_plan(scenario: Scenario, plan: Plan, setup: Setup, watching: Watching | None = None) -> Trial:
+def run_plan(
+    scenario: Scenario, plan: Plan, setup: Setup, watching: Watching | None = None, sites: Sites | None = None
+) -> Trial:
     """As `run`, for a schedule that is known."""
-    return run(scenario, Planned(plan.deviations), plan.faults, setup, watching)
+    return run(scenario, Planned(plan.deviations), plan.faults, setup, watching, sites)
 
 
 class Fingerprint:
@@ -211,7 +225,9 @@ def is_skip(error: BaseException) -> bool:
 
 def kind_of(error: BaseException) -> Kind:
     place = ""
-    if not isinstance(error, SimulationError):  # where those come up says little: everybody waits somewhere
+    if isinstance(error, UnreadError):
+        place = error.where
+    elif not isinstance(error, SimulationError):  # where those come up says little: everybody waits somewhere
         tb: TracebackType | None = error.__traceback__
         while tb is not None:
             name = tb.tb_frame.f_code.co_filename
