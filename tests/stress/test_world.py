@@ -16,6 +16,12 @@ from tests.unit.world.runs import PROFILES, check, run
 from tests.unit.world.test_random_programs import choices, deviations, plans
 
 SEEDS = 1500
+#: Of Hypothesis, in each of four tests.
+EXAMPLES = 2000
+
+
+def test_these_are_thirty_thousand_schedules() -> None:
+    assert len(PROFILES) * SEEDS + len(hazards()) * (SEEDS // 5) + 4 * EXAMPLES >= 30_000
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -42,7 +48,7 @@ def test_hazards_under_many_schedules(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["actors", "nodes"])
 @given(choices, deviations)
-@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_schedule(name: str, program: list[int], schedule: list[tuple[str, int, int]]) -> None:
     profile = PROFILES[name]
     check(Maker(Replay(program), profile.limits).program(), profile, Deviations(schedule))
@@ -50,7 +56,7 @@ def test_any_schedule(name: str, program: list[int], schedule: list[tuple[str, i
 
 @pytest.mark.parametrize("name", ["cancelled", "everything"])
 @given(choices, deviations, plans)
-@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_schedule_and_faults(
     name: str, program: list[int], schedule: list[tuple[str, int, int]], plan: list[tuple[int, Trouble, int]]
 ) -> None:
