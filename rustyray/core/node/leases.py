@@ -234,10 +234,19 @@ class LeaseDesk:
             self._reclaim(waiting, now)
 
     def _reclaim(self, claim: Claim, now: float) -> None:
-        """Owners keep idle leases warm. Somebody waits: let the others return those. Which are idle only they know."""
-        gap = self._base.limits.reclaim_gap
-        for owner in dict.fromkeys(lease.owner for lease in self.leases.values()):
-            if owner != claim.client and now - self._asked.get(owner, float("-inf")) >= gap:
+        """Owners keep idle leases warm. Somebody waits: let the others return those. Which are idle only they know.
+
+        Who waits gives back what is idle by itself. But if it keeps its other workers busy it may overtake its own
+        request for ever, so one that starves is told as well.
+        """
+        gap, starves = self._base.limits.reclaim_gap, self._starves(claim, now)
+        owners = {
+            lease.owner: None
+            for lease in self.leases.values()
+            if lease.owner != claim.client or (starves and lease.claim.need != claim.need)
+        }
+        for owner in owners:
+            if now - self._asked.get(owner, float("-inf")) >= gap:
                 self._asked[owner] = now
                 self._base.send(owner, ReclaimLeases())
 

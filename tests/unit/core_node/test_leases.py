@@ -257,6 +257,27 @@ def test_holders_are_asked_again_while_somebody_waits() -> None:
     assert len(world.take(DRIVER, ReclaimLeases)) == 3
 
 
+def test_who_starves_beside_its_own_tasks_of_another_kind_is_told_to_return_workers() -> None:
+    world = World(cpus=2, limits=NodeLimits(starving=1.0))
+    first, second = world.lease(1), world.lease(2)
+    world.request(3, cpus=2)
+    world.wait(0.9)
+    assert not world.take(DRIVER, ReclaimLeases), "it gives back by itself what is idle"
+    world.wait(0.2)
+    world.one(DRIVER, ReclaimLeases)
+    for lease in (first, second):
+        world.say(DRIVER, ReturnLease(lease.lease))
+    assert world.one(DRIVER, LeaseGranted).request == 3
+
+
+def test_who_waits_for_more_of_the_same_keeps_what_it_has() -> None:
+    world = World(cpus=1, limits=NodeLimits(starving=1.0))
+    world.lease(1)
+    world.request(2)
+    world.wait(3.5)
+    assert not world.take(DRIVER, ReclaimLeases)
+
+
 def test_demands_for_nothing_are_bounded_but_do_not_deadlock() -> None:
     world = World(cpus=1, limits=NodeLimits(max_demanding_nothing=2))
     for number in range(4):
