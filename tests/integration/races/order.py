@@ -72,7 +72,7 @@ def start(service: rustyray.ActorHandle[Service]) -> None:
     rustyray.get(service.start.remote())
 
 
-@race(most=0)
+@race(least=0)
 def used_before_it_is_ready(right: bool) -> None:
     service = Service.remote()
     starting = start.remote(service)
@@ -90,7 +90,7 @@ class Relay:
         return rustyray.get(self.cell.append.remote(item))
 
 
-@race(most=0)
+@race(least=0)
 def overtaken_on_another_way(right: bool) -> None:
     """What goes through somebody else may arrive after what was sent later."""
     cell = Cell.remote()
@@ -112,7 +112,7 @@ class Journal:
         rustyray.get(self.cell.append.remote(item))
 
 
-@race(most=0)
+@race(least=0)
 def killed_before_it_has_written(right: bool) -> None:
     cell = Cell.remote()
     journal = Journal.remote(cell)
@@ -166,7 +166,7 @@ def publish(values: Cells, version: Cells, right: bool) -> None:
     rustyray.get(second.add.remote(1))
 
 
-@race(most=2)
+@race(least=2)
 def announced_before_it_is_there(right: bool) -> None:
     values, version = Cell.remote(), Cell.remote()
     publishing = publish.remote(values, version, right)

@@ -9,12 +9,12 @@ import rustyray
 
 
 class Race(NamedTuple):
-    """``scenario(False)`` has the race; ``scenario(True)`` is its correct twin. ``most``: the departures and faults
-    that are left of it when it is shrunk."""
+    """``scenario(False)`` has the race; ``scenario(True)`` is its correct twin. ``least``: the departures and faults
+    without which it does not come about."""
 
     scenario: Callable[[bool], None]
     faults: str = ""
-    most: int = 1
+    least: int = 1
 
     @property
     def name(self) -> str:
@@ -24,11 +24,11 @@ class Race(NamedTuple):
 RACES: list[Race] = []
 
 
-def race(*, faults: str = "", most: int = 1) -> Callable[[Callable[[bool], None]], Callable[[bool], None]]:
+def race(*, faults: str = "", least: int = 1) -> Callable[[Callable[[bool], None]], Callable[[bool], None]]:
     """Adds a scenario to the table."""
 
     def add(scenario: Callable[[bool], None]) -> Callable[[bool], None]:
-        RACES.append(Race(scenario, faults, most))
+        RACES.append(Race(scenario, faults, least))
         return scenario
 
     return add

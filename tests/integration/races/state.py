@@ -174,7 +174,7 @@ def seller(shop: rustyray.ActorHandle[Shop], right: bool) -> None:
         rustyray.get(shop.sell.remote())
 
 
-@race(most=2)
+@race(least=2)
 def work_after_the_end(right: bool) -> None:
     shop = Shop.remote()
     selling = seller.remote(shop, right)

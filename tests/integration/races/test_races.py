@@ -23,10 +23,18 @@ def test_the_race_is_found_and_shrunk(race: Race) -> None:
     with pytest.raises(RaceFound) as caught:
         explore(scenario, schedules=2000, faults=race.faults)
     found = caught.value
-    assert found.departures + found.faults <= race.most
+    assert found.departures + found.faults == race.least
     assert found.__cause__ is not None
     with pytest.raises(type(found.__cause__)):
         replay(found.line).run(scenario)
+
+
+@pytest.mark.parametrize("race", [race for race in RACES if race.least > 1], ids=lambda race: race.name)
+def test_fewer_departures_do_not_suffice(race: Race) -> None:
+    """For the others that is plain: the run without any departure, which comes first, does not fail."""
+    scenario = partial(race.scenario, False)
+    done = explore(scenario, explorer="exhaustive", depth=race.least - 1, schedules=2000)
+    assert f"with at most {race.least - 1} departures" in done.complete
 
 
 @each

@@ -164,7 +164,7 @@ class ThreadedCounter:
         return self.value
 
 
-@race(most=0)
+@race(least=0)
 def threads_of_an_actor(right: bool) -> None:
     counter = ThreadedCounter.remote(right)
     rustyray.get([counter.add.remote() for _ in range(2)])
