@@ -6,11 +6,11 @@ every error and log line repeats it.
 
 from __future__ import annotations
 
-import os
 import threading
 from contextvars import ContextVar
+from os import getpid
 from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from rustyray.runtime.engine import ActorHandleState, Engine
@@ -75,17 +75,19 @@ def engine() -> Engine | None:
 
 def own_engine() -> Engine | None:
     """As `engine`, but None in a child that was forked from the process which the engine is of."""
-    return _engine if _engine is not None and os.getpid() == _engine_pid else None
+    return _engine if _engine is not None and getpid() == _engine_pid else None
 
 
 def set_engine(new: Engine | None) -> None:
     """Make ``new`` this process' engine; what was worked out for the one before is forgotten."""
     global _engine, _engine_pid
-    _engine, _engine_pid = new, os.getpid()
+    _engine, _engine_pid = new, getpid()
     with _remembering:
-        forgetful = list(_forgetful)
-    for one in forgetful:
-        one.forget_engine()
+        forgetful = _forgetful.valuerefs()
+    for ref in forgetful:
+        one = ref()
+        if one is not None:
+            one.forget_engine()
 
 
 class Forgetful(Protocol):
@@ -94,7 +96,7 @@ class Forgetful(Protocol):
     def forget_engine(self) -> None: ...
 
 
-_forgetful: WeakSet[Forgetful] = WeakSet()
+_forgetful: WeakValueDictionary[int, Forgetful] = WeakValueDictionary()
 #: Reentrant, as a garbage collection inside may run finalizers that call something remote.
 _remembering = threading.RLock()
 
@@ -102,7 +104,7 @@ _remembering = threading.RLock()
 def remember(one: Forgetful) -> None:
     """Have ``one.forget_engine()`` called when the engine changes."""
     with _remembering:
-        _forgetful.add(one)
+        _forgetful[id(one)] = one
 
 
 def require_engine(what: str) -> Engine:

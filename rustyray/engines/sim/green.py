@@ -7,6 +7,7 @@ generators of scripted programs: ``next`` lets it go on, and returns what it wan
 
 from __future__ import annotations
 
+from asyncio import _get_running_loop, _set_running_loop
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -58,7 +59,6 @@ class KnownClasses:
 def enter(process: UserProcess) -> None:
     """From now on the code that runs is this process'."""
     context._engine = process.engine  # type: ignore[assignment] # only drivers and workers are made
-    context._engine_pid = process.os_pid
     process.classes.enter()
 
 
@@ -91,14 +91,14 @@ class Green:
         wants = into(*args)
         if self.greenlet.dead:
             raise StopIteration
-        if _pickling.refs is not None or _running_loop() is not None:
+        if _pickling.refs is not None or _get_running_loop() is not None:
             self._put_away()
         assert isinstance(wants, Sleep | Until), f"a program of {self.process.name} left its greenlet with {wants!r}"
         return wants
 
     def _put_away(self) -> None:
         self._refs, _pickling.refs = _pickling.refs, None
-        self._loop = _running_loop()
+        self._loop = _get_running_loop()
         if self._loop is not None:
             _set_running_loop(None)
 
@@ -111,14 +111,14 @@ class Green:
     def close(self) -> None:
         """Unwind the program: its process has ended. What it does meanwhile with the runtime raises `ProcessEnded`."""
         if not self.greenlet.dead and self.greenlet is not getcurrent():
-            before = context._engine, context._engine_pid
+            before = context._engine
             classes = KnownClasses.present()
             enter(self.process)
             self.greenlet.parent = getcurrent()
             try:
                 self.greenlet.throw(ProcessEnded())
             finally:
-                context._engine, context._engine_pid = before
+                context._engine = before
                 classes.enter()
 
 
@@ -132,15 +132,3 @@ class MainProgram(Green):
 
     def close(self) -> None:
         """It is not the runtime's to end."""
-
-
-def _running_loop() -> Any:
-    import asyncio
-
-    return asyncio._get_running_loop()
-
-
-def _set_running_loop(loop: Any) -> None:
-    import asyncio
-
-    asyncio._set_running_loop(loop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -89,7 +88,6 @@ class UserProcess(OwnerProcess):
         self.executes = executes
         self.outlives_node = not executes
         self.pid = pid
-        self.os_pid = pid if executes else os.getpid()
         self.classes = KnownClasses.none() if executes else KnownClasses.present()
         self.name = f"worker {pid}" if executes else "the driver"
         self.head = world.head
@@ -126,7 +124,7 @@ class UserProcess(OwnerProcess):
             self.core.on_message(peer, message, self.world.now)
         else:
             handler(peer, message, self.world.now)
-        self._after()
+        self._send_on()
 
     def lost(self, peer: bytes, reason: str) -> None:
         if peer == self.node and self.executes:
@@ -151,6 +149,10 @@ class UserProcess(OwnerProcess):
         deadline = core.next_deadline()
         if deadline is not None and deadline <= self.world.now:
             core.on_time(self.world.now)
+        self._send_on()
+
+    def _send_on(self) -> None:
+        core = self.core
         if core.refs.has_freed:
             core.refs.flush()
         if core.out:

@@ -65,7 +65,7 @@ class Simulation:
         if steering is not None:
             steering.world = world
             if not settings.system_config.get("record"):
-                world.tell = world.story.remember
+                world.tell = world.story.ignore
         world.careful = False
         world.story.only_ways = True
         if settings.system_config.get("record"):

@@ -45,13 +45,14 @@ class Channel:
     ``number`` and ``ready`` are those of the first parcel.
     """
 
-    __slots__ = ("number", "process", "queue", "ready", "source")
+    __slots__ = ("label", "number", "process", "queue", "ready", "source")
 
     name: Final = "deliver"
 
     def __init__(self, frm: bytes, to: bytes) -> None:
         self.source = frm
         self.process = to
+        self.label = b"deliver" + frm
         self.queue: deque[Parcel] = deque()
         self.number = 0
         self.ready = 0.0

@@ -69,6 +69,7 @@ class NodeHost:
             limits=limits,
         )
         self.head = None if head_address else HeadCore(HeadLimits())
+        self._out: tuple[list[Effect], list[Effect]] = self.core.out, self.head.out if self.head is not None else []
         self.warnings: list[str] = []
         self.job: JobID = b""
         self.namespace = ""
@@ -127,13 +128,13 @@ class NodeHost:
     # --- effects ------------------------------------------------------------------------------------------------------
 
     def carry_out(self) -> None:
-        cores: list[NodeCore | HeadCore] = [self.core] if self.head is None else [self.core, self.head]
-        while any(core.out for core in cores):
-            for core in cores:
-                effects = core.out[:]
-                core.out.clear()
+        mine, heads = self._out
+        while mine or heads:
+            for out in (mine, heads):
+                effects = out[:]
+                out.clear()
                 for effect in effects:
-                    self.perform(effect, core is self.head)
+                    self.perform(effect, out is heads)
 
     def perform(self, effect: Effect, from_head: bool) -> None:
         match effect:

@@ -55,6 +55,10 @@ class Deferred(NamedTuple):
     run: Callable[[], None]
     source: bytes = b""
 
+    @property
+    def label(self) -> bytes:
+        return self.name.encode()
+
 
 class Fiber:
     """A program in the middle of its run. When it can go on, that is a candidate."""
@@ -62,6 +66,7 @@ class Fiber:
     __slots__ = (
         "__weakref__",
         "client",
+        "label",
         "number",
         "process",
         "program",
@@ -83,6 +88,7 @@ class Fiber:
         #: As `number` in the beginning, which moves on.
         self.serial = number
         self.source = b"%s %d" % (title.encode(), number)
+        self.label = b"run" + self.source
         self.wake = 0.0
         self.until: Until | None = None
 
@@ -93,7 +99,7 @@ class Fiber:
         return process if self.title == "main" else f"{self.title} of {process}"
 
 
-#: What can happen next. Of a channel and of a fiber, ``number`` goes on when it has happened.
+#: What can happen next; ``label`` is its name and source. Of a channel and a fiber, ``number`` goes on when it happens.
 Event: TypeAlias = Channel | Fiber | Deferred
 
 
