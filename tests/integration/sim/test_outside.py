@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 
 import pytest
 
@@ -32,6 +34,37 @@ def test_processes_and_sockets_in_tasks() -> None:
         rustyray.get(run.remote())
     with pytest.raises(SimulationError, match="a socket cannot be simulated"):
         rustyray.get(connect.remote())
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda: os.posix_spawn("/bin/true", ["true"], {}),
+        lambda: os.execv("/bin/true", ["true"]),
+        lambda: os.forkpty(),  # noqa: PLW0108 - found by name when it runs
+        lambda: os.popen("true"),
+        lambda: socket.socketpair(),  # noqa: PLW0108
+    ],
+)
+def test_other_ways_to_start_them(begin: Callable[[], object]) -> None:
+    with pytest.raises(SimulationError, match=r"cannot be simulated: .*test_outside.py:\d+ in <lambda> starts one"):
+        rustyray.get(rustyray.remote(begin).remote())
+
+
+def test_event_loops_have_neither(sim: rustyray.Session) -> None:
+    @rustyray.remote
+    class Actor:
+        async def run(self) -> None:
+            await asyncio.create_subprocess_exec("true")
+
+        async def connect(self) -> None:
+            await asyncio.open_connection("127.0.0.1", 1)
+
+    actor = Actor.remote()
+    with pytest.raises(SimulationError, match=r"event loop has no subprocesses: .*test_outside.py:\d+ in .*run asks"):
+        rustyray.get(actor.run.remote())
+    with pytest.raises(SimulationError, match="event loop has no sockets"):
+        rustyray.get(actor.connect.remote())
 
 
 def test_the_test_itself_may_use_them() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.engines.sim.green import ProcessEnded
+from rustyray.engines.sim.stdlib.outside import user_line
 from rustyray.engines.sim.world.process import GRAIN, NEVER, Until
+from rustyray.exceptions import SimulationError
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.host import UserProcess
@@ -82,7 +84,9 @@ class SimLoop(asyncio.BaseEventLoop):
         def run() -> None:
             try:
                 result = func(*args)
-            except Exception as error:  # noqa: BLE001 - it is the future's to carry
+            except ProcessEnded:
+                raise
+            except BaseException as error:  # noqa: BLE001 - it is the future's to carry
                 self.call_soon_threadsafe(_settle, future, None, error)
             else:
                 self.call_soon_threadsafe(_settle, future, result, None)
@@ -97,6 +101,28 @@ class SimLoop(asyncio.BaseEventLoop):
         self, sig: int, callback: Callable[..., object], *args: Any
     ) -> None:
         raise NotImplementedError("a simulated event loop gets no signals")
+
+
+def _refusing(what: str) -> Callable[..., Any]:
+    def refuse(self: SimLoop, *args: object, **kwargs: object) -> Any:
+        raise SimulationError(
+            f"a simulated event loop has no {what}: {user_line(2)} asks for one. Replace it by something of the test's "
+            "own there, or run this test with the native engine"
+        )
+
+    return refuse
+
+
+_MISSING: Final = {
+    "subprocesses": "subprocess_exec subprocess_shell",
+    "pipes": "connect_read_pipe connect_write_pipe",
+    "sockets": "add_reader remove_reader add_writer remove_writer sock_recv sock_recv_into sock_recvfrom sock_sendto "
+    "sock_recvfrom_into sock_sendall sock_connect sock_accept sock_sendfile create_connection create_server start_tls "
+    "create_unix_connection create_unix_server create_datagram_endpoint",
+}
+for _what, _names in _MISSING.items():
+    for _name in _names.split():
+        setattr(SimLoop, _name, _refusing(_what))
 
 
 class ActorLoop(SimLoop):
@@ -117,7 +143,7 @@ class ActorLoop(SimLoop):
             self.close()
 
 
-def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
     if future.done():
         return
     if error is not None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import multiprocessing.process
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from rustyray.engines.sim.green import ProcessEnded
 from rustyray.exceptions import SimulationError
 from rustyray.runtime import context
 
@@ -23,26 +20,28 @@ if TYPE_CHECKING:
     from rustyray.engines.sim.stdlib.patches import Patches
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(context.__file__)) + os.sep
-_DEADLY: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGABRT, signal.SIGSEGV)
 _LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
 
 
 def install(patches: Patches) -> None:
-    """Refuse processes and sockets to workers; `os._exit` and signals to the own process end the simulated one."""
+    """Refuse processes and sockets to workers; `os._exit` ends the simulated one."""
     for where, name, what in (
         (subprocess.Popen, "__init__", "a subprocess"),
         (socket.socket, "__init__", "a socket"),
+        (socket, "socketpair", "a socket"),
         (os, "fork", "a forked process"),
+        (os, "forkpty", "a forked process"),
         (os, "system", "a subprocess"),
+        (os, "posix_spawn", "a subprocess"),
+        (os, "posix_spawnp", "a subprocess"),
+        (os, "execv", "another program"),
+        (os, "execve", "another program"),
         (multiprocessing.process.BaseProcess, "start", "a process"),
     ):
         patches.replace(where, name, _refused(patches, getattr(where, name), what))
     patches.replace(atexit, "register", _register(patches, atexit.register))
-    patches.replace(signal, "pause", _never(patches, signal.pause))
     patches.replace(os, "getpid", _getpid(patches, os.getpid))
     patches.replace(os, "_exit", _exit(patches, os._exit))
-    patches.replace(os, "abort", _ending(patches, os.abort, signal.SIGABRT))
-    patches.replace(os, "kill", _kill(patches, os.kill))
 
 
 def user_line(depth: int = 1) -> str:
@@ -82,15 +81,6 @@ def _refused(patches: Patches, real: Callable[..., Any], what: str) -> Callable[
     return stand_in
 
 
-def _never(patches: Patches, real: Callable[[], None]) -> Callable[[], None]:
-    def pause() -> None:
-        if patches.current() is not None:
-            raise SimulationError(f"signals cannot be simulated: {user_line(2)} waits for one")
-        real()
-
-    return pause
-
-
 def _exit(patches: Patches, real: Callable[[int], Any]) -> Callable[[int], Any]:
     def _exit(status: int) -> Any:
         worker = _worker(patches)
@@ -99,32 +89,6 @@ def _exit(patches: Patches, real: Callable[[int], Any]) -> Callable[[int], Any]:
         return worker.exit_now(f"it exited with code {status}")
 
     return _exit
-
-
-def _ending(patches: Patches, real: Callable[[], Any], number: signal.Signals) -> Callable[[], Any]:
-    def stand_in() -> Any:
-        worker = _worker(patches)
-        return real() if worker is None else worker.exit_now(killed_by(number))
-
-    return stand_in
-
-
-def _kill(patches: Patches, real: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    def kill(pid: int, number: int, /) -> None:
-        process = patches.current()
-        victim = None if process is None else process.simulation.process_of(pid)
-        if victim is None:
-            real(pid, number)
-        elif not victim.alive:
-            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
-        elif number in _DEADLY:
-            victim.world.crash(victim.me, killed_by(signal.Signals(number)))
-            if process is not None and not process.alive:
-                raise ProcessEnded
-        elif number:
-            raise SimulationError(f"signal {number} cannot be simulated: {user_line(2)} sends it")
-
-    return kill
 
 
 def _register(patches: Patches, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -149,7 +113,3 @@ def _getpid(patches: Patches, real: Callable[[], int]) -> Callable[[], int]:
         return real() if process is None or not process.executes else process.pid
 
     return getpid
-
-
-def killed_by(number: signal.Signals) -> str:
-    return f"it was killed by signal {number.value} ({number.name})"

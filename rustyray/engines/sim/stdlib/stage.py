@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rustyray.engines.sim.stdlib import clock, outside, threads
+from rustyray.engines.sim.stdlib import clock, locks, outside, signals, threads
 from rustyray.engines.sim.stdlib.interrupts import CtrlC
-from rustyray.engines.sim.stdlib.patches import Patches
+from rustyray.engines.sim.stdlib.patches import Patches, simulated
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.simulation import Simulation
@@ -56,8 +56,9 @@ class Stage:
     def begin(self) -> None:
         self._ctrl_c.begin()
         self._garbage.begin()
-        for what in (clock, threads, outside):
+        for what in (clock, locks, threads, outside, signals):
             what.install(self._patches)
+        self._patches.replace_copies()
 
     def end(self) -> None:
         self._patches.restore()
@@ -65,10 +66,12 @@ class Stage:
         self._garbage.end()
 
     def enter(self, simulation: Simulation) -> None:
-        self._patches.simulation = self._ctrl_c.simulation = simulation
+        self._ctrl_c.simulation = simulation
+        simulated(simulation)
 
     def leave(self) -> None:
-        self._patches.simulation = self._ctrl_c.simulation = None
+        self._ctrl_c.simulation = None
+        simulated(None)
 
     def next(self) -> None:
         self._garbage.next()

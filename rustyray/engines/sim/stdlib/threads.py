@@ -1,209 +1,29 @@
-"""Threads and locks of simulated code: a thread is a program of its process, and who waits for a lock gives way.
-
-`threading.Lock` and `threading.RLock` make simulated locks where simulated code asks for one; conditions, events,
-semaphores, barriers, queues and executors of the standard library are built from these.
-"""
+"""Threads and event loops of simulated code: a thread is a program of its process."""
 
 from __future__ import annotations
 
 import _thread
+import _threading_local
 import asyncio
-import queue
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from rustyray.engines.client.waiter import Waiter
-from rustyray.engines.sim.world.process import Until
+from rustyray.engines.sim.green import ProcessEnded
+from rustyray.engines.sim.stdlib.outside import user_line
+from rustyray.engines.sim.stdlib.patches import current
+from rustyray.exceptions import SimulationError
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.host import UserProcess
-    from rustyray.engines.sim.simulation import Simulation
     from rustyray.engines.sim.stdlib.patches import Patches
     from rustyray.engines.sim.world.world import Fiber
-
-#: Seconds between two looks of a thread outside of the simulation at a lock that it waits for.
-LOOK: Final = 0.001
-
-
-def install(patches: Patches) -> None:
-    """Replace what makes locks, threads and event loops."""
-    current = patches.current
-
-    def making(real: Callable[..., Any], kind: Callable[[Simulation], Any]) -> Callable[..., Any]:
-        def make(*args: Any, **kwargs: Any) -> Any:
-            process = current()
-            if process is None or sys._getframe(1).f_code.co_name == "<module>":
-                return real(*args, **kwargs)  # what a module makes when it is imported lives on
-            return kind(process.simulation)
-
-        return make
-
-    lock, rlock = making(threading.Lock, SimLock), making(threading.RLock, SimRLock)
-    patches.replace(threading, "Lock", lock)
-    patches.replace(threading, "_allocate_lock", lock, copy=True)
-    patches.replace(threading, "RLock", rlock)
-    patches.replace(queue, "SimpleQueue", making(queue.SimpleQueue, lambda simulation: _simple_queue()))
-    _install_threads(patches)
-
-    def new_event_loop(real: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[], asyncio.AbstractEventLoop]:
-        def make() -> asyncio.AbstractEventLoop:
-            from rustyray.engines.sim.stdlib.loop import SimLoop
-
-            process = current()
-            return real() if process is None else SimLoop(process)
-
-        return make
-
-    make = new_event_loop(asyncio.new_event_loop)
-    patches.replace(asyncio.events, "new_event_loop", make)
-    patches.replace(asyncio, "new_event_loop", make, copy=True)
-
-
-def _simple_queue() -> Any:
-    kind: Any = queue._PySimpleQueue  # type: ignore[attr-defined] # what the library falls back to without C
-    return kind()
-
-
-class SimLock:
-    """Like `threading.Lock`, for the programs of a simulation."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self._locked = False
-        self._waiting: deque[Until] = deque()
-        self._holder: Fiber | None = None
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        if not self._locked:
-            self._locked = True
-            self._holder = self._simulation.world.running
-            return True
-        if not blocking:
-            return False
-        process = self._simulation.current()
-        if process is None:
-            return self._acquire_outside(timeout)
-        until = self._simulation.until(None if timeout < 0 else process.world.now + timeout)
-        until.what = f"a lock that {self._holder.who} has" if self._holder is not None else "a lock"
-        self._waiting.append(until)
-        try:
-            process.check_interrupt()
-            process.suspend(until)
-            process.check_interrupt()
-        except BaseException:
-            self._give_up(until)
-            raise
-        if until.done:
-            self._holder = process.world.running
-        else:
-            self._waiting.remove(until)
-        return until.done
-
-    def _acquire_outside(self, timeout: float) -> bool:
-        """For other threads, and after the simulation's end."""
-        deadline = None if timeout < 0 else time.monotonic() + timeout
-        while self._locked:
-            if deadline is not None and time.monotonic() >= deadline:
-                return False
-            time.sleep(LOOK)
-        self._locked = True
-        return True
-
-    def _at_fork_reinit(self) -> None:
-        self._locked = False
-        self._waiting.clear()
-
-    def _give_up(self, until: Until) -> None:
-        if until.done:  # it was handed over already: to the next one
-            self.release()
-        else:
-            self._waiting.remove(until)
-
-    def release(self) -> None:
-        if not self._locked:
-            raise RuntimeError("release unlocked lock")
-        if self._waiting:
-            self._waiting.popleft().done = True
-        else:
-            self._locked = False
-
-    def locked(self) -> bool:
-        return self._locked
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *exc: object) -> None:
-        self.release()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("cannot pickle '_thread.lock' object")
-
-    def __repr__(self) -> str:
-        return f"<simulated {'locked' if self._locked else 'unlocked'} lock>"
-
-
-class SimRLock:
-    """Like `threading.RLock`: whoever has it may take it again."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self._block = SimLock(simulation)
-        self._owner: object = None
-        self._count = 0
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        me = self._simulation.world.running
-        if self._owner is not None and self._owner is me:
-            self._count += 1
-            return True
-        if not self._block.acquire(blocking, timeout):
-            return False
-        self._owner, self._count = me, 1
-        return True
-
-    def release(self) -> None:
-        if self._owner is not self._simulation.world.running:
-            raise RuntimeError("cannot release un-acquired lock")
-        self._count -= 1
-        if not self._count:
-            self._owner = None
-            self._block.release()
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *exc: object) -> None:
-        self.release()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("cannot pickle '_thread.RLock' object")
-
-    # What conditions use.
-
-    def _acquire_restore(self, state: tuple[int, object]) -> None:
-        self._block.acquire()
-        self._count, self._owner = state
-
-    def _release_save(self) -> tuple[int, object]:
-        if not self._count:
-            raise RuntimeError("cannot release un-acquired lock")
-        state = self._count, self._owner
-        self._count, self._owner = 0, None
-        self._block.release()
-        return state
-
-    def _is_owned(self) -> bool:
-        return self._owner is not None and self._owner is self._simulation.world.running
-
-
-# As errors and advice name them.
-SimLock.__name__, SimRLock.__name__ = "lock", "RLock"
 
 
 class _Begun:
@@ -214,60 +34,153 @@ class _Begun:
         self.over = False
         self.waiters: list[Waiter] = []
 
+    @property
+    def runs(self) -> bool:
+        return not self.over and self.process.alive
+
+
+_begun: Final[WeakKeyDictionary[threading.Thread, _Begun]] = WeakKeyDictionary()
+_of_fiber: Final[WeakKeyDictionary[Fiber, threading.Thread]] = WeakKeyDictionary()
+
+
+def install(patches: Patches) -> None:
+    """Replace what makes threads and event loops, and what says which thread this is."""
+    kind = threading.Thread
+    _install_threads(patches)
+    patches.replace(threading, "current_thread", _current_thread(threading.current_thread))
+    patches.replace(_threading_local, "current_thread", threading.current_thread, copy=True)
+    patches.replace(threading, "get_ident", _get_ident(threading.get_ident))
+    patches.replace(threading, "enumerate", _enumerate(threading.enumerate))
+    patches.replace(threading, "active_count", _active_count(threading.active_count))
+    patches.replace(threading, "local", _local(threading.local))
+    patches.replace(_thread, "start_new_thread", _no_bare_threads(_thread.start_new_thread))
+    patches.replace(ThreadPoolExecutor, "submit", _no_real_pools(ThreadPoolExecutor.submit))
+    patches.replace(kind, "is_alive", _is_alive(kind.is_alive))
+    for where, name in (
+        (asyncio.events, "new_event_loop"),
+        (asyncio.DefaultEventLoopPolicy, "new_event_loop"),
+    ):
+        patches.replace(where, name, _new_event_loop(getattr(where, name)))
+    patches.replace(asyncio, "new_event_loop", asyncio.events.new_event_loop, copy=True)
+
+
+def _new_event_loop(real: Callable[..., asyncio.AbstractEventLoop]) -> Callable[..., asyncio.AbstractEventLoop]:
+    def make(*policy: object) -> asyncio.AbstractEventLoop:
+        from rustyray.engines.sim.stdlib.loop import SimLoop
+
+        process = current()
+        return real(*policy) if process is None else SimLoop(process)
+
+    return make
+
+
+# --- threads ----------------------------------------------------------------------------------------------------------
+
 
 def _install_threads(patches: Patches) -> None:
     """`threading.Thread` in simulated code: its ``run`` becomes a program."""
-    current = patches.current
-    begun: WeakKeyDictionary[threading.Thread, _Begun] = WeakKeyDictionary()
-    of_fiber: WeakKeyDictionary[object, threading.Thread] = WeakKeyDictionary()
-    kind = threading.Thread
-    start, join, is_alive, this = kind.start, kind.join, kind.is_alive, threading.current_thread
-    ident = threading.get_ident
+    start, join = threading.Thread.start, threading.Thread.join
 
     def sim_start(self: threading.Thread) -> None:
         process = current()
         if process is None:
             start(self)
             return
-        if self in begun:
+        if self in _begun:
             raise RuntimeError("threads can only be started once")
-        state = begun[self] = _Begun(process)
-        self._started.set()  # type: ignore[attr-defined]
+        state = _begun[self] = _Begun(process)
         fiber = process.simulation.spawn(process, f"thread {self.name}", lambda: _run(self, state))
-        of_fiber[fiber] = self
+        _look_started(self, fiber)
 
     def sim_join(self: threading.Thread, timeout: float | None = None) -> None:
-        state = begun.get(self)
+        state = _begun.get(self)
+        process = current()
         if state is None:
             join(self, timeout)
-        elif not state.over:
-            process = current() or state.process
+        elif state.runs:
+            if threading.current_thread() is self:
+                raise RuntimeError("cannot join current thread")
+            process = process or state.process
             waiter = Waiter()
             state.waiters.append(waiter)
             process.wait(waiter, None if timeout is None else process.world.now + max(0.0, timeout))
 
-    def sim_is_alive(self: threading.Thread) -> bool:
-        state = begun.get(self)
-        return is_alive(self) if state is None else not state.over
+    patches.replace(threading.Thread, "start", sim_start)
+    patches.replace(threading.Thread, "join", sim_join)
 
-    def sim_get_ident() -> int:
+
+def _look_started(thread: Any, fiber: Fiber) -> None:
+    _of_fiber[fiber] = thread
+    thread._started.set()
+    thread._ident = thread._native_id = fiber.serial
+
+
+def _is_alive(real: Callable[[threading.Thread], bool]) -> Callable[[threading.Thread], bool]:
+    def is_alive(self: threading.Thread) -> bool:
+        state = _begun.get(self)
+        return real(self) if state is None else state.runs
+
+    return is_alive
+
+
+def _current_thread(real: Callable[[], threading.Thread]) -> Callable[[], threading.Thread]:
+    def current_thread() -> threading.Thread:
+        process = current()
+        fiber = None if process is None else process.world.running
+        if process is None or fiber is None or fiber is process.simulation.driver.host.main:
+            return real()
+        if fiber is process.main:
+            return threading.main_thread()  # each worker has one
+        thread = _of_fiber.get(fiber)
+        if thread is None:  # the runtime's own: of an executor, an event loop, a threaded actor
+            thread = threading.Thread(name=f"rustyray-{fiber.name}", daemon=True)
+            _begun[thread] = _Begun(process)
+            _look_started(thread, fiber)
+        return thread
+
+    return current_thread
+
+
+def _get_ident(real: Callable[[], int]) -> Callable[[], int]:
+    def get_ident() -> int:
         process = current()
         running = None if process is None else process.world.running
         if process is None or running is None or running is process.simulation.driver.host.main:
-            return ident()
+            return real()
         return running.serial
 
-    def sim_current_thread() -> threading.Thread:
-        process = current()
-        thread = None if process is None else of_fiber.get(process.world.running)
-        return this() if thread is None else thread
+    return get_ident
 
-    patches.replace(kind, "start", sim_start)
-    patches.replace(kind, "join", sim_join)
-    patches.replace(kind, "is_alive", sim_is_alive)
-    patches.replace(threading, "current_thread", sim_current_thread)
-    patches.replace(threading, "get_ident", sim_get_ident)
-    patches.replace(_thread, "start_new_thread", _no_bare_threads(patches, _thread.start_new_thread))
+
+def _enumerate(real: Callable[[], list[threading.Thread]]) -> Callable[[], list[threading.Thread]]:
+    def enumerate() -> list[threading.Thread]:  # noqa: A001 - the library's name
+        process = current()
+        if process is None:
+            return real()
+        others = [thread for thread, state in _begun.items() if state.process is process and state.runs]
+        return ([threading.main_thread()] if process.executes else real()) + others
+
+    return enumerate
+
+
+def _active_count(real: Callable[[], int]) -> Callable[[], int]:
+    def active_count() -> int:
+        return real() if current() is None else len(threading.enumerate())
+
+    return active_count
+
+
+def _local(real: type) -> type:
+    """`threading.local`, for simulated threads too, by what the library does where there is none in C."""
+
+    class local(_threading_local.local):  # noqa: N801 - the library's name
+        def __new__(cls, /, *args: Any, **kwargs: Any) -> Any:
+            if cls is local and (current() is None or sys._getframe(1).f_code.co_name == "<module>"):
+                return real(*args, **kwargs)  # what a module makes when it is imported lives on
+            return super().__new__(cls, *args, **kwargs)
+
+    local.__module__, local.__qualname__ = "threading", "local"
+    return local
 
 
 def _run(thread: threading.Thread, state: _Begun) -> None:
@@ -275,7 +188,9 @@ def _run(thread: threading.Thread, state: _Begun) -> None:
         thread.run()
     except SystemExit:
         pass  # that is how a thread leaves
-    except Exception:  # noqa: BLE001 - what the interpreter does with a thread's exceptions
+    except ProcessEnded:
+        raise
+    except BaseException:  # noqa: BLE001 - what the interpreter does with a thread's exceptions
         threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), thread)))
     finally:
         state.over = True
@@ -292,18 +207,27 @@ def _look_ended(thread: Any) -> None:
         thread._is_stopped = True
 
 
-def _no_bare_threads(patches: Patches, real: Callable[..., Any]) -> Callable[..., Any]:
-    from rustyray.engines.sim.stdlib.outside import user_line
-    from rustyray.exceptions import SimulationError
-
+def _no_bare_threads(real: Callable[..., Any]) -> Callable[..., Any]:
     def start_new_thread(*args: Any, **kwargs: Any) -> Any:
-        if patches.current() is not None:
+        if current() is not None:
             raise SimulationError(
                 f"a thread of the system's own cannot be simulated: {user_line(2)} starts one. Use threading.Thread"
             )
         return real(*args, **kwargs)
 
     return start_new_thread
+
+
+def _no_real_pools(real: Callable[..., Any]) -> Callable[..., Any]:
+    def submit(self: ThreadPoolExecutor, /, *args: Any, **kwargs: Any) -> Any:
+        if current() is not None and isinstance(self._work_queue, SimpleQueue):
+            raise SimulationError(
+                f"this executor was made before the simulated runtime was up, and its threads are real: {user_line(2)} "
+                "submits to it. Make it afterwards"
+            )
+        return real(self, *args, **kwargs)
+
+    return submit
 
 
 class SimPool:
