@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
+    from rustyray.model.settings import Settings
     from rustyray.runtime.engine import Engine, ShutdownReport
 
 _lock = threading.RLock()
@@ -93,7 +94,6 @@ def init(
         TypeError: There is no such option, or its value has the wrong type.
         ValueError: A value is out of range, or the option is not supported yet.
     """
-    from rustyray.api import engines
     from rustyray.model import settings
 
     settings.refuse_unknown({"address": address, **options})
@@ -111,6 +111,13 @@ def init(
         seed=seed,
         num_nodes=num_nodes,
     )
+    return start(chosen, ignore_reinit_error)
+
+
+def start(settings: Settings, ignore_reinit_error: bool = False) -> Session:
+    """As `init`, with options that have been checked."""
+    from rustyray.api import engines
+
     with _lock:
         running = context.own_engine()
         if running is not None:
@@ -120,7 +127,7 @@ def init(
                 "rustyray.init() was called, but RustyRay is running in this process already (an earlier .remote() or "
                 "put() may have started it). Call shutdown() first, or pass ignore_reinit_error=True."
             )
-        started = engines.start(chosen)
+        started = engines.start(settings)
         context.set_engine(started)
         _shut_down_at_exit()
         return Session(started)

@@ -67,22 +67,18 @@ class Troubles:
 
     def __init__(self, world: World, plan: Sequence[Fault]) -> None:
         self._world = world
-        self._plan: dict[int, list[Fault]] = {}
+        #: What is still to happen, by the step before which it does.
+        self.planned: dict[int, list[Fault]] = {}
         for fault in plan:
-            self._plan.setdefault(fault.step, []).append(fault)
+            self.planned.setdefault(fault.step, []).append(fault)
         #: What has come about so far.
         self.struck: list[Fault] = []
         self._twice = 0
         self._heard: deque[tuple[bytes, bytes, bytes]] = deque(maxlen=60)
 
-    @property
-    def planned(self) -> bool:
-        """Whether anything is still to happen."""
-        return bool(self._plan)
-
     def strike(self) -> None:
         """Do what is planned for the present step."""
-        for fault in self._plan.pop(self._world.steps, ()):
+        for fault in self.planned.pop(self._world.steps, ()):
             self._world.tell(self._world.now, fault.trouble.name)
             self.struck.append(fault)
             self.hit(fault.trouble, fault.which)
