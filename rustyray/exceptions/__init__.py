@@ -52,7 +52,7 @@ from rustyray.exceptions.objects import (
     ReconstructionFailure,
     ReferenceCountingAssertionError,
 )
-from rustyray.exceptions.simulation import DeadlockError, LivelockError, SimulationError
+from rustyray.exceptions.simulation import DeadlockError, LivelockError, SimulationError, StarvationError
 from rustyray.exceptions.task import RayTaskError
 
 #: Other names for the same classes.
@@ -101,6 +101,7 @@ __all__ = [
     "RuntimeEnvSetupError",
     "RustyRayError",
     "SimulationError",
+    "StarvationError",
     "StreamingGeneratorReplayInconsistentError",
     "TaskCancelledError",
     "TaskError",

@@ -21,3 +21,9 @@ class LivelockError(SimulationError):
     """Much has happened, and none of it was what the driver waits for."""
 
     default = "The program goes round in circles while the driver waits"
+
+
+class StarvationError(LivelockError):
+    """The program goes round in circles, and what could end that never gets a turn; the message says who starves."""
+
+    default = "Some task or call never gets a turn, while others do again and again"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from rustyray.engines.sim import stuck
+from rustyray.engines.sim import circles, stuck
 from rustyray.engines.sim.engine import SimDriver, SimWorker
 from rustyray.engines.sim.errors import Errors
 from rustyray.engines.sim.green import Green, MainProgram, enter
@@ -42,6 +42,11 @@ MAX_STEPS: Final = 1_000_000
 #: Looks at the clock, or polls, after which time passes although nobody waits, and how much (seconds).
 IMPATIENCE: Final = 50
 BLINK: Final = 0.001
+#: If less time (seconds) than this passes in so many events, it is made to pass: so much at first, so much at most.
+STILL: Final = 0.1
+BUSY: Final = 500
+HASTE: Final = 0.001
+MOST_HASTE: Final = 60.0
 #: Process numbers: no real process has one that large, and those of each node have their own range.
 PIDS: Final = 5_000_000
 PIDS_OF_NODE: Final = 10_000
@@ -82,7 +87,8 @@ class Simulation:
         self.looks = 0
         self.errors = Errors()
         self._looked_at = -1.0
-        self._limit = 0
+        self._limit = self._look_at = 0
+        self._then, self._haste = 0.0, HASTE
         self._hub = greenlet(self._run)
         store = settings.object_store_memory or STORE_MEMORY
         for number in range(settings.num_nodes or 1):
@@ -198,8 +204,24 @@ class Simulation:
                 raise KeyboardInterrupt
             if world.now - world.progress > PATIENCE:
                 stuck.check(self)
-            if world.steps > self._limit:
-                raise stuck.livelock(self)
+            if world.steps > self._look_at:
+                self._look_around()
+
+    def _look_around(self) -> None:
+        """Every so many events: has the driver waited for too many? And does time (almost) stand still meanwhile?
+
+        A loop that asks again and again without sleeping takes time, too: first hardly any, then ever more.
+        """
+        world = self.world
+        if world.steps > self._limit:
+            raise circles.livelock(self)
+        if world.now - self._then >= STILL:
+            self._haste = HASTE
+        else:
+            world.let_pass(self._haste)
+            self._haste = min(2 * self._haste, MOST_HASTE)
+        self._then = world.now
+        self._look_at = min(self._limit, world.steps + BUSY)
 
     # --- the start and the end ----------------------------------------------------------------------------------------
 

@@ -1,17 +1,17 @@
-"""Nothing happens any more, or always the same: who waits for what, and whether they wait for one another."""
+"""Nothing happens any more: who waits for what, and whether they wait for one another."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rustyray.core.owner.records import DONE
+from rustyray.core.owner.records import DONE, PUSHED
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim.green import Green
 from rustyray.engines.sim.host import UserProcess
 from rustyray.engines.sim.stdlib.outside import is_users, place
 from rustyray.engines.sim.world.process import NEVER
-from rustyray.exceptions import DeadlockError, LivelockError
+from rustyray.exceptions import DeadlockError
 from rustyray.model.ids import task_of
 from rustyray.runtime.context import current_task
 
@@ -46,18 +46,10 @@ def check(simulation: Simulation) -> None:
     raise DeadlockError(f"nothing can ever happen again, and the driver waits.\n{describe(simulation)}")
 
 
-def livelock(simulation: Simulation) -> LivelockError:
-    return LivelockError(
-        f"the driver has waited for {simulation.max_steps:,} events, none of which was what it waits for; "
-        f"{simulation.world.now:,.0f} s of virtual time have passed. Does the program go round in circles?\n"
-        f"{describe(simulation)}"
-    )
-
-
 def describe(simulation: Simulation) -> str:
     """Who waits for what, one line each; and the cycle, if they wait for one another."""
-    found = [waiting for fiber in simulation.world.fibers if (waiting := _waiting(fiber)) is not None]
-    lines = [_line(waiting) for waiting in found]
+    found = [waiting for fiber in simulation.world.fibers if (waiting := waiting_of(fiber)) is not None]
+    lines = [f"  {line(waiting)}" for waiting in found]
     cycle = _cycle(simulation, found)
     if cycle:
         names = [waiting.who for waiting in cycle]
@@ -66,9 +58,9 @@ def describe(simulation: Simulation) -> str:
     return "\n".join(lines)
 
 
-def _line(waiting: Waiting) -> str:
+def line(waiting: Waiting) -> str:
     where = f" at {waiting.where}" if waiting.where else ""
-    return f"  {waiting.who}{where} waits for {_counted(waiting.what)}"
+    return f"{waiting.who}{where} waits for {_counted(waiting.what)}"
 
 
 def _counted(texts: list[str]) -> str:
@@ -82,7 +74,7 @@ def _processes(simulation: Simulation) -> list[UserProcess]:
     return [process for process in simulation.world.processes.values() if isinstance(process, UserProcess)]
 
 
-def _waiting(fiber: Fiber) -> Waiting | None:
+def waiting_of(fiber: Fiber) -> Waiting | None:
     """What a program waits for; None if it is a worker without work."""
     process, program = fiber.client, fiber.program
     if not isinstance(process, UserProcess) or not isinstance(program, Green):
@@ -114,7 +106,7 @@ def _waiting_coroutines(fiber: Fiber, process: UserProcess) -> Waiting | None:
     worker = process.engine
     if not isinstance(worker, WorkerClient) or worker.actor is None or not worker.executor.running:
         return None
-    names = _counted([worker.runner.name_of(job.task) for job in worker.executor.running.values()])
+    names = _counted(jobs_of(worker))
     where = ""
     for task in worker.actor.coroutines():
         coroutine: Any = task.get_coro()
@@ -128,8 +120,14 @@ def _waiting_coroutines(fiber: Fiber, process: UserProcess) -> Waiting | None:
     return Waiting(fiber, f"{process.name} ({names})", where, what, [task_of(object_) for object_ in waits])
 
 
+def jobs_of(worker: WorkerClient) -> list[str]:
+    """The names of what the worker runs."""
+    return [worker.runner.name_of(job.task) for job in worker.executor.running.values()]
+
+
 def _else(fiber: Fiber) -> str:
-    return (fiber.until.what if fiber.until is not None else "") or "something that nobody does"
+    what = fiber.until.what if fiber.until is not None else ""
+    return what or ("time to pass" if fiber.wake < NEVER else "something that nobody does")
 
 
 def _object(process: UserProcess, object_: bytes) -> str:
@@ -174,6 +172,6 @@ def _not_started(simulation: Simulation) -> list[str]:
     for process in _processes(simulation):
         for entry in process.core.objects.values():
             record = entry.record
-            if record is not None and record.state != DONE and _runs(simulation, record.task.id) is None:
+            if record is not None and record.state not in {DONE, PUSHED} and _runs(simulation, record.task.id) is None:
                 lines.append(f"{record.plan.name}, submitted by {process.name}: {record.state}")
     return list(dict.fromkeys(lines))[:10]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from rustyray.engines.sim.stdlib import stage
+from rustyray.exceptions import LivelockError
 from rustyray.model.options import hint
 from rustyray.testing.exploring.exhaustive import Branching
 from rustyray.testing.exploring.explorers import EXPLORERS, Space, faults_of
@@ -235,8 +236,8 @@ class _Finder:
         if last.kind != wanted:
             raise NotDeterministic(_not_deterministic(self._scenario, self._setup, best.plan)) from best.error
         line = str(Line(self._tame.fingerprint, self._setup, last.plan))
-        story = teller.text()
         assert last.error is not None
+        story = teller.text(beginning=isinstance(last.error, LivelockError))
         text = report(last.error, story, last.plan, line, self.schedules, shrinker.runs)
         raise RaceFound(text, line, story, last.plan, self.schedules, shrinker.runs) from last.error
 

@@ -15,7 +15,8 @@ VERSION: Final = 1
 
 _LINE: Final = re.compile(r"rr(?P<version>\d+):(?P<rest>.*)", re.DOTALL)
 _REST: Final = re.compile(
-    r"(?P<print>[0-9a-f]{8}):cpus=(?P<cpus>[\d.]+),nodes=(?P<nodes>\d+)(?P<ignore>,unread=ignore)?:(?P<items>\S*)"
+    r"(?P<print>[0-9a-f]{8}):cpus=(?P<cpus>[\d.]+),nodes=(?P<nodes>\d+)"
+    r"(,steps=(?P<steps>\d+))?(?P<ignore>,unread=ignore)?:(?P<items>\S*)"
 )
 _ITEM: Final = re.compile(r"(?P<what>[a-z]+)(?P<at>@?)(?P<number>\d+)\.(?P<choice>\d+)")
 
@@ -31,9 +32,11 @@ class Line(NamedTuple):
         items = [f"{what}{number}.{choice}" for what, number, choice in self.plan.deviations]
         items += [f"{fault.trouble.name.lower()}@{fault.step}.{fault.which}" for fault in self.plan.faults]
         setup = self.setup
-        machines = f"cpus={setup.num_cpus:g},nodes={setup.num_nodes}"
-        unread = ",unread=ignore" * (setup.unread_errors == IGNORE)
-        return f"rr{VERSION}:{self.fingerprint}:{machines}{unread}:{'+'.join(items)}"
+        usual = Setup()
+        options = [f"cpus={setup.num_cpus:g}", f"nodes={setup.num_nodes}"]
+        options += [f"steps={setup.max_steps}"] * (setup.max_steps != usual.max_steps)
+        options += [f"unread={setup.unread_errors}"] * (setup.unread_errors != usual.unread_errors)
+        return f"rr{VERSION}:{self.fingerprint}:{','.join(options)}:{'+'.join(items)}"
 
 
 def parse(text: str) -> Line:
@@ -64,5 +67,6 @@ def parse(text: str) -> Line:
             faults.append(Fault(number, Trouble[read["what"].upper()], choice))
         else:
             deviations.append(Deviation(read["what"], number, choice))
-    setup = Setup(float(rest["cpus"]), int(rest["nodes"]), unread_errors=IGNORE if rest["ignore"] else RAISE)
+    steps = int(rest["steps"]) if rest["steps"] else Setup().max_steps
+    setup = Setup(float(rest["cpus"]), int(rest["nodes"]), steps, IGNORE if rest["ignore"] else RAISE)
     return Line(rest["print"], setup, Plan(tuple(deviations), tuple(faults)))

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 _RUNTIME: Final = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep
 _LIBRARY: Final = os.path.dirname(os.__file__) + os.sep
-#: Lines of a story; of a longer one, the end is told, where it fails.
+#: Lines of a story; of a longer one, the end is told, where it fails; of a third as many the beginning, if it goes
+#: round in circles.
 LONGEST: Final = 60
 
 _repr = reprlib.Repr()
@@ -285,15 +286,16 @@ class Teller:
             self._told_at = now
         self._lines.append(line)
 
-    def text(self) -> str:
-        """The story, numbered."""
-        lines = self._lines
-        skipped = len(lines) - LONGEST
-        numbered = [f"{number}. {line}" for number, line in enumerate(lines, 1)]
-        if skipped > 0:
-            marked = [line for line in numbered[:skipped] if ". **" in line]
-            numbered = [*marked, f"… ({skipped - len(marked)} lines are left out)", *numbered[skipped:]]
-        return "\n".join(numbered)
+    def text(self, *, beginning: bool = False) -> str:
+        """The story, numbered. Of a long one the end is told, or the beginning; and each departure and fault."""
+        numbered = [f"{number}. {line}" for number, line in enumerate(self._lines, 1)]
+        if len(numbered) <= LONGEST:
+            return "\n".join(numbered)
+        at = LONGEST // 3 if beginning else len(numbered) - LONGEST
+        told, rest = (numbered[:at], numbered[at:]) if beginning else (numbered[at:], numbered[:at])
+        marked = [line for line in rest if ". **" in line]
+        left_out = f"… ({len(rest) - len(marked):,} lines are left out)"
+        return "\n".join([*told, *marked, left_out] if beginning else [*marked, left_out, *told])
 
 
 def plain(name: str) -> str:

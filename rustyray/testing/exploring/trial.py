@@ -7,13 +7,17 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from rustyray.api import lifecycle
+from rustyray.engines.sim.circles import LOOK, Watch
+from rustyray.engines.sim.engine import SimDriver, SimWorker
 from rustyray.engines.sim.steering import Steering, steered
 from rustyray.engines.sim.world.faults import Fault, Troubles
 from rustyray.engines.sim.world.schedules import Deviation, Guide, Planned, Scheduler
 from rustyray.exceptions import LivelockError, SimulationError
+from rustyray.model.settings import Settings, settings
 from rustyray.runtime import context
 from rustyray.testing.exploring.unread import RAISE, UnreadError, UnreadErrors, unread_error
 
@@ -90,6 +94,23 @@ class Watching(Protocol):
         ...
 
 
+@lru_cache(maxsize=1)
+def _settings(setup: Setup) -> Settings:
+    return settings(
+        engine="sim",
+        num_cpus=setup.num_cpus,
+        num_gpus=0,
+        memory=2**30,
+        resources=None,
+        object_store_memory=None,
+        namespace=None,
+        labels=None,
+        logging_level="WARNING",
+        system_config={"max_steps": setup.max_steps},
+        num_nodes=setup.num_nodes,
+    )
+
+
 class LeakedRuntime(RuntimeError):
     """A scenario, or whoever explores it, left a runtime of its own running."""
 
@@ -109,13 +130,7 @@ def simulated(guide: Guide, faults: Sequence[Fault], setup: Setup) -> Iterator[t
     scheduler = Scheduler(guide)
     steering = Steering(scheduler)
     with steered(steering):
-        session = lifecycle.init(
-            engine="sim",
-            num_cpus=setup.num_cpus,
-            num_nodes=setup.num_nodes,
-            memory=2**30,
-            _system_config={"max_steps": setup.max_steps},
-        )
+        session = lifecycle.start(_settings(setup))
         world = steering.world
         assert world is not None
         world.troubles = Troubles(world, [fault._replace(step=fault.step + world.steps + 1) for fault in faults])
@@ -194,18 +209,31 @@ class Fingerprint:
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
+        #: From here on, what goes on is looked at.
+        self._look = most - min(LOOK, most // 2)
+        self._watch: Watch | None = None
         self._by_process: dict[bytes, int] = {}
 
     def served(self, event: Event, number: int) -> None:
         self._count += 1
+        if self._count > self._look:
+            self._look_on(event)
+        by_process, process = self._by_process, event.process
+        by_process[process] = zlib.crc32(event.label, by_process.get(process, 0))
+
+    def _look_on(self, event: Event) -> None:
+        engine = context.engine()
+        if self._watch is None and isinstance(engine, SimDriver | SimWorker):
+            self._watch = Watch(engine.simulation)
+        if self._watch is not None:
+            self._watch.served(event)
         if self._count > self._most:
-            self._count = 0  # the scenario may go on to clean up
-            raise LivelockError(
+            watch, self._watch, self._count = self._watch, None, 0  # the scenario may go on to clean up
+            what = (
                 f"the scenario has taken {self._most:,} events, and is not done: it goes round in circles, or it needs "
-                "a higher max_steps"
+                "a higher max_steps."
             )
-        line = self._by_process.get(event.process, 0)
-        self._by_process[event.process] = zlib.crc32(event.name.encode() + event.source, line)
+            raise watch.error(what) if watch is not None else LivelockError(what)
 
     def text(self) -> str:
         whole = 0

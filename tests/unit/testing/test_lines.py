@@ -15,7 +15,7 @@ numbers = st.integers(0, 10**6)
 deviations = st.builds(Deviation, st.sampled_from(["next", "delay", "stall", "keep", "preempt"]), numbers, numbers)
 faults = st.builds(Fault, numbers, st.sampled_from(Trouble), numbers)
 plans = st.builds(Plan, st.lists(deviations).map(tuple), st.lists(faults).map(tuple))
-setups = st.builds(Setup, st.sampled_from([1, 2, 0.5, 16]), st.integers(1, 20), st.just(Setup().max_steps))
+setups = st.builds(Setup, st.sampled_from([1, 2, 0.5, 16]), st.integers(1, 20), st.integers(1, 10**6))
 
 
 @given(st.builds(Line, st.from_regex(r"[0-9a-f]{8}", fullmatch=True), setups, plans))

@@ -367,16 +367,30 @@ class World:
         held_up = self.network.next_time()
         if held_up is not None:
             times.append(held_up)
+        deadlines = self._deadlines()
+        times += [when for when, _ in deadlines]
+        if not times:
+            raise Stuck(f"nothing will ever happen again\n{self.describe()}")
+        self.now = max(self.now, min(times))
+        self._note_due(deadlines)
+
+    def let_pass(self, seconds: float) -> None:
+        """Let time pass although something can happen now."""
+        self.now += seconds
+        self.progress = self.now
+        self._note_due(self._deadlines())
+
+    def _deadlines(self) -> list[tuple[float, bytes]]:
+        """When which process has something to do."""
         deadlines: list[tuple[float, bytes]] = []
         for me, process in self.processes.items():
             if process.alive:
                 due = [when for when in (process.next_deadline(), self._ticks.get(me)) if when is not None]
                 if due:
                     deadlines.append((min(due), me))
-        times += [when for when, _ in deadlines]
-        if not times:
-            raise Stuck(f"nothing will ever happen again\n{self.describe()}")
-        self.now = max(self.now, min(times))
+        return deadlines
+
+    def _note_due(self, deadlines: list[tuple[float, bytes]]) -> None:
         for when, me in deadlines:
             if when <= self.now:
                 self._ticks.pop(me, None)
