@@ -17,39 +17,27 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
 from rustyray.core.owner import OwnerCore
-from rustyray.engines.client.waiter import Waiter
+from rustyray.engines.client.waiter import Waiter, Waiting
 from rustyray.engines.native import forks
 from rustyray.engines.native.hub import Hub
 from rustyray.model.messages import (
     HEAD,
-    ActorInfo,
-    ClusterDescription,
-    HeadError,
-    NamedActors,
-    StoreCreated,
-    StoreFailed,
-    StorePinned,
-    StoreUnpin,
 )
-from rustyray.model.values import Failed, Fault
 
 #: Seconds between two looks of the background thread while others wait now and then.
 TICK: Final = 0.005
 #: Seconds after which refs that were dropped while nobody did anything are settled at the latest.
 SETTLE: Final = 0.2
 
-_REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription)
-
-
 _BACKGROUND: Final = Waiter()
 
 
-class Pump:
+class Pump(Waiting):
     """Hub, cores and waiting threads of one process. All state is guarded by ``lock``.
 
     Args:
@@ -59,6 +47,8 @@ class Pump:
         handlers: messages that are not the owner core's, by type; called with the lock held.
         on_effect: effects that are not the pump's own; called with the lock held.
     """
+
+    hub: Hub
 
     def __init__(
         self,
@@ -71,22 +61,17 @@ class Pump:
         self.hub = hub
         self.core = core
         self.head = head
-        self.handlers = handlers
+        super().__init__(handlers)
         self.on_effect = on_effect
         #: Asks a plan whether to retry; called without the lock. Set by the engine.
         self.judge: Callable[[JudgeFailure], bool] = lambda question: False
         self.clock = time.monotonic
         self.lock: threading.Lock | forks.NoLock = threading.Lock()
-        self.dropped: deque[bytes] = deque()
-        self.unpinned: deque[bytes] = deque()
         self.deferred: deque[Callable[[], None]] = deque()
         self.interrupted = False
         #: The longest sleep of a waiting thread in seconds, if there is one; see `CtrlC`.
         self.longest_sleep: float | None = None
         self.closed = False
-        self._waiting: dict[bytes, list[Waiter]] = {}
-        self._replies: dict[int, Waiter] = {}
-        self._request = 0
         self._leader: Waiter | None = None
         #: The thread that leads. A callback that it runs meanwhile may wait in turn: then it goes on leading, for that.
         self._leading = 0
@@ -97,30 +82,12 @@ class Pump:
         self._idle_gate.acquire()
         self._parked = False
         self._thread = threading.Thread(target=self._background, name="rustyray-io", daemon=True)
-        for kind in _REPLIES:
-            handlers.setdefault(kind, self._on_reply)
-        handlers.setdefault(ActorInfo, self._on_actor_info)
-        handlers.setdefault(HeadError, self._on_head_error)
 
     def start(self) -> None:
         forks.guard(self)
         self._thread.start()
 
     # --- the inside, with the lock held -------------------------------------------------------------------------------
-
-    def settle(self) -> None:
-        """Count off refs and views that the program dropped since the last time."""
-        dropped = self.dropped
-        if dropped:
-            gone = []
-            while dropped:
-                gone.append(dropped.popleft())
-            self.core.drop(gone)
-        if self.unpinned:
-            views = []
-            while self.unpinned:
-                views.append(self.unpinned.popleft())
-            self.hub.send(self.core.refs.node, StoreUnpin(views))
 
     def carry_out(self) -> None:
         """Do what the cores left in ``out``, and send it."""
@@ -135,7 +102,7 @@ class Pump:
                     to = effect.to  # type: ignore[attr-defined]
                     hub.send(self.head if to == HEAD else to, effect.message, effect.address)  # type: ignore[attr-defined]
                 elif kind is Ready:
-                    self._on_ready(effect.objects)  # type: ignore[attr-defined]
+                    self.on_ready(effect.objects)  # type: ignore[attr-defined]
                 elif kind is JudgeFailure:
                     self.deferred.append(lambda question=effect: self._judge(question))  # type: ignore[misc]
                 else:
@@ -167,22 +134,6 @@ class Pump:
             core.refs.flush()
         self.carry_out()
 
-    def _on_ready(self, objects: Iterable[bytes]) -> None:
-        for object_ in objects:
-            waiters = self._waiting.pop(object_, None)
-            if waiters is None:
-                continue
-            for waiter in waiters:
-                if waiter.done:
-                    continue
-                waiter.need -= 1
-                if waiter.need <= 0 or (waiter.stop_at_error and self._is_error(object_)):
-                    self.finish(waiter)
-
-    def _is_error(self, object_: bytes) -> bool:
-        entry = self.core.objects.get(object_)
-        return entry is None or isinstance(entry.value, Failed | Fault)
-
     def finish(self, waiter: Waiter) -> None:
         """What ``waiter`` waited for has happened."""
         waiter.done = True
@@ -191,49 +142,6 @@ class Pump:
         elif waiter.gate is not None:
             waiter.gate.release()
             waiter.gate = None
-
-    def watch(self, object_: bytes, waiter: Waiter) -> None:
-        """``waiter`` waits for this object, which has no value yet."""
-        waiters = self._waiting.get(object_)
-        if waiters is None:
-            self._waiting[object_] = [waiter]
-        else:
-            waiters.append(waiter)
-
-    def unwatch(self, objects: Iterable[bytes], waiter: Waiter) -> None:
-        for object_ in objects:
-            waiters = self._waiting.get(object_)
-            if waiters is not None and waiter in waiters:
-                waiters.remove(waiter)
-                if not waiters:
-                    del self._waiting[object_]
-
-    def expect(self) -> tuple[int, Waiter]:
-        """A new request number and the waiter for its reply."""
-        self._request += 1
-        waiter = self._replies[self._request] = Waiter()
-        return self._request, waiter
-
-    def _on_reply(self, peer: bytes, message: Any, now: float) -> None:
-        waiter = self._replies.pop(message.request, None)
-        if waiter is not None:
-            waiter.reply = message
-            self.finish(waiter)
-
-    def _on_actor_info(self, peer: bytes, message: ActorInfo, now: float) -> None:
-        self.core.on_message(peer, message, now)
-        if message.request:
-            self._on_reply(peer, message, now)
-
-    def _on_head_error(self, peer: bytes, message: HeadError, now: float) -> None:
-        self.core.on_message(peer, message, now)
-        self._on_reply(peer, message, now)
-
-    def fail_requests(self) -> None:
-        """Whoever would answer is gone: every request ends without a reply."""
-        replies, self._replies = self._replies, {}
-        for waiter in replies.values():
-            self.finish(waiter)
 
     # --- waiting, without the lock ------------------------------------------------------------------------------------
 
@@ -429,11 +337,11 @@ class Pump:
         """Stop the background thread and close the hub; whoever still waits is woken without a result."""
         with self.lock:
             self.closed = True
-            for waiters in list(self._waiting.values()):
+            for waiters in list(self.waiting.values()):
                 for waiter in waiters:
                     if not waiter.done:
                         self.finish(waiter)
-            self._waiting.clear()
+            self.waiting.clear()
             self.fail_requests()
             if self._parked:
                 self._parked = False

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
-from rustyray.engines.client.waiter import Waiter
+from rustyray.engines.client.waiter import Waiter, Waiting
 from rustyray.engines.sim.green import KnownClasses, ProcessEnded
 from rustyray.engines.sim.world.process import NEVER, OwnerProcess
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
     HEAD,
-    ActorInfo,
-    ClusterDescription,
-    HeadError,
     Message,
-    NamedActors,
-    StoreCreated,
-    StoreFailed,
-    StorePinned,
-    StoreUnpin,
 )
-from rustyray.model.values import Failed, Fault
 
 if TYPE_CHECKING:
     from rustyray.engines.client.client import Client
     from rustyray.engines.sim.simulation import Simulation
     from rustyray.engines.sim.world.process import Sleep, Until
     from rustyray.engines.sim.world.world import Fiber
-
-_REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription)
 
 
 class Wire:
@@ -70,7 +59,7 @@ class Living:
         """No program gives way while it has the lock."""
 
 
-class UserProcess(OwnerProcess):
+class UserProcess(OwnerProcess, Waiting):
     """One process. It is also the pump of its client (`rustyray.engines.client.ports.Pump`).
 
     ``engine`` is the client; ``name`` tells people which process this is; ``main`` is the fiber of its main program.
@@ -78,12 +67,14 @@ class UserProcess(OwnerProcess):
 
     engine: Client
     main: Fiber
+    hub: Wire
 
     def __init__(
         self, simulation: Simulation, me: WorkerID, node: NodeID, job: JobID, namespace: str, pid: int, executes: bool
     ) -> None:
         world = simulation.world
-        super().__init__(world, me, node, job, namespace)
+        OwnerProcess.__init__(self, world, me, node, job, namespace)
+        Waiting.__init__(self, {})
         self.simulation = simulation
         self.executes = executes
         self.outlives_node = not executes
@@ -102,14 +93,8 @@ class UserProcess(OwnerProcess):
         #: The main program is to be interrupted.
         self.cancelled = False
         self._calling_back = False
-        self.handlers: dict[type, Callable[[bytes, Any, float], None]] = dict.fromkeys(_REPLIES, self._on_reply)
-        self.handlers[ActorInfo] = self._on_answer
-        self.handlers[HeadError] = self._on_answer
         self.perform: Callable[[Effect], bool] = lambda effect: False
-        self.waiting: dict[bytes, list[Waiter]] = {}
         self.core.tasks.on_failure = simulation.errors.failed
-        self._replies: dict[int, Waiter] = {}
-        self._request = 0
 
     def clock(self) -> float:
         return self.world.now
@@ -135,7 +120,7 @@ class UserProcess(OwnerProcess):
             text = f"the node process (pid {pid}) is gone: {reason}; call shutdown() and init() again"
             self.core.close(text)
             self.core.fail_everything(text, self.world.now)
-            self._fail_requests()
+            self.fail_requests()
         self.core.on_peer_lost(peer, reason, self.world.now)
         self._after()
 
@@ -160,22 +145,9 @@ class UserProcess(OwnerProcess):
 
     def what_it_waits_for(self) -> str:
         objects = ", ".join(object_.hex() for object_ in self.waiting)
-        return f"objects [{objects}], {len(self._replies)} replies"
+        return f"objects [{objects}], {len(self.replies)} replies"
 
     # --- the pump -----------------------------------------------------------------------------------------------------
-
-    def settle(self) -> None:
-        dropped = self.dropped
-        if dropped:
-            gone = []
-            while dropped:
-                gone.append(dropped.popleft())
-            self.core.drop(gone)
-        if self.unpinned:
-            views = []
-            while self.unpinned:
-                views.append(self.unpinned.popleft())
-            self.hub.send(self.node, StoreUnpin(views))
 
     def carry_out(self) -> None:
         out = self.core.out
@@ -186,7 +158,7 @@ class UserProcess(OwnerProcess):
                 if isinstance(effect, Send):
                     self.hub.send(effect.to, effect.message, effect.address)
                 elif isinstance(effect, Ready):
-                    self._on_ready(effect.objects)
+                    self.on_ready(effect.objects)
                 elif isinstance(effect, JudgeFailure):
                     self.defer(lambda question=effect: self._judge(question))  # type: ignore[misc]
                 elif isinstance(effect, Warn):
@@ -199,57 +171,12 @@ class UserProcess(OwnerProcess):
         self.core.flush(self.world.now)
         self.carry_out()
 
-    def _on_ready(self, objects: Iterable[bytes]) -> None:
-        for object_ in objects:
-            for waiter in self.waiting.pop(object_, ()):
-                if not waiter.done:
-                    waiter.need -= 1
-                    if waiter.need <= 0 or (waiter.stop_at_error and self._is_error(object_)):
-                        self.finish(waiter)
-
-    def _is_error(self, object_: bytes) -> bool:
-        entry = self.core.objects.get(object_)
-        return entry is None or isinstance(entry.value, Failed | Fault)
-
     def finish(self, waiter: Waiter) -> None:
         waiter.done = True
         if waiter.callback is not None:
             self.defer(waiter.callback)
         elif waiter.gate is not None:
             waiter.gate.done = True
-
-    def watch(self, object_: bytes, waiter: Waiter) -> None:
-        self.waiting.setdefault(object_, []).append(waiter)
-
-    def unwatch(self, objects: Iterable[bytes], waiter: Waiter) -> None:
-        for object_ in objects:
-            waiters = self.waiting.get(object_)
-            if waiters is not None and waiter in waiters:
-                waiters.remove(waiter)
-                if not waiters:
-                    del self.waiting[object_]
-
-    def expect(self) -> tuple[int, Waiter]:
-        self._request += 1
-        waiter = self._replies[self._request] = Waiter()
-        return self._request, waiter
-
-    def _on_reply(self, peer: bytes, message: Any, now: float) -> None:
-        waiter = self._replies.pop(message.request, None)
-        if waiter is not None:
-            waiter.reply = message
-            self.finish(waiter)
-
-    def _fail_requests(self) -> None:
-        waiters = list(self._replies.values())
-        self._replies.clear()
-        for waiter in waiters:
-            self.finish(waiter)
-
-    def _on_answer(self, peer: bytes, message: ActorInfo | HeadError, now: float) -> None:
-        self.core.on_message(peer, message, now)
-        if message.request:
-            self._on_reply(peer, message, now)
 
     # --- programs -----------------------------------------------------------------------------------------------------
 
