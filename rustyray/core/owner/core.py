@@ -393,9 +393,11 @@ class OwnerCore:
 
     def next_deadline(self) -> float | None:
         soonest = self.sched.next_deadline()
-        for other in (self.tasks.next_deadline(), self.deaths.next_deadline()):
-            if soonest is None or (other is not None and other < soonest):
-                soonest = other
+        backoff, ending = self.tasks.next_deadline(), self.deaths.next_deadline()
+        if backoff is not None and (soonest is None or backoff < soonest):
+            soonest = backoff
+        if ending is not None and (soonest is None or ending < soonest):
+            soonest = ending
         return soonest
 
     def on_time(self, now: float) -> None:

@@ -326,10 +326,16 @@ class Scheduler:
 
     @staticmethod
     def _has_usable(target: SchedulingClass) -> bool:
-        return any(lease.idle and not lease.blocked for lease in target.leases.values())
+        for lease in target.leases.values():  # noqa: SIM110 - asked at every turn
+            if lease.idle and not lease.blocked:
+                return True
+        return False
 
     def _stalled(self, target: SchedulingClass) -> bool:
-        return any(len(lease.inflight) > 1 for lease in target.leases.values())
+        for lease in target.leases.values():  # noqa: SIM110 - asked at every turn
+            if len(lease.inflight) > 1:
+                return True
+        return False
 
     # --- time ---------------------------------------------------------------------------------------------------------
 

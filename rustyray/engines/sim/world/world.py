@@ -385,9 +385,11 @@ class World:
         deadlines: list[tuple[float, bytes]] = []
         for me, process in self.processes.items():
             if process.alive:
-                due = [when for when in (process.next_deadline(), self._ticks.get(me)) if when is not None]
-                if due:
-                    deadlines.append((min(due), me))
+                when, tick = process.next_deadline(), self._ticks.get(me)
+                if when is None or (tick is not None and tick < when):
+                    when = tick
+                if when is not None:
+                    deadlines.append((when, me))
         return deadlines
 
     def _note_due(self, deadlines: list[tuple[float, bytes]]) -> None:
