@@ -56,7 +56,7 @@ class Deaths:
             self.calls.unreachable(link)
         if ending is not None:
             self._conclude(peer, ending, now)
-        awaited = lease is not None or peer in self.calls.by_worker or self.refs.awaits(peer)
+        awaited = lease is not None or peer in self.calls.by_worker or self.refs.awaits(peer) or self.refs.lends(peer)
         if awaited and peer not in self._silent:
             self._silent[peer] = (now + LOST_PATIENCE, reason)
 
@@ -96,11 +96,12 @@ class Deaths:
             self.calls.unreachable(link)
 
     def _may_speak(self, worker: WorkerID) -> bool:
-        """Whether an answer may be on its way: something was asked, and the connection's end has not come since."""
+        """Whether an answer may be on its way: something was asked, and the connection's end has not come since. So may
+        the news that it has passed on what it borrowed."""
         lease, link = self.sched.by_worker.get(worker), self.calls.by_worker.get(worker)
         if (lease is not None and lease.inflight) or (link is not None and link.inflight and not link.cut):
             return True
-        return self.refs.awaits(worker)
+        return self.refs.awaits(worker) or self.refs.lends(worker)
 
     def _bury(self, worker: WorkerID, reason: str, now: float) -> None:
         self._silent.pop(worker, None)

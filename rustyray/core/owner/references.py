@@ -121,6 +121,9 @@ class References:
         self._drop_value(object_, entry)
         if not self.owns(object_):
             self._leave(object_, entry)
+        elif entry.more is not None:
+            for watcher in entry.more.watchers:  # who passed it on to it died, and did not get to register it
+                self.out.append(Send(watcher, ObjectReady(object_, self._freed_fault(object_))))
         record = entry.record
         entry.record = None
         if record is not None and record.entry is entry:
@@ -390,6 +393,10 @@ class References:
         return entry.more.owner_address if entry is not None and entry.more is not None else ""
 
     # --- deaths -------------------------------------------------------------------------------------------------------
+
+    def lends(self, borrower: WorkerID) -> bool:
+        """Whether the process holds an object of ours, which it may have passed on."""
+        return any(entry.more is not None and borrower in entry.more.borrowers for entry in self.objects.values())
 
     def on_death(self, who: bytes, reason: str) -> list[ObjectID]:
         """A process, or a node with all its processes, is dead: its borrows are void.

@@ -89,15 +89,49 @@ def test_the_nodes_end_is_the_end_of_all_waiting() -> None:
     assert owner.fault(task) is FaultKind.WORKER_CRASHED
 
 
-def test_where_nothing_was_asked_nothing_is_waited_for() -> None:
-    """A borrower of ours that dies is forgotten at once."""
+def lent() -> tuple[Owner, bytes]:
+    """An object that A alone holds."""
     owner = Owner()
     object_ = owner.core.put(b"v")
     owner.say(B, BorrowAdd(1, A, [object_]))
     owner.drop(object_)
-    assert object_ in owner.core.objects
+    return owner, object_
+
+
+def test_what_a_borrower_passed_on_before_it_died_is_kept() -> None:
+    owner, object_ = lent()
     owner.say(NODE, GONE)
-    assert object_ not in owner.core.objects
+    owner.say(A, BorrowAdd(1, B, [object_]))
+    owner.lose(A)
+    assert object_ in owner.core.objects
+    owner.say(B, BorrowRelease([object_], [1]))
+    assert not owner.core.objects
+
+
+@pytest.mark.parametrize("order", ["news first", "end first"])
+def test_what_it_did_not_pass_on_is_freed_as_soon_as_both_are_known(order: str) -> None:
+    owner, object_ = lent()
+    steps: list[Callable[[], None]] = [lambda: owner.say(NODE, GONE), lambda: owner.lose(A)]
+    for step in steps if order == "news first" else reversed(steps):
+        assert object_ in owner.core.objects
+        step()
+    assert not owner.core.objects
+
+
+def test_a_borrower_whose_connection_never_ends_is_not_waited_for_for_ever() -> None:
+    owner, object_ = lent()
+    owner.say(NODE, GONE)
+    owner.wait(1.9)
+    assert object_ in owner.core.objects
+    owner.wait(0.2)
+    assert not owner.core.objects
+
+
+def test_where_nothing_was_asked_or_lent_nothing_is_waited_for() -> None:
+    owner = Owner()
+    owner.core.put(b"v")
+    owner.say(NODE, GONE)
+    assert owner.core.next_deadline() is None
 
 
 def test_a_value_that_was_asked_for_may_still_come() -> None:

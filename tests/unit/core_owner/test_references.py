@@ -134,6 +134,20 @@ def test_a_value_that_is_asked_for_early_is_sent_when_it_is_there() -> None:
     assert owner.one(B, ObjectReady).value == b"late"
 
 
+def test_who_waits_for_a_value_that_nobody_holds_any_more_is_told() -> None:
+    """The one that passed the ref on died before it could register the one that waits."""
+    owner = Owner()
+    result = owner.submit(plan())
+    owner.say(A, BorrowAdd(1, A, [result]))
+    owner.say(B, GetObjects([result]))
+    owner.drop(result)
+    assert not owner.take(B, ObjectReady)
+    owner.die(A)
+    answer = owner.one(B, ObjectReady).value
+    assert isinstance(answer, Fault)
+    assert answer.kind is FaultKind.OBJECT_FREED
+
+
 def test_a_release_that_overtakes_its_registration_cancels_it() -> None:
     owner = Owner()
     object_ = owner.core.put(b"v")
