@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from rustyray.engines.sim.world.schedules import NEXT, PREEMPT, Deviation
+from rustyray.testing import replay
 from rustyray.testing.exploring.trial import Plan, Setup, run_plan
+from tests.integration.exploring.programs import actors
+from tests.integration.exploring.programs.table import Program
 from tests.integration.races.waiting import await_between_check_and_update
 
 ROOT = Path(__file__).parents[3]
@@ -26,6 +29,22 @@ def test_an_async_actor_ends_before_its_loop_gets_to_it() -> None:
     gc.collect()
     assert trial.error is None
     assert trial.plan == plan
+
+
+#: Programs that failed, by the schedule under which they did.
+FOUND: dict[str, Program] = {
+    # The news that a borrower had died was faster than what it had said last: that it had passed the ref on. The owner
+    # freed the object, and whoever waited for it was not told.
+    "rr1:1ba91edf:cpus=2,nodes=3:next0.1+next19.1+next21.1+next22.1+delay34.1+crash@48.1": actors.handles_that_travel,
+    "rr1:1d2fd994:cpus=2,nodes=1:next9.1+next11.1+next13.1+next19.1+next24.3+next33.1+keep1.1+next40.2+next56.1+"
+    "next60.1+crash@50.1+cut@64.2": actors.handles_that_travel,
+}
+
+
+@pytest.mark.parametrize("line", FOUND)
+def test_what_was_found_in_programs_of_ours(line: str) -> None:
+    """As near as it goes: how a program runs changes with the runtime."""
+    replay(line, strict=False).run(FOUND[line].scenario)
 
 
 PROGRAM = """
