@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+from zlib import crc32
 
 from rustyray.api.actor_shape import Method, shape_of
 from rustyray.api.ids import ActorID
@@ -124,7 +125,7 @@ class ActorHandle(Generic[T_co]):
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._rustyray_state.actor)
+        return crc32(self._rustyray_state.actor)  # the order of a set of handles is the same in any process
 
     def __repr__(self) -> str:
         return f"Actor({shape_of(self._rustyray_state.meta).name}, {self._rustyray_state.actor.hex()})"

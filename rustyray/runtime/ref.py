@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from zlib import crc32
 
 from rustyray.model import ids
 from rustyray.runtime import context
@@ -55,7 +56,7 @@ class ObjectRef(Generic[T_co]):
         return context.require_engine("await ref").await_ref(self)
 
     def __hash__(self) -> int:
-        return hash(self._id)
+        return crc32(self._id)  # the order of a set of refs is the same in any process
 
     def __eq__(self, other: object) -> bool:
         return self._id == other._id if isinstance(other, ObjectRef) else NotImplemented

@@ -19,7 +19,7 @@ from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.exceptions import SimulationError
 from rustyray.model.ids import ActorID, JobID, NodeID, ObjectID, WorkerID
 from rustyray.model.messages import RegisterDriver, Registered
-from rustyray.model.plans import MethodPlan
+from rustyray.model.plans import ActorPlan, MethodPlan
 from rustyray.model.values import Fault, FaultKind, Value
 from rustyray.runtime.engine import ActorHandleState, ProcessContext, ShutdownReport
 from rustyray.runtime.serialization import Serialized, to_value
@@ -40,6 +40,8 @@ GRACE: Final = 1.0
 LEAVE: Final = 1.0
 #: Seconds between two looks at work that is still running.
 LOOK: Final = 0.05
+#: In which runtime a handle was made, of those without a ref.
+_made_in: Final[weakref.WeakKeyDictionary[ActorHandleState, weakref.ref[Simulation]]] = weakref.WeakKeyDictionary()
 DOWN_TEXT: Final = "RustyRay was shut down: call rustyray.init() before submitting work"
 
 
@@ -85,7 +87,9 @@ class _Ours(Client):
                 raise self._error(ref._id, Fault(FaultKind.OBJECT_LOST, text))
 
     def _check_session(self, handle: ActorHandleState) -> None:
-        if handle.ref is not None and handle.ref._drop is not self._drop:
+        made_in = _made_in.get(handle)
+        foreign = made_in is not None and made_in() is not self.simulation
+        if foreign or (handle.ref is not None and handle.ref._drop is not self._drop):
             raise ValueError("this is a handle from an earlier runtime of this program: the actor's runtime has ended")
 
     def call(
@@ -93,6 +97,23 @@ class _Ours(Client):
     ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
         self._check_session(handle)  # an actor of this runtime may have its id
         return super().call(handle, method, args, kwargs)
+
+    def _made_here(self, handle: ActorHandleState) -> ActorHandleState:
+        """Notes handles that no ref tells apart from those of an earlier runtime."""
+        if handle.ref is None:
+            _made_in[handle] = weakref.ref(self.simulation)
+        return handle
+
+    def create_actor(self, plan: ActorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorHandleState:
+        return self._made_here(super().create_actor(plan, args, kwargs))
+
+    def find_actor(self, name: str, namespace: str | None) -> ActorHandleState:
+        return self._made_here(super().find_actor(name, namespace))
+
+    def adopt_handle(
+        self, actor: bytes, owner_address: str, meta: bytes, max_task_retries: int, counted: bool
+    ) -> ActorHandleState:
+        return self._made_here(super().adopt_handle(actor, owner_address, meta, max_task_retries, counted))
 
     def _check_ours(self, refs: Sequence[ObjectRef[Any]]) -> None:
         super()._check_ours(refs)

@@ -165,3 +165,22 @@ def test_an_event_loop_from_before_is_refused(start: Start) -> None:
         with pytest.raises(SimulationError, match="this event loop was made before"):
             loop.run_until_complete(wait())
     asyncio.run(wait())
+
+
+def test_handles_without_a_ref_from_an_earlier_runtime_are_refused(start: Start) -> None:
+    @rustyray.remote
+    class Actor:
+        def ping(self) -> int:
+            return 1
+
+    start()
+    Actor.options(name="actor", lifetime="detached").remote()
+    handle = rustyray.get_actor("actor")
+    rustyray.shutdown()
+    start()
+    actor = Actor.remote()  # it has the same id
+    with pytest.raises(ValueError, match="handle from an earlier runtime"):
+        handle.ping.remote()
+    with pytest.raises(ValueError, match="handle from an earlier runtime"):
+        rustyray.kill(handle)
+    assert rustyray.get(actor.ping.remote()) == 1

@@ -14,6 +14,7 @@ import time
 from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rustyray.engines.sim.stdlib.patches import current
@@ -78,7 +79,7 @@ class SimLock:
         if process is None:
             return self._acquire_outside(timeout)
         until = process.simulation.until(None if timeout < 0 else process.world.now + timeout)
-        until.what = f"a lock that {self._holder.who} has" if self._holder is not None else "a lock"
+        until.what = self._what(process.world.running, sys._getframe(1).f_code)
         self._waiting.append(until)
         try:
             process.check_interrupt()
@@ -92,6 +93,14 @@ class SimLock:
         else:
             self._waiting.remove(until)
         return until.done
+
+    def _what(self, who: Fiber | None, caller: CodeType) -> str:
+        """What a program waits for here, for people."""
+        if caller is threading.Condition.wait.__code__:
+            return "a condition that nobody has signalled"  # of events, queues, futures, …, too
+        if self._holder is None:
+            return "a lock"
+        return "a lock that it has itself" if self._holder is who else f"a lock that {self._holder.who} has"
 
     def _acquire_outside(self, timeout: float) -> bool:
         """For other threads, and after the simulation's end."""

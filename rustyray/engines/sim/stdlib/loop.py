@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.engines.sim.green import ProcessEnded
+from rustyray.engines.sim.stdlib import order
 from rustyray.engines.sim.stdlib.outside import user_line
 from rustyray.engines.sim.world.process import GRAIN, NEVER, Until
 from rustyray.exceptions import SimulationError
@@ -56,6 +57,10 @@ class SimLoop(asyncio.BaseEventLoop):
         self._selector = _Quiet(process)
         self._process = process
         self._clock_resolution = 1e-9
+        self.set_task_factory(order.task)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return order.SimFuture(self)
 
     def time(self) -> float:
         return self._process.simulation.monotonic()

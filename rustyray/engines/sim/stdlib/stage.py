@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rustyray.engines.sim.stdlib import clock, locks, outside, signals, threads
+from rustyray.engines.sim.stdlib import clock, locks, order, outside, signals, threads
 from rustyray.engines.sim.stdlib.interrupts import CtrlC
 from rustyray.engines.sim.stdlib.patches import Patches, simulated
 
@@ -56,7 +56,7 @@ class Stage:
     def begin(self) -> None:
         self._ctrl_c.begin()
         self._garbage.begin()
-        for what in (clock, locks, threads, outside, signals):
+        for what in (clock, locks, threads, order, outside, signals):
             what.install(self._patches)
         self._patches.replace_copies()
 
