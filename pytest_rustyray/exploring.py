@@ -92,12 +92,12 @@ class Explores:
 
 def _replay(scenario: Any, line: str) -> None:
     __tracebackhide__ = True
-    from rustyray.testing import LeakedRuntime, ReplayMismatch, replay
+    from rustyray.testing import LeakedRuntime, NotDeterministic, ReplayMismatch, replay
 
     refused = ""
     try:
         replay(line).run(scenario)
-    except (LeakedRuntime, ReplayMismatch) as error:
+    except (LeakedRuntime, NotDeterministic, ReplayMismatch) as error:
         refused = str(error)
     if refused:
         pytest.fail(refused, pytrace=False)

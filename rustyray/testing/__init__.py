@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rustyray.testing.exploring.differing import NotDeterministic as NotDeterministic
     from rustyray.testing.exploring.drawing import Schedule as Schedule
     from rustyray.testing.exploring.drawing import schedules as schedules
     from rustyray.testing.exploring.explore import Exploration as Exploration
-    from rustyray.testing.exploring.explore import NotDeterministic as NotDeterministic
     from rustyray.testing.exploring.explore import RaceFound as RaceFound
     from rustyray.testing.exploring.explore import ResultsDiffer as ResultsDiffer
     from rustyray.testing.exploring.explore import explore as explore
@@ -36,7 +36,7 @@ _MODULES = {
     "History": "histories.history",
     "LeakedRuntime": "exploring.trial",
     "Linearizable": "histories.linearizability",
-    "NotDeterministic": "exploring.explore",
+    "NotDeterministic": "exploring.differing",
     "NotLinearizableError": "histories.linearizability",
     "Operation": "histories.operations",
     "RaceFound": "exploring.explore",

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from rustyray.engines.sim.stdlib import stage
 from rustyray.exceptions import LivelockError
 from rustyray.model.options import hint
+from rustyray.testing.exploring.differing import not_deterministic
 from rustyray.testing.exploring.exhaustive import Branching
 from rustyray.testing.exploring.explorers import EXPLORERS, Space, faults_of
 from rustyray.testing.exploring.lines import Line
 from rustyray.testing.exploring.shrinking import Shrinker
 from rustyray.testing.exploring.sites import Sites
-from rustyray.testing.exploring.telling import Notes, Teller, report
-from rustyray.testing.exploring.trial import Plan, Scenario, Setup, Trial, run, run_plan
+from rustyray.testing.exploring.telling import Teller, report
+from rustyray.testing.exploring.trial import Plan, Scenario, Setup, Trial, Watching, run, run_plan
 from rustyray.testing.exploring.unread import IGNORE, RAISE, UnreadErrors
 
+#: Schedules after which the run without departures is looked at again: is it still the same?
+CHECK: Final = 250
 #: Options of `explore`, which the marker takes too, with their defaults.
 OPTIONS: Final[dict[str, object]] = {
     "schedules": 500,
@@ -52,10 +55,6 @@ class RaceFound(AssertionError):
 
 class ResultsDiffer(AssertionError):
     """The scenario returns one thing under one schedule and another under another."""
-
-
-class NotDeterministic(RuntimeError):
-    """The same schedule of a scenario went two ways: something in it is decided outside of the simulation."""
 
 
 class Exploration(NamedTuple):
@@ -145,9 +144,7 @@ def _explored(
     first = run_plan(scenario, Plan(), setup)
     finder = _Finder(scenario, setup, first, same_result)
     finder.see(first)
-    again = run_plan(scenario, Plan(), setup)
-    if again.fingerprint != first.fingerprint:
-        raise NotDeterministic(_not_deterministic(scenario, setup))
+    finder.check()
     if explorer == "exhaustive":
         finder.schedules = 0  # it begins with the same
     search = EXPLORERS[explorer](space._replace(lengths=first.lengths, steps=first.steps))
@@ -163,6 +160,9 @@ def _explored(
             break
         trial = run(scenario, guide, planned, setup, guide if isinstance(guide, Branching) else None)
         finder.see(trial)
+        if not finder.schedules % CHECK:
+            finder.check()
+    finder.check()
     seconds = time.perf_counter() - began
     return Exploration(finder.schedules, len(finder.different), complete, seconds, first.steps, first.result)
 
@@ -209,6 +209,16 @@ class _Finder:
         self.schedules = 0
         self.different: set[str] = set()
 
+    def check(self) -> None:
+        """Raise NotDeterministic if the run without departures has become another one."""
+        again = run_plan(self._scenario, Plan(), self._setup)
+        if again.fingerprint != self._tame.fingerprint:
+            prints = self._tame.fingerprint, again.fingerprint
+            raise not_deterministic(self._rerun(Plan()), prints)
+
+    def _rerun(self, plan: Plan) -> Callable[[Watching], Trial]:
+        return lambda watching: run_plan(self._scenario, plan, self._setup, watching)
+
     def see(self, trial: Trial) -> None:
         self.schedules += 1
         self.different.add(trial.fingerprint)
@@ -234,29 +244,9 @@ class _Finder:
         teller = Teller()
         last = self._judged(run_plan(self._scenario, best.plan, self._setup, teller, Sites()))
         if last.kind != wanted:
-            raise NotDeterministic(_not_deterministic(self._scenario, self._setup, best.plan)) from best.error
+            raise not_deterministic(self._rerun(best.plan)) from best.error
         line = str(Line(self._tame.fingerprint, self._setup, last.plan))
         assert last.error is not None
         story = teller.text(beginning=isinstance(last.error, LivelockError))
         text = report(last.error, story, last.plan, line, self.schedules, shrinker.runs)
         raise RaceFound(text, line, story, last.plan, self.schedules, shrinker.runs) from last.error
-
-
-def _not_deterministic(scenario: Scenario, setup: Setup, plan: Plan | None = None) -> str:
-    """Names the first event that differs between two runs of a plan."""
-    runs = []
-    for _ in range(2):
-        notes = Notes()
-        run_plan(scenario, plan or Plan(), setup, notes)
-        runs.append(notes.lines)
-    at = next((at for at, (one, other) in enumerate(zip(*runs, strict=False)) if one != other), min(map(len, runs)))
-    ways = [lines[at] if at < len(lines) else "the end" for lines in runs]
-    if ways[0] == ways[1]:
-        where = "(two further runs went the same way)"
-    else:
-        where = f"Two runs differ first at event {at}: {ways[0]} in one, {ways[1]} in the other."
-    return (
-        f"the scenario is not deterministic: the same schedule went two ways. {where} Look for what it takes from "
-        "outside of the simulation: unseeded random numbers, the order of a set, files, global variables that keep "
-        "something from one run to the next"
-    )

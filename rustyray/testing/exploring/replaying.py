@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from rustyray.testing.exploring.differing import not_deterministic
 from rustyray.testing.exploring.lines import Line, parse
 from rustyray.testing.exploring.sites import Sites
 from rustyray.testing.exploring.trial import Plan, Scenario, Trial, run_plan
@@ -29,15 +30,22 @@ class Replay:
 
         Raises:
             ReplayMismatch: The line is of another program, or the program has changed too much since.
+            NotDeterministic: The scenario's behaviour depends on something else than the schedule.
         """
         line = self._line
         if self._strict:
             tame = run_plan(scenario, Plan(), line.setup)
             if tame.fingerprint != line.fingerprint:
+                again = run_plan(scenario, Plan(), line.setup)
+                if again.fingerprint != tame.fingerprint:
+                    prints = tame.fingerprint, again.fingerprint
+                    raise not_deterministic(lambda telling: run_plan(scenario, Plan(), line.setup, telling), prints)
                 raise ReplayMismatch(
                     f"the line does not fit: without any departure, this program now runs as {tame.fingerprint}, and "
                     f"the line was made when it ran as {line.fingerprint}. The program has changed, or RustyRay has: "
-                    "explore again to get a new line, or replay with strict=False to run it as near as it goes"
+                    "explore again to get a new line, or replay with strict=False to run it as near as it goes. If "
+                    "neither has, it does what differs from one process to the next: look for the order of a set of "
+                    "strings (sort it), environment variables, files"
                 )
         trial: Trial = run_plan(scenario, line.plan, line.setup, sites=Sites())
         if trial.error is not None:

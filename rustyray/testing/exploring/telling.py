@@ -60,23 +60,6 @@ def place_of(frame: FrameType | None) -> Place | None:
     return None
 
 
-class Notes:
-    """Watches a run and notes each event in a few words, to compare it with another."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def begin(self, world: World, scheduler: Scheduler) -> None:
-        """The notes begin with the first event."""
-
-    def served(self, event: Event, number: int) -> None:
-        source = short(event.source) if event.name == "deliver" else event.source.decode()
-        self.lines.append(f"{event.name} {short(event.process)} {source}".rstrip())
-
-    def end(self) -> None:
-        """There is nothing to finish."""
-
-
 class Teller:
     """Watches a run and writes the story."""
 
@@ -285,6 +268,11 @@ class Teller:
             line += f"   [{now - self._began:.3f} s]"
             self._told_at = now
         self._lines.append(line)
+
+    @property
+    def lines(self) -> list[str]:
+        """What has been told."""
+        return self._lines
 
     def text(self, *, beginning: bool = False) -> str:
         """The story, numbered. Of a long one the end is told, or the beginning; and each departure and fault."""

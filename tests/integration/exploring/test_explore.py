@@ -153,7 +153,7 @@ def test_what_is_not_deterministic_is_refused() -> None:
         for _ in range(chance.randrange(1, 20)):
             rustyray.get(counter.add.remote())
 
-    with pytest.raises(NotDeterministic, match=r"went two ways.*differ first at event"):
+    with pytest.raises(NotDeterministic, match=r"(?s)went two ways.*Two runs part at step"):
         explore(scenario)
 
 
