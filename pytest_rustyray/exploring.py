@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from typing import Any, Final
 
 import pytest
 
 from pytest_rustyray import fixtures
+from pytest_rustyray.lifetimes import running_engine
 
 MARKER: Final = "rustyray_explore"
 REPLAY: Final = "--rustyray-replay"
@@ -66,9 +68,24 @@ def _problem(item: pytest.Item) -> str:
             f"@pytest.mark.{MARKER} gives each schedule a simulated runtime of its own, so the test cannot use "
             f"{used[0]} as well, which starts one: leave the fixture out"
         )
+    if any(isinstance(node, pytest.Item | pytest.Class) for node, _ in item.iter_markers_with_node("rustyray")):
+        return (
+            "@pytest.mark.rustyray has no effect on a test that explores, which is always simulated: give num_cpus and "
+            f"num_nodes to @pytest.mark.{MARKER}"
+        )
     function = getattr(item, "obj", None)
+    unittest = sys.modules.get("unittest")
+    cls = getattr(item, "cls", None)
+    if unittest is not None and cls is not None and issubclass(cls, unittest.TestCase):
+        return (
+            f"@pytest.mark.{MARKER} is for test functions, and methods of plain classes. A unittest.TestCase runs its "
+            "methods itself: call rustyray.testing.explore in the method, or make the class a plain one"
+        )
     if not isinstance(item, pytest.Function) or inspect.iscoroutinefunction(function):
-        return f"@pytest.mark.{MARKER} is for plain test functions and methods, which take no event loop"
+        return (
+            f"@pytest.mark.{MARKER} is for plain test functions and methods: make the test a plain one that calls "
+            "asyncio.run()"
+        )
     return ""
 
 
@@ -80,6 +97,13 @@ class Explores:
         if pyfuncitem.get_closest_marker(MARKER) is None:
             return None
         __tracebackhide__ = True
+        if running_engine() is not None:
+            starter = pyfuncitem.config.stash[fixtures.LIFETIMES].started_by() or "something outside of tests"
+            pytest.fail(
+                f"each schedule is run in a simulated runtime of its own, but one is up already, started by {starter}. "
+                "What a test that explores needs of the runtime, such as actors, it has to make itself",
+                pytrace=False,
+            )
         names = pyfuncitem._fixtureinfo.argnames
         scenario = functools.partial(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names})
         line = pyfuncitem.config.getoption("rustyray_replay")

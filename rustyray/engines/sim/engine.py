@@ -135,10 +135,11 @@ class _Ours(Client):
 
         from rustyray.engines.sim.stdlib.loop import SimLoop
 
-        if not isinstance(asyncio.get_running_loop(), SimLoop):
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, SimLoop) or loop.simulation is not self.simulation:
             raise SimulationError(
-                "this event loop was made before the simulated runtime was up, and waits in real time: make it "
-                "afterwards, as asyncio.run() does"
+                "this event loop was made before the simulated runtime was up, and does not see what happens in it: "
+                "make it afterwards, as asyncio.run() does"
             )
         self.simulation.errors.see([ref])
         return super().await_ref(ref)

@@ -101,6 +101,8 @@ def test_a_test_without_races_passes_once(suite: Suite) -> None:
 def test_misuse_is_told(suite: Suite) -> None:
     suite.write(
         test_misuse="""
+        import unittest
+
         import pytest
         import rustyray
 
@@ -119,6 +121,22 @@ def test_misuse_is_told(suite: Suite) -> None:
         @pytest.mark.rustyray_explore
         async def test_async(): ...
 
+        @pytest.mark.rustyray_explore
+        class TestUnit(unittest.TestCase):
+            def test_unit(self): ...
+
+        @pytest.mark.rustyray_explore
+        @pytest.mark.rustyray(topology="local")
+        def test_options(): ...
+
+        @pytest.fixture
+        def native():
+            with rustyray.init(num_cpus=1):
+                yield
+
+        @pytest.mark.rustyray_explore
+        def test_fixture(native): ...
+
         @pytest.mark.rustyray_explore(schedules=2)
         def test_own_runtime():
             rustyray.shutdown()
@@ -126,7 +144,7 @@ def test_misuse_is_told(suite: Suite) -> None:
         """
     )
     result = suite.run()
-    result.assert_outcomes(errors=5, failed=1)
+    result.assert_outcomes(errors=7, failed=2)
     result.stdout.fnmatch_lines_random(
         [
             "*::test_unknown: *there is no option 'schedule' (did you mean 'schedules'[?])*",
@@ -134,6 +152,9 @@ def test_misuse_is_told(suite: Suite) -> None:
             "*::test_fault: *there is no fault 'crush' (did you mean 'crash'[?])*",
             "*::test_native: *cannot use rustyray_local*",
             "*::test_async: *plain test functions*",
+            "*::TestUnit::test_unit: *unittest.TestCase runs its methods itself*",
+            "*::test_options: @pytest.mark.rustyray has no effect on a test that explores*",
+            "each schedule * but one is up already, started by the fixture 'native'*",
             "the scenario started a runtime of its own: *",
         ]
     )

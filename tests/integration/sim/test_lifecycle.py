@@ -167,6 +167,19 @@ def test_an_event_loop_from_before_is_refused(start: Start) -> None:
     asyncio.run(wait())
 
 
+def test_an_event_loop_of_an_earlier_simulated_runtime_is_refused(start: Start) -> None:
+    async def wait() -> None:
+        await sleep.remote(1)
+
+    start()
+    with closing(asyncio.new_event_loop()) as loop:
+        loop.run_until_complete(wait())
+        rustyray.shutdown()
+        start()
+        with pytest.raises(SimulationError, match="this event loop was made before"):
+            loop.run_until_complete(wait())
+
+
 def test_handles_without_a_ref_from_an_earlier_runtime_are_refused(start: Start) -> None:
     @rustyray.remote
     class Actor:

@@ -56,6 +56,7 @@ class SimLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._selector = _Quiet(process)
         self._process = process
+        self.simulation = process.simulation
         self._clock_resolution = 1e-9
         self.set_task_factory(order.task)
 

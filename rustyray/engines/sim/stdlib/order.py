@@ -98,6 +98,10 @@ class SimTask(asyncio.Task[Any]):
         return self._number
 
 
+# As errors and logs name them.
+SimFuture.__name__, SimTask.__name__ = "Future", "Task"
+
+
 def task(loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> SimTask:
     """Makes the tasks of a loop."""
     return SimTask(coro, loop=loop, **kwargs)
