@@ -433,7 +433,8 @@ class References:
     def _freed_fault(object_: ObjectID) -> Fault:
         return Fault(
             FaultKind.OBJECT_FREED,
-            f"object {object_.hex()} was freed by its owner: nothing counted held a reference to it any more",
+            "This is a use after free: its owner let it go when the last ref that counts was dropped. What is made again "
+            "from an id does not count: pass the ref itself on, and keep it as long as it is used.",
         )
 
     def ready_effect(self, ready: list[ObjectID]) -> None:

@@ -242,7 +242,7 @@ class _Finder:
         )
         best = shrinker.shrink() if len(trial.plan) else trial
         teller = Teller()
-        last = self._judged(run_plan(self._scenario, best.plan, self._setup, teller, Sites()))
+        last = self._judged(run_plan(self._scenario, best.plan, self._setup, teller, Sites(lambda: len(teller.lines))))
         if last.kind != wanted:
             raise not_deterministic(self._rerun(best.plan)) from best.error
         line = str(Line(self._tame.fingerprint, self._setup, last.plan))

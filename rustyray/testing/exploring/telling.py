@@ -325,8 +325,9 @@ def report(error: BaseException, story: str, plan: Plan, line: str, schedules: i
     which = f"schedule {schedules}" if schedules > 1 else "the first schedule"
     small = f", after {shrinking} more runs to make it small" if shrinking else ""
     indented = "\n".join("  " + text for text in story.splitlines())
+    notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
     return (
-        f"{type(error).__qualname__} in {which}{small}: {said(error)}\n\n"
+        f"{type(error).__qualname__} in {which}{small}: {said(error)}{notes}\n\n"
         f"{takes(plan)}:\n{indented}\n\n"
         f"Replay it: pytest --rustyray-replay={line}\n"
         f'Keep it as a test: @rustyray.testing.replay("{line}")'

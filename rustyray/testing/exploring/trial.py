@@ -182,6 +182,8 @@ def run(
         scheduler.end()
         if error is None and setup.unread_errors == RAISE:
             error = unread_error(context.engine(), sites)
+        elif error is not None and sites is not None:
+            sites.explain(error)
         steps, fingerprint, lengths = world.steps - begun, prints.text(), dict(scheduler.counts)
         if watching is not None:
             watching.end()
