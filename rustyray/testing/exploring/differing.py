@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rustyray.engines.sim.world.story import short
-from rustyray.testing.exploring.telling import Teller
+from rustyray.testing.exploring.telling import Teller, said
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.world.world import Event
@@ -68,7 +68,8 @@ def not_deterministic(run: Callable[[Watching], Trial], before: tuple[str, ...] 
         before: the fingerprints of earlier runs, which differ.
     """
     first = Telling()
-    prints = [run(first).fingerprint]
+    trial = run(first)
+    prints = [trial.fingerprint]
     parted: Parting | None = None
     while parted is None and len(prints) < MOST:
         other = Telling()
@@ -80,7 +81,9 @@ def not_deterministic(run: Callable[[Watching], Trial], before: tuple[str, ...] 
             parted.why,
         )
     else:
-        where, why = "", FIRST if len({*before[1:], *prints}) == 1 else SELDOM
+        error = trial.error
+        where = "" if error is None else f"\nThis time it raised {type(error).__name__}: {said(error)}"
+        why = FIRST if len({*before[1:], *prints}) == 1 else SELDOM
     return NotDeterministic(f"the scenario is not deterministic: the same schedule went two ways.{where}\n{why}")
 
 

@@ -6,16 +6,18 @@ import re
 from typing import Final, NamedTuple
 
 from rustyray.engines.sim.world.faults import Fault, Trouble
-from rustyray.engines.sim.world.schedules import Deviation
+from rustyray.engines.sim.world.schedules import NEXT, PREEMPT, Deviation
 from rustyray.testing.exploring.trial import Plan, Setup
 from rustyray.testing.exploring.unread import IGNORE, RAISE
 
 #: Of the format, and of the order that schedules depart from.
 VERSION: Final = 1
 
+#: What a world decides, other than faults.
+_KINDS: Final = frozenset({NEXT, PREEMPT, "delay", "stall", "keep", "jitter"})
 _LINE: Final = re.compile(r"rr(?P<version>\d+):(?P<rest>.*)", re.DOTALL)
 _REST: Final = re.compile(
-    r"(?P<print>[0-9a-f]{8}):cpus=(?P<cpus>[\d.]+),nodes=(?P<nodes>\d+)"
+    r"(?P<print>[0-9a-f]{8}):cpus=(?P<cpus>\d+(\.\d+)?(e[+-]?\d+)?),nodes=(?P<nodes>\d+)"
     r"(,steps=(?P<steps>\d+))?(?P<ignore>,unread=ignore)?:(?P<items>\S*)"
 )
 _ITEM: Final = re.compile(r"(?P<what>[a-z]+)(?P<at>@?)(?P<number>\d+)\.(?P<choice>\d+)")
@@ -60,7 +62,7 @@ def parse(text: str) -> Line:
     faults: list[Fault] = []
     for item in filter(None, rest["items"].split("+")):
         read = _ITEM.fullmatch(item)
-        if read is None or (read["at"] and read["what"].upper() not in Trouble.__members__):
+        if read is None or not (read["what"].upper() in Trouble.__members__ if read["at"] else read["what"] in _KINDS):
             raise ValueError(f"{text!r} is damaged: {item!r} is no departure and no fault")
         number, choice = int(read["number"]), int(read["choice"])
         if read["at"]:

@@ -69,5 +69,8 @@ def replay(line: str, *, strict: bool = True) -> Replay:
 
     Raises:
         ValueError: The line is damaged, or comes from another version.
+        TypeError: It is no text.
     """
+    if not isinstance(line, str):
+        raise TypeError(f"replay() takes the line of a report as a text, got {line!r}")
     return Replay(parse(line), strict)

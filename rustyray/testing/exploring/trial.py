@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
@@ -16,7 +16,7 @@ from rustyray.engines.sim.engine import SimDriver, SimWorker
 from rustyray.engines.sim.steering import Steering, steered
 from rustyray.engines.sim.world.faults import Fault, Troubles
 from rustyray.engines.sim.world.schedules import Deviation, Guide, Planned, Scheduler
-from rustyray.exceptions import LivelockError, SimulationError
+from rustyray.exceptions import LivelockError, RayTaskError, SimulationError
 from rustyray.model.settings import Settings, settings
 from rustyray.runtime import context
 from rustyray.testing.exploring.unread import RAISE, UnreadError, UnreadErrors, unread_error
@@ -173,10 +173,8 @@ def run(
         scheduler.begin()
         try:
             result = scenario()
-        except _NOT_FOUND:
-            raise
         except BaseException as raised:
-            if is_skip(raised):
+            if is_no_failure(raised):
                 raise
             error = raised
         scheduler.end()
@@ -187,6 +185,7 @@ def run(
         steps, fingerprint, lengths = world.steps - begun, prints.text(), dict(scheduler.counts)
         if watching is not None:
             watching.end()
+    _check_result(result)
     return Trial(error, result, Plan(tuple(scheduler.deviations), tuple(faults)), lengths, steps, fingerprint)
 
 
@@ -247,10 +246,23 @@ class Fingerprint:
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-def is_skip(error: BaseException) -> bool:
-    """Whether it is pytest's word for skipping."""
+def is_no_failure(error: BaseException) -> bool:
+    """Whether it is not the scenario's failure: Ctrl-C and the like, wrong use of explorers, and pytest's skipping."""
     outcomes = sys.modules.get("_pytest.outcomes")
-    return outcomes is not None and isinstance(error, outcomes.Skipped)
+    words = (outcomes.Skipped, outcomes.XFailed) if outcomes is not None else ()
+    if isinstance(error, RayTaskError):  # it may be a SystemExit as well, which a task has raised
+        return False
+    return isinstance(error, (*_NOT_FOUND, LeakedRuntime, *words))
+
+
+def _check_result(result: object) -> None:
+    if isinstance(result, Coroutine | Generator | AsyncGenerator):
+        if isinstance(result, Coroutine):
+            result.close()
+        raise TypeError(
+            f"the scenario did nothing but return a {type(result).__name__}: it has to be a plain function, which can "
+            "call one that is async by asyncio.run()"
+        )
 
 
 def kind_of(error: BaseException) -> Kind:
