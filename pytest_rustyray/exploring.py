@@ -116,12 +116,12 @@ class Explores:
 
 def _replay(scenario: Any, line: str) -> None:
     __tracebackhide__ = True
-    from rustyray.testing import LeakedRuntime, NotDeterministic, ReplayMismatch, replay
+    from rustyray.testing import LeakedRuntime, NotDeterministic, ReplayMismatch, UnreadError, replay
 
     refused = ""
     try:
         replay(line).run(scenario)
-    except (LeakedRuntime, NotDeterministic, ReplayMismatch) as error:
+    except (LeakedRuntime, NotDeterministic, ReplayMismatch, UnreadError) as error:  # of no line of the test
         refused = str(error)
     if refused:
         pytest.fail(refused, pytrace=False)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from rustyray.engines.sim.world.faults import Fault, Trouble
 from rustyray.engines.sim.world.schedules import NEXT, PREEMPT, Deviation, Planned
+from rustyray.runtime import context
 from rustyray.testing.exploring.explorers import DELAY, FAULTS, WHICH, faults_of
 from rustyray.testing.exploring.trial import Plan, Setup, simulated
+from rustyray.testing.exploring.unread import RAISE, UnreadErrors, check_unread, unread_error
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -31,10 +33,14 @@ class Schedule:
 
         Raises:
             LeakedRuntime: A runtime is up in this process already.
+            UnreadError: As for `explore`.
         """
         with simulated(Planned(self._plan.deviations), self._plan.faults, self._setup) as (_, scheduler):
             scheduler.begin()
             yield
+            error = unread_error(context.engine()) if self._setup.unread_errors == RAISE else None
+            if error is not None:
+                raise error
 
     def __repr__(self) -> str:
         items = [f"{what} {number} is {choice}" for what, number, choice in self._plan.deviations]
@@ -43,7 +49,12 @@ class Schedule:
 
 
 def schedules(
-    *, max_deviations: int = 3, faults: str = "", num_cpus: float = 2, num_nodes: int = 1
+    *,
+    max_deviations: int = 3,
+    faults: str = "",
+    num_cpus: float = 2,
+    num_nodes: int = 1,
+    unread_errors: UnreadErrors = RAISE,
 ) -> SearchStrategy[Schedule]:
     """Schedules for use inside a `hypothesis.given`.
 
@@ -54,13 +65,16 @@ def schedules(
         faults: what may go wrong, as for `explore`.
         num_cpus: CPUs of each simulated node.
         num_nodes: how many nodes there are.
+        unread_errors: whether errors that nobody reads are raised, as for `explore`.
 
     Raises:
-        ValueError: There is no such fault.
+        ValueError: There is no such fault, or ``unread_errors`` is neither "raise" nor "ignore".
     """
     from hypothesis import strategies as st
 
     names = faults_of(faults)
+    check_unread(unread_errors)
+    setup = Setup(num_cpus, num_nodes, unread_errors=unread_errors)
     number = st.integers(0, REACH)
     kinds: list[SearchStrategy[Deviation | Fault]] = [
         st.builds(Deviation, st.just(NEXT), number, st.integers(1, 4)),
@@ -77,6 +91,6 @@ def schedules(
             tuple(item for item in items if isinstance(item, Deviation)),
             tuple(item for item in items if isinstance(item, Fault)),
         )
-        return Schedule(plan, Setup(num_cpus, num_nodes))
+        return Schedule(plan, setup)
 
     return st.lists(st.one_of(kinds), max_size=max_deviations).map(made)

@@ -39,6 +39,12 @@ class UnreadError(AssertionError):
         self.where = where
 
 
+def check_unread(option: object) -> None:
+    """Raise ValueError if it is not one of the two."""
+    if option not in (RAISE, IGNORE):
+        raise ValueError(f"unread_errors must be {RAISE!r} or {IGNORE!r}, not {option!r}")
+
+
 def unread_error(engine: Engine | None, sites: Sites | None = None) -> UnreadError | None:
     """What the scenario that has just ended has left unread in its runtime; None if nothing.
 

@@ -189,6 +189,7 @@ def test_runtimes_do_not_leak() -> None:
         ({"explorer": "pcd"}, ValueError, "no explorer 'pcd' .did you mean 'pct'"),
         ({"explorer": "exhaustive", "faults": "crash"}, ValueError, "without faults"),
         ({"num_cpus": -1}, ValueError, "num_cpus must be more than 0"),
+        ({"unread_errors": False}, ValueError, "unread_errors must be 'raise' or 'ignore', not False"),
     ],
 )
 def test_options_are_checked(options: dict[str, object], error: type[Exception], says: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import rustyray
 from rustyray.exceptions import RayActorError
-from rustyray.testing import LeakedRuntime, Schedule, schedules
+from rustyray.testing import LeakedRuntime, Schedule, UnreadError, schedules
 from tests.integration.races.races import Cell
 from tests.integration.races.state import increment
 
@@ -59,9 +59,27 @@ def test_faults_are_drawn_too() -> None:
     assert re.fullmatch(r"<schedule: crash \d at step \d+>", repr(found))
 
 
+@rustyray.remote
+def always_fails() -> None:
+    raise KeyError
+
+
+def test_errors_that_nobody_reads() -> None:
+    def unread(schedule: Schedule) -> bool:
+        with schedule.running():
+            rustyray.wait([always_fails.remote()])
+        return True
+
+    with pytest.raises(UnreadError, match="`always_fails` raised KeyError"):
+        find(schedules(), unread, settings=quick)
+    find(schedules(unread_errors="ignore"), unread, settings=quick)
+
+
 def test_what_cannot_be() -> None:
     with pytest.raises(ValueError, match="no fault 'crush'"):
         schedules(faults="crush")
+    with pytest.raises(ValueError, match="unread_errors must be 'raise' or 'ignore', not 'drop'"):
+        schedules(unread_errors="drop")  # type: ignore[arg-type]
     schedule = find(schedules(), lambda _: True, settings=quick)
     assert repr(schedule) == "<schedule: runs to completion>"
     with schedule.running(), pytest.raises(LeakedRuntime), schedule.running():

@@ -158,3 +158,37 @@ def test_misuse_is_told(suite: Suite) -> None:
             "the scenario started a runtime of its own: *",
         ]
     )
+
+
+def test_errors_that_nobody_reads_fail_the_test_unless_they_are_ignored(suite: Suite) -> None:
+    suite.write(
+        test_lost="""
+        import pytest
+        import rustyray
+
+        @rustyray.remote
+        def fails():
+            raise KeyError("lost")
+
+        @pytest.mark.rustyray_explore(schedules=10)
+        def test_forgotten():
+            rustyray.wait([fails.remote()])
+
+        @pytest.mark.rustyray_explore(schedules=10, unread_errors="ignore")
+        def test_ignored():
+            rustyray.wait([fails.remote()])
+        """
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E*RaceFound: UnreadError in the first schedule: nobody has read the error of a task*",
+            "E*`fails` raised KeyError at test_lost.py:*: 'lost'; it was submitted at test_lost.py:*",
+        ]
+    )
+    found = re.search(r"pytest (--rustyray-replay=rr1:\S+)", result.stdout.str())
+    assert found is not None
+    again = suite.run(found[1], "-k", "forgotten")
+    again.assert_outcomes(failed=1, deselected=1)
+    again.stdout.fnmatch_lines(["nobody has read the error of a task*", "*`fails` raised KeyError*"])
