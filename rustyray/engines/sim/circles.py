@@ -37,7 +37,7 @@ class Watch:
         self._steps, self._began = world.steps, world.now
         #: What happened, in words.
         self._notes: list[str] = []
-        self._waited = dict(_without_a_turn(simulation))
+        self._waited = {task for task, _ in _without_a_turn(simulation)}
         for process in world.processes.values():
             if isinstance(process, UserProcess) and isinstance(process.engine, WorkerClient):
                 self._listen(process, process.engine)
@@ -124,27 +124,32 @@ def livelock(simulation: Simulation) -> LivelockError:
 
 
 def _without_a_turn(simulation: Simulation) -> Iterator[tuple[bytes, str]]:
-    """The tasks and calls that could run but for others that do: their ids, and what they wait for."""
+    """The first task or call of each line: its id, and what it waits for.
+
+    Lines are first come first served, so one that gets on has another first one after a while.
+    """
     for process in simulation.world.processes.values():
         if not isinstance(process, UserProcess) or not process.alive:
             continue
         for target in process.core.sched.classes.values():
-            if not target.warned:  # or else no node has what they need
-                for record in target.queue:
-                    yield (
-                        record.task.id,
-                        f"{record.plan.name}, submitted by {process.name}, {_needs(simulation, target)}",
-                    )
+            if target.queue and not target.warned:  # or else no node has what they need
+                first = target.queue[0]
+                what = f"{first.plan.name}, submitted by {process.name}, {_needs(simulation, target)}"
+                yield first.task.id, what + _others(len(target.queue))
         for link in process.core.calls.links.values():
-            for record in link.queue:
-                if record.state == QUEUED:
-                    state = link.state.name.lower()
-                    yield record.task.id, f"{record.plan.name}, called by {process.name}: its actor is {state}"
+            if link.queue and link.queue[0].state == QUEUED:
+                first, state = link.queue[0], link.state.name.lower()
+                what = f"{first.plan.name}, called by {process.name}: its actor is {state}"
+                yield first.task.id, what + _others(len(link.queue))
         worker = process.engine
-        if isinstance(worker, WorkerClient) and worker.executor.running:
-            runs = ", ".join(stuck.jobs_of(worker))
-            for job in worker.executor.queue:
-                yield job.task.id, f"{worker.runner.name_of(job.task)}: {process.name} runs {runs}, which does not end"
+        if isinstance(worker, WorkerClient) and worker.executor.running and worker.executor.queue:
+            queue, runs = worker.executor.queue, ", ".join(stuck.jobs_of(worker))
+            what = f"{worker.runner.name_of(queue[0].task)}: {process.name} runs {runs}, which does not end"
+            yield queue[0].task.id, what + _others(len(queue))
+
+
+def _others(count: int) -> str:
+    return f"; {count - 1:,} more are behind it" if count > 1 else ""
 
 
 def _needs(simulation: Simulation, target: SchedulingClass) -> str:

@@ -205,6 +205,28 @@ def test_time_passes_for_those_who_sleep_while_others_ask_without_end() -> None:
     assert explore(scenario, schedules=5).schedules == 5
 
 
+def test_who_is_only_late_does_not_starve() -> None:
+    """There is much to do, and each has its turn; the bound is too low."""
+
+    def scenario() -> None:
+        rustyray.get([short.remote() for _ in range(600)])
+
+    with pytest.raises(RaceFound, match="or it needs a higher max_steps") as caught:
+        explore(scenario, max_steps=2000)
+    assert type(caught.value.__cause__) is LivelockError
+    assert explore(scenario, max_steps=10_000, schedules=1).schedules == 1
+
+
+def test_calls_behind_the_first_are_counted() -> None:
+    def scenario() -> None:
+        loop = Loop.remote(Flag.remote())
+        loop.run.remote()
+        rustyray.get([loop.stop.remote() for _ in range(3)])
+
+    with pytest.raises(RaceFound, match=r"Loop.run, which does not end; 2 more are behind it"):
+        explore(scenario, max_steps=2000)
+
+
 def test_without_an_explorer_too() -> None:
     with rustyray.init(engine="sim", num_cpus=2, _system_config={"max_steps": 2000}):
         loop = Loop.remote(Flag.remote())
