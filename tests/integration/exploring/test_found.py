@@ -13,9 +13,9 @@ import pytest
 
 from rustyray.engines.sim.world.schedules import NEXT, PREEMPT, Deviation
 from rustyray.testing import replay
-from rustyray.testing.exploring.trial import Plan, Setup, run_plan
+from rustyray.testing.exploring.trial import Plan, Scenario, Setup, run_plan
 from tests.integration.exploring.programs import actors
-from tests.integration.exploring.programs.table import Program
+from tests.integration.races import failing
 from tests.integration.races.waiting import await_between_check_and_update
 
 ROOT = Path(__file__).parents[3]
@@ -31,20 +31,23 @@ def test_an_async_actor_ends_before_its_loop_gets_to_it() -> None:
     assert trial.plan == plan
 
 
-#: Programs that failed, by the schedule under which they did.
-FOUND: dict[str, Program] = {
+#: What failed and should not have, by the schedule under which it did.
+FOUND: dict[str, Scenario] = {
     # The news that a borrower had died was faster than what it had said last: that it had passed the ref on. The owner
     # freed the object, and whoever waited for it was not told.
-    "rr1:1ba91edf:cpus=2,nodes=3:next0.1+next19.1+next21.1+next22.1+delay34.1+crash@48.1": actors.handles_that_travel,
+    "rr1:1ba91edf:cpus=2,nodes=3:next0.1+next19.1+next21.1+next22.1+delay34.1+"
+    "crash@48.1": actors.handles_that_travel.scenario,
     "rr1:1d2fd994:cpus=2,nodes=1:next9.1+next11.1+next13.1+next19.1+next24.3+next33.1+keep1.1+next40.2+next56.1+"
-    "next60.1+crash@50.1+cut@64.2": actors.handles_that_travel,
+    "next60.1+crash@50.1+cut@64.2": actors.handles_that_travel.scenario,
+    # Three workers in a row were crashed before they were ready, and the node gave up to start any.
+    "rr1:fe9a02af:cpus=2,nodes=1:crash@3.0+crash@6.0+crash@1.0": partial(failing.ref_outlives_its_owner, True),
 }
 
 
 @pytest.mark.parametrize("line", FOUND)
 def test_what_was_found_in_programs_of_ours(line: str) -> None:
     """As near as it goes: how a program runs changes with the runtime."""
-    replay(line, strict=False).run(FOUND[line].scenario)
+    replay(line, strict=False).run(FOUND[line])
 
 
 PROGRAM = """

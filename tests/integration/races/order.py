@@ -129,6 +129,7 @@ def killed_before_it_has_written(right: bool) -> None:
 
 @race()
 def cancelled_after_it_has_happened(right: bool) -> None:
+    """It may have happened before, and what a cancelled task has sent may arrive after that."""
     cell = Cell.remote()
     writing = write.remote(cell, 1)
     rustyray.get(cell.get.remote())
@@ -137,7 +138,7 @@ def cancelled_after_it_has_happened(right: bool) -> None:
         rustyray.get(writing)
         happened = 1
     except TaskCancelledError:
-        happened = len(rustyray.get(cell.items.remote())) if right else 0
+        happened = len(rustyray.get(cell.seal.remote())) if right else 0
     assert len(rustyray.get(cell.items.remote())) == happened
 
 

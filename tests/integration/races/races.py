@@ -41,6 +41,7 @@ class Cell:
     def __init__(self, value: int = 0) -> None:
         self.value = value
         self.seen: list[int] = []
+        self.sealed = False
 
     def get(self) -> int:
         return self.value
@@ -60,8 +61,14 @@ class Cell:
         return True
 
     def append(self, item: int) -> int:
-        self.seen.append(item)
+        if not self.sealed:
+            self.seen.append(item)
         return len(self.seen)
+
+    def seal(self) -> list[int]:
+        """What is there, once and for all: what arrives later is not added."""
+        self.sealed = True
+        return self.items()
 
     def items(self) -> list[int]:
         return list(self.seen)
