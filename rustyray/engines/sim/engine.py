@@ -116,8 +116,9 @@ class _Ours(Client):
         return self._made_here(super().adopt_handle(actor, owner_address, meta, max_task_retries, counted))
 
     def _check_ours(self, refs: Sequence[ObjectRef[Any]]) -> None:
-        super()._check_ours(refs)
-        self.simulation.errors.see(refs)
+        if refs:
+            super()._check_ours(refs)
+            self.simulation.errors.see(refs)
 
     def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
         self._check_known(refs)

@@ -90,7 +90,8 @@ class Simulation:
         self.looks = 0
         self.errors = Errors()
         self._looked_at = -1.0
-        self._limit = self._look_at = 0
+        self._limit = 0
+        self._look_at = min(self.max_steps, BUSY)
         self._then, self._haste = 0.0, HASTE
         self._hub = greenlet(self._run)
         store = settings.object_store_memory or STORE_MEMORY
