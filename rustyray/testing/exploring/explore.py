@@ -17,7 +17,7 @@ from rustyray.testing.exploring.shrinking import Shrinker
 from rustyray.testing.exploring.sites import Sites
 from rustyray.testing.exploring.telling import Teller, report
 from rustyray.testing.exploring.trial import Plan, Scenario, Setup, Trial, Watching, run, run_plan
-from rustyray.testing.exploring.unread import IGNORE, RAISE, UnreadErrors
+from rustyray.testing.exploring.unread import RAISE, UnreadErrors, check_unread
 
 #: Schedules after which the run without departures is looked at again: is it still the same?
 CHECK: Final = 250
@@ -132,6 +132,8 @@ def explore(
             "unread_errors": unread_errors,
         }
     )
+    if not callable(scenario):
+        raise TypeError(f"explore() takes a function without arguments, got {scenario!r}")
     setup = Setup(num_cpus, num_nodes, max_steps, unread_errors)
     with stage.kept():
         return _explored(scenario, setup, schedules, explorer, Space({}, 0, depth, seed, names), same_result)
@@ -190,8 +192,7 @@ def check_options(given: Mapping[str, object]) -> tuple[str, ...]:
     if explorer not in EXPLORERS:
         valid = ", ".join(EXPLORERS)
         raise ValueError(f"there is no explorer {explorer!r}{hint(explorer, EXPLORERS)}. Valid ones are {valid}.")
-    if options["unread_errors"] not in {RAISE, IGNORE}:
-        raise ValueError(f"unread_errors must be {RAISE!r} or {IGNORE!r}, not {options['unread_errors']!r}")
+    check_unread(options["unread_errors"])
     names = faults_of(faults)
     if names and explorer == "exhaustive":
         raise ValueError("the exhaustive explorer goes through schedules without faults: leave faults out")
@@ -243,7 +244,8 @@ class _Finder:
         best = shrinker.shrink() if len(trial.plan) else trial
         teller = Teller()
         last = self._judged(run_plan(self._scenario, best.plan, self._setup, teller, Sites(lambda: len(teller.lines))))
-        if last.kind != wanted:
+        passed_before = not len(last.plan) and self._tame.error is None
+        if last.kind != wanted or passed_before:
             raise not_deterministic(self._rerun(best.plan)) from best.error
         line = str(Line(self._tame.fingerprint, self._setup, last.plan))
         assert last.error is not None
