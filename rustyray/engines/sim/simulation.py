@@ -45,11 +45,12 @@ MAX_STEPS: Final = 1_000_000
 #: Looks at the clock, or polls, after which time passes although nobody waits, and how much (seconds).
 IMPATIENCE: Final = 50
 BLINK: Final = 0.001
-#: If less time (seconds) than this passes in so many events, it is made to pass: so much at first, so much at most.
+#: If less time (seconds) than this passes in so many events, it is made to pass: so much at first, so much at most,
+#: which is less than what nodes wait for one another's heartbeats.
 STILL: Final = 0.1
 BUSY: Final = 500
 HASTE: Final = 0.001
-MOST_HASTE: Final = 60.0
+MOST_HASTE: Final = 0.5
 #: Process numbers: no real process has one that large, and those of each node have their own range.
 PIDS: Final = 5_000_000
 PIDS_OF_NODE: Final = 10_000

@@ -203,6 +203,7 @@ def test_time_passes_for_those_who_sleep_while_others_ask_without_end() -> None:
         rustyray.get(later)
 
     assert explore(scenario, schedules=5).schedules == 5
+    assert explore(scenario, schedules=5, num_nodes=3).schedules == 5
 
 
 def test_who_is_only_late_does_not_starve() -> None:
