@@ -78,14 +78,18 @@ OPTIONS: Final[dict[str, Option]] = {
     "namespace": Option(str, "where names of actors are unique"),
     "logging_level": Option(str, "level of the runtime's own messages: INFO"),
     "topology": Option(
-        str, 'what to start; "local": one node on this machine; "sim", "sim:3": one, or three, simulated', "local"
+        str,
+        'what to start; "local": one node; "cluster:3": three, in processes; "sim", "sim:3": one, or three, simulated',
+        "local",
     ),
     "engine": Option(str, 'what runs it, unless the topology says: "native", or "sim"'),
     "seed": Option(int, "of a simulated runtime: another order of events, and delays, for each number: 7"),
 }
 
-_TOPOLOGIES: Final = ("local", "sim")
-_LATER: Final = ("cluster", "constrained", "ray")
+_TOPOLOGIES: Final = ("local", "cluster", "sim")
+#: Those that take a number of nodes, and how many there are without one.
+_COUNTED: Final = {"cluster": 2, "sim": 1}
+_LATER: Final = ("constrained", "ray")
 _MARKER: Final = "@pytest.mark.rustyray"
 
 
@@ -161,7 +165,8 @@ def for_init(options: Options) -> dict[str, Any]:
     kind, _, count = str(options.get("topology", ("local", ""))[0]).partition(":")
     if kind == "sim":
         arguments["engine"] = "sim"
-        arguments["num_nodes"] = int(count or 1)
+    if kind in _COUNTED:
+        arguments["num_nodes"] = int(count or _COUNTED[kind])
     simulated = arguments.get("engine") == "sim"
     if "seed" in arguments and not simulated:
         if options["seed"][1] == _MARKER and arguments["seed"] is not None:
@@ -211,13 +216,13 @@ def _problem_with_topology(value: object) -> str:
     from rustyray.model.options import hint
 
     kind, colon, count = str(value).partition(":")
-    if value in _TOPOLOGIES or (kind == "sim" and count.isdecimal() and int(count) > 0):
+    if value in _TOPOLOGIES or (kind in _COUNTED and count.isdecimal() and int(count) > 0):
         return ""
-    if kind == "sim" and colon:
-        return f"topology={value!r}: behind the colon is the number of simulated nodes, as in 'sim:3'."
-    if str(value).partition(":")[0] in _LATER:
-        return f"topology={value!r} is not supported yet, only 'local' and 'sim' are."
-    return f"there is no topology {value!r}{hint(str(value), _TOPOLOGIES)}. Valid are 'local', 'sim' and 'sim:3'."
+    if kind in _COUNTED and colon:
+        return f"topology={value!r}: behind the colon is the number of nodes, as in '{kind}:3'."
+    if kind in _LATER:
+        return f"topology={value!r} is not supported yet, only {', '.join(map(repr, _TOPOLOGIES))} are."
+    return f"there is no topology {value!r}{hint(str(value), _TOPOLOGIES)}. Valid are 'local', 'cluster:3' and 'sim:3'."
 
 
 def _problem_with_engine(value: object) -> str:

@@ -73,7 +73,8 @@ def init(
     """Start RustyRay on this machine. Without ``init``, the first ``.remote()`` or ``put`` does it, with the defaults.
 
     Args:
-        address: None, or "local": a new runtime.
+        address: None, or "local": a new runtime; otherwise that of a `rustyray.cluster_utils.Cluster` of this process,
+            to connect to it. Its nodes have their resources already.
         num_cpus: how many CPUs there are to share out; the machine's, or the part of it this process may use.
         num_gpus: likewise GPUs, which are plain numbers here; 0.
         memory: likewise bytes of memory for tasks that ask for some; 70% of the machine's.
@@ -85,7 +86,7 @@ def init(
         engine: what runs the program; "native": processes on this machine; "sim": all of it in this process, in
             simulated processes and virtual time.
         seed: for "sim" only: draw another order of events, and delays, from this number; 0 draws nothing.
-        num_nodes: for "sim" only: how many nodes there are, each with these resources; 1.
+        num_nodes: how many nodes there are, each a process of its own with these resources; 1.
         logging_level: a level of the logging module, for messages of the runtime itself.
         options: Ray's other options are refused, unless they ask for nothing; the message says what to do.
 
@@ -96,22 +97,81 @@ def init(
     """
     from rustyray.model import settings
 
+    of_nodes: dict[str, Any] = {
+        "num_cpus": num_cpus,
+        "num_gpus": num_gpus,
+        "memory": memory,
+        "resources": resources,
+        "object_store_memory": object_store_memory,
+        "labels": labels,
+        "num_nodes": num_nodes,
+        "seed": seed,
+        "_system_config": _system_config,
+    }
+    if address in context.apart:
+        settings.refuse_unknown(options)
+        return _connect(address, namespace, of_nodes, ignore_reinit_error)
     settings.refuse_unknown({"address": address, **options})
-    chosen = settings.settings(
+    chosen = check(engine=engine, namespace=namespace, logging_level=logging_level, **of_nodes)
+    return start(chosen, ignore_reinit_error)
+
+
+def check(
+    *,
+    engine: str = "native",
+    num_cpus: float | None = None,
+    num_gpus: float | None = None,
+    memory: float | None = None,
+    logging_level: int | str = "WARNING",
+    **options: Any,
+) -> Settings:
+    """The options of `init` without those about an existing runtime, completed. Raises as `init`."""
+    from rustyray.model import settings
+
+    given = dict.fromkeys(("resources", "object_store_memory", "namespace", "labels", "seed", "num_nodes")) | options
+    return settings.settings(
         engine=engine,
         num_cpus=_cpus(engine) if num_cpus is None else num_cpus,
         num_gpus=0 if num_gpus is None else num_gpus,
         memory=_memory(engine) if memory is None else memory,
-        resources=resources,
-        object_store_memory=object_store_memory,
-        namespace=namespace,
-        labels=labels,
         logging_level=logging_level,
-        system_config=_system_config,
-        seed=seed,
-        num_nodes=num_nodes,
+        system_config=given.pop("_system_config", None),
+        **given,
     )
-    return start(chosen, ignore_reinit_error)
+
+
+def _connect(
+    address: str | None, namespace: str | None, of_nodes: Mapping[str, object], ignore_reinit_error: bool
+) -> Session:
+    """To a runtime that stands apart."""
+    for name, value in of_nodes.items():
+        if value is not None:
+            raise ValueError(
+                f"init(address={address!r}) connects to a cluster whose nodes have their {name} already: give it to "
+                "Cluster(head_node_args=…) or add_node()"
+            )
+    with _lock:
+        engine = context.apart[address]
+        if context.own_engine() is not None:
+            return _already(ignore_reinit_error)
+        if namespace not in (None, engine.process().namespace):
+            raise ValueError(
+                f"this cluster's namespace is {engine.process().namespace!r}: give another one to "
+                "Cluster(head_node_args={'namespace': …})"
+            )
+        context.set_engine(engine)
+        _shut_down_at_exit()
+        return Session(engine)
+
+
+def _already(ignore_reinit_error: bool) -> Session:
+    running = context.require_engine("init()")
+    if ignore_reinit_error:
+        return Session(running)
+    raise RuntimeError(
+        "rustyray.init() was called, but RustyRay is running in this process already (an earlier .remote() or "
+        "put() may have started it). Call shutdown() first, or pass ignore_reinit_error=True."
+    )
 
 
 def start(settings: Settings, ignore_reinit_error: bool = False) -> Session:
@@ -119,18 +179,27 @@ def start(settings: Settings, ignore_reinit_error: bool = False) -> Session:
     from rustyray.api import engines
 
     with _lock:
-        running = context.own_engine()
-        if running is not None:
-            if ignore_reinit_error:
-                return Session(running)
-            raise RuntimeError(
-                "rustyray.init() was called, but RustyRay is running in this process already (an earlier .remote() or "
-                "put() may have started it). Call shutdown() first, or pass ignore_reinit_error=True."
-            )
+        if context.own_engine() is not None:
+            return _already(ignore_reinit_error)
         started = engines.start(settings)
         context.set_engine(started)
         _shut_down_at_exit()
         return Session(started)
+
+
+def start_apart(settings: Settings) -> Engine:
+    """Start a runtime that this process is not connected to yet. Raises RuntimeError when one is running."""
+    from rustyray.api import engines
+
+    with _lock:
+        if context.own_engine() is not None:
+            _already(False)
+        return engines.start(settings)
+
+
+def end(engine: Engine) -> ShutdownReport | None:
+    """As `shutdown`, for this runtime, whether or not this process is connected to it."""
+    return _shut_down(engine, None)
 
 
 def shutdown(*, grace: float | None = None) -> ShutdownReport | None:
@@ -164,6 +233,8 @@ def running_engine() -> Engine:
 def _shut_down(engine: Engine, grace: float | None) -> ShutdownReport | None:
     report = engine.shutdown(grace)
     with _lock:
+        for address in [address for address, other in context.apart.items() if other is engine]:
+            del context.apart[address]
         if context.engine() is engine:
             context.set_engine(None)
     return report

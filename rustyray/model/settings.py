@@ -17,8 +17,8 @@ class Settings(NamedTuple):
 
     ``resources`` are the node's, complete (CPU, GPU, memory, custom ones; units as in `model.resources`).
     ``object_store_memory`` is in bytes, None for the engine's default. ``namespace`` is empty for an anonymous one.
-    ``system_config`` holds an engine's own knobs, which the engine checks. ``seed`` and ``num_nodes`` are the
-    simulator's: a seed of 0 is the tame schedule, and every node has the resources.
+    ``system_config`` holds an engine's own knobs, which the engine checks. Each of ``num_nodes`` nodes has the
+    resources. ``seed`` is the simulator's: 0 is the tame schedule.
     """
 
     engine: str
@@ -110,7 +110,7 @@ def settings(
     total: dict[str, float] = opt.custom_resources("resources", resources) if resources is not None else {}
     total |= {res.CPU: opt.amount("num_cpus", num_cpus), res.MEMORY: opt.amount("memory", memory)}
     total[res.GPU] = opt.amount("num_gpus", num_gpus)
-    _check_simulated(engine, seed=seed, num_nodes=num_nodes)
+    _check_simulated(engine, seed=seed)
     return Settings(
         engine=opt.text("engine", engine),
         resources=res.resource_set(total),

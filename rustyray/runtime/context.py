@@ -64,6 +64,9 @@ class TaskContext:
 #: The task that this thread (or asyncio task) runs; None in a driver.
 current_task: ContextVar[TaskContext | None] = ContextVar("rustyray_current_task", default=None)
 
+#: Runtimes that were started apart from any ``init``, by the address at which one connects to them.
+apart: dict[str | None, Engine] = {}
+
 _engine: Engine | None = None
 _engine_pid = 0
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
+    from rustyray.model.settings import Settings
     from rustyray.runtime.ref import ObjectRef
 
 
@@ -124,6 +125,15 @@ class Engine(Protocol):
     def cluster_resources(self) -> dict[str, float]: ...
 
     def available_resources(self) -> dict[str, float]: ...
+
+    def add_node(self, settings: Settings) -> bytes:
+        """Start another node with these resources, labels and store, and return its id when it can be used.
+
+        Raises RuntimeError when that fails, or for all but native drivers.
+        """
+
+    def remove_node(self, node: bytes, graceful: bool) -> None:
+        """End a node; returns when it is gone, and the head knows. Raises RuntimeError as `add_node`."""
 
     def shutdown(self, grace: float | None = None) -> ShutdownReport:
         """Stop everything; safe from many threads at once, returns when it is done."""

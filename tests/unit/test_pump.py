@@ -53,7 +53,7 @@ class Contended:
 
 def new_pump() -> Pump:
     hub = SleepingHub()
-    hub.pump = Pump(cast("Hub", hub), OwnerCore(ME, "sim:me", NODE, b""), NODE, {}, lambda _: None)
+    hub.pump = Pump(cast("Hub", hub), OwnerCore(ME, "sim:me", NODE, b""), NODE, "", {}, lambda _: None)
     return hub.pump
 
 

@@ -26,6 +26,8 @@ from rustyray.runtime.engine import ActorHandleState, ProcessContext
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rustyray.model.settings import Settings
+
 
 class ClusterClient:
     """Shared state, and the requests to the head."""
@@ -48,7 +50,7 @@ class ClusterClient:
         with pump.lock:
             number, waiter = pump.expect()
             pump.flush()
-            pump.hub.send(pump.head, make(number))
+            pump.hub.send(pump.head, make(number), pump.head_address)
             pump.hub.flush()
         return self._reply(waiter)
 
@@ -105,6 +107,12 @@ class ClusterClient:
             }
             for info in self._node_infos()
         ]
+
+    def add_node(self, settings: Settings) -> bytes:
+        raise RuntimeError("nodes can only be added by the program that started the runtime, and only to native ones")
+
+    def remove_node(self, node: bytes, graceful: bool) -> None:
+        raise RuntimeError("nodes can only be removed by the program that added them")
 
     def cluster_resources(self) -> dict[str, float]:
         return self._sum(lambda info: info.total)

@@ -38,12 +38,14 @@ class Pump(Protocol):
     """Messages in and out, and waiting. Methods are called with ``lock`` held, but for those that say otherwise.
 
     ``dropped`` and ``unpinned`` are the objects whose refs and views the program has let go of, ``interrupted`` says
-    that `check_interrupt` has something to raise, ``head`` is the peer with the head, ``clock`` gives seconds.
+    that `check_interrupt` has something to raise, ``head`` is the peer with the head, which listens at
+    ``head_address``, ``clock`` gives seconds.
     """
 
     dropped: deque[bytes]
     unpinned: deque[bytes]
     head: bytes
+    head_address: str
     interrupted: bool
     closed: bool
 

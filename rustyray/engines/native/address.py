@@ -19,6 +19,8 @@ SocketAddress: TypeAlias = str | tuple[str, int]
 #: The longest path (or abstract name) that fits into the kernel's structure, in bytes.
 MAX_PATH: Final = 107 if sys.platform == "linux" else 103
 BACKLOG: Final = 4096
+#: A TCP address to listen at: the system chooses the port.
+ANY_PORT: Final = "tcp:127.0.0.1:0"
 _SO_NOSIGPIPE: Final = 0x1022  # macOS; the socket module does not name it
 _SHORT_DIRECTORY: Final = "/tmp"
 _LOOPBACK: Final = {"localhost": "127.0.0.1", "[::1]": "::1"}

@@ -28,13 +28,16 @@ class NodeFd(enum.IntEnum):
     LISTENER = 1
     STDOUT = 2
     STDERR = 3
+    TCP = 4
 
 
 class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     """All that a node process needs to start.
 
     ``key`` authenticates the session's processes to one another. ``resources`` are in fixed-point units;
-    ``arena_size`` is the store's capacity in bytes; the node listens at ``address`` on the socket that comes along.
+    ``arena_size`` is the store's capacity in bytes; the node listens at ``address`` on the socket that comes along. In
+    a cluster (``tcp``) that is a TCP address; it listens at its Unix socket as well, and so do its workers.
+
     It hosts the head unless ``head_address`` says where that is, in the process of node ``head``; it then also needs to
     be told the driver's ``job``, which otherwise is made here. An empty ``namespace`` asks for one of the job's own.
     ``argv``, ``sys_path``, ``cwd``, ``env`` and ``umask`` are the driver's, taken over by the workers. ``prestart``
@@ -63,10 +66,13 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     head: NodeID = b""
     head_address: str = ""
     job: JobID = b""
+    tcp: bool = False
 
 
 class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     """All that a worker process needs to start: it listens at ``address`` and reports to its node.
+
+    In a cluster (``tcp``) it listens at a TCP address as well, which it makes known in place of the other.
 
     ``sys.path``, ``sys.argv``, the working directory, the environment, the umask and the standard streams are the
     driver's already. ``head`` is the node whose process hosts the head. The arena's descriptor is open; its size is in
@@ -88,6 +94,7 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     arena_size: int
     log_level: str = "WARNING"
     session_dir: str = ""
+    tcp: bool = False
 
 
 # --- driver → zygote --------------------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from rustyray.core.effects import Effect, Warn
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.client import Client
-from rustyray.engines.client.store import Store
+from rustyray.engines.client.store import Carried, Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import address as addresses
+from rustyray.engines.native import nodes
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import NodeBoot
 from rustyray.engines.native.hub import Hub
@@ -23,7 +24,7 @@ from rustyray.engines.native.stopping import Ending
 from rustyray.engines.native.zygote import Zygote
 from rustyray.model import resources
 from rustyray.model.ids import NODE_ID_SIZE, worker_id
-from rustyray.model.messages import RegisterDriver, Registered, Role, ShutdownDone
+from rustyray.model.messages import Registered, Role, ShutdownDone
 from rustyray.runtime.engine import ProcessContext, ShutdownReport
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ STORE_MEMORY: Final = 2 * 1024**3
 START_TIMEOUT: Final = 30.0
 #: Seconds to wait for word on how the node process ended, once its connection is gone.
 NODE_END_TIMEOUT: Final = 0.5
-CONFIG: Final = ("prestart", "start_timeout")
+CONFIG: Final = ("cluster", "prestart", "start_timeout")
 #: Numeric libraries in workers use one thread each unless the environment says otherwise (as in Ray): there are as
 #: many workers as CPUs.
 ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
@@ -48,10 +49,20 @@ class Driver(Client):
 
     pump: Pump
 
-    def __init__(self, core: OwnerCore, pump: Pump, arena: Arena, process: ProcessContext, node_pid: int) -> None:
-        super().__init__(core, pump, Store(arena, process.node, pump), process)
+    def __init__(
+        self,
+        core: OwnerCore,
+        pump: Pump,
+        store: Store,
+        arena: Arena,
+        process: ProcessContext,
+        first: nodes.NodeProcess,
+        patience: float,
+    ) -> None:
+        super().__init__(core, pump, store, process)
         self.arena = arena
-        self.node_pid = node_pid
+        self.node_processes = nodes.Nodes(self, first, patience)
+        self.node_pid = first.pid
         self.pid = os.getpid()
         self.node_gone = ""
         self.farewell = Waiter()
@@ -61,72 +72,82 @@ class Driver(Client):
 
     @classmethod
     def start(cls, settings: Settings) -> Driver:
-        zygote = Zygote.shared()
-        check_config(settings.system_config)
+        config = settings.system_config
+        check_config(config)
         node, session, key = os.urandom(NODE_ID_SIZE), os.urandom(8), os.urandom(32)
         me = worker_id(node, 0)
-        node_address = addresses.default_address(session, node)
-        address = addresses.default_address(session, me)
+        in_cluster = bool(config.get("cluster")) or settings.num_nodes > 1
         arena = Arena.create(settings.object_store_memory or STORE_MEMORY)
-        listener = addresses.listen(node_address)
         try:
-            boot = _boot(settings, node, session, key, me, node_address, arena.size)
-            pid = zygote.fork_node(boot, [arena.fd, listener.fileno(), _stream(sys.stdout, 1), _stream(sys.stderr, 2)])
+            first = nodes.fork(_boot(settings, node, session, key, me, arena.size, in_cluster), arena)
         except BaseException:
             arena.close()
             raise
-        finally:
-            listener.close()
+        listeners = [addresses.listen(addresses.default_address(session, me))]
+        if in_cluster:
+            listeners.append(addresses.listen(addresses.ANY_PORT))
+        address = addresses.format_address(listeners[-1])
         core = OwnerCore(me, address, node, b"", random.Random(key).random)
         handlers: dict[type, Any] = {}
 
         def lost(peer: bytes, reason: str) -> None:
             driver.lost(peer, reason)
 
-        hub = Hub(role=Role.DRIVER, identity=me, session=session, key=key, on_lost=lost)
-        hub.listen(addresses.listen(address))
-        pump = Pump(hub, core, node, handlers, _on_effect)
+        hub = Hub(role=Role.DRIVER, identity=me, session=session, key=key, on_lost=lost, near=node)
+        for listener in listeners:
+            hub.listen(listener)
+        pump = Pump(hub, core, node, first.boot.address, handlers, _on_effect)
         where = ProcessContext(b"", node, me, settings.namespace, address, True, "")
-        driver = cls(core, pump, arena, where, pid)
+        store = (Carried if in_cluster else Store)(arena, node, pump)
+        driver = cls(core, pump, store, arena, where, first, float(config.get("start_timeout", START_TIMEOUT)))
         pump.judge = driver.judge
         handlers[ShutdownDone] = driver.on_done
+        handlers[Registered] = driver.node_processes.on_registered
         try:
-            driver._register(settings, node_address)
+            driver._join(settings)
         except BaseException as error:
             driver._ending.start_failed(f"the start failed: {error}")
             raise
         driver._ending.up()
-        zygote.preload([name for name in HEAVY if name in sys.modules])
+        Zygote.shared().preload([name for name in HEAVY if name in sys.modules])
         pump.start()
         driver.ctrl_c.install()
         return driver
 
-    def _register(self, settings: Settings, node_address: str) -> None:
-        pump = self.pump
-        waiter = Waiter()
+    def _join(self, settings: Settings) -> None:
+        registered = self.node_processes.join(self.node_processes.first)
+        self.core.sched.job = self._process.job = registered.job
+        self._process.namespace = registered.namespace
+        others = [self.start_node(settings) for _ in range(settings.num_nodes - 1)]
+        for node in others:
+            self.node_processes.join(node)
 
-        def registered(peer: bytes, message: Registered, now: float) -> None:
-            self.core.sched.job = self._process.job = message.job
-            self._process.namespace = message.namespace
-            pump.finish(waiter)
+    def start_node(self, settings: Settings) -> nodes.NodeProcess:
+        """Fork another node with the resources, labels and store of these settings."""
+        store = settings.object_store_memory or STORE_MEMORY
+        return self.node_processes.start(settings.resources, settings.labels, store, _prestart(settings))
 
-        pump.handlers[Registered] = registered
-        hello = RegisterDriver(os.getpid(), settings.namespace, [], "", {})
-        with pump.lock:
-            pump.hub.send(self.core.refs.node, hello, node_address)
-            pump.hub.flush()
-        patience = float(settings.system_config.get("start_timeout", START_TIMEOUT))
-        deadline = time.monotonic() + patience
-        while not waiter.done:
-            if self.node_gone:
-                raise RuntimeError(f"the node process ended while it started: {self.node_gone}")
-            if not pump.wait(waiter, min(deadline, time.monotonic() + 0.5)) and time.monotonic() > deadline:
-                raise RuntimeError(f"the node process (pid {self.node_pid}) did not answer within {patience:g} s")
+    def add_node(self, settings: Settings) -> bytes:
+        node = self.start_node(settings)
+        try:
+            self.node_processes.join(node)
+        except BaseException:
+            self.node_processes.remove(node, graceful=False)
+            raise
+        return node.boot.node
+
+    def remove_node(self, node: bytes, graceful: bool) -> None:
+        self.node_processes.remove(self.node_processes.all[node], graceful)
+        deadline = time.monotonic() + START_TIMEOUT
+        while any(about["NodeID"] == node.hex() and about["Alive"] for about in self.nodes()):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"node {node.hex()} is gone, and the head has not noticed in {START_TIMEOUT:g} s")
 
     # --- the pump's side, with the lock held --------------------------------------------------------------------------
 
     def lost(self, peer: bytes, reason: str) -> None:
         now = time.monotonic()
+        self.node_processes.lost(peer, reason)
         if peer != self.core.refs.node:
             self.core.on_peer_lost(peer, reason, now)
             return
@@ -142,6 +163,8 @@ class Driver(Client):
         self.pump.fail_requests()
 
     def on_done(self, peer: bytes, message: ShutdownDone, now: float) -> None:
+        if peer != self.core.refs.node:
+            return  # another node, which says so to nobody else
         self.done = message
         if not self.farewell.done:
             self.pump.finish(self.farewell)
@@ -166,9 +189,8 @@ def check_config(config: dict[str, Any]) -> None:
 
 
 def _boot(
-    settings: Settings, node: bytes, session: bytes, key: bytes, me: bytes, address: str, arena_size: int
+    settings: Settings, node: bytes, session: bytes, key: bytes, me: bytes, arena_size: int, in_cluster: bool
 ) -> NodeBoot:
-    cpus = int(resources.from_units(settings.resources.get(resources.CPU, 0)))
     umask = os.umask(0o022)
     os.umask(umask)
     return NodeBoot(
@@ -180,26 +202,22 @@ def _boot(
         namespace=settings.namespace,
         resources=settings.resources,
         arena_size=arena_size,
-        address=address,
+        address=addresses.default_address(session, node),
         argv=list(sys.argv),
         sys_path=[os.path.abspath(entry) for entry in sys.path],
         cwd=os.getcwd(),
         env=ONE_THREAD | dict(os.environ),
         umask=umask,
-        prestart=int(settings.system_config.get("prestart", min(cpus, os.cpu_count() or 1))),
+        prestart=_prestart(settings),
         labels=settings.labels,
         log_level=settings.log_level,
+        tcp=in_cluster,
     )
 
 
-def _stream(stream: Any, usual: int) -> int:
-    """The descriptor behind a standard stream, so that workers write where the driver writes now."""
-    try:
-        stream.flush()
-        number = stream.fileno()
-        return int(number) if isinstance(number, int) and number >= 0 else usual
-    except (AttributeError, OSError, ValueError):
-        return usual  # replaced by something without a descriptor, as pytest's capsys does
+def _prestart(settings: Settings) -> int:
+    cpus = int(resources.from_units(settings.resources.get(resources.CPU, 0)))
+    return int(settings.system_config.get("prestart", min(cpus, os.cpu_count() or 1)))
 
 
 def _on_effect(effect: Effect) -> None:

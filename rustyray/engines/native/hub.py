@@ -18,11 +18,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from rustyray.engines.native.address import default_address
 from rustyray.engines.native.greeter import Greeter
 from rustyray.engines.native.link import Ended, Link
 from rustyray.engines.native.poller import WRITE, Events, Waker, new_poller
 from rustyray.engines.native.watch import Watch
-from rustyray.model.ids import short
+from rustyray.model.ids import NodeID, node_of, short
 from rustyray.wire.codec import decode, encode
 from rustyray.wire.handshake import Credentials
 
@@ -47,6 +48,8 @@ class Hub:
         key: the session's secret.
         on_lost: called from `process` with a peer's identity and a sentence: it is gone, with what was queued for it.
         clock: seconds, monotonic.
+        near: the node beside which it runs: that node and its workers are called at their Unix sockets, wherever else
+            they listen.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class Hub:
         key: bytes,
         on_lost: Callable[[bytes, str], None],
         clock: Callable[[], float] = time.monotonic,
+        near: NodeID = b"",
     ) -> None:
+        self._near = near
         self._me = Credentials(role, identity, session, key)
         self._on_lost = on_lost
         self._clock = clock
@@ -271,6 +276,8 @@ class Hub:
         if not address:
             self._lose(to, f"there is no connection to {short(to)}, and no address to reach it at")
             return None
+        if self._near and node_of(to) == self._near:
+            address = default_address(self._me.session, to)
         link = Link(to, address)
         try:
             self._greeter.call(link)

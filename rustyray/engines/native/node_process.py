@@ -82,7 +82,8 @@ def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
     forked: WorkerBoot | None = None
     try:
         _settle_in(boot, fds, zygote_pid)
-        code = _Node(boot, fds[NodeFd.ARENA], socket.socket(fileno=fds[NodeFd.LISTENER])).run()
+        listeners = [socket.socket(fileno=fd) for fd in (fds[NodeFd.LISTENER], *fds[NodeFd.TCP :])]
+        code = _Node(boot, fds[NodeFd.ARENA], listeners).run()
     except _BecomeWorker as unwound:
         forked = unwound.boot
     except BaseException:  # noqa: BLE001 - whatever it is, the process ends here and says so
@@ -154,11 +155,19 @@ def _exit(code: int) -> NoReturn:
 class _Node:
     """The loop and what it holds."""
 
-    def __init__(self, boot: NodeBoot, arena_fd: int, listener: socket.socket) -> None:
+    def __init__(self, boot: NodeBoot, arena_fd: int, listeners: list[socket.socket]) -> None:
         self.boot = boot
         self.arena_fd = arena_fd
-        self.hub = Hub(role=Role.NODE, identity=boot.node, session=boot.session, key=boot.key, on_lost=self.on_lost)
-        self.hub.listen(listener)
+        self.hub = Hub(
+            role=Role.NODE,
+            identity=boot.node,
+            session=boot.session,
+            key=boot.key,
+            on_lost=self.on_lost,
+            near=boot.node,
+        )
+        for listener in listeners:
+            self.hub.listen(listener)
         self.node = NodeCore(
             boot.node,
             boot.resources,
@@ -360,6 +369,7 @@ class _Node:
             arena_size=boot.arena_size,
             log_level=boot.log_level,
             session_dir=boot.session_dir,
+            tcp=boot.tcp,
         )
 
     def end_process(self, worker: WorkerID, force: bool) -> None:

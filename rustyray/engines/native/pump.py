@@ -43,7 +43,7 @@ class Pump(Waiting):
     Args:
         hub: the process' connections.
         core: its owner core.
-        head: the peer that hosts the head.
+        head: the peer that hosts the head; it listens at ``head_address``.
         handlers: messages that are not the owner core's, by type; called with the lock held.
         on_effect: effects that are not the pump's own; called with the lock held.
     """
@@ -55,12 +55,14 @@ class Pump(Waiting):
         hub: Hub,
         core: OwnerCore,
         head: bytes,
+        head_address: str,
         handlers: dict[type, Callable[[bytes, Any, float], None]],
         on_effect: Callable[[Effect], None],
     ) -> None:
         self.hub = hub
         self.core = core
         self.head = head
+        self.head_address = head_address
         super().__init__(handlers)
         self.on_effect = on_effect
         #: Asks a plan whether to retry; called without the lock. Set by the engine.
@@ -100,7 +102,10 @@ class Pump(Waiting):
                 kind = type(effect)
                 if kind is Send:
                     to = effect.to  # type: ignore[attr-defined]
-                    hub.send(self.head if to == HEAD else to, effect.message, effect.address)  # type: ignore[attr-defined]
+                    if to == HEAD:
+                        hub.send(self.head, effect.message, self.head_address)  # type: ignore[attr-defined]
+                    else:
+                        hub.send(to, effect.message, effect.address)  # type: ignore[attr-defined]
                 elif kind is Ready:
                     self.on_ready(effect.objects)  # type: ignore[attr-defined]
                 elif kind is JudgeFailure:

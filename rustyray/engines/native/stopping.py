@@ -172,8 +172,18 @@ class Ending:
         driver.pump.run_deferred()
         return f"{count} objects" if count else ""
 
-    def _leave_cluster(self, step: Step) -> str:
-        return "the cluster ends with its only driver"
+    def _leave_cluster(self, step: Step) -> str | None:
+        """The other nodes end; the cluster ends with its only driver."""
+        nodes = self.driver.node_processes
+        others = nodes.others()
+        if not others:
+            return ""
+        if step.force:
+            for node in others:
+                Zygote.shared().kill_node(node.pid)
+        else:
+            nodes.ask_to_leave(others)
+        return f"{len(others)} more nodes" if nodes.wait_gone(others, step.deadline) else None
 
     def _stop_processes(self, step: Step) -> str | None:
         driver = self.driver

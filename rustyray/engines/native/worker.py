@@ -15,9 +15,11 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
+import msgspec
+
 from rustyray.core.effects import Effect, Warn
 from rustyray.core.owner import OwnerCore
-from rustyray.engines.client.store import Store
+from rustyray.engines.client.store import Carried, Store
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
@@ -48,14 +50,26 @@ class Worker(WorkerClient):
     pump: Pump
 
     def __init__(self, boot: WorkerBoot) -> None:
+        listeners = [addresses.listen(boot.address)]
+        if boot.tcp:
+            listeners.append(addresses.listen(addresses.ANY_PORT))
+            boot = msgspec.structs.replace(boot, address=addresses.format_address(listeners[1]))
         core = OwnerCore(boot.worker, boot.address, boot.node, boot.job, random.Random(boot.worker).random)
         super().__init__(boot, core, os.getpid())
         self.boot = boot
-        hub = Hub(role=Role.WORKER, identity=boot.worker, session=boot.session, key=boot.key, on_lost=self._peer_lost)
-        hub.listen(addresses.listen(boot.address))
-        pump = Pump(hub, core, boot.node, self.handlers, self._effect)
+        hub = Hub(
+            role=Role.WORKER,
+            identity=boot.worker,
+            session=boot.session,
+            key=boot.key,
+            on_lost=self._peer_lost,
+            near=boot.node,
+        )
+        for listener in listeners:
+            hub.listen(listener)
+        pump = Pump(hub, core, boot.head, boot.head_address, self.handlers, self._effect)
         pump.judge = self.judge
-        store = Store(Arena(boot.arena_fd, boot.arena_size), boot.node, pump)
+        store = (Carried if boot.tcp else Store)(Arena(boot.arena_fd, boot.arena_size), boot.node, pump)
         where = ProcessContext(boot.job, boot.node, boot.worker, boot.namespace, boot.address, False, boot.session_dir)
         self.attach(core, pump, store, where)
         self._interrupt: bytes = b""

@@ -82,6 +82,7 @@ class UserProcess(OwnerProcess, Waiting):
         self.classes = KnownClasses.none() if executes else KnownClasses.present()
         self.name = f"worker {pid}" if executes else "the driver"
         self.head = world.head
+        self.head_address = world.head_address
         self.hub = Wire(self)
         self.lock = Living(self)
         #: What is to run when the process ends by itself.

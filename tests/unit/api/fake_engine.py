@@ -187,6 +187,12 @@ class FakeEngine:
     def nodes(self) -> list[Mapping[str, Any]]:
         return [{"NodeID": NODE.hex(), "Alive": True}]
 
+    def add_node(self, settings: Settings) -> bytes:
+        raise NotImplementedError
+
+    def remove_node(self, node: bytes, graceful: bool) -> None:
+        raise NotImplementedError
+
     def cluster_resources(self) -> dict[str, float]:
         return as_amounts(self.settings.resources) if self.settings else {}
 

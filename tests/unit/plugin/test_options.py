@@ -175,10 +175,11 @@ def test_a_topology_may_be_simulated() -> None:
         ({"logging_level": "WARN"}, "(did you mean 'WARNING'?)"),
         ({"topology": "loca"}, "there is no topology 'loca' (did you mean 'local'?)"),
         ({"topology": "ray"}, "topology='ray' is not supported yet"),
-        ({"topology": "sim:x"}, "behind the colon is the number of simulated nodes"),
-        ({"topology": "sim:0"}, "behind the colon is the number of simulated nodes"),
+        ({"topology": "sim:x"}, "behind the colon is the number of nodes"),
+        ({"topology": "sim:0"}, "behind the colon is the number of nodes"),
         ({"engine": "nativ"}, "there is no engine 'nativ' (did you mean 'native'?)"),
         ({"seed": -1}, "seed must be"),
+        ({"topology": "cluster:0"}, "behind the colon is the number of nodes, as in 'cluster:3'"),
         ({"topology": 3}, "there is no topology 3"),
     ],
 )

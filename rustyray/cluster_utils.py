@@ -1,0 +1,189 @@
+"""Clusters of several nodes on this machine, for tests; as in Ray."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rustyray.api import lifecycle
+from rustyray.model.options import hint
+from rustyray.runtime import context
+from rustyray.runtime.engine import Engine
+
+#: What `Cluster.add_node` takes, and what it is called in `rustyray.init`.
+NODE_OPTIONS: Final = {
+    "num_cpus": "num_cpus",
+    "num_gpus": "num_gpus",
+    "memory": "memory",
+    "resources": "resources",
+    "object_store_memory": "object_store_memory",
+    "labels": "labels",
+    "_system_config": "_system_config",
+}
+#: What is the cluster's, and so only the head node takes it.
+HEAD_OPTIONS: Final = {**NODE_OPTIONS, "namespace": "namespace", "logging_level": "logging_level"}
+
+
+class ClusterNode:
+    """A node of a `Cluster`: a process of its own, with its own workers, resources, object store and address."""
+
+    def __init__(self, node_id: bytes, about: Mapping[str, Any]) -> None:
+        self._id = node_id
+        self.node_id: str = about["NodeID"]
+        self.address: str = about["RayletSocketName"].removeprefix("tcp:")
+        self.pid: int = about["Pid"]
+
+    @property
+    def unique_id(self) -> str:
+        """As ``node_id``."""
+        return self.node_id
+
+    def __repr__(self) -> str:
+        return f"<node {self.node_id} at {self.address}, pid {self.pid}>"
+
+
+class Cluster:
+    """A cluster on this machine: nodes come and go while a program runs.
+
+    ``address`` is for ``rustyray.init(address=…)``; it is empty while there is no head node. A cluster belongs to the
+    process that makes it, and ends with that process' runtime: `rustyray.shutdown` ends the nodes too.
+
+    Args:
+        initialize_head: start the head node at once; otherwise the first `add_node` does.
+        connect: connect this process to the cluster, as ``rustyray.init(address=…)`` does.
+        head_node_args: options of the head node, as `add_node` takes them, and ``namespace`` and ``logging_level``.
+        shutdown_at_exit: end the cluster when the interpreter exits. (It ends then in any case; Ray has the option.)
+
+    Raises:
+        RuntimeError: RustyRay is running in this process already.
+        ValueError: ``connect`` without ``initialize_head``.
+    """
+
+    def __init__(
+        self,
+        initialize_head: bool = False,
+        connect: bool = False,
+        head_node_args: Mapping[str, Any] | None = None,
+        shutdown_at_exit: bool = True,
+    ) -> None:
+        if connect and not initialize_head:
+            raise ValueError("connect=True needs a head node to connect to: pass initialize_head=True as well")
+        self.head_node: ClusterNode | None = None
+        self.worker_nodes: list[ClusterNode] = []
+        self.address = ""
+        self._engine: Engine | None = None
+        if shutdown_at_exit:
+            atexit.register(self.shutdown)
+        if initialize_head:
+            self._start_head(dict(head_node_args or {}))
+        if connect:
+            self.connect()
+
+    def connect(self) -> lifecycle.Session:
+        """Connect this process to the cluster."""
+        if not self.address:
+            raise RuntimeError("the cluster has no head node: call add_node() first")
+        return lifecycle.init(address=self.address)
+
+    def add_node(self, wait: bool = True, **node_args: Any) -> ClusterNode:
+        """Start another node; the first one is the head.
+
+        Args:
+            wait: has no effect: a node that is returned is one that tasks and actors are sent to. (Ray has the option.)
+            node_args: ``num_cpus``, ``num_gpus``, ``memory``, ``resources``, ``object_store_memory`` and ``labels``, as
+                in `rustyray.init`.
+
+        Raises:
+            TypeError: There is no such option.
+            ValueError: A value is out of range.
+            RuntimeError: The node process could not be started, or the cluster has been shut down.
+        """
+        if self.head_node is None:
+            return self._start_head(node_args)
+        engine = self._running()
+        _check(node_args, NODE_OPTIONS)
+        node_id = engine.add_node(lifecycle.check(**node_args))
+        node = ClusterNode(node_id, _about(engine, node_id))
+        self.worker_nodes.append(node)
+        return node
+
+    def remove_node(self, node: ClusterNode, allow_graceful: bool = True) -> None:
+        """End a node; returns when its processes are gone, and the cluster knows.
+
+        Args:
+            node: one that `add_node` returned, and not the head.
+            allow_graceful: running tasks have a second to finish; otherwise all its processes are killed.
+
+        Raises:
+            ValueError: It is the head, or not (or no longer) a node of this cluster.
+        """
+        if node is self.head_node:
+            raise ValueError("the head node cannot be removed: shutdown() ends the cluster")
+        if node not in self.worker_nodes:
+            raise ValueError(f"{node!r} is not a node of this cluster, or was removed already")
+        engine = self._running()
+        engine.remove_node(node._id, allow_graceful)
+        self.worker_nodes.remove(node)
+
+    def list_all_nodes(self) -> list[ClusterNode]:
+        """The nodes that were not removed, the head first."""
+        return ([self.head_node] if self.head_node is not None else []) + self.worker_nodes
+
+    def wait_for_nodes(self, timeout: float = 30) -> None:
+        """Wait until the cluster consists of exactly the nodes that were added and not removed.
+
+        Args:
+            timeout: the most seconds to wait.
+
+        Raises:
+            TimeoutError: They differ still; the message says how.
+        """
+        engine = self._running()
+        wanted = {node.node_id for node in self.list_all_nodes()}
+        deadline = time.monotonic() + timeout
+        while True:
+            alive = {about["NodeID"] for about in engine.nodes() if about["Alive"]}
+            if alive == wanted:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"after {timeout:g} s these nodes are missing: {sorted(wanted - alive)}, and these are there and "
+                    f"should not be: {sorted(alive - wanted)}"
+                )
+
+    def shutdown(self) -> None:
+        """End all nodes. Whoever was connected is not any more."""
+        engine, self._engine = self._engine, None
+        self.head_node, self.worker_nodes, self.address = None, [], ""
+        if engine is not None:
+            atexit.unregister(self.shutdown)
+            lifecycle.end(engine)
+
+    def _start_head(self, node_args: Mapping[str, Any]) -> ClusterNode:
+        _check(node_args, HEAD_OPTIONS)
+        system_config = {**(node_args.get("_system_config") or {}), "cluster": True}
+        settings = lifecycle.check(**{**node_args, "_system_config": system_config})
+        engine = lifecycle.start_apart(settings)
+        self._engine = engine
+        about = engine.nodes()[0]
+        self.head_node = node = ClusterNode(engine.process().node, about)
+        self.address = node.address
+        context.apart[self.address] = engine
+        return node
+
+    def _running(self) -> Engine:
+        if self._engine is None:
+            raise RuntimeError("the cluster has no nodes: it was shut down, or add_node() was never called")
+        return self._engine
+
+
+def _about(engine: Engine, node_id: bytes) -> Mapping[str, Any]:
+    return next(about for about in engine.nodes() if about["NodeID"] == node_id.hex())
+
+
+def _check(given: Mapping[str, Any], valid: Mapping[str, str]) -> None:
+    for name in given:
+        if name not in valid:
+            raise TypeError(f"a node has no option {name!r}{hint(name, valid)}. Valid ones are {', '.join(valid)}.")

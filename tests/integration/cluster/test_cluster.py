@@ -1,0 +1,331 @@
+"""Several nodes, each a process of its own: where things run, and what happens when nodes go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rustyray
+from rustyray.cluster_utils import Cluster, ClusterNode
+from rustyray.exceptions import ActorDiedError, ActorUnavailableError, ObjectLostError, OwnerDiedError
+from tests.integration.drivers import driver, eventually
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Connected; the head has one CPU."""
+    made = Cluster(initialize_head=True, connect=True, head_node_args={"num_cpus": 1})
+    yield made
+    made.shutdown()
+
+
+def here() -> str:
+    return rustyray.get_runtime_context().get_node_id()
+
+
+@rustyray.remote
+def where() -> str:
+    return here()
+
+
+@rustyray.remote
+def together(seconds: float) -> str:
+    time.sleep(seconds)
+    return here()
+
+
+@rustyray.remote
+class Counter:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self) -> int:
+        self.count += 1
+        return self.count
+
+    def where(self) -> tuple[str, int]:
+        return here(), os.getpid()
+
+    def large(self, size: int) -> bytes:
+        return bytes(size)
+
+    def ask(self, other: rustyray.ActorHandle[Counter]) -> int:
+        return rustyray.get(other.add.remote())
+
+
+def patiently(call: Callable[[], Any], timeout: float = 20) -> Any:
+    """What the call says once the actor is there again."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return rustyray.get(call())
+        except ActorUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+
+
+# --- where things run -------------------------------------------------------------------------------------------------
+
+
+def test_tasks_go_where_there_is_room(cluster: Cluster) -> None:
+    cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    found = rustyray.get([together.remote(0.3) for _ in range(3)])
+    assert set(found) == {node.node_id for node in cluster.list_all_nodes()}
+
+
+def test_resources_and_labels_are_the_nodes_own(cluster: Cluster) -> None:
+    node = cluster.add_node(num_cpus=2, num_gpus=1, resources={"license": 3}, labels={"zone": "b"})
+    assert rustyray.get(where.options(resources={"license": 1}).remote()) == node.node_id
+    assert rustyray.get(where.options(num_gpus=1).remote()) == node.node_id
+    total = rustyray.cluster_resources()
+    assert (total["CPU"], total["GPU"], total["license"]) == (3, 1, 3)
+    about = {about["NodeID"]: about for about in rustyray.nodes()}
+    assert about[node.node_id]["Labels"] == {"zone": "b"}
+    assert about[node.node_id]["Pid"] == node.pid
+    assert about[node.node_id]["RayletSocketName"] == f"tcp:{node.address}"
+
+
+def test_a_task_waits_for_a_node_that_can_run_it(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    ref = where.options(resources={"license": 1}).remote()
+    assert rustyray.wait([ref], timeout=0.2) == ([], [ref])
+    node = cluster.add_node(num_cpus=1, resources={"license": 1})
+    assert rustyray.get(ref) == node.node_id
+    capsys.readouterr()  # it was said that no node could
+
+
+def test_actors_call_one_another_across_nodes(cluster: Cluster) -> None:
+    node = cluster.add_node(num_cpus=2, resources={"there": 2})
+    far = Counter.options(resources={"there": 1}).remote()
+    near = Counter.remote()
+    assert rustyray.get(far.where.remote())[0] == node.node_id
+    assert rustyray.get(near.where.remote())[0] != node.node_id
+    assert rustyray.get(far.ask.remote(near)) == 1
+    assert rustyray.get(near.ask.remote(far)) == 1
+    assert rustyray.get([far.add.remote() for _ in range(100)]) == list(range(2, 102))
+
+
+def test_named_actors_are_found_from_every_node(cluster: Cluster) -> None:
+    @rustyray.remote(resources={"there": 1})
+    def finds() -> int:
+        found: rustyray.ActorHandle[Counter] = rustyray.get_actor("counter")
+        return rustyray.get(found.add.remote())
+
+    cluster.add_node(num_cpus=1, resources={"there": 1})
+    counter = Counter.options(name="counter").remote()
+    assert rustyray.get(finds.remote()) == 1
+    assert rustyray.get(counter.add.remote()) == 2
+
+
+def test_nested_tasks_and_refs_cross_nodes(cluster: Cluster) -> None:
+    @rustyray.remote(resources={"there": 1})
+    def outer(inside: list[rustyray.ObjectRef[int]]) -> tuple[str, int, rustyray.ObjectRef[str]]:
+        return here(), sum(rustyray.get(inside)), where.options(num_cpus=0).remote()
+
+    node = cluster.add_node(num_cpus=1, resources={"there": 1})
+    found, total, inner = rustyray.get(outer.remote([rustyray.put(number) for number in range(5)]))
+    assert (found, total) == (node.node_id, 10)
+    assert rustyray.get(inner) in {one.node_id for one in cluster.list_all_nodes()}
+
+
+def test_large_values_cross_nodes(cluster: Cluster) -> None:
+    cluster.add_node(num_cpus=1, resources={"there": 2})
+    far = Counter.options(resources={"there": 1}).remote()
+    assert len(rustyray.get(far.large.remote(10_000_000))) == 10_000_000
+
+    @rustyray.remote(resources={"there": 1}, num_cpus=0)
+    def size(value: bytes) -> int:
+        return len(value)
+
+    assert rustyray.get(size.remote(rustyray.put(bytes(3_000_000)))) == 3_000_000
+
+
+def kill(node: ClusterNode, *workers: int) -> None:
+    """As when a machine fails; its workers are gone as well then."""
+    os.kill(node.pid, signal.SIGKILL)
+    assert eventually(lambda: not any(map(runs, workers)), 10)
+
+
+# --- nodes that go ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("graceful", [True, False])
+def test_a_removed_node_is_gone(cluster: Cluster, graceful: bool) -> None:
+    node = cluster.add_node(num_cpus=1, resources={"there": 1})
+    _, pid = rustyray.get(Counter.options(resources={"there": 1}).remote().where.remote())
+    cluster.remove_node(node, allow_graceful=graceful)
+    cluster.wait_for_nodes()
+    assert eventually(lambda: not runs(node.pid) and not runs(pid), 5)
+    assert [about["Alive"] for about in rustyray.nodes()] == [True, False]
+    assert rustyray.nodes()[1]["DeathReasonMessage"]
+    assert rustyray.cluster_resources()["CPU"] == 1
+    with pytest.raises(ValueError, match="was removed already"):
+        cluster.remove_node(node)
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there, and not only its number."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_tasks_of_a_dead_node_run_elsewhere(cluster: Cluster, tmp_path: Path) -> None:
+    @rustyray.remote(num_cpus=0, resources={"there": 1}, max_retries=3)
+    def slow(path: str) -> str:
+        first = not os.path.exists(path)
+        with open(path, "a", encoding="ascii"):
+            pass
+        while first:
+            time.sleep(0.01)
+        return here()
+
+    node = cluster.add_node(num_cpus=1, resources={"there": 1})
+    begun = tmp_path / "begun"
+    ref = slow.remote(str(begun))
+    assert eventually(begun.exists, 10)
+    other = cluster.add_node(num_cpus=1, resources={"there": 1})
+    kill(node)
+    assert rustyray.get(ref, timeout=20) == other.node_id
+
+
+def test_actors_of_a_dead_node_restart_elsewhere(cluster: Cluster) -> None:
+    first = cluster.add_node(num_cpus=1, resources={"there": 1})
+    counter = Counter.options(resources={"there": 1}, max_restarts=1).remote()
+    assert rustyray.get(counter.add.remote()) == 1
+    _, pid = rustyray.get(counter.where.remote())
+    second = cluster.add_node(num_cpus=1, resources={"there": 1})
+    kill(first, pid)
+    assert patiently(counter.where.remote)[0] == second.node_id
+    assert rustyray.get(counter.add.remote()) == 1
+
+
+def test_an_actor_that_does_not_restart_dies_with_its_node(cluster: Cluster) -> None:
+    node = cluster.add_node(num_cpus=1, resources={"there": 1})
+    counter = Counter.options(resources={"there": 1}).remote()
+    _, pid = rustyray.get(counter.where.remote())
+    kill(node, pid)
+    with pytest.raises(ActorDiedError, match=f"node {node.node_id} died"):
+        rustyray.get(counter.add.remote(), timeout=20)
+
+
+def test_objects_are_lost_with_their_owner(cluster: Cluster) -> None:
+    @rustyray.remote(resources={"there": 1})
+    class Owner:
+        def make(self) -> tuple[int, list[rustyray.ObjectRef[Any]]]:
+            return os.getpid(), [rustyray.put(7), rustyray.put(bytes(2_000_000))]
+
+    node = cluster.add_node(num_cpus=1, resources={"there": 1})
+    owner = Owner.remote()
+    pid, refs = rustyray.get(owner.make.remote())
+    assert rustyray.get(refs[0]) == 7
+    kill(node, pid)
+    with pytest.raises((OwnerDiedError, ObjectLostError)):
+        rustyray.get(refs[1], timeout=20)
+
+
+# --- the cluster itself -----------------------------------------------------------------------------------------------
+
+
+def test_one_connects_to_it_by_its_address() -> None:
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "namespace": "tests"})
+    try:
+        node = cluster.add_node(num_cpus=1)
+        assert not rustyray.is_initialized()
+        with rustyray.init(address=cluster.address) as session:
+            assert session.namespace == "tests"
+            assert rustyray.cluster_resources()["CPU"] == 3
+            assert rustyray.get(where.remote()) in {cluster.head_node.node_id, node.node_id}  # type: ignore[union-attr]
+        assert not rustyray.is_initialized()
+        assert eventually(lambda: not runs(node.pid), 5)
+    finally:
+        cluster.shutdown()
+    cluster.shutdown()  # as often as one likes
+
+
+def test_the_first_node_is_the_head() -> None:
+    cluster = Cluster()
+    with pytest.raises(RuntimeError, match="no head node"):
+        cluster.connect()
+    assert cluster.add_node(num_cpus=1) is cluster.head_node
+    cluster.connect()
+    assert rustyray.get(where.remote()) == cluster.head_node.node_id
+    cluster.shutdown()
+    assert not rustyray.is_initialized()
+
+
+def test_init_starts_several_nodes() -> None:
+    with rustyray.init(num_cpus=1, num_nodes=3):
+        assert len(set(rustyray.get([together.remote(0.3) for _ in range(3)]))) == 3
+        pids = [about["Pid"] for about in rustyray.nodes()]
+    assert eventually(lambda: not any(map(runs, pids)), 5)
+
+
+@pytest.mark.rustyray(topology="cluster:2", num_cpus=1)
+def test_a_topology_of_nodes(rustyray_local: object) -> None:
+    assert [about["Alive"] for about in rustyray.nodes()] == [True, True]
+
+
+def test_bad_input(cluster: Cluster) -> None:
+    with pytest.raises(ValueError, match="initialize_head=True as well"):
+        Cluster(connect=True)
+    with pytest.raises(TypeError, match=r"no option 'num_cpu' \(did you mean 'num_cpus'\?\)"):
+        cluster.add_node(num_cpu=1)
+    with pytest.raises(ValueError, match="num_cpus"):
+        cluster.add_node(num_cpus=-1)
+    assert cluster.head_node is not None
+    with pytest.raises(ValueError, match="the head node cannot be removed"):
+        cluster.remove_node(cluster.head_node)
+    with pytest.raises(RuntimeError, match="is running in this process already"):
+        Cluster(initialize_head=True)
+    with pytest.raises(RuntimeError, match="is running in this process already"):
+        rustyray.init(address=cluster.address)
+    assert rustyray.init(address=cluster.address, ignore_reinit_error=True).address_info["node_id"] == here()
+    assert len(rustyray.nodes()) == 1
+
+
+def test_what_a_connection_cannot_ask_for() -> None:
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        with pytest.raises(ValueError, match="nodes have their num_cpus already"):
+            rustyray.init(address=cluster.address, num_cpus=2)
+        with pytest.raises(ValueError, match="this cluster's namespace is"):
+            rustyray.init(address=cluster.address, namespace="other")
+        with pytest.raises(ValueError, match="Joining a cluster"):
+            rustyray.init(address="127.0.0.1:1")
+        cluster.worker_nodes.remove(cluster.add_node(num_cpus=1))
+        with pytest.raises(TimeoutError, match="should not be"):
+            cluster.wait_for_nodes(timeout=0.1)
+    finally:
+        cluster.shutdown()
+    with pytest.raises(RuntimeError, match="it was shut down"):
+        cluster.add_node() if cluster.head_node else cluster.wait_for_nodes()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_no_node_outlives_the_program(signum: int) -> None:
+    def program(tell: Any) -> None:
+        rustyray.init(num_cpus=1, num_nodes=3)
+        pids = {about["Pid"] for about in rustyray.nodes()}
+        tell(pids | set(rustyray.get([worker.remote(0.3) for _ in range(3)])))
+        rustyray.get(worker.remote(1000))
+
+    @rustyray.remote
+    def worker(seconds: float) -> int:
+        time.sleep(seconds)
+        return os.getpid()
+
+    with driver(program) as running:
+        pids = running.hear()
+        assert len(pids) == 6
+        running.kill(signum)
+        assert eventually(lambda: not any(map(runs, pids)), 10)
