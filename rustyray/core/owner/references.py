@@ -433,8 +433,8 @@ class References:
     def _freed_fault(object_: ObjectID) -> Fault:
         return Fault(
             FaultKind.OBJECT_FREED,
-            "This is a use after free: its owner let it go when the last ref that counts was dropped. What is made again "
-            "from an id does not count: pass the ref itself on, and keep it as long as it is used.",
+            "This is a use after free: its owner let it go when the last ref that counts was dropped. What is made "
+            "again from an id does not count: pass the ref itself on, and keep it as long as it is used.",
         )
 
     def ready_effect(self, ready: list[ObjectID]) -> None:

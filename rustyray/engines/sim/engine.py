@@ -11,18 +11,18 @@ from rustyray.core.effects import Effect
 from rustyray.engines.client.client import Client
 from rustyray.engines.client.layout import parts_of, read_from
 from rustyray.engines.client.running import Runner
-from rustyray.engines.client.store import Store
+from rustyray.engines.client.store import Carried, Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim.green import ProcessEnded
 from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.exceptions import SimulationError
-from rustyray.model.ids import ActorID, JobID, NodeID, ObjectID, WorkerID
+from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
 from rustyray.model.messages import RegisterDriver, Registered
 from rustyray.model.plans import ActorPlan, MethodPlan
 from rustyray.model.values import Fault, FaultKind, Value
 from rustyray.runtime.engine import ActorHandleState, ProcessContext, ShutdownReport
-from rustyray.runtime.serialization import Serialized, to_value
+from rustyray.runtime.serialization import Serialized
 
 if TYPE_CHECKING:
     import asyncio
@@ -59,14 +59,6 @@ class MemoryArena:
         exporter = array.array("B", self._extents[offset])
         weakref.finalize(exporter, on_release).atexit = False
         return read_from(memoryview(exporter).toreadonly(), offset)
-
-
-class Carried(Store):
-    """In place of the store where there are several nodes, which hand each other no objects: large values travel inside
-    messages, as small ones do."""
-
-    def write(self, object_: ObjectID, serialized: Serialized) -> Value:
-        return to_value(serialized)
 
 
 def _store(simulation: Simulation, process: UserProcess) -> Store:
