@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 from rustyray.api import lifecycle
 from rustyray.api.actor_handle import ActorHandle
+from rustyray.model.options import hint
 from rustyray.runtime import context
 from rustyray.runtime.ref import ObjectRef
 
 if TYPE_CHECKING:
+    from rustyray.exceptions import RayError
     from rustyray.runtime.engine import Engine
 
+_Raising: TypeAlias = Literal["raise", "group"]
 T = TypeVar("T")
 
 
 @overload
-def get(object_refs: ObjectRef[T], *, timeout: float | None = None) -> T: ...
+def get(object_refs: ObjectRef[T], *, timeout: float | None = None, on_error: _Raising = "raise") -> T: ...
 @overload
-def get(object_refs: Sequence[ObjectRef[T]], *, timeout: float | None = None) -> list[T]: ...
-def get(object_refs: Any, *, timeout: float | None = None) -> Any:
+def get(
+    object_refs: Sequence[ObjectRef[T]], *, timeout: float | None = None, on_error: _Raising = "raise"
+) -> list[T]: ...
+@overload
+def get(object_refs: ObjectRef[T], *, timeout: float | None = None, on_error: Literal["return"]) -> T | RayError: ...
+@overload
+def get(
+    object_refs: Sequence[ObjectRef[T]], *, timeout: float | None = None, on_error: Literal["return"]
+) -> list[T | RayError]: ...
+def get(object_refs: Any, *, timeout: float | None = None, on_error: str = "raise") -> Any:
     """The value of a ref, or the list of values of a list of refs; waits for them (as in Ray).
 
     Values read from shared memory are read-only and not copied. A task that waits gives its CPU back meanwhile.
@@ -28,24 +39,46 @@ def get(object_refs: Any, *, timeout: float | None = None) -> Any:
     Args:
         object_refs: a ref, or a list or tuple of refs.
         timeout: seconds to wait at most; None: as long as it takes; 0: raise unless everything is there.
+        on_error: "raise": the first error found, without waiting for the rest (as in Ray, which knows nothing else);
+            "group": wait for all, and raise their errors together, one for each cause; "return": wait for all, and
+            return each error in the place of its value.
 
     Raises:
+        ExceptionGroup: There are errors, and ``on_error`` is "group".
         GetTimeoutError: Not everything was there in time. The tasks go on.
-        RayTaskError: A task raised. The error is an instance of that exception's class too. Of several errors the first
-            one found is raised, without waiting for the rest.
+        RayTaskError: A task raised. The error is an instance of that exception's class too.
         RayError: The runtime failed (`rustyray.exceptions`).
         TypeError: That is no ref.
+        ValueError: There is no such ``on_error``.
     """
     if timeout is not None:
         _check_timeout("get", timeout)
+    if on_error != "raise":
+        return _get_all(object_refs, timeout, on_error)
     if type(object_refs) is ObjectRef:
         return _engine("get").get((object_refs,), timeout)[0]
+    _check_list(object_refs)
+    return _engine("get").get(object_refs, timeout) if object_refs else []
+
+
+def _get_all(object_refs: Any, timeout: float | None, on_error: str) -> Any:
+    from rustyray.api.gathering import ON_ERROR, gather
+
+    if on_error not in ON_ERROR:
+        valid = ", ".join(map(repr, ON_ERROR))
+        raise ValueError(f"get(): there is no on_error={on_error!r}{hint(str(on_error), ON_ERROR)}. Valid are {valid}.")
+    if type(object_refs) is ObjectRef:
+        return gather(_engine("get"), (object_refs,), timeout, on_error)[0]
+    _check_list(object_refs)
+    return gather(_engine("get"), object_refs, timeout, on_error) if object_refs else []
+
+
+def _check_list(object_refs: object) -> None:
     if not isinstance(object_refs, list | tuple):
         raise TypeError(
             f"get() takes a ref or a list of refs, got {_shown(object_refs)}. {_advice('get', object_refs)}"
         )
     _check_refs("get", object_refs)
-    return _engine("get").get(object_refs, timeout) if object_refs else []
 
 
 def put(value: T) -> ObjectRef[T]:
