@@ -63,17 +63,20 @@ class Client(Futures):
         return self._returns(tid, plan.returns)
 
     def _returns(self, tid: bytes, returns: int) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
-        """The refs of what was just submitted; now and then, a look at what has arrived meanwhile."""
+        """The refs of what was just submitted; now and then, a look at what has arrived meanwhile.
+
+        They are counted already, so they are made first: an interrupt then drops them, and nothing is left.
+        """
+        refs: ObjectRef[Any] | list[ObjectRef[Any]]
+        if returns == 1:
+            refs = ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
+        else:
+            refs = [ObjectRef(object_id(tid, index), self.address, self._drop) for index in range(returns)]
         self._submitted += 1
         if not self._submitted % POLL_EVERY:
             self.pump.poll()
         if self.pump.interrupted:
             self.pump.check_interrupt()
-        if returns == 1:
-            return ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
-        refs: list[ObjectRef[Any]] = [
-            ObjectRef(object_id(tid, index), self.address, self._drop) for index in range(returns)
-        ]
         return refs or None
 
     def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -221,8 +224,9 @@ class Client(Futures):
                     raise self._error(object_, value)
         with self.pump.lock:
             object_ = self.core.put(value, object_)
+        ref: ObjectRef[Any] = ObjectRef(object_, self.address, self._drop)
         self.pump.check_interrupt()
-        return ObjectRef(object_, self.address, self._drop)
+        return ref
 
     def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
         objects = self.core.objects

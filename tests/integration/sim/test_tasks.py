@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 import rustyray
+from rustyray.engines.sim.engine import SimDriver
 from rustyray.exceptions import ObjectLostError, RayTaskError
+from rustyray.runtime import context
 from tests.integration.sim.conftest import Start
 
 pytestmark = pytest.mark.usefixtures("sim")
@@ -99,6 +102,17 @@ def test_a_ref_of_an_earlier_runtime_is_refused(start: Start) -> None:
     rustyray.put(2)
     with pytest.raises(ObjectLostError, match="its runtime has ended"):
         rustyray.get(ref)
+
+
+@pytest.mark.parametrize("use", [lambda: double.remote(1), lambda: rustyray.put(1)], ids=["submit", "put"])
+def test_what_an_interrupted_program_gets_no_ref_of_is_freed(use: Callable[[], object]) -> None:
+    driver = context.engine()
+    assert isinstance(driver, SimDriver)
+    driver.host.cancelled = True  # as Ctrl-C does while another program runs
+    with pytest.raises(KeyboardInterrupt):
+        use()
+    time.sleep(1)
+    assert not driver.core.objects
 
 
 def test_options_of_the_simulator_are_refused_elsewhere() -> None:
