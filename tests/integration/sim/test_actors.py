@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 
@@ -164,3 +165,17 @@ def test_a_running_task_is_cancelled() -> None:
     rustyray.cancel(ref)
     with pytest.raises(TaskCancelledError):
         rustyray.get(ref)
+
+
+def test_a_coroutine_that_ends_its_process_leaves_no_complaint(caplog: pytest.LogCaptureFixture) -> None:
+    @rustyray.remote
+    class Leaver:
+        async def leave(self) -> None:
+            await asyncio.sleep(0)
+            os._exit(3)
+
+    with pytest.raises(ActorDiedError):
+        rustyray.get(Leaver.remote().leave.remote())
+    rustyray.shutdown()
+    gc.collect()
+    assert not caplog.records

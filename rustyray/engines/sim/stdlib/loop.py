@@ -100,6 +100,11 @@ class SimLoop(asyncio.BaseEventLoop):
         self._process.simulation.spawn(self._process, "executor", run)
         return future
 
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """As asyncio's, which does not know that a process may end in the middle of a task: nobody is there to hear."""
+        if not isinstance(context.get("exception"), ProcessEnded):
+            super().call_exception_handler(context)
+
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's own
         """There is none."""
 
