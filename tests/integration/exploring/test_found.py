@@ -39,6 +39,8 @@ FOUND: dict[str, Scenario] = {
     "crash@48.1": actors.handles_that_travel.scenario,
     "rr1:1d2fd994:cpus=2,nodes=1:next9.1+next11.1+next13.1+next19.1+next24.3+next33.1+keep1.1+next40.2+next56.1+"
     "next60.1+crash@50.1+cut@64.2": actors.handles_that_travel.scenario,
+    # A task was interrupted while it submitted another one: what that returns was counted, and nobody had a ref of it.
+    "rr1:d48c19a8:cpus=2,nodes=2:preempt18.1+crash@46.0+crash@25.2": actors.handles_that_travel.scenario,
     # Three workers in a row were crashed before they were ready, and the node gave up to start any.
     "rr1:fe9a02af:cpus=2,nodes=1:crash@3.0+crash@6.0+crash@1.0": partial(failing.ref_outlives_its_owner, True),
 }
