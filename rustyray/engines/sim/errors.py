@@ -31,19 +31,26 @@ class Errors:
 
     Looked at is a ref that was given to `get`, awaited, made a future, cancelled, or passed on: in arguments, in a
     result, inside another object. To wait for a ref is not to look at what comes of it.
+
+    Args:
+        wanted: whether anybody will ask; else nothing is kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
         self._seen: set[bytes] = set()
         self._failures: list[Failure] = []
         #: Tasks of which an attempt, or all, did not end in order.
         self._broken: set[bytes] = set()
 
     def see(self, refs: Iterable[ObjectRef[Any]]) -> None:
-        self._seen.update([ref._id for ref in refs])
+        if self._wanted:
+            self._seen.update([ref._id for ref in refs])
 
     def failed(self, record: Record, value: Value | None) -> None:
         """An attempt has failed; ``value`` is what became of the task, None if it is tried again."""
+        if not self._wanted:
+            return
         task = record.task
         self._broken.add(task.id)
         if isinstance(value, Failed) and task.returns:

@@ -89,7 +89,7 @@ class Simulation:
         #: Of actors: closed at the end, if they never came to run.
         self.loops: list[ActorLoop] = []
         self.looks = 0
-        self.errors = Errors()
+        self.errors = Errors(steering is not None)
         self._looked_at = -1.0
         self._limit = 0
         self._look_at = min(self.max_steps, BUSY)
