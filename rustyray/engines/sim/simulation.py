@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: The capacity of each node's store unless `init` is given one (bytes); only what is used takes memory.
 STORE_MEMORY: Final = 2 * 1024**3
 #: The engine's own settings: a bound for waiting, in events; and whether the story keeps everything.
-CONFIG: Final = ("max_steps", "record")
+CONFIG: Final = ("max_busy", "max_steps", "record")
 #: A worker that does not get to start was crashed by an explorer, which is no sign that the next one will not start.
 LIMITS: Final = NodeLimits(max_failed_starts=1000)
 #: What the clocks say in the beginning: some program may not like 0. The date is that of 2024 in UTC.
@@ -42,6 +42,7 @@ EPOCH: Final = 1_704_067_200.0
 ODDS: Final = {"next": 0.5, "delay": 0.1, "stall": 0.1, "preempt": 0.2}
 #: Steps that the driver may wait before that counts as going round in circles.
 MAX_STEPS: Final = 1_000_000
+MAX_BUSY: Final = 30.0
 #: Looks at the clock, or polls, after which time passes although nobody waits, and how much (seconds).
 IMPATIENCE: Final = 50
 BLINK: Final = 0.001
@@ -65,6 +66,7 @@ class Simulation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         steering = present()
+        self.steered = steering is not None
         if steering is not None:
             chooser, faults = steering.chooser, steering.faults
         else:
@@ -85,7 +87,9 @@ class Simulation:
         self.main = getcurrent()
         self.ended = False
         #: Ctrl-C came while another program than the driver's ran.
-        self.ctrl_c = False
+        self.ctrl_c: BaseException | None = None
+        #: Seconds that a program may compute without giving way.
+        self.max_busy = float(settings.system_config.get("max_busy", MAX_BUSY))
         #: Of actors: closed at the end, if they never came to run.
         self.loops: list[ActorLoop] = []
         self.looks = 0
@@ -204,9 +208,9 @@ class Simulation:
         world = self.world
         while True:
             world.step()
-            if self.ctrl_c:
-                self.ctrl_c = False
-                raise KeyboardInterrupt
+            if self.ctrl_c is not None:
+                error, self.ctrl_c = self.ctrl_c, None
+                raise error
             if world.now - world.progress > PATIENCE:
                 stuck.check(self)
             if world.steps > self._look_at:

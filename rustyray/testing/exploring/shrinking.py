@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -11,6 +12,8 @@ from rustyray.testing.exploring.trial import Plan, Trial
 
 #: Runs after which a schedule is as small as it gets.
 MOST: Final = 600
+#: Seconds after which it is small enough.
+SECONDS: Final = 60.0
 #: A fault is tried at other steps on so many of those that it can hit.
 WORKERS: Final = 3
 
@@ -33,6 +36,7 @@ class Shrinker:
         self._run = run
         self._same = same
         self._left = most
+        self._deadline = time.monotonic() + SECONDS
         self.best = first
         self.runs = 0
         self._tried: set[Plan] = {first.plan}
@@ -53,6 +57,8 @@ class Shrinker:
         self._left -= 1
         self.runs += 1
         trial = self._run(plan)
+        if time.monotonic() > self._deadline:
+            self._left = 0
         if not self._same(trial) or len(trial.plan) > len(items):
             return False
         self._tried.add(trial.plan)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: What is explored: takes nothing, uses the whole API, and raises when something is wrong.
 Scenario: TypeAlias = Callable[[], object]
 
+#: Seconds that a program of a scenario may compute without giving way.
+MAX_BUSY: Final = 10.0
 _RUNTIME: Final = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep
 _NOT_FOUND: Final = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
 
@@ -106,7 +108,7 @@ def _settings(setup: Setup) -> Settings:
         namespace=None,
         labels=None,
         logging_level="WARNING",
-        system_config={"max_steps": setup.max_steps},
+        system_config={"max_steps": setup.max_steps, "max_busy": MAX_BUSY},
         num_nodes=setup.num_nodes,
     )
 

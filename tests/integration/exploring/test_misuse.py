@@ -10,6 +10,7 @@ import pytest
 
 import rustyray
 from rustyray.testing import LeakedRuntime, NotDeterministic, RaceFound, explore, replay
+from rustyray.testing.exploring import trial
 
 
 @rustyray.remote
@@ -99,3 +100,13 @@ def test_damaged_lines(line: str) -> None:
 def test_lines_that_are_no_texts() -> None:
     with pytest.raises(TypeError, match="takes the line of a report as a text, got None"):
         replay(None)  # type: ignore[arg-type]
+
+
+def test_a_scenario_that_computes_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless() -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(trial, "MAX_BUSY", 0.5)
+    with pytest.raises(RaceFound, match=r"the driver at .*test_misuse.py:\d+ in .*endless has computed for 0.5 s"):
+        explore(endless, num_cpus=7)  # a setup that is not made yet

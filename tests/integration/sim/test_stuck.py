@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import signal
 import threading
 from typing import Any
 
@@ -110,3 +111,19 @@ def test_going_round_in_circles(start: Start) -> None:
     start(_system_config={"max_steps": 2000})
     with pytest.raises(LivelockError, match="has waited for 2,000 events"):
         rustyray.get(Looking.remote().look.remote())
+
+
+def test_computing_without_end(start: Start) -> None:
+    @rustyray.remote
+    def endless() -> None:
+        while True:
+            pass
+
+    start(_system_config={"max_busy": 0.5})
+    says = r"worker \d+ at .*test_stuck.py:\d+ in .*endless has computed for 0.5 s without waiting"
+    with pytest.raises(LivelockError, match=says):
+        rustyray.get(endless.remote())
+    assert rustyray.get(rustyray.put(1)) == 1
+    rustyray.shutdown()
+    assert signal.getsignal(signal.SIGVTALRM) == signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)

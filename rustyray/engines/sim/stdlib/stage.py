@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from rustyray.engines.sim.stdlib import clock, locks, order, outside, signals, threads
-from rustyray.engines.sim.stdlib.interrupts import CtrlC
+from rustyray.engines.sim.stdlib.interrupts import Busy, CtrlC
 from rustyray.engines.sim.stdlib.patches import Patches, simulated
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ class Stage:
     """Between `begin` and `end`, one runtime at a time may be up: from `enter` to `leave`."""
 
     def __init__(self) -> None:
-        self._garbage, self._patches, self._ctrl_c = SteadyGarbage(), Patches(), CtrlC()
+        self._garbage, self._patches, self._ctrl_c, self._busy = SteadyGarbage(), Patches(), CtrlC(), Busy()
 
     def begin(self) -> None:
         self._ctrl_c.begin()
+        self._busy.begin()
         self._garbage.begin()
         for what in (clock, locks, threads, order, outside, signals):
             what.install(self._patches)
@@ -62,15 +63,16 @@ class Stage:
 
     def end(self) -> None:
         self._patches.restore()
+        self._busy.end()
         self._ctrl_c.end()
         self._garbage.end()
 
     def enter(self, simulation: Simulation) -> None:
-        self._ctrl_c.simulation = simulation
+        self._ctrl_c.simulation = self._busy.simulation = simulation
         simulated(simulation)
 
     def leave(self) -> None:
-        self._ctrl_c.simulation = None
+        self._ctrl_c.simulation = self._busy.simulation = None
         simulated(None)
 
     def next(self) -> None:
