@@ -10,11 +10,12 @@ from rustyray.engines.sim.world.faults import Fault, Trouble
 from rustyray.engines.sim.world.schedules import NEXT, PREEMPT, Deviation, Planned
 from rustyray.runtime import context
 from rustyray.testing.exploring.explorers import DELAY, FAULTS, WHICH, faults_of
+from rustyray.testing.exploring.telling import Teller
 from rustyray.testing.exploring.trial import Plan, Setup, simulated
 from rustyray.testing.exploring.unread import RAISE, UnreadErrors, check_unread, unread_error
 
 if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
+    from hypothesis.strategies import DrawFn, SearchStrategy
 
 #: Decisions and steps that a schedule may depart at: what a short program has.
 REACH: Final = 200
@@ -31,16 +32,26 @@ class Schedule:
     def running(self) -> Iterator[None]:
         """A simulated runtime under this schedule; it is shut down at the end.
 
+        What is raised inside has the run's story as a note.
+
         Raises:
             LeakedRuntime: A runtime is up in this process already.
             UnreadError: As for `explore`.
         """
-        with simulated(Planned(self._plan.deviations), self._plan.faults, self._setup) as (_, scheduler):
+        with simulated(Planned(self._plan.deviations), self._plan.faults, self._setup) as (world, scheduler):
+            teller = Teller()
+            teller.begin(world, scheduler)
+            world.on_event = teller.served
             scheduler.begin()
-            yield
-            error = unread_error(context.engine()) if self._setup.unread_errors == RAISE else None
-            if error is not None:
-                raise error
+            try:
+                yield
+                error = unread_error(context.engine()) if self._setup.unread_errors == RAISE else None
+                if error is not None:
+                    raise error
+            except Exception as error:
+                teller.end()
+                error.add_note(f"Under {self!r}:\n{teller.text()}")
+                raise
 
     def __repr__(self) -> str:
         items = [f"{what} {number} is {choice}" for what, number, choice in self._plan.deviations]
@@ -86,11 +97,15 @@ def schedules(
     if troubles:
         kinds.append(st.builds(Fault, number, st.sampled_from(troubles), st.integers(0, WHICH)))
 
-    def made(items: list[Deviation | Fault]) -> Schedule:
+    items = st.lists(st.one_of(kinds), max_size=max_deviations)
+
+    @st.composite
+    def drawn(draw: DrawFn) -> Schedule:
+        found = draw(items)
         plan = Plan(
-            tuple(item for item in items if isinstance(item, Deviation)),
-            tuple(item for item in items if isinstance(item, Fault)),
+            tuple(item for item in found if isinstance(item, Deviation)),
+            tuple(item for item in found if isinstance(item, Fault)),
         )
         return Schedule(plan, setup)
 
-    return st.lists(st.one_of(kinds), max_size=max_deviations).map(made)
+    return drawn()

@@ -48,6 +48,20 @@ def test_data_and_schedule_shrink_together() -> None:
     assert re.fullmatch(r"<schedule: (next|preempt) \d+ is 1>", repr(found))
 
 
+def test_what_fails_has_the_story_as_a_note() -> None:
+    def lose(schedule: Schedule) -> None:
+        with schedule.running():
+            cell = Cell.remote()
+            rustyray.get([increment.remote(cell, False) for _ in range(2)])
+            assert rustyray.get(cell.get.remote()) == 2
+
+    with pytest.raises(AssertionError) as caught:
+        settings(quick, max_examples=500)(given(schedules())(lose))()
+    (note,) = [note for note in caught.value.__notes__ if note.startswith("Under <schedule: ")]
+    assert "**preempted**: " in note
+    assert "schedule=<schedule: " in "".join(caught.value.__notes__)
+
+
 def test_faults_are_drawn_too() -> None:
     def fails(schedule: Schedule) -> bool:
         try:
