@@ -185,6 +185,39 @@ def test_what_a_module_took_by_name(start: Start, monkeypatch: pytest.MonkeyPatc
     assert {name: value for name, value in vars(module).items() if callable(value)} == taken
 
 
+def test_locks_at_the_top_of_a_module(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("guarded")
+    module.__file__ = __file__
+    exec(
+        "from threading import Condition, Lock, RLock\n"
+        "lock, again, held, shared = Lock(), RLock(), Lock(), Lock()\n"
+        "held.acquire(); condition = Condition(shared)",
+        vars(module),
+    )
+    monkeypatch.setitem(sys.modules, "guarded", module)
+    start()
+    seen: list[int] = []
+
+    def use(number: int) -> None:
+        with module.lock, module.again, module.again:
+            seen.append(number)
+            time.sleep(10)
+            seen.append(number)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [0, 0, 1, 1, 2, 2]
+    with module.shared:
+        module.condition.notify()
+    assert not module.held.acquire(blocking=False)
+    rustyray.shutdown()
+    assert [type(one).__name__ for one in (module.lock, module.again, module.shared)] == ["lock", "RLock", "lock"]
+    assert not any("simulated" in repr(one) for one in vars(module).values() if one is not module.__builtins__)
+
+
 def test_what_was_put_back_too_late(start: Start) -> None:
     real = time.sleep
     start()

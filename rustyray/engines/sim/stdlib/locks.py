@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from rustyray.engines.sim.stdlib.patches import current
+from rustyray.engines.sim.stdlib.patches import current, users_modules
 from rustyray.engines.sim.world.process import Until
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks of a thread outside of the simulation at a lock that it waits for.
 LOOK: Final = 0.001
+
+_LOCK: Final[Any] = type(threading.Lock())
+_RLOCK: Final[Any] = type(threading.RLock())
 
 
 def install(patches: Patches) -> None:
@@ -44,6 +47,32 @@ def install(patches: Patches) -> None:
     patches.replace(threading, "_allocate_lock", lock, copy=True)
     patches.replace(threading, "RLock", rlock)
     patches.replace(queue, "SimpleQueue", making(queue.SimpleQueue, _simple_queue))
+
+
+def replace_made(patches: Patches) -> None:
+    """Replace also locks that modules of the user's have made, unless they are held, or others know them too."""
+    for module in users_modules():
+        space = vars(module)
+        for name in list(space):
+            kind = type(space[name])
+            if (kind is _LOCK or kind is _RLOCK) and _known(space, name) <= _ALONE and _is_free(space[name]):
+                patches.replace(module, name, SimLock() if kind is _LOCK else SimRLock(), copy=True)
+
+
+def _known(space: dict[str, Any], name: str) -> int:
+    return sys.getrefcount(space[name])
+
+
+_ALONE: Final = _known({"lock": threading.Lock()}, "lock")
+
+
+def _is_free(lock: Any) -> bool:
+    if isinstance(lock, _RLOCK) and lock._is_owned():
+        return False
+    free: bool = lock.acquire(blocking=False)
+    if free:
+        lock.release()
+    return free
 
 
 def _simple_queue() -> Any:

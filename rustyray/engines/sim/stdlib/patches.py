@@ -82,11 +82,10 @@ class Patches:
     def replace_copies(self) -> None:
         """Replace also what modules of the user's have taken by name (``from time import sleep``)."""
         stand_ins = {real: stand_in for where, _, stand_in, real in self._undo if isinstance(where, ModuleType)}
-        for module in list(sys.modules.values()):
-            if _is_users(module):
-                for name, value in list(vars(module).items()):
-                    if type(value) in _REPLACED and value in stand_ins:
-                        self.replace(module, name, stand_ins[value], copy=True)
+        for module in users_modules():
+            for name, value in list(vars(module).items()):
+                if type(value) in _REPLACED and value in stand_ins:
+                    self.replace(module, name, stand_ins[value], copy=True)
 
     def restore(self) -> None:
         """Put everything back that nobody has replaced since."""
@@ -109,6 +108,11 @@ def named(module: str, name: str) -> Any:
     return getattr(import_module(module), name)
 
 
+def users_modules() -> list[ModuleType]:
+    """Those that are neither a library's nor the runtime's."""
+    return [module for module in list(sys.modules.values()) if _is_users(module)]
+
+
 def _put_back(replaced: list[tuple[Any, str, Any, Any]]) -> None:
     """Whoever replaced something himself meanwhile, and put back what he had found, has left a stand-in there."""
     for where, name, stand_in, real in reversed(replaced):
@@ -117,7 +121,6 @@ def _put_back(replaced: list[tuple[Any, str, Any, Any]]) -> None:
 
 
 def _is_users(module: object) -> bool:
-    """Whether this is a module of the user's, and neither a library's nor the runtime's."""
     if not isinstance(module, ModuleType):
         return False
     file = vars(module).get("__file__")

@@ -60,6 +60,7 @@ class Stage:
         for what in (clock, locks, threads, order, outside, signals):
             what.install(self._patches)
         self._patches.replace_copies()
+        locks.replace_made(self._patches)
 
     def end(self) -> None:
         self._patches.restore()
