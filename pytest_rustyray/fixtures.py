@@ -68,10 +68,13 @@ def _runtime(request: pytest.FixtureRequest, node: pytest.Item | pytest.Collecto
             f"There can be one at a time: shut that one down before, or do without {fixture}.",
             pytrace=False,
         )
+    problem, arguments = "", {}
     try:
         arguments = options.for_init(options.for_node(request.config.stash[COMMON], node))
     except pytest.UsageError as error:
-        pytest.fail(str(error), pytrace=False)
+        problem = str(error)
+    if problem:
+        pytest.fail(problem, pytrace=False)
     session = rustyray.init(**arguments, _system_config=None if arguments.get("engine") == "sim" else _CONFIG)
     try:
         yield session

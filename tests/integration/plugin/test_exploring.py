@@ -75,6 +75,23 @@ def test_a_line_that_cannot_be_read_stops_the_run(suite: Suite, line: str, says:
     result.stderr.fnmatch_lines([f"ERROR: --rustyray-replay: {says}"])
 
 
+def test_a_kept_line_that_no_longer_fits_is_told_without_a_traceback(suite: Suite) -> None:
+    suite.write(
+        test_kept="""
+        import rustyray
+        import rustyray.testing
+
+        @rustyray.testing.replay("rr1:00000001:cpus=2,nodes=1:next3.1")
+        def test_kept():
+            assert rustyray.get(rustyray.put(1)) == 1
+        """
+    )
+    result = suite.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*_ test_kept _*", "the line does not fit: *explore again to get a new line*"])
+    result.stdout.no_fnmatch_line("*.py:[0-9]*")
+
+
 def test_a_test_without_races_passes_once(suite: Suite) -> None:
     suite.write(
         test_sum="""
