@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
 import sys
 from typing import Any, Final
 
@@ -142,6 +143,7 @@ def _explore(item: pytest.Function, scenario: Any) -> None:
         item.user_properties.append(("rustyray_replay", found.line))
         # As if the test itself had raised it, so that the report shows the line.
         cause = found.__cause__
+        found.args = (str(found).replace("Replay it: pytest ", f"Replay it: pytest {shlex.quote(item.nodeid)} "),)
         raise found.with_traceback(cause.__traceback__ if cause is not None else None) from None
     except (LeakedRuntime, NotDeterministic) as error:
         refused = str(error)

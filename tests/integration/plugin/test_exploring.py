@@ -52,7 +52,7 @@ def test_a_race_is_told_and_replayed(suite: Suite) -> None:
             "E*`Account.read` runs on worker *, and returns 100",
         ]
     )
-    found = re.search(r"pytest (--rustyray-replay=rr1:\S+)", result.stdout.str())
+    found = re.search(r"pytest test_account.py::test_withdraw (--rustyray-replay=rr1:\S+)", result.stdout.str())
     assert found is not None
     again = suite.run(found[1])
     again.assert_outcomes(failed=1)
@@ -204,7 +204,7 @@ def test_errors_that_nobody_reads_fail_the_test_unless_they_are_ignored(suite: S
             "E*`fails` raised KeyError at test_lost.py:*: 'lost'; it was submitted at test_lost.py:*",
         ]
     )
-    found = re.search(r"pytest (--rustyray-replay=rr1:\S+)", result.stdout.str())
+    found = re.search(r"pytest test_lost.py::test_forgotten (--rustyray-replay=rr1:\S+)", result.stdout.str())
     assert found is not None
     again = suite.run(found[1], "-k", "forgotten")
     again.assert_outcomes(failed=1, deselected=1)
