@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from rustyray.model.ids import ObjectID, TaskID, WorkerID
+from rustyray.model.ids import NodeID, ObjectID, TaskID, WorkerID
 from rustyray.model.messages import Message
 from rustyray.model.values import Failed
 
@@ -64,6 +64,24 @@ class FreeExtent(Effect):
 
     offset: int
     size: int
+
+
+class SendChunk(Effect):
+    """Send ``size`` bytes of the object at ``offset`` in the arena as `Chunk`, beginning with its byte ``begin``."""
+
+    to: NodeID
+    object: ObjectID
+    offset: int
+    begin: int
+    size: int
+
+
+class WriteChunk(Effect):
+    """Write into the arena, at the ``begin``-th byte of the object at ``offset``."""
+
+    offset: int
+    begin: int
+    data: bytes
 
 
 class Stopped(Effect):

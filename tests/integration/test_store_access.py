@@ -12,6 +12,7 @@ from rustyray.engines.client.ports import Pump
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.model.messages import Message, StoreAbort, StoreCreate, StorePin, StorePinned
+from rustyray.model.values import Stored
 from rustyray.runtime.serialization import Serialized
 
 
@@ -59,7 +60,7 @@ def access(patience: int) -> tuple[Store, Interrupting]:
 def test_pins_are_given_back_those_that_were_granted_and_those_to_come() -> None:
     store, pump = access(1)
     with pytest.raises(KeyboardInterrupt):
-        store.pin([b"one", b"two", b"three"])
+        store.pin({name: Stored(b"node", 4) for name in (b"one", b"two", b"three")})
     assert [type(message) for message in pump.sent] == [StorePin] * 3
     assert list(pump.unpinned) == [b"one"]
     pump.answer(2)
@@ -75,6 +76,6 @@ def test_an_object_that_was_to_be_written_is_aborted() -> None:
 
 def test_pins_that_are_not_loaded_are_given_back() -> None:
     store, pump = access(9)
-    pins = store.pin([b"one", b"two"])
+    pins = store.pin({name: Stored(b"node", 4) for name in (b"one", b"two")})
     store.unpin(pins)
     assert list(pump.unpinned) == [b"one", b"two"]

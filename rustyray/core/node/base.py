@@ -24,8 +24,9 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     came to nothing, whoever waits for a worker is told. A request that others overtook for ``starving`` is served
     next. A worker that nobody has asked for starts ``prestart_pause`` after the one before is ready. At most
     ``max_demanding_nothing`` leases without any resources have a worker, not counting those that wait in ``get``. At
-    most ``max_kept`` processes of ended actors stay for what they own. An object waits ``store_wait`` for room. A
-    worker whose connection or owner is gone has ``lost_grace`` to come to an end, or back. One that was told to stop is
+    most ``max_kept`` processes of ended actors stay for what they own. An object waits ``store_wait`` for room; one
+    to be pulled from a node that is not known yet waits ``meet``, and it comes in pieces of ``chunk`` bytes. A worker
+    whose connection or owner is gone has ``lost_grace`` to come to an end, or back. One that was told to stop is
     killed after ``kill``; at shutdown TERM comes after ``term``.
     """
 
@@ -40,6 +41,8 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_kept: int = 64
     reclaim_gap: float = 0.005
     store_wait: float = 2.0
+    meet: float = 5.0
+    chunk: int = 200 << 10
     lost_grace: float = 1.0
     term: float = 0.1
     kill: float = 5.0
@@ -74,8 +77,8 @@ class NodeBase:
     def is_gone(self, peer: bytes) -> bool:
         return peer in self._gone or node_of(peer) in self._gone
 
-    def send(self, to: bytes, message: Message) -> None:
-        self.out.append(Send(to, message))
+    def send(self, to: bytes, message: Message, address: str = "") -> None:
+        self.out.append(Send(to, message, address))
 
     def tell_head(self, message: Message) -> None:
         self.out.append(Send(HEAD, message, self.head_address))

@@ -73,6 +73,11 @@ class Cluster:
     def see(self, view: ClusterView) -> None:
         self.others = {info.node: info for info in view.nodes if info.alive and info.node != self._base.node}
 
+    def address_of(self, node: bytes) -> str:
+        """Where it listens; empty if that is not known."""
+        info = self.others.get(node)
+        return info.address if info is not None else ""
+
     def lost(self, node: bytes) -> None:
         self.others.pop(node, None)
 

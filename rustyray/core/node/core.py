@@ -27,6 +27,7 @@ from rustyray.model.messages import (
     ActorStarted,
     Blocked,
     CancelLease,
+    Chunk,
     ClusterView,
     JobAccepted,
     JobFinished,
@@ -37,6 +38,9 @@ from rustyray.model.messages import (
     NodeInfo,
     NodeRefused,
     OwnerDied,
+    PullChunk,
+    PullDone,
+    PullFailed,
     RegisterDriver,
     Registered,
     RegisterJob,
@@ -102,13 +106,13 @@ class NodeCore:
         self._pool = Pool(self._base, soft_idle)
         self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
         self._actors = HostedActors(self._base, self._desk)
-        self._store = Store(self._base, store_capacity)
+        self._store = Store(self._base, store_capacity, self._cluster)
         self._shutdown = NodeShutdown(self._base, self._desk, self._actors, self._store)
         #: Who is connected, apart from the head and other nodes: they are told who died.
         self._clients: dict[bytes, None] = {}
         self._drivers: dict[WorkerID, JobID] = {}
         self._registering: dict[WorkerID, RegisterDriver] = {}
-        store, desk = self._store, self._desk
+        store, desk, transfers = self._store, self._desk, self._store.transfers
         self._handlers: dict[type[Any], Callable[[bytes, Any, float], None]] = {
             StoreCreate: store.create,
             StoreSeal: store.seal,
@@ -116,6 +120,10 @@ class NodeCore:
             StorePin: store.pin,
             StoreUnpin: store.unpin,
             StoreFree: store.free,
+            PullChunk: transfers.on_ask,
+            Chunk: transfers.on_chunk,
+            PullFailed: transfers.on_failed,
+            PullDone: transfers.on_done,
             RequestLease: desk.request,
             CancelLease: desk.cancel,
             ReturnLease: desk.give_back,
@@ -320,6 +328,7 @@ class NodeCore:
         self._cluster.lost(message.node)
         for client in [client for client in self._clients if node_of(client) == message.node]:
             self._forget_client(client, message.reason, now)
+        self._store.client_gone(message.node, now)
         self._store.owners_gone(message.node, now)
         self._tell_clients(message)
 
@@ -388,6 +397,7 @@ class NodeCore:
     def _on_cluster_view(self, sender: bytes, message: ClusterView, now: float) -> None:
         if sender == HEAD:
             self._cluster.see(message)
+            self._store.transfers.meet(now)
             self._desk.look_elsewhere(now)
 
     # --- invariants ---------------------------------------------------------------------------------------------------

@@ -14,10 +14,11 @@ import enum
 from rustyray.core.effects import FreeExtent
 from rustyray.core.node.arena import Arena
 from rustyray.core.node.base import NodeBase
+from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.transfers import Transfers
 from rustyray.core.story import StateTable
-from rustyray.model.ids import ObjectID, owner_of
+from rustyray.model.ids import NODE_ID_SIZE, NodeID, ObjectID, owner_of
 from rustyray.model.messages import (
-    Message,
     StoreAbort,
     StoreCreate,
     StoreCreated,
@@ -66,16 +67,25 @@ COPY_TABLE = StateTable(
 
 
 class Copy:
-    """An object's bytes in the arena: ``size`` of them at ``offset``, mapped ``pins`` times."""
+    """An object's bytes in the arena: ``size`` of them at ``offset``, mapped ``pins`` times.
 
-    __slots__ = ("object", "offset", "pins", "size", "state")
+    A spare was pulled from another node, its ``source``, which has the original.
+    """
 
-    def __init__(self, object_: ObjectID, offset: int, size: int) -> None:
+    __slots__ = ("object", "offset", "pins", "size", "source", "state")
+
+    def __init__(self, object_: ObjectID, offset: int, size: int, source: NodeID = b"") -> None:
         self.object = object_
         self.offset = offset
         self.size = size
         self.pins = 0
+        self.source = source
         self.state = COPY_TABLE.initial
+
+    @property
+    def freed(self) -> bool:
+        """Its owner needs it no more; whoever maps it may go on."""
+        return self.state is CopyState.FREED
 
 
 class Waiting:
@@ -95,10 +105,11 @@ class Waiting:
 class Store:
     """What is in the arena, and for whom."""
 
-    __slots__ = ("_base", "_pin_waiters", "_pins", "_waiting", "_writing", "arena", "objects")
+    __slots__ = ("_base", "_pin_waiters", "_pins", "_waiting", "_writing", "arena", "objects", "transfers")
 
-    def __init__(self, base: NodeBase, capacity: int) -> None:
+    def __init__(self, base: NodeBase, capacity: int, cluster: Cluster) -> None:
         self._base = base
+        self.transfers = Transfers(base, cluster, self)
         self.arena = Arena(capacity, base.limits.page)
         self.objects: dict[ObjectID, Copy] = {}
         self._writing: dict[bytes, dict[ObjectID, Copy]] = {}
@@ -111,7 +122,7 @@ class Store:
     def create(self, client: bytes, message: StoreCreate, now: float) -> None:
         if self._base.stopping:
             text = f"node {self._base.node.hex()} is shutting down"
-            self._fail(client, message.request, FaultKind.SHUT_DOWN, text)
+            self._refuse(client, message, Fault(FaultKind.SHUT_DOWN, text, node=self._base.node))
             return
         self._waiting = [entry for entry in self._waiting if not entry.is_for(client, message.object)]
         copy = self._writing.get(client, {}).get(message.object)
@@ -120,7 +131,7 @@ class Store:
         if self._try_create(client, message):
             return
         if self.arena.round_up(message.size) > self.arena.capacity or self._base.limits.store_wait <= 0:
-            self._fail(client, message.request, FaultKind.STORE_FULL, self._full(message))
+            self._refuse(client, message, self._full(message))
             return
         until = now + self._base.limits.store_wait
         self._waiting.append(Waiting(client, message, until))
@@ -132,25 +143,42 @@ class Store:
             copy = mine[message.object]
             self._base.send(client, StoreCreated(message.request, copy.offset, copy.size))
             return True
-        extent = self.arena.take(message.size)
+        extent = self.arena.take(message.size) or self._evict(message.size)
         if extent is None:
             return False
         offset, touched = extent
-        self._writing.setdefault(client, {})[message.object] = Copy(message.object, offset, message.size)
-        self._base.send(client, StoreCreated(message.request, offset, min(touched, message.size)))
+        source = client if is_node(client) else b""
+        self._writing.setdefault(client, {})[message.object] = Copy(message.object, offset, message.size, source)
+        if source:
+            self.transfers.granted(message.object, offset)
+        else:
+            self._base.send(client, StoreCreated(message.request, offset, min(touched, message.size)))
         return True
+
+    def _evict(self, size: int) -> tuple[int, int] | None:
+        """Room from spare copies that nobody maps, oldest first."""
+        for copy in list(self.objects.values()):
+            if copy.source and not copy.pins and self.objects.get(copy.object) is copy:
+                self._move(copy, CopyEvent.FREE)
+                self._move(copy, CopyEvent.UNUSED)
+                del self.objects[copy.object]
+                self._give(copy)
+                extent = self.arena.take(size)
+                if extent is not None:
+                    return extent
+        return None
 
     def seal(self, client: bytes, message: StoreSeal, now: float) -> None:
         copy = self._writing.get(client, {}).get(message.object)
         if copy is not None:
             self._end_writing(client, copy, CopyEvent.SEAL, now)
 
-    def abort(self, client: bytes, message: StoreAbort, now: float) -> None:
+    def abort(self, client: bytes, message: StoreAbort, now: float, why: Fault | None = None) -> None:
         copy = self._writing.get(client, {}).get(message.object)
         if copy is not None:
-            self._end_writing(client, copy, CopyEvent.ABORT, now)
+            self._end_writing(client, copy, CopyEvent.ABORT, now, why)
 
-    def _end_writing(self, client: bytes, copy: Copy, event: CopyEvent, now: float) -> None:
+    def _end_writing(self, client: bytes, copy: Copy, event: CopyEvent, now: float, why: Fault | None = None) -> None:
         mine = self._writing[client]
         del mine[copy.object]
         if not mine:
@@ -163,12 +191,15 @@ class Store:
         else:
             self._reuse(copy, now, written=event is CopyEvent.SEAL)
         if copy.object in self._pin_waiters:
-            self._answer_waiters(copy.object)
+            self.answer_waiters(copy.object, why)
+        self.transfers.written(copy.object, now)
 
     def _publish(self, copy: Copy, now: float) -> None:
         """An attempt before may have sealed the same object: the newer copy replaces it unless somebody maps it."""
         old = self.objects.get(copy.object)
-        if (old is not None and old.pins) or self._base.is_gone(owner_of(copy.object)):
+        if (old is not None and (old.pins or copy.source)) or self._base.is_gone(owner_of(copy.object)):
+            if old is not None and not copy.source and old.state is CopyState.SEALED:
+                old.source = b""  # it takes the place of an original
             self._move(copy, CopyEvent.FREE)
             self._drop_unused(copy, now)
             return
@@ -183,7 +214,13 @@ class Store:
         copy = self.objects.get(message.object)
         if copy is not None and copy.state is CopyState.SEALED:
             self._pin(client, message.request, copy)
-        elif copy is None and self._is_written(message.object):
+        elif copy is None and (
+            self._is_written(message.object)
+            or (
+                message.node not in (b"", self._base.node)
+                and self.transfers.start(message.object, message.node, message.size, now)
+            )
+        ):
             self._pin_waiters.setdefault(message.object, []).append((client, message.request))
         else:
             self._no_such(client, message.request, message.object)
@@ -217,34 +254,64 @@ class Store:
         if copy.state is CopyState.FREED and not copy.pins:
             self._drop_unused(copy, now)
 
-    def _answer_waiters(self, object_: ObjectID) -> None:
+    def answer_waiters(self, object_: ObjectID, why: Fault | None = None) -> None:
+        """It is there, or will not be: ``why``."""
         copy = self.objects.get(object_)
         if copy is None and self._is_written(object_):
             return
-        for client, request in self._pin_waiters.pop(object_):
+        for client, request in self._pin_waiters.pop(object_, ()):
             if copy is not None and copy.state is CopyState.SEALED:
                 self._pin(client, request, copy)
+            elif why is not None:
+                self._base.send(client, StoreFailed(request, why))
             else:
                 self._no_such(client, request, object_)
 
     def _is_written(self, object_: ObjectID) -> bool:
-        return any(object_ in mine for mine in self._writing.values())
+        return object_ in self.transfers.pulls or any(object_ in mine for mine in self._writing.values())
+
+    def is_made_here(self, object_: ObjectID) -> bool:
+        """Whether a process of this node writes it; one that is pulled is not made here."""
+        return any(object_ in mine for client, mine in self._writing.items() if not is_node(client))
+
+    def pin_for_node(self, node: NodeID, object_: ObjectID) -> Copy | None:
+        """Another node pulls the object, and has it pinned from now on, once; None if it is not here."""
+        copy = self.objects.get(object_)
+        pins = self._pins.setdefault(node, {})
+        if copy is not None and object_ not in pins and copy.state is CopyState.SEALED:
+            pins[object_] = 1
+            copy.pins += 1
+        found = copy if object_ in pins else None
+        if not pins:
+            del self._pins[node]
+        return found
+
+    def unpin_for_node(self, node: NodeID, object_: ObjectID, now: float) -> None:
+        self.unpin(node, StoreUnpin([object_]), now)
 
     # --- freeing ------------------------------------------------------------------------------------------------------
 
     def free(self, client: bytes, message: StoreFree, now: float) -> None:
+        from_node = is_node(client)
+        elsewhere = message.node not in (b"", self._base.node)
         for object_ in message.objects:
-            if owner_of(object_) == client:
-                self._free(object_, now)
+            if from_node and not message.node and not message.anywhere:
+                self._free(object_, now, client)
+            elif from_node or owner_of(object_) == client:
+                self._free(object_, now, message.node if elsewhere else None)
+        if not from_node:
+            self.transfers.pass_on(message)
 
-    def _free(self, object_: ObjectID, now: float) -> None:
+    def _free(self, object_: ObjectID, now: float, source: NodeID | None = None) -> None:
+        """Free all copies, or those that were pulled from ``source``: another attempt may have made the object here."""
         for mine in self._writing.values():
             writing = mine.get(object_)
-            if writing is not None:
+            if writing is not None and source in (None, writing.source):
                 self._move(writing, CopyEvent.FREE)
         copy = self.objects.get(object_)
-        if copy is not None:
+        if copy is not None and source in (None, copy.source):
             self._move(copy, CopyEvent.FREE)
+            self.transfers.freed(copy)
             if not copy.pins:
                 self._drop_unused(copy, now)
 
@@ -255,13 +322,18 @@ class Store:
         self._reuse(copy, now)
 
     def _reuse(self, copy: Copy, now: float, written: bool = True) -> None:
-        self.arena.give(copy.offset, copy.size, written)
-        self._base.out.append(FreeExtent(copy.offset, self.arena.round_up(copy.size)))
+        self._give(copy, written)
         if self._waiting:
             self._waiting = [entry for entry in self._waiting if not self._try_create(entry.client, entry.message)]
 
+    def _give(self, copy: Copy, written: bool = True) -> None:
+        self.arena.give(copy.offset, copy.size, written)
+        self._base.out.append(FreeExtent(copy.offset, self.arena.round_up(copy.size)))
+
     def client_gone(self, client: bytes, now: float) -> None:
         """What it wrote is dropped, what it mapped is unmapped."""
+        for object_ in self.transfers.source_gone(client):
+            self.answer_waiters(object_)
         self._waiting = [entry for entry in self._waiting if entry.client != client]
         for copy in list(self._writing.get(client, {}).values()):
             self._end_writing(client, copy, CopyEvent.ABORT, now)
@@ -288,16 +360,21 @@ class Store:
         late = [entry for entry in self._waiting if entry.until <= now]
         self._waiting = [entry for entry in self._waiting if entry.until > now]
         for entry in late:
-            self._fail(entry.client, entry.message.request, FaultKind.STORE_FULL, self._full(entry.message))
+            self._refuse(entry.client, entry.message, self._full(entry.message))
 
     def fail_waiting(self, fault: Fault) -> None:
         waiting, self._waiting = self._waiting, []
         for entry in waiting:
-            self._base.send(entry.client, StoreFailed(entry.message.request, fault))
+            self._refuse(entry.client, entry.message, fault)
+
+    def _refuse(self, client: bytes, message: StoreCreate, fault: Fault) -> None:
+        if is_node(client):
+            self.transfers.refused(message.object, fault)
+        else:
+            self._base.send(client, StoreFailed(message.request, fault))
 
     def _fail(self, client: bytes, request: int, kind: FaultKind, text: str) -> None:
-        answer: Message = StoreFailed(request, Fault(kind, text, node=self._base.node))
-        self._base.send(client, answer)
+        self._base.send(client, StoreFailed(request, Fault(kind, text, node=self._base.node)))
 
     def _no_such(self, client: bytes, request: int, object_: ObjectID) -> None:
         freed = object_ in self.objects
@@ -306,7 +383,7 @@ class Store:
             text = f"object {object_.hex()} was freed by its owner"
         self._fail(client, request, FaultKind.OBJECT_FREED if freed else FaultKind.OBJECT_LOST, text)
 
-    def _full(self, message: StoreCreate) -> str:
+    def _full(self, message: StoreCreate) -> Fault:
         pinned = sum(copy.size for copy in self.objects.values() if copy.pins)
         largest = sorted(self.objects.values(), key=lambda copy: -copy.size)[:3]
         which = ", ".join(
@@ -314,12 +391,13 @@ class Store:
             f"{', freed but still mapped' if copy.state is CopyState.FREED else ''})"
             for copy in largest
         )
-        return (
+        text = (
             f"no room for an object of {_mb(message.size)} in the store of node {self._base.node.hex()}: capacity "
             f"{_mb(self.arena.capacity)}, used {_mb(self.arena.used)}, mapped by readers {_mb(pinned)}, largest free "
             f"piece {_mb(self.arena.largest())}; the largest objects: {which or 'none'}. Drop references that are no "
             f"longer needed, or give the store more memory (object_store_memory)"
         )
+        return Fault(FaultKind.STORE_FULL, text, node=self._base.node)
 
     def _move(self, copy: Copy, event: CopyEvent) -> None:
         copy.state = self._base.journal.move(COPY_TABLE, copy.object, copy.state, event)
@@ -346,6 +424,12 @@ class Store:
         for object_ in self._pin_waiters:
             assert self._is_written(object_), f"somebody waits for {object_.hex()}, and nobody writes it"
         self.arena.check(taken)
+        self.transfers.check()
+
+
+def is_node(client: bytes) -> bool:
+    """Whether this client of the store is another node."""
+    return len(client) == NODE_ID_SIZE
 
 
 def _mb(size: int) -> str:

@@ -43,7 +43,8 @@ class References:
         #: By request: the owner that was told, of whom, and of which objects.
         self._transfers: dict[int, tuple[WorkerID, WorkerID, list[ObjectID]]] = {}
         self._transfer = 0
-        self._free: list[ObjectID] = []
+        #: By the node where they lie; none: the owner cannot know.
+        self._free: dict[NodeID | None, list[ObjectID]] = {}
         self._retired = False
 
     # --- counting -----------------------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ class References:
         if value is None or type(value) is bytes:
             return
         if isinstance(value, Stored) and self.owns(object_):
-            self._free.append(object_)
+            self._free.setdefault(value.node, []).append(object_)
         entry.value = None
         for inside in refs_inside(value):
             self.release(inside.object)
@@ -171,19 +172,20 @@ class References:
         return bool(self._free)
 
     def flush(self) -> None:
-        """Tell the node what was freed since the last flush, in one message."""
+        """Tell the node what was freed since the last flush, in one message for each node that has it."""
         if self._free:
-            self.out.append(Send(self.node, StoreFree(self._free)))
-            self._free = []
+            for node, objects in self._free.items():
+                self.out.append(Send(self.node, StoreFree(objects, node or b"", node is None)))
+            self._free = {}
 
     def forget_stored(self, object_: ObjectID, value: Value) -> None:
         """A result that nobody wants any more arrived: give its memory back."""
         if isinstance(value, Stored):
-            self._free.append(object_)
+            self._free.setdefault(value.node, []).append(object_)
 
     def free_stored(self, objects: list[ObjectID]) -> None:
-        """Objects of ours that may be in the store, though no value says so, are not needed."""
-        self._free.extend(objects)
+        """Objects of ours that may be in a store, though no value says so, are not needed."""
+        self._free.setdefault(None, []).extend(objects)
 
     # --- values -------------------------------------------------------------------------------------------------------
 

@@ -283,20 +283,20 @@ class Client(Futures):
         """The values of refs that are ready; raises the first error among them."""
         found: list[Value | None] = []
         objects = self.core.objects
-        stored: dict[bytes, None] = {}
+        stored: dict[bytes, Stored] = {}
         for ref in refs:
             value = objects[ref._id].value
             if isinstance(value, Failed | Fault):
                 raise self._error(ref._id, value)
             if isinstance(value, Stored):
-                stored[ref._id] = None
+                stored[ref._id] = value
             found.append(value)
-        pins = self.store.pin(list(stored)) if stored else {}
+        pins = self.store.pin(stored) if stored else {}
         values: list[Any] = []
         try:
             for ref, value in zip(refs, found, strict=True):
                 if isinstance(value, Stored):
-                    values.append(self._read_stored(ref._id, pins))
+                    values.append(self._read_stored(ref._id, value, pins))
                 else:
                     values.append(self.load(value))
         finally:
@@ -304,8 +304,8 @@ class Client(Futures):
                 self.store.unpin(pins)
         return values
 
-    def _read_stored(self, object_: bytes, pins: dict[bytes, Any]) -> Any:
-        pinned = pins.pop(object_, None) or self.store.pin([object_])[object_]
+    def _read_stored(self, object_: bytes, stored: Stored, pins: dict[bytes, Any]) -> Any:
+        pinned = pins.pop(object_, None) or self.store.pin({object_: stored})[object_]
         if isinstance(pinned, Fault):
             raise self._error(object_, pinned)
         return self.store.load(object_, pinned)

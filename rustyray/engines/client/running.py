@@ -120,8 +120,8 @@ class Runner:
         if not deps:
             return loads_args(task.args, task.buffers, ())
         worker = self.worker
-        stored = [arg.object for arg in deps if isinstance(arg.value, Stored)]
-        pins = worker.store.pin(list(dict.fromkeys(stored))) if stored else {}
+        stored = {arg.object: arg.value for arg in deps if isinstance(arg.value, Stored)}
+        pins = worker.store.pin(stored) if stored else {}
         values = []
         try:
             for arg in deps:
@@ -129,7 +129,7 @@ class Runner:
                 if type(value) is bytes:
                     values.append(loads(value))
                 elif isinstance(value, Stored):
-                    pinned = pins.pop(arg.object, None) or worker.store.pin([arg.object])[arg.object]
+                    pinned = pins.pop(arg.object, None) or worker.store.pin({arg.object: value})[arg.object]
                     if isinstance(pinned, Fault):
                         raise ArgumentLost(pinned)
                     values.append(worker.store.load(arg.object, pinned))

@@ -7,7 +7,7 @@ back when the last view of it dies. A value of up to ``INLINE_MAX`` bytes never 
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from rustyray.model.messages import (
     StoreUnpin,
 )
 from rustyray.model.values import Fault, FaultKind, Stored, Value
-from rustyray.runtime.serialization import Serialized, ref_infos, to_value
+from rustyray.runtime.serialization import Serialized, ref_infos
 
 
 class Store:
@@ -77,14 +77,14 @@ class Store:
             self.pump.hub.send(self.node, message)
             self.pump.hub.flush()
 
-    def pin(self, objects: Sequence[ObjectID]) -> dict[ObjectID, StorePinned | Fault]:
-        """Pin objects of this node, all asked for at once."""
+    def pin(self, objects: Mapping[ObjectID, Stored]) -> dict[ObjectID, StorePinned | Fault]:
+        """Pin objects, all asked for at once; the node brings here what lies elsewhere."""
         pump = self.pump
         waiters: list[tuple[ObjectID, Waiter]] = []
         with pump.lock:
-            for object_ in objects:
+            for object_, stored in objects.items():
                 number, waiter = pump.expect()
-                pump.hub.send(self.node, StorePin(number, object_))
+                pump.hub.send(self.node, StorePin(number, object_, stored.node, stored.size))
                 waiters.append((object_, waiter))
             pump.flush()
         pinned: dict[ObjectID, StorePinned | Fault] = {}
@@ -130,11 +130,3 @@ class Store:
             with self.pump.lock:
                 self.pump.hub.send(self.node, StoreUnpin([object_]))
             raise
-
-
-class Carried(Store):
-    """In place of the store where there are several nodes, which hand each other no objects: large values travel inside
-    messages, as small ones do."""
-
-    def write(self, object_: ObjectID, serialized: Serialized) -> Value:
-        return to_value(serialized)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rustyray.core.effects import Effect, Warn
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.client import Client
-from rustyray.engines.client.store import Carried, Store
+from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native import nodes
@@ -98,7 +98,7 @@ class Driver(Client):
             hub.listen(listener)
         pump = Pump(hub, core, node, first.boot.address, handlers, _on_effect)
         where = ProcessContext(b"", node, me, settings.namespace, address, True, "")
-        store = (Carried if in_cluster else Store)(arena, node, pump)
+        store = Store(arena, node, pump)
         driver = cls(core, pump, store, arena, where, first, float(config.get("start_timeout", START_TIMEOUT)))
         pump.judge = driver.judge
         handlers[ShutdownDone] = driver.on_done

@@ -23,7 +23,17 @@ import time
 import traceback
 from typing import Final, NoReturn
 
-from rustyray.core.effects import Effect, EndProcess, ForkWorker, FreeExtent, Send, Stopped, Warn
+from rustyray.core.effects import (
+    Effect,
+    EndProcess,
+    ForkWorker,
+    FreeExtent,
+    Send,
+    SendChunk,
+    Stopped,
+    Warn,
+    WriteChunk,
+)
 from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeCore
 from rustyray.engines.native import processes
@@ -33,9 +43,11 @@ from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.worker import main as run_worker
 from rustyray.model.ids import NODE_ID_SIZE, WorkerID
 from rustyray.model.messages import (
+    BETWEEN_NODES,
     HEAD,
     ActorExited,
     ActorStarted,
+    Chunk,
     CreateActor,
     DescribeCluster,
     FindActor,
@@ -255,7 +267,8 @@ class _Node:
         """Hand a message from another process to the core that it is for."""
         kind = type(message)
         if self.head is None:
-            self.node.on_message(HEAD if peer == self.boot.head else peer, message, self.now)
+            from_head = peer == self.boot.head and kind not in BETWEEN_NODES
+            self.node.on_message(HEAD if from_head else peer, message, self.now)
         elif kind in FOR_HEAD or (kind in FROM_NODES and len(peer) == NODE_ID_SIZE):
             self.head.on_message(peer, message, self.now)
         else:
@@ -265,7 +278,7 @@ class _Node:
         if self.head is not None:
             self.head.on_peer_lost(peer, reason, self.now)
         elif peer == self.boot.head:
-            peer = HEAD
+            self.node.on_peer_lost(HEAD, reason, self.now)
         self.node.on_peer_lost(peer, reason, self.now)
 
     def carry_out(self) -> None:
@@ -291,6 +304,10 @@ class _Node:
                 self.end_process(worker, force)
             case FreeExtent():
                 pass  # The pages stay: the core counts on them when it says which part of an extent was touched.
+            case SendChunk(to=to, object=object_, offset=offset, begin=begin, size=size):
+                self.hub.send(to, Chunk(object_, begin, os.pread(self.arena_fd, size, offset + begin)))
+            case WriteChunk(offset=offset, begin=begin, data=data):
+                os.pwrite(self.arena_fd, data, offset + begin)
             case Warn(text=text):
                 if text not in self.warned:
                     self.warned.add(text)

@@ -19,7 +19,7 @@ import msgspec
 
 from rustyray.core.effects import Effect, Warn
 from rustyray.core.owner import OwnerCore
-from rustyray.engines.client.store import Carried, Store
+from rustyray.engines.client.store import Store
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
@@ -69,7 +69,7 @@ class Worker(WorkerClient):
             hub.listen(listener)
         pump = Pump(hub, core, boot.head, boot.head_address, self.handlers, self._effect)
         pump.judge = self.judge
-        store = (Carried if boot.tcp else Store)(Arena(boot.arena_fd, boot.arena_size), boot.node, pump)
+        store = Store(Arena(boot.arena_fd, boot.arena_size), boot.node, pump)
         where = ProcessContext(boot.job, boot.node, boot.worker, boot.namespace, boot.address, False, boot.session_dir)
         self.attach(core, pump, store, where)
         self._interrupt: bytes = b""

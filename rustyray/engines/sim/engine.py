@@ -11,7 +11,7 @@ from rustyray.core.effects import Effect
 from rustyray.engines.client.client import Client
 from rustyray.engines.client.layout import parts_of, read_from
 from rustyray.engines.client.running import Runner
-from rustyray.engines.client.store import Carried, Store
+from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim.green import ProcessEnded
@@ -62,8 +62,7 @@ class MemoryArena:
 
 
 def _store(simulation: Simulation, process: UserProcess) -> Store:
-    kind = Store if simulation.settings.num_nodes == 1 else Carried
-    return kind(MemoryArena(simulation.world.arena(process.node)), process.node, process)
+    return Store(MemoryArena(simulation.world.arena(process.node)), process.node, process)
 
 
 class _Ours(Client):

@@ -84,6 +84,11 @@ from rustyray.model.messages.leases import (
     WorkerReady,
 )
 from rustyray.model.messages.store import (
+    BETWEEN_NODES,
+    Chunk,
+    PullChunk,
+    PullDone,
+    PullFailed,
     StoreAbort,
     StoreCreate,
     StoreCreated,
@@ -96,6 +101,7 @@ from rustyray.model.messages.store import (
 )
 
 __all__ = [
+    "BETWEEN_NODES",
     "HEAD",
     "ActorExited",
     "ActorInfo",
@@ -110,6 +116,7 @@ __all__ = [
     "Call",
     "CancelLease",
     "CancelTask",
+    "Chunk",
     "ClusterDescription",
     "ClusterView",
     "CreateActor",
@@ -140,6 +147,9 @@ __all__ = [
     "ObjectReady",
     "OwnerDied",
     "Part",
+    "PullChunk",
+    "PullDone",
+    "PullFailed",
     "PushCalls",
     "PushTasks",
     "ReclaimLeases",
@@ -215,6 +225,10 @@ Message = (
     | StorePinned
     | StoreUnpin
     | StoreFree
+    | PullChunk
+    | Chunk
+    | PullFailed
+    | PullDone
     | CreateActor
     | ActorInfo
     | HeadError

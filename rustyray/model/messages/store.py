@@ -1,13 +1,15 @@
-"""What drivers and workers say to their node about its store.
+"""What drivers and workers say to their node about its store, and nodes to one another about theirs.
 
-The bytes themselves never travel: they are in the arena.
+The bytes travel between nodes only, in pieces; on one node they are in the arena.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-from rustyray.model.ids import ObjectID
+from rustyray.model.ids import NodeID, ObjectID
 from rustyray.model.values import Fault
 
 
@@ -47,10 +49,16 @@ class StoreAbort(msgspec.Struct, array_like=True, gc=False, tag=44):
 
 
 class StorePin(msgspec.Struct, array_like=True, gc=False, tag=45):
-    """Keep ``object`` where it is while the caller maps it (pulling or restoring it first if need be)."""
+    """Keep ``object`` where it is while the caller maps it.
+
+    It has ``size`` bytes, and lies on ``node``: who is told pulls it from there if it has no copy yet. Without a node
+    it is there, or nowhere.
+    """
 
     request: int
     object: ObjectID
+    node: NodeID = b""
+    size: int = 0
 
 
 class StorePinned(msgspec.Struct, array_like=True, gc=False, tag=46):
@@ -66,6 +74,44 @@ class StoreUnpin(msgspec.Struct, array_like=True, gc=False, tag=47):
 
 
 class StoreFree(msgspec.Struct, array_like=True, gc=False, tag=48):
-    """The owner's last reference is gone: free the extents as soon as nobody maps them."""
+    """The owner's last reference is gone: free the extents as soon as nobody maps them.
+
+    They lie on ``node`` if one is named, or the owner does not know where (``anywhere``): the owner's own node passes
+    it on.
+    """
 
     objects: list[ObjectID]
+    node: NodeID = b""
+    anywhere: bool = False
+
+
+# --- node ↔ node ------------------------------------------------------------------------------------------------------
+
+
+class PullChunk(msgspec.Struct, array_like=True, gc=False, tag=92):
+    """Send ``size`` bytes of ``object`` from ``begin`` on: answered by `Chunk` or `PullFailed`. The first pins it."""
+
+    object: ObjectID
+    begin: int
+    size: int
+
+
+class Chunk(msgspec.Struct, array_like=True, gc=False, tag=93):
+    object: ObjectID
+    begin: int
+    data: bytes
+
+
+class PullFailed(msgspec.Struct, array_like=True, gc=False, tag=94):
+    object: ObjectID
+    fault: Fault
+
+
+class PullDone(msgspec.Struct, array_like=True, gc=False, tag=95):
+    """All of ``object`` is here: the pin goes."""
+
+    object: ObjectID
+
+
+#: What a node says to another as such, and not on behalf of the head in its process.
+BETWEEN_NODES: Final = frozenset({PullChunk, Chunk, PullFailed, PullDone, StoreFree})

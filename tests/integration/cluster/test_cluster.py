@@ -153,6 +153,86 @@ def kill(node: ClusterNode, *workers: int) -> None:
     assert eventually(lambda: not any(map(runs, workers)), 10)
 
 
+def test_large_values_are_shared_memory_on_every_node(cluster: Cluster) -> None:
+    node = cluster.add_node(num_cpus=2, resources={"there": 2})
+
+    @rustyray.remote(resources={"there": 1}, num_cpus=0)
+    def total(array: Any) -> tuple[str, float, bool]:
+        return here(), float(array.sum()), array.flags.writeable
+
+    numpy = pytest.importorskip("numpy")
+    array = numpy.arange(1_000_000)
+    ref = rustyray.put(array)
+    found = rustyray.get([total.remote(ref) for _ in range(4)])
+    assert found == [(node.node_id, float(array.sum()), False)] * 4
+
+    @rustyray.remote(resources={"there": 1})
+    def make() -> Any:
+        return numpy.arange(500_000)
+
+    made = rustyray.get(make.remote())
+    assert (made == numpy.arange(500_000)).all()
+    assert not made.flags.writeable
+
+
+@pytest.mark.parametrize("far", [True, False])
+def test_what_is_freed_is_free_on_every_node(far: bool) -> None:
+    """Each store has room for few of the values, which are made on one node and read on the other."""
+    args: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 20_000_000}
+    cluster = Cluster(initialize_head=True, connect=True, head_node_args=args)
+    try:
+        cluster.add_node(**args, resources={"there": 2})
+        reader = {"there": 1.0}
+        for number in range(20):
+            if far:
+                ref = large.options(resources=reader).remote(4_000_000, number)
+                assert rustyray.get(ref)[-1] == number
+            else:
+                ref = rustyray.put(bytes(4_000_000 - 1) + bytes([number]))
+                assert rustyray.get(last.options(resources=reader).remote(ref)) == number
+    finally:
+        cluster.shutdown()
+
+
+@rustyray.remote
+def large(size: int, number: int) -> bytes:
+    return bytes(size - 1) + bytes([number])
+
+
+@rustyray.remote
+def last(value: bytes) -> int:
+    return value[-1]
+
+
+def test_spare_copies_make_room(cluster: Cluster) -> None:
+    """What was pulled is kept for the next reader, and evicted when there is no room."""
+    cluster.add_node(num_cpus=1, resources={"there": 1}, object_store_memory=20_000_000)
+    refs = [rustyray.put(bytes(4_000_000 - 1) + bytes([number])) for number in range(10)]
+    there = {"there": 1.0}
+    for _ in range(2):
+        found = [rustyray.get(last.options(resources=there).remote(ref)) for ref in refs]
+        assert found == list(range(10))
+
+
+def test_a_value_that_is_pulled_from_a_node_that_dies_is_made_again(cluster: Cluster, tmp_path: Path) -> None:
+    @rustyray.remote(resources={"there": 1}, max_retries=3)
+    def make(path: str) -> tuple[str, bytes]:
+        with open(path, "a", encoding="ascii") as file:
+            file.write("x")
+        return here(), bytes(5_000_000)
+
+    first = cluster.add_node(num_cpus=1, resources={"there": 1})
+    made = tmp_path / "made"
+    ref = make.remote(str(made))
+    rustyray.wait([ref])
+    second = cluster.add_node(num_cpus=1, resources={"there": 1})
+    kill(first)
+    cluster.worker_nodes.remove(first)
+    cluster.wait_for_nodes()
+    node, value = rustyray.get(ref, timeout=20)
+    assert (node, len(value), made.read_text()) == (second.node_id, 5_000_000, "xx")
+
+
 # --- nodes that go ----------------------------------------------------------------------------------------------------
 
 

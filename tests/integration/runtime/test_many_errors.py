@@ -75,7 +75,7 @@ def test_deaths_and_what_follows_from_errors_count_too(start: Start) -> None:
 
 def test_many_refs_with_one_cause(start: Start) -> None:
     start(num_cpus=2)
-    with pytest.raises(ExceptionGroup, match="30 of 30 refs failed, for 1 reason$") as caught:
+    with pytest.raises(ExceptionGroup, match=r"30 of 30 refs failed, for 1 reason$") as caught:
         rustyray.get([invert.remote(0) for _ in range(30)], on_error="group")
     assert caught.value.exceptions[0].__notes__ == ["at 30 of 30 refs, number 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rustyray.core.node import NodeLimits
 from rustyray.engines.sim.scripted.scripts import Script
 from rustyray.engines.sim.scripted.values import Plain, Ref
 from rustyray.engines.sim.scripted.world import ScriptedWorld
@@ -44,7 +45,7 @@ PROFILES = {
     "tasks": Profile(Limits(actors=False, errors=False)),
     "errors": Profile(Limits(actors=False)),
     "actors": Profile(Limits(keep=True)),
-    "nodes": Profile(Limits(keep=True, big=False), (1, 1, 2)),
+    "nodes": Profile(Limits(keep=True), (1, 1, 2)),
     "doubled": Profile(Limits(keep=True), troubles=(Trouble.TWICE, Trouble.AGAIN), count=6),
     "retried": Profile(Limits(actors=False, refs_out=False, max_retries=-1), troubles=(Trouble.CRASH,), count=3),
     "cancelled": Profile(
@@ -58,11 +59,9 @@ PROFILES = {
     ),
     "no retries": Profile(Limits(keep=True, max_retries=0), troubles=(Trouble.CRASH,), count=3, exact=False),
     "cuts": Profile(Limits(max_restarts=1, max_task_retries=1), troubles=(Trouble.CUT,), count=2, exact=False),
-    "dying nodes": Profile(
-        Limits(big=False, cpus=SMALL), (1, 1, 2), (Trouble.NODE, Trouble.CRASH), count=2, exact=False
-    ),
+    "dying nodes": Profile(Limits(cpus=SMALL), (1, 1, 2), (Trouble.NODE, Trouble.CRASH), count=2, exact=False),
     "everything": Profile(
-        Limits(big=False, cpus=SMALL, keep=True, cancels=True, kills=True, max_restarts=1, max_task_retries=2),
+        Limits(cpus=SMALL, keep=True, cancels=True, kills=True, max_restarts=1, max_task_retries=2),
         (2, 1),
         tuple(Trouble),
         count=4,
@@ -90,7 +89,7 @@ def agrees(got: object, want: object) -> bool:
 def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[faults.Fault] = ()) -> ScriptedWorld:
     """Run ``program`` to its end, and see that the outcome is right and nothing is left."""
     want = expected(program)
-    world = ScriptedWorld(chooser, profile.nodes, faults=plan)
+    world = ScriptedWorld(chooser, profile.nodes, faults=plan, limits=NodeLimits(chunk=1500))
     driver = world.add_driver(program)
     world.finish()
     got = shown(driver.outcome)

@@ -122,7 +122,7 @@ class Client(ClientProcess):
             raise
         if not isinstance(until.reply, StoreCreated):
             return until.reply.fault if isinstance(until.reply, StoreFailed) else _gone()
-        self.world.arena(self.node)[until.reply.offset] = data
+        self.world.arena(self.node)[until.reply.offset] = (len(data).to_bytes(4, "big") + data).ljust(BIG, b"\0")
         self.send(self.node, StoreSeal(object_))
         return Stored(self.node, BIG, refs)
 
@@ -190,7 +190,7 @@ class Client(ClientProcess):
         if not isinstance(value, Stored):
             raise ProgramError(value if value is not None else _gone())
         request, until = self.expect()
-        self.send(self.node, StorePin(request, object_))
+        self.send(self.node, StorePin(request, object_, value.node, value.size))
         self.flush()
         try:
             yield until
@@ -202,7 +202,9 @@ class Client(ClientProcess):
         reply = until.reply
         if not isinstance(reply, StorePinned):
             raise ProgramError(reply.fault if isinstance(reply, StoreFailed) else _gone())
-        read = values.read(self.world.arena(self.node)[reply.offset], value.refs, self.adopt)
+        written = self.world.arena(self.node)[reply.offset]
+        data = written[4 : 4 + int.from_bytes(written[:4], "big")]
+        read = values.read(data, value.refs, self.adopt)
         self.unpinned.append(object_)
         return read
 

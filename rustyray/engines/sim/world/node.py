@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rustyray.core.effects import Effect, EndProcess, ForkWorker, FreeExtent, Send, Stopped, Warn
+from rustyray.core.effects import (
+    Effect,
+    EndProcess,
+    ForkWorker,
+    FreeExtent,
+    Send,
+    SendChunk,
+    Stopped,
+    Warn,
+    WriteChunk,
+)
 from rustyray.core.head import HeadCore, HeadLimits
 from rustyray.core.node import NodeCore, NodeLimits
 from rustyray.model.ids import NODE_ID_SIZE, JobID, NodeID, WorkerID
 from rustyray.model.messages import (
+    BETWEEN_NODES,
     HEAD,
     ActorExited,
     ActorStarted,
+    Chunk,
     CreateActor,
     DescribeCluster,
     FindActor,
@@ -87,7 +99,8 @@ class NodeHost:
     def receive(self, peer: bytes, message: Message) -> None:
         kind = type(message)
         if self.head is None:
-            self.core.on_message(HEAD if peer == self.world.head else peer, message, self.now)
+            from_head = peer == self.world.head and kind not in BETWEEN_NODES
+            self.core.on_message(HEAD if from_head else peer, message, self.now)
         elif kind in FOR_HEAD or (kind in FROM_NODES and len(peer) == NODE_ID_SIZE):
             self.head.on_message(peer, message, self.now)
         else:
@@ -98,7 +111,7 @@ class NodeHost:
         if self.head is not None:
             self.head.on_peer_lost(peer, reason, self.now)
         elif peer == self.world.head:
-            peer = HEAD
+            self.core.on_peer_lost(HEAD, reason, self.now)
         self.core.on_peer_lost(peer, reason, self.now)
         self.carry_out()
 
@@ -147,6 +160,12 @@ class NodeHost:
                 self.world.crash(worker, how)
             case FreeExtent(offset=offset):
                 self.world.arena(self.me).pop(offset, None)
+            case SendChunk(to=to, object=object_, offset=offset, begin=begin, size=size):
+                data = self.world.arena(self.me)[offset][begin : begin + size]
+                self.world.send(self.me, to, Chunk(object_, begin, data), "")
+            case WriteChunk(offset=offset, begin=begin, data=data):
+                arena = self.world.arena(self.me)
+                arena[offset] = arena[offset][:begin] + data if begin else data
             case Warn(text=text):
                 self.warnings.append(text)
             case Stopped():

@@ -1,0 +1,199 @@
+"""Objects from other nodes: who needs one pulls it here in pieces, and many wait for the same pull.
+
+Here, whoever is pulled from is to the `Store` a client like others: it writes the copy, and its end ends the writing.
+There, the node that pulls pins what it pulls. So nothing more is to be done when either of them is lost.
+
+A copy that was pulled is a spare: it is evicted when room is needed and nobody maps it. The node that it came from
+remembers where it went, and passes on that the object was freed.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from rustyray.core.effects import SendChunk, WriteChunk
+from rustyray.core.node.base import NodeBase
+from rustyray.core.node.cluster import Cluster
+from rustyray.model.ids import NodeID, ObjectID
+from rustyray.model.messages import (
+    Chunk,
+    PullChunk,
+    PullDone,
+    PullFailed,
+    StoreAbort,
+    StoreCreate,
+    StoreFree,
+    StoreSeal,
+)
+from rustyray.model.values import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from rustyray.core.node.store import Copy, Store
+
+#: So many pieces are asked for ahead.
+WINDOW: Final = 16
+
+
+class Pull:
+    """An object on its way here, to ``offset`` once there is room (-1 before). ``asked`` and ``got`` are bytes."""
+
+    __slots__ = ("asked", "got", "object", "offset", "size", "source")
+
+    def __init__(self, object_: ObjectID, source: NodeID, size: int) -> None:
+        self.object = object_
+        self.source = source
+        self.size = size
+        self.offset = -1
+        self.asked = 0
+        self.got = 0
+
+
+class Transfers:
+    """What is on its way here, and where copies of what is here went."""
+
+    __slots__ = ("_asks", "_base", "_cluster", "_copies", "_store", "_unplaced", "pulls")
+
+    def __init__(self, base: NodeBase, cluster: Cluster, store: Store) -> None:
+        self._base = base
+        self._cluster = cluster
+        self._store = store
+        self.pulls: dict[ObjectID, Pull] = {}
+        #: Pulls from nodes that this one has not heard of yet.
+        self._unplaced: dict[ObjectID, Pull] = {}
+        #: The nodes that have pulled each object from here.
+        self._copies: dict[ObjectID, dict[NodeID, None]] = {}
+        #: What other nodes ask for of objects that are being written here.
+        self._asks: dict[ObjectID, list[tuple[NodeID, PullChunk]]] = {}
+
+    # --- here: pulling ------------------------------------------------------------------------------------------------
+
+    def start(self, object_: ObjectID, source: NodeID, size: int, now: float) -> bool:
+        """Begin to pull, unless that goes on already; False when the source is dead."""
+        if self._base.is_gone(source) or self._base.stopping:
+            return False
+        if object_ in self.pulls:
+            return True
+        pull = self.pulls[object_] = Pull(object_, source, size)
+        if source in self._cluster.others:
+            self._make_room(pull, now)
+        else:
+            self._unplaced[object_] = pull
+            self._base.timers.at(now + self._base.limits.meet, partial(self._give_up_meeting, pull))
+        return object_ in self.pulls
+
+    def meet(self, now: float) -> None:
+        """The view of the cluster has changed."""
+        for pull in list(self._unplaced.values()):
+            if pull.source in self._cluster.others:
+                del self._unplaced[pull.object]
+                self._make_room(pull, now)
+
+    def _give_up_meeting(self, pull: Pull, now: float) -> None:
+        if self._unplaced.pop(pull.object, None) is not None:
+            text = f"nothing is known here of node {pull.source.hex()}, where object {pull.object.hex()} lies"
+            self.refused(pull.object, Fault(FaultKind.OBJECT_LOST, text, node=self._base.node))
+
+    def _make_room(self, pull: Pull, now: float) -> None:
+        self._store.create(pull.source, StoreCreate(0, pull.object, pull.size), now)
+
+    def granted(self, object_: ObjectID, offset: int) -> None:
+        """There is room for it."""
+        pull = self.pulls[object_]
+        if pull.offset < 0:
+            pull.offset = offset
+            self._ask(pull)
+
+    def refused(self, object_: ObjectID, fault: Fault) -> None:
+        """There is no room, or no source."""
+        del self.pulls[object_]
+        self._store.answer_waiters(object_, fault)
+
+    def _ask(self, pull: Pull) -> None:
+        address = self._cluster.address_of(pull.source)
+        chunk = self._base.limits.chunk
+        while pull.asked < pull.size and pull.asked - pull.got < WINDOW * chunk:
+            size = min(chunk, pull.size - pull.asked)
+            self._base.send(pull.source, PullChunk(pull.object, pull.asked, size), address)
+            pull.asked += size
+
+    def on_chunk(self, sender: bytes, message: Chunk, now: float) -> None:
+        pull = self.pulls.get(message.object)
+        if pull is None or pull.source != sender:
+            self._let_go(sender, message.object)  # it was given up, and may have been pinned again meanwhile
+            return
+        if pull.offset < 0 or message.begin != pull.got:
+            return  # of an earlier pull
+        self._base.out.append(WriteChunk(pull.offset, message.begin, message.data))
+        pull.got += len(message.data)
+        if pull.got < pull.size:
+            self._ask(pull)
+            return
+        del self.pulls[pull.object]
+        self._store.seal(sender, StoreSeal(pull.object), now)
+        self._let_go(sender, pull.object)
+
+    def _let_go(self, source: bytes, object_: ObjectID) -> None:
+        """Nothing more is wanted of it from there."""
+        self._base.send(source, PullDone(object_), self._cluster.address_of(source))
+
+    def on_failed(self, sender: bytes, message: PullFailed, now: float) -> None:
+        pull = self.pulls.get(message.object)
+        if pull is not None and pull.source == sender:
+            del self.pulls[pull.object]
+            self._store.abort(sender, StoreAbort(pull.object), now, message.fault)
+
+    def source_gone(self, source: bytes) -> list[ObjectID]:
+        """What was pulled from there is given up; returns what had no room yet, so that nobody has written to it."""
+        for object_, asks in list(self._asks.items()):
+            self._asks[object_] = [ask for ask in asks if ask[0] != source]
+        lost = [pull for pull in self.pulls.values() if pull.source == source]
+        for pull in lost:
+            del self.pulls[pull.object]
+            self._unplaced.pop(pull.object, None)
+        return [pull.object for pull in lost if pull.offset < 0]
+
+    # --- there: being pulled from -------------------------------------------------------------------------------------
+
+    def on_ask(self, sender: bytes, message: PullChunk, now: float) -> None:
+        """Another node wants a piece. With the first it pins the object, until it has all of it."""
+        copy = self._store.pin_for_node(sender, message.object)
+        if copy is not None and not copy.freed:
+            self._copies.setdefault(message.object, {})[sender] = None
+        if copy is None and self._store.is_made_here(message.object):
+            self._asks.setdefault(message.object, []).append((sender, message))
+            return
+        if copy is None or message.begin + message.size > copy.size:
+            text = f"object {message.object.hex()} is not in the store of node {self._base.node.hex()}"
+            fault = Fault(FaultKind.OBJECT_LOST, text, node=self._base.node)
+            self._base.send(sender, PullFailed(message.object, fault), self._cluster.address_of(sender))
+            return
+        self._base.out.append(SendChunk(sender, message.object, copy.offset, message.begin, message.size))
+
+    def written(self, object_: ObjectID, now: float) -> None:
+        """Nobody writes it any more: it is there, or will not be."""
+        for sender, message in self._asks.pop(object_, ()):
+            self.on_ask(sender, message, now)
+
+    def on_done(self, sender: bytes, message: PullDone, now: float) -> None:
+        self._store.unpin_for_node(sender, message.object, now)
+
+    def freed(self, copy: Copy) -> None:
+        """An object is freed here: so it is where it went."""
+        for node in self._copies.pop(copy.object, ()):
+            if not self._base.is_gone(node):
+                self._base.send(node, StoreFree([copy.object]), self._cluster.address_of(node))
+
+    def pass_on(self, message: StoreFree) -> None:
+        """An owner beside us frees objects that lie elsewhere."""
+        if message.anywhere:
+            for node, info in self._cluster.others.items():
+                self._base.send(node, message, info.address)
+        elif message.node not in (b"", self._base.node) and not self._base.is_gone(message.node):
+            self._base.send(message.node, message, self._cluster.address_of(message.node))
+
+    def check(self) -> None:
+        for object_, pull in self.pulls.items():
+            assert 0 <= pull.got <= pull.asked <= pull.size, f"pull of {object_.hex()}: {pull.got} of {pull.asked}"
+            assert not self._base.is_gone(pull.source), f"{object_.hex()} is pulled from a node that is gone"
+        assert self._unplaced.keys() <= self.pulls.keys()
