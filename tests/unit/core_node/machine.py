@@ -45,6 +45,8 @@ class Watched(World):
         self.high = 0
         self.mapped: dict[tuple[bytes, bytes], list[int]] = {}
         self.heard: list[tuple[bytes, Message]] = []
+        #: Their connection broke; workers among them have a moment to come to an end, and are told nothing.
+        self.cut: dict[bytes, None] = {}
         self.creates: dict[tuple[bytes, int], StoreCreate] = {}
         self.pins: dict[tuple[bytes, int], StorePin] = {}
         super().__init__(cpus=2, store_pages=8, prestart=1, limits=LIMITS, GPU=1)
@@ -97,6 +99,8 @@ class Watched(World):
 
     def lose(self, peer: bytes, reason: str = "end of file") -> None:
         orphans = [worker for worker, (owner, _) in self.leased.items() if owner == peer and peer not in self.alive]
+        orphans = [worker for worker in orphans if worker not in self.cut]
+        self.cut[peer] = None
         self.forget(peer)
         super().lose(peer, reason)
         for worker in orphans:
