@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from multiprocessing.pool import ThreadPool
 
 import pytest
 
@@ -155,6 +156,12 @@ def test_an_executor_from_before_is_refused() -> None:
         POOL.submit(abs, -1)
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(abs, -1).result() == 1
+
+
+@pytest.mark.usefixtures("sim")
+def test_a_thread_pool_of_multiprocessing() -> None:
+    with ThreadPool(2) as pool:
+        assert pool.map(lambda number: rustyray.get(rustyray.put(number)) + 1, [1, 2, 3]) == [2, 3, 4]
 
 
 @pytest.mark.usefixtures("sim")
