@@ -267,9 +267,9 @@ class Calls:
         self.links.pop(link.actor, None)
 
     def _alive(self, link: ActorLink, info: ActorInfo, now: float) -> None:
-        fresh = info.incarnation > link.incarnation or link.worker != info.worker
+        fresh = info.incarnation > link.incarnation or (link.worker != info.worker and not link.exited)
         if not fresh and (link.state == ActorState.ALIVE or link.exited):
-            return
+            return  # what the head said before it knew that the actor is over does not count
         if fresh:
             self._return_inflight(link, "it was restarted", now)
             link.seq = 0

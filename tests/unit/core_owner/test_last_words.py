@@ -259,6 +259,26 @@ def test_an_actor_that_said_so_is_dead_even_if_the_heads_news_is_late() -> None:
     assert "exit_actor() was called" in str(owner.value(call))
 
 
+def test_nothing_is_pushed_to_it_either_when_the_head_was_asked_again_and_did_not_know() -> None:
+    owner = Owner()
+    actor = owner.create()
+    owner.alive(actor)
+    owner.call(actor)
+    owner.say(A, ActorExited(actor, 0, "exit_actor() was called"))
+    owner.lose(A)
+    owner.wait(1.5)
+    owner.pushed(A)
+    late = owner.call(actor)
+    owner.alive(actor)
+    owner.flush()
+    assert owner.pushed(A) == []
+    owner.lose(A)
+    owner.wait(5)
+    assert owner.value(late) is None
+    owner.actor_is(actor, ActorState.DEAD)
+    assert owner.fault(late) is FaultKind.ACTOR_DIED
+
+
 # --- dead actors are forgotten ----------------------------------------------------------------------------------------
 
 

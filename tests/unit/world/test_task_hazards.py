@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rustyray.core.owner.records import PUSHED
 from rustyray.engines.sim.scripted.driver import Driver
 from rustyray.engines.sim.scripted.scripts import (
     Add,
@@ -95,7 +96,9 @@ def test_short_tasks_do_not_wait_behind_a_long_one_while_a_worker_idles(seed: in
     driver = there.add_driver(main)
     there.run()
     assert outcome(driver) == [1] * 16
-    assert there.now < 9.0, "they waited for the long one"
+    records = [entry.record for entry in driver.core.objects.values() if entry.record is not None]
+    long = [record.state for record in records if record.plan.name == "long"]
+    assert long == [PUSHED], "they waited for the long one"
     there.finish()
 
 
