@@ -328,7 +328,7 @@ class NodeCore:
         self._cluster.lost(message.node)
         for client in [client for client in self._clients if node_of(client) == message.node]:
             self._forget_client(client, message.reason, now)
-        self._store.client_gone(message.node, now)
+        self._store.node_died(message.node, now)
         self._store.owners_gone(message.node, now)
         self._tell_clients(message)
 

@@ -347,6 +347,12 @@ class Store:
         for object_, count in list(pins.items()):
             self._unpin(pins, object_, count, now)
 
+    def node_died(self, node: NodeID, now: float) -> None:
+        """As `client_gone`; and nobody would tell us any more when its objects are freed, so the spares go now."""
+        self.client_gone(node, now)
+        for copy in [copy for copy in self.objects.values() if copy.source == node]:
+            self._free(copy.object, now, node)
+
     def owners_gone(self, prefix: bytes, now: float) -> None:
         """All objects of an owner (or of all owners on a node) are lost to everybody; whoever maps one may go on."""
         objects = [object_ for object_ in self.objects if object_.startswith(prefix)]

@@ -443,7 +443,12 @@ class Tasks:
 
     def lost(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
         """The only copy of a stored value is gone: make it again, or say why that cannot be."""
-        entry.value = None
+        gone, entry.value = entry.value, None
+        self._replace(object_, entry, why, now)
+        if gone is not None:
+            self.refs.let_go(gone)  # the refs inside it
+
+    def _replace(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
         record = entry.record
         if record is None or record.retries == 0:
             kind = FaultKind.OBJECT_LOST if record is None else FaultKind.MAX_ATTEMPTS

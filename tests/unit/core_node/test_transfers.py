@@ -191,6 +191,16 @@ def test_another_attempts_original_outlives_the_spare(world: Pulling) -> None:
     assert world.used == 0
 
 
+def test_spares_go_with_the_node_that_has_the_originals(world: Pulling) -> None:
+    world.pull(1, 500)
+    world.pull(2, 500)
+    world.say(DRIVER, StoreUnpin([obj(2)]))
+    world.say(HEAD, NodeDied(OTHER, "it is gone"))
+    assert world.used == 1, "one is still mapped"
+    world.say(DRIVER, StoreUnpin([obj(1)]))
+    assert world.used == 0
+
+
 # --- being pulled from ------------------------------------------------------------------------------------------------
 
 

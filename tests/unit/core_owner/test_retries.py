@@ -160,6 +160,29 @@ def test_a_stored_result_whose_node_died_is_made_again_with_its_arguments() -> N
     assert argument not in owner.core.objects
 
 
+@pytest.mark.parametrize("retries", [0, 1])
+def test_what_a_lost_value_contained_is_let_go(retries: int) -> None:
+    owner = Owner()
+    inner = owner.core.put(b"inner")
+    result = owner.submit(plan(max_retries=retries))
+    owner.grant(A)
+    owner.done(A, result, value=[Stored(OTHER_NODE, 5000, [ref_to(inner)])])
+    owner.drop(inner)
+    assert inner in owner.core.objects
+    owner.say(NODE, NodeDied(OTHER_NODE, "power"))
+    assert inner not in owner.core.objects
+
+
+def test_what_lies_on_other_nodes_is_freed_there() -> None:
+    owner = Owner()
+    result = owner.submit(plan())
+    owner.grant(A)
+    stored(owner, result, A)
+    owner.drop(result)
+    owner.flush()
+    assert owner.one(NODE, StoreFree) == StoreFree([result], OTHER_NODE)
+
+
 def test_what_depends_on_a_lost_result_is_made_after_it() -> None:
     owner = Owner()
     first = owner.submit(plan("one"))
