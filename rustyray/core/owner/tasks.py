@@ -81,11 +81,14 @@ class Tasks:
         for dep in dict.fromkeys(record.deps or ()):
             entry = self.refs.objects[dep]
             if entry.value is None:
-                record.missing += 1
-                if entry.more is None:
-                    entry.more = Borrowing()
-                entry.more.dependents.append(record)
-                self.refs.ask(dep, entry)
+                self._await(record, dep, entry)
+
+    def _await(self, record: Record, dep: ObjectID, entry: ObjectEntry) -> None:
+        record.missing += 1
+        if entry.more is None:
+            entry.more = Borrowing()
+        entry.more.dependents.append(record)
+        self.refs.ask(dep, entry)
 
     def value_arrived(self, entry: ObjectEntry, now: float) -> None:
         """Tasks that waited for this object may go on."""
@@ -444,6 +447,10 @@ class Tasks:
     def lost(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
         """The only copy of a stored value is gone: make it again, or say why that cannot be."""
         gone, entry.value = entry.value, None
+        if gone is not None:
+            for record in self.pending.values():
+                if record.state == WAITING and object_ in (record.deps or ()):
+                    self._await(record, object_, entry)
         self._replace(object_, entry, why, now)
         if gone is not None:
             self.refs.let_go(gone)  # the refs inside it
@@ -465,12 +472,12 @@ class Tasks:
         record.apply("rebuild")
         record.retries -= record.retries > 0
         record.task.attempt += 1
-        self.pending[record.task.id] = record
         for object_ in record.held or ():
             entry = self.refs.hold(object_)
             entry.lineage -= 1
             if entry.value is None and entry.record is not None and entry.record.state == DONE:
                 self.lost(object_, entry, why, now)
+        self.pending[record.task.id] = record
         self._await_arguments(record)
         if record.missing == 0:
             self.arguments_ready(record, now)

@@ -200,6 +200,23 @@ def test_what_depends_on_a_lost_result_is_made_after_it() -> None:
     assert owner.value(second) == b"v"
 
 
+def test_what_waits_for_another_argument_waits_for_the_lost_one_too() -> None:
+    owner = Owner()
+    first, late = owner.submit(plan("one")), owner.submit(plan("late"))
+    owner.grant(A)
+    owner.grant(B)
+    by_task = {object_: worker for worker in (A, B) for object_ in owner.pushed(worker)}
+    both = owner.submit(plan("both"), [first, late])
+    stored(owner, first, by_task[first])
+    owner.say(NODE, NodeDied(OTHER_NODE, "power"))
+    again = next(worker for worker in (A, B) if first in owner.pushed(worker))
+    owner.done(by_task[late], late)
+    assert owner.pushed(A) == owner.pushed(B) == []
+    owner.done(again, first)
+    owner.flush()
+    assert [*owner.pushed(A), *owner.pushed(B)] == [both]
+
+
 def test_all_workers_of_a_node_that_died_are_lost_together() -> None:
     """What one had does not go to another, and one that is idle may be given up on the way."""
     owner = Owner()
