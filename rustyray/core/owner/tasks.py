@@ -34,6 +34,9 @@ from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 
 #: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
 LINEAGE_CAP: Final = 256 * 1024 * 1024
+#: Seconds after which a task is tried again whose argument could not be had, doubled each time: by then it is known that
+#: the node which had it is dead, and the argument is made again.
+ARGUMENT_LOST: Final = 1.0
 
 
 class Tasks:
@@ -264,6 +267,10 @@ class Tasks:
                 self._leave_worker(record, now)
                 self.out.append(JudgeFailure(record.task.id, value))
                 return
+        if isinstance(value, Fault) and value.kind is FaultKind.OBJECT_LOST and record.deps and record.retries != 0:
+            self._leave_worker(record, now)
+            self._back_off(record, now, ARGUMENT_LOST * 2.0**record.task.attempt)
+            return
         self.fail(record, value, now)
 
     def judged_record(self, task: TaskID) -> Record | None:
@@ -296,11 +303,11 @@ class Tasks:
         if not isinstance(record.target, SchedulingClass):
             self.call_returns(record, now)
 
-    def _back_off(self, record: Record, now: float) -> None:
+    def _back_off(self, record: Record, now: float, least: float = 0.0) -> None:
         if record.retries > 0:
             record.retries -= 1
         policy = record.plan.retry
-        delay = min(policy.maximum, policy.initial * policy.factor**record.task.attempt)
+        delay = max(least, min(policy.maximum, policy.initial * policy.factor**record.task.attempt))
         record.task.attempt += 1
         self._order += 1
         if delay > 0:
@@ -311,10 +318,12 @@ class Tasks:
     def _again(self, record: Record, now: float) -> None:
         record.apply("back-off over")
         self.pending.pop(record.task.id, None)
-        if record.deps and any(self.refs.objects[dep].value is None for dep in record.deps):
+        if record.deps:  # they may be elsewhere by now, or have to be made again
             record.apply("arguments lost")
             self.pending[record.task.id] = record
             self._await_arguments(record)
+            if record.missing == 0:
+                self.arguments_ready(record, now)
             return
         self.enqueue(record, now)
 

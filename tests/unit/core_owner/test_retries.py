@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from rustyray.model import ids
 from rustyray.model.messages import Done, LeaseElsewhere, NodeDied, PushTasks, Results, ReturnLease, StoreFree
 from rustyray.model.plans import RetryPolicy
-from rustyray.model.values import FaultKind, Packed, Stored
+from rustyray.model.values import Fault, FaultKind, Packed, Stored
 from tests.unit.core_owner.owner import BOOM, NODE, OTHER_NODE, WORKERS, Owner, plan, ref_to
 
 A, B, C = WORKERS[:3]
@@ -215,6 +217,47 @@ def test_what_waits_for_another_argument_waits_for_the_lost_one_too() -> None:
     owner.done(again, first)
     owner.flush()
     assert [*owner.pushed(A), *owner.pushed(B)] == [both]
+
+
+@pytest.mark.parametrize("order", ["failure first", "news first"])
+def test_a_task_whose_argument_was_lost_with_a_node_is_tried_again_with_one_that_was_made_anew(order: str) -> None:
+    owner = Owner()
+    argument = owner.submit(plan("one"))
+    owner.grant(A)
+    stored(owner, argument, A)
+    task = owner.submit(plan("two"), [argument])
+    owner.flush()
+    owner.pushed(A)
+    lost = Fault(FaultKind.OBJECT_LOST, "it is not in the store")
+    steps: list[Callable[[], None]] = [
+        lambda: owner.fail(A, task, lost),
+        lambda: owner.say(NODE, NodeDied(OTHER_NODE, "power")),
+    ]
+    for step in steps if order == "failure first" else reversed(steps):
+        step()
+    owner.flush()
+    owner.done(A, argument, value=b"anew")
+    owner.wait(1.1)
+    owner.grant(B)
+    (pushed,) = owner.one(B, PushTasks).tasks
+    assert [arg.value for arg in pushed.deps or ()] == [b"anew"]
+    owner.done(B, task)
+    assert owner.value(task) == b"v"
+
+
+def test_what_cannot_be_had_at_all_fails_in_the_end() -> None:
+    owner = Owner()
+    argument = owner.submit(plan("one"))
+    owner.grant(A)
+    stored(owner, argument, A)
+    task = owner.submit(plan("two", max_retries=2), [argument])
+    for _ in range(3):
+        assert owner.value(task) is None
+        owner.fail(A, task, Fault(FaultKind.OBJECT_LOST, "it is not in the store"))
+        owner.wait(5)
+        if owner.asked():
+            owner.grant(A)
+    assert owner.fault(task) is FaultKind.OBJECT_LOST
 
 
 def test_all_workers_of_a_node_that_died_are_lost_together() -> None:
