@@ -34,8 +34,8 @@ from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 
 #: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
 LINEAGE_CAP: Final = 256 * 1024 * 1024
-#: Seconds after which a task is tried again whose argument could not be had, doubled each time: by then it is known that
-#: the node which had it is dead, and the argument is made again.
+#: Seconds after which a task is tried again whose argument could not be had, doubled each time. By then it is known
+#: that the node which had it is dead, and the argument is made again.
 ARGUMENT_LOST: Final = 1.0
 
 

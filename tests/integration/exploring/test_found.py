@@ -14,7 +14,7 @@ import pytest
 from rustyray.engines.sim.world.schedules import NEXT, PREEMPT, Deviation
 from rustyray.testing import replay
 from rustyray.testing.exploring.trial import Plan, Scenario, Setup, run_plan
-from tests.integration.exploring.programs import actors
+from tests.integration.exploring.programs import actors, objects
 from tests.integration.races import failing
 from tests.integration.races.waiting import await_between_check_and_update
 
@@ -41,6 +41,9 @@ FOUND: dict[str, Scenario] = {
     "next60.1+crash@50.1+cut@64.2": actors.handles_that_travel.scenario,
     # A task was interrupted while it submitted another one: what that returns was counted, and nobody had a ref of it.
     "rr1:d48c19a8:cpus=2,nodes=2:preempt18.1+crash@46.0+crash@25.2": actors.handles_that_travel.scenario,
+    # A node took along an argument of a task that waited for another one, and then of one that was on its worker.
+    "rr1:b8a80beb:cpus=2,nodes=2:next4.1+cut@25.0+node@72.0": objects.large_results_of_large_results.scenario,
+    "rr1:86348c64:cpus=2,nodes=3:preempt9.1+node@58.0": objects.large_arguments_and_results.scenario,
     # Three workers in a row were crashed before they were ready, and the node gave up to start any.
     "rr1:fe9a02af:cpus=2,nodes=1:crash@3.0+crash@6.0+crash@1.0": partial(failing.ref_outlives_its_owner, True),
 }
