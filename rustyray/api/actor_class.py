@@ -96,6 +96,7 @@ class ActorClass(Generic[T]):
             is_async=is_async,
             handle_meta=meta,
             held=held,
+            strategy=opt.value_of(options, "scheduling_strategy"),
         )
         return self._plan
 

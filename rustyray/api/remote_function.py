@@ -113,6 +113,7 @@ class RemoteFunction(_Base[P, R]):
             retry=opt.retry_policy(self._options),
             held=held,
             task_name=self._options.get("name") or "",
+            strategy=opt.value_of(self._options, "scheduling_strategy"),
         )
         return self._plan
 

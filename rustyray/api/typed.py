@@ -29,6 +29,7 @@ from rustyray.runtime.ref import ObjectRef
 if TYPE_CHECKING:
     from rustyray.api.actor_handle import ActorMethod
     from rustyray.api.remote_function import RemoteFunction
+    from rustyray.model.strategies import SchedulingStrategy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -181,6 +182,7 @@ class Resources(TypedDict, total=False):
     memory: float | None
     resources: Mapping[str, float] | None
     name: str | None
+    scheduling_strategy: SchedulingStrategy | None
 
 
 Retry = bool | list[type[BaseException]] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]

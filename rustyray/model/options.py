@@ -10,11 +10,14 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rustyray.model import resources as res
 from rustyray.model.plans import RetryPolicy
 from rustyray.model.resources import ResourceSet
+
+if TYPE_CHECKING:
+    from rustyray.model.strategies import Strategy
 
 
 class Scope(enum.Flag):
@@ -178,6 +181,20 @@ def retry_exceptions(name: str, value: Any) -> bool | Callable[[BaseException], 
     raise _wrong_type(name, "True, False, a list of exception classes, or a function of an exception", value)
 
 
+def scheduling_strategy(name: str, value: Any) -> Strategy | None:
+    """The text "DEFAULT" or "SPREAD", or one of the classes in `rustyray.util.scheduling_strategies`."""
+    from rustyray.model import strategies as known  # which few programs need
+
+    if isinstance(value, known.Strategy):
+        return value
+    if isinstance(value, known.NodeAffinitySchedulingStrategy | known.NodeLabelSchedulingStrategy):
+        return value.strategy
+    if not isinstance(value, str):
+        raise _wrong_type(name, "a string, or a class of rustyray.util.scheduling_strategies", value)
+    chosen = one_of(known.DEFAULT, known.SPREAD)(name, value)
+    return known.Strategy(spread=True) if chosen == known.SPREAD else None
+
+
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 _T, _A, _M = Scope.TASK, Scope.ACTOR, Scope.METHOD
@@ -198,16 +215,16 @@ OPTIONS: dict[str, Option] = {
     "lifetime": Option(_A, one_of("detached", "non_detached"), "non_detached"),
     "namespace": Option(_A, text),
     "get_if_exists": Option(_A, flag, False),
+    "scheduling_strategy": Option(_T | _A, scheduling_strategy),
 }
 
-_STRATEGY = "Only the default placement is there; leave it out"
+_STRATEGY = "Write scheduling_strategy=NodeLabelSchedulingStrategy(…)"
 _GROUPS = "Placement groups are not supported yet; leave it out"
 _GENERATORS = "Streaming generators are not supported yet; leave it out"
 
 UNSUPPORTED: dict[str, Unsupported] = {
     "runtime_env": Unsupported(_T | _A, ({},), "Set environment variables inside the task, and install what it needs"),
-    "scheduling_strategy": Unsupported(_T | _A, ("DEFAULT",), _STRATEGY),
-    "label_selector": Unsupported(_T | _A, ({},), f"{_STRATEGY}, or steer with custom resources"),
+    "label_selector": Unsupported(_T | _A, ({},), _STRATEGY),
     "fallback_strategy": Unsupported(_T | _A, ([],), _STRATEGY),
     "_labels": Unsupported(_T | _A, ({},), _STRATEGY),
     "placement_group": Unsupported(_T | _A, ("default",), _GROUPS),

@@ -13,6 +13,8 @@ from rustyray.model.resources import ResourceSet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rustyray.model.strategies import Strategy
+
 
 class RetryPolicy:
     """When an attempt that ended with an exception of the application is made again.
@@ -55,6 +57,7 @@ class TaskPlan:
         "retry",
         "returns",
         "slot",
+        "strategy",
         "task_name",
     )
 
@@ -70,7 +73,9 @@ class TaskPlan:
         label: str = "",
         held: tuple[object, ...] = (),
         task_name: str = "",
+        strategy: Strategy | None = None,
     ) -> None:
+        self.strategy = strategy
         self.fn = fn
         self.blob = blob
         self.name = name
@@ -124,6 +129,7 @@ class ActorPlan:
         "namespace",
         "placement",
         "resources",
+        "strategy",
     )
 
     def __init__(
@@ -145,7 +151,9 @@ class ActorPlan:
         is_async: bool = False,
         handle_meta: bytes = b"",
         held: tuple[object, ...] = (),
+        strategy: Strategy | None = None,
     ) -> None:
+        self.strategy = strategy
         self.fn = fn
         self.blob = blob
         self.class_name = class_name

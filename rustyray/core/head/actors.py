@@ -15,7 +15,7 @@ from rustyray.core.head.actor import ACTOR_TABLE, LOSSES, Actor, ActorEvent
 from rustyray.core.head.base import HeadBase
 from rustyray.core.head.jobs import Jobs
 from rustyray.core.head.nodes import Node, Nodes, NodeState
-from rustyray.core.head.placement import choose, demand, why_nowhere
+from rustyray.core.head.placement import choose, why_nowhere
 from rustyray.core.head.registry import Registry
 from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID, node_of, owner_of
 from rustyray.model.messages import (
@@ -30,6 +30,7 @@ from rustyray.model.messages import (
     StopActor,
     WatchActor,
 )
+from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault, FaultKind
 
 
@@ -114,6 +115,10 @@ class Actors:
             return
         crowd = {node: len(actors) for node, actors in self._on_node.items()}
         node = choose(actor.spec, self._nodes.usable(), crowd)
+        if node is None and self._is_gone(actor.spec.strategy):
+            text = f"{actor.what} may only run on {actor.spec.strategy}, which is dead, or not part of the cluster"
+            self._die_of(actor, actor.fault_of(FaultKind.ACTOR_UNSCHEDULABLE, text))
+            return
         if node is None:
             self._explain(actor)
             return
@@ -123,12 +128,18 @@ class Actors:
         self._nodes.take(node, actor.spec.resources)
         self._base.send(actor.node, StartActor(actor.spec, actor.incarnation), node.info.address)
 
+    def _is_gone(self, strategy: Strategy | None) -> bool:
+        """Whether it names a node that is not there, and that will not come: ids are never used again."""
+        if strategy is None or not strategy.node or strategy.soft:
+            return False
+        return not any(node.info.node == strategy.node for node in self._nodes.living())
+
     def _explain(self, actor: Actor) -> None:
         """It waits for a node that could have it; tell the watchers once (its owner warns the user)."""
         if actor.told_unplaceable:
             return
         actor.told_unplaceable = True
-        text = f"{actor.what} cannot be placed: {why_nowhere(demand(actor.spec), self._nodes.living())}"
+        text = f"{actor.what} cannot be placed: {why_nowhere(actor.spec, self._nodes.living())}"
         actor.fault = actor.fault_of(FaultKind.ACTOR_UNSCHEDULABLE, text)
         self.registry.tell(actor)
 

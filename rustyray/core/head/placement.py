@@ -12,6 +12,7 @@ from rustyray.core.head.nodes import Node
 from rustyray.model.ids import NodeID
 from rustyray.model.messages import ActorSpec
 from rustyray.model.resources import ResourceSet, describe, fits
+from rustyray.model.strategies import Strategy
 
 
 def demand(spec: ActorSpec) -> ResourceSet:
@@ -25,17 +26,33 @@ def demand(spec: ActorSpec) -> ResourceSet:
 def choose(spec: ActorSpec, nodes: list[Node], crowd: Mapping[NodeID, int]) -> Node | None:
     """The node for ``spec``, or None if none of ``nodes`` could ever take it; ``crowd`` is how many actors each has."""
     need = demand(spec)
-    able = [node for node in nodes if fits(need, node.info.total)]
+    able = [node for node in allowed(spec.strategy, nodes) if fits(need, node.info.total)]
+    if spec.strategy is not None and spec.strategy.spread:
+        return min(able, key=lambda node: crowd.get(node.info.node, 0), default=None)
     ready = [node for node in able if fits(need, node.info.available)]
     if ready:
         return min(ready, key=lambda node: crowd.get(node.info.node, 0))
     return min(able, key=lambda node: node.queued + crowd.get(node.info.node, 0), default=None)
 
 
-def why_nowhere(need: ResourceSet, nodes: list[Node]) -> str:
+def allowed(strategy: Strategy | None, nodes: list[Node]) -> list[Node]:
+    """Where it may go; if some are preferred, those."""
+    if strategy is None:
+        return nodes
+    if strategy.node:
+        there = [node for node in nodes if node.info.node == strategy.node]
+        return there if there or not strategy.soft else nodes
+    fitting = [node for node in nodes if strategy.allows(node.info.labels)]
+    return [node for node in fitting if strategy.prefers(node.info.labels)] or fitting
+
+
+def why_nowhere(spec: ActorSpec, nodes: list[Node]) -> str:
     """For the one warning: what it needs and what there is."""
+    need, strategy = describe(demand(spec)), spec.strategy
+    if strategy is not None and not strategy.spread:
+        need += f" on {strategy}"
     have = [f"node {node.info.node.hex()} has {describe(node.info.total)}" for node in nodes[:8]]
     if len(nodes) > 8:
         have.append(f"{len(nodes) - 8} more nodes do not have it either")
     there = "; ".join(have) or "there are no nodes"
-    return f"it needs {describe(need)}, and {there}. It waits until a node that has it joins"
+    return f"it needs {need}, and {there}. It waits until a node that has it joins"

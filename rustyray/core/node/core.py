@@ -17,6 +17,7 @@ from rustyray.core.node.base import NodeBase, NodeLimits
 from rustyray.core.node.claims import ClaimQueue
 from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.leases import LeaseDesk
+from rustyray.core.node.routing import Router
 from rustyray.core.node.shutdown import NodeShutdown
 from rustyray.core.node.store import Store
 from rustyray.core.node.workers import Pool, Worker, WorkerState
@@ -105,6 +106,7 @@ class NodeCore:
         self._cluster = Cluster(self._base, self._accounts, queue, info)
         self._pool = Pool(self._base, soft_idle)
         self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
+        self._router = Router(self._base, self._accounts, self._desk, self._cluster, info)
         self._actors = HostedActors(self._base, self._desk)
         self._store = Store(self._base, store_capacity, self._cluster)
         self._shutdown = NodeShutdown(self._base, self._desk, self._actors, self._store)
@@ -124,8 +126,8 @@ class NodeCore:
             Chunk: transfers.on_chunk,
             PullFailed: transfers.on_failed,
             PullDone: transfers.on_done,
-            RequestLease: desk.request,
-            CancelLease: desk.cancel,
+            RequestLease: self._router.request,
+            CancelLease: self._router.cancel,
             ReturnLease: desk.give_back,
             Blocked: self._on_blocked,
             Resumed: self._on_resumed,
@@ -298,6 +300,7 @@ class NodeCore:
     def _forget_client(self, client: bytes, reason: str, now: float, dead: bool = True) -> None:
         """A connection is a client's life here: what it asked for, held or mapped ends with it."""
         self._clients.pop(client, None)
+        self._router.client_gone(client)
         self._desk.client_gone(client, reason, now, dead)
         self._store.client_gone(client, now)
         self._desk.schedule(now)
@@ -329,6 +332,7 @@ class NodeCore:
         for client in [client for client in self._clients if node_of(client) == message.node]:
             self._forget_client(client, message.reason, now)
         self._store.node_died(message.node, now)
+        self._router.look_again(now)
         self._store.owners_gone(message.node, now)
         self._tell_clients(message)
 
@@ -398,6 +402,7 @@ class NodeCore:
         if sender == HEAD:
             self._cluster.see(message)
             self._store.transfers.meet(now)
+            self._router.look_again(now)
             self._desk.look_elsewhere(now)
 
     # --- invariants ---------------------------------------------------------------------------------------------------

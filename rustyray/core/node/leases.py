@@ -82,7 +82,7 @@ class LeaseDesk:
             return
         claim = self._new_claim(client, message.request, message.resources, message.resources, now)
         claim.label = message.label
-        claim.hops = None if message.local_only else message.hops
+        claim.hops = None if message.local_only or message.strategy is not None else message.hops
         if not self._send_elsewhere(claim):
             claims[message.request] = claim
             self.enqueue(claim, now)

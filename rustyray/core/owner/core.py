@@ -215,6 +215,7 @@ class OwnerCore:
             max_concurrency=plan.max_concurrency,
             is_async=plan.is_async,
             handle_meta=plan.handle_meta,
+            strategy=plan.strategy,
         )
         call = Call(actor, actor, CREATION.name, 0, args, 0, buffers=buffers, refs=refs)
         record = Record(call, CREATION, self.calls.link(actor, plan.max_task_retries), 0)

@@ -16,6 +16,7 @@ from rustyray.model.ids import ActorID, NodeID, ObjectID, TaskID, WorkerID
 from rustyray.model.messages import ActorInfo, ActorSpec, ActorState, Call, Task
 from rustyray.model.plans import MethodPlan, TaskPlan
 from rustyray.model.resources import ResourceSet
+from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault, Value
 
 
@@ -143,6 +144,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
 
     resources: ResourceSet
     label: str
+    strategy: Strategy | None = None
     queue: deque[Record] = msgspec.field(default_factory=deque)
     leases: dict[int, Lease] = {}
     requests: dict[int, NodeID] = {}

@@ -36,6 +36,7 @@ from rustyray.model.messages import (
     Task,
 )
 from rustyray.model.plans import TaskPlan
+from rustyray.model.strategies import Strategy
 
 #: How many seconds of work may wait on a worker: enough to hide a round trip, little enough to lose nothing by it.
 PIPELINE_SECONDS: Final = 0.004
@@ -57,7 +58,7 @@ class Scheduler:
         self.node = node
         self.job = job
         self.out = out
-        self.classes: dict[tuple[str, tuple[tuple[str, int], ...]], SchedulingClass] = {}
+        self.classes: dict[tuple[str, Strategy | None, tuple[tuple[str, int], ...]], SchedulingClass] = {}
         self.leases: dict[int, Lease] = {}
         self.by_worker: dict[WorkerID, Lease] = {}
         self.defined: dict[WorkerID, dict[bytes, None]] = {}
@@ -66,10 +67,10 @@ class Scheduler:
 
     def stats_for(self, plan: TaskPlan) -> FunctionStats:
         """The class and the learned duration of a function, made at its first submission and kept in the plan."""
-        key = (plan.label, tuple(sorted(plan.resources.items())))
+        key = (plan.label, plan.strategy, tuple(sorted(plan.resources.items())))
         target = self.classes.get(key)
         if target is None:
-            target = self.classes[key] = SchedulingClass(dict(plan.resources), plan.label)
+            target = self.classes[key] = SchedulingClass(dict(plan.resources), plan.label, plan.strategy)
         plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1, plan.task_name or plan.name)
         return stats
 
@@ -110,7 +111,8 @@ class Scheduler:
         self._want_more(target, now)
 
     def _depth(self, record: Record) -> int:
-        if record.alone:
+        strategy = record.plan.strategy  # type: ignore[union-attr]
+        if record.alone or (strategy is not None and strategy.spread):
             return 1
         stats = record.plan.slot  # type: ignore[union-attr]
         seconds = stats.seconds if isinstance(stats, FunctionStats) else -1.0
@@ -178,7 +180,8 @@ class Scheduler:
         number = self._request
         target.requests[number] = node
         self._requests[number] = target
-        message = RequestLease(number, self.job, target.resources, target.label, hops, hops >= MAX_HOPS)
+        pinned, strategy = hops >= MAX_HOPS, target.strategy
+        message = RequestLease(number, self.job, target.resources, target.label, hops, pinned, strategy)
         self.out.append(Send(node, message, address))
 
     def _yield_idle(self, wanting: SchedulingClass) -> None:

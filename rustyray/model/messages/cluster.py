@@ -10,6 +10,7 @@ from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
 from rustyray.model.messages.base import Part
 from rustyray.model.messages.data_path import Arg
 from rustyray.model.resources import ResourceSet
+from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault, RefInfo
 
 # --- anyone ↔ head ----------------------------------------------------------------------------------------------------
@@ -43,6 +44,7 @@ class ActorSpec(Part):
     max_concurrency: int = 0
     is_async: bool = False
     handle_meta: bytes = b""
+    strategy: Strategy | None = None
 
 
 class ActorState(enum.IntEnum):

@@ -6,6 +6,7 @@ import msgspec
 
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.resources import ResourceSet
+from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault
 
 # --- client (driver, worker) ↔ node -----------------------------------------------------------------------------------
@@ -46,6 +47,7 @@ class RequestLease(msgspec.Struct, array_like=True, gc=False, tag=23):
     """The owner asks for one worker with ``resources`` for job ``job``; ``request`` is the owner's number for it.
 
     ``hops`` counts how often it was sent elsewhere, so that it cannot wander for ever; ``local_only`` pins it here.
+    With a ``strategy`` the owner's own node sends it where it belongs, and there it stays.
     """
 
     request: int
@@ -54,6 +56,7 @@ class RequestLease(msgspec.Struct, array_like=True, gc=False, tag=23):
     label: str = ""
     hops: int = 0
     local_only: bool = False
+    strategy: Strategy | None = None
 
 
 class CancelLease(msgspec.Struct, array_like=True, gc=False, tag=24):

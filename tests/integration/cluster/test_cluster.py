@@ -14,6 +14,7 @@ import pytest
 import rustyray
 from rustyray.cluster_utils import Cluster, ClusterNode
 from rustyray.exceptions import ActorDiedError, ActorUnavailableError, ObjectLostError, OwnerDiedError
+from tests.integration.cluster.meeting import meet
 from tests.integration.drivers import driver, eventually
 
 
@@ -31,12 +32,6 @@ def here() -> str:
 
 @rustyray.remote
 def where() -> str:
-    return here()
-
-
-@rustyray.remote
-def together(seconds: float) -> str:
-    time.sleep(seconds)
     return here()
 
 
@@ -73,12 +68,12 @@ def patiently(call: Callable[[], Any], timeout: float = 20) -> Any:
 # --- where things run -------------------------------------------------------------------------------------------------
 
 
-def test_tasks_go_where_there_is_room(cluster: Cluster) -> None:
+def test_tasks_go_where_there_is_room(cluster: Cluster, tmp_path: Path) -> None:
     cluster.add_node(num_cpus=1)
     cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    found = rustyray.get([together.remote(0.3) for _ in range(3)])
-    assert set(found) == {node.node_id for node in cluster.list_all_nodes()}
+    found = rustyray.get([meet.remote(str(tmp_path), 3) for _ in range(3)])
+    assert {node for node, _ in found} == {node.node_id for node in cluster.list_all_nodes()}
 
 
 def test_resources_and_labels_are_the_nodes_own(cluster: Cluster) -> None:
@@ -343,9 +338,9 @@ def test_the_first_node_is_the_head() -> None:
     assert not rustyray.is_initialized()
 
 
-def test_init_starts_several_nodes() -> None:
+def test_init_starts_several_nodes(tmp_path: Path) -> None:
     with rustyray.init(num_cpus=1, num_nodes=3):
-        assert len(set(rustyray.get([together.remote(0.3) for _ in range(3)]))) == 3
+        assert len(set(rustyray.get([meet.remote(str(tmp_path), 3) for _ in range(3)]))) == 3
         pids = [about["Pid"] for about in rustyray.nodes()]
     assert eventually(lambda: not any(map(runs, pids)), 5)
 
@@ -392,19 +387,15 @@ def test_what_a_connection_cannot_ask_for() -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
-def test_no_node_outlives_the_program(signum: int) -> None:
-    def program(tell: Any) -> None:
+def test_no_node_outlives_the_program(signum: int, tmp_path: Path) -> None:
+    def program(tell: Any, folder: str) -> None:
         rustyray.init(num_cpus=1, num_nodes=3)
         pids = {about["Pid"] for about in rustyray.nodes()}
-        tell(pids | set(rustyray.get([worker.remote(0.3) for _ in range(3)])))
-        rustyray.get(worker.remote(1000))
+        workers = rustyray.get([meet.remote(folder, 3) for _ in range(3)])
+        tell(pids | {pid for _, pid in workers})
+        rustyray.get(meet.remote(folder, 100))
 
-    @rustyray.remote
-    def worker(seconds: float) -> int:
-        time.sleep(seconds)
-        return os.getpid()
-
-    with driver(program) as running:
+    with driver(program, str(tmp_path)) as running:
         pids = running.hear()
         assert len(pids) == 6
         running.kill(signum)

@@ -1,0 +1,146 @@
+"""Where tasks and actors may run, and where they should: what ``scheduling_strategy`` takes (as in Ray)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from rustyray.model.ids import NODE_ID_SIZE, NodeID
+
+
+class LabelMatch(msgspec.Struct, array_like=True, frozen=True):
+    """What the label ``key`` of a node must be: one of ``values``, or (``negated``) none of them.
+
+    Without values: the label must be there, or must not.
+    """
+
+    key: str
+    values: tuple[str, ...] = ()
+    negated: bool = False
+
+    def fits(self, labels: Mapping[str, str]) -> bool:
+        value = labels.get(self.key)
+        found = value is not None if not self.values else value in self.values
+        return found is not self.negated
+
+
+class Strategy(msgspec.Struct, array_like=True, frozen=True):
+    """A strategy as messages carry it. ``node``: there and nowhere else, or (``soft``) elsewhere if it is gone.
+
+    ``spread``: on as many nodes as there are. ``hard`` labels must fit, ``preferred`` ones should.
+    """
+
+    spread: bool = False
+    node: NodeID = b""
+    soft: bool = False
+    hard: tuple[LabelMatch, ...] = ()
+    preferred: tuple[LabelMatch, ...] = ()
+
+    def allows(self, labels: Mapping[str, str]) -> bool:
+        return all(match.fits(labels) for match in self.hard)
+
+    def prefers(self, labels: Mapping[str, str]) -> bool:
+        return all(match.fits(labels) for match in self.preferred)
+
+    def __str__(self) -> str:
+        return f"node {self.node.hex()}" if self.node else f"labels {', '.join(map(_shown, self.hard))}"
+
+
+def _shown(match: LabelMatch) -> str:
+    values = f" in {', '.join(match.values)}" if match.values else ""
+    return f"{'not ' if match.negated else ''}{match.key}{values}"
+
+
+# --- what users write -------------------------------------------------------------------------------------------------
+
+
+class NodeAffinitySchedulingStrategy:
+    """Run on one node.
+
+    Args:
+        node_id: the node, in hexadecimal (``NodeID`` of `rustyray.nodes`).
+        soft: run elsewhere if that node is gone; otherwise the task or actor fails then.
+
+    Raises:
+        TypeError, ValueError: That is no node's id.
+    """
+
+    def __init__(self, node_id: str, soft: bool) -> None:
+        if not isinstance(node_id, str):
+            raise TypeError(f"node_id must be a node's id in hexadecimal, got {node_id!r}")
+        try:
+            node = bytes.fromhex(node_id)
+        except ValueError:
+            node = b""
+        if len(node) != NODE_ID_SIZE:
+            raise ValueError(f"node_id must have {2 * NODE_ID_SIZE} hexadecimal digits, got {node_id!r}")
+        self.node_id = node_id
+        self.soft = bool(soft)
+        self.strategy = Strategy(node=node, soft=self.soft)
+
+
+class In:
+    """The label has one of these values."""
+
+    negated = False
+
+    def __init__(self, *values: str) -> None:
+        if not values or not all(isinstance(value, str) for value in values):
+            raise TypeError(f"{type(self).__name__}() takes the values of a label, which are strings, got {values!r}")
+        self.values = values
+
+
+class NotIn(In):
+    """The label has none of these values, or the node has no such label."""
+
+    negated = True
+
+
+class Exists:
+    """The node has the label."""
+
+    values: tuple[str, ...] = ()
+    negated = False
+
+
+class DoesNotExist(Exists):
+    """The node does not have the label."""
+
+    negated = True
+
+
+Matches: TypeAlias = "Mapping[str, In | Exists]"
+
+
+class NodeLabelSchedulingStrategy:
+    """Run where the nodes' labels fit.
+
+    Args:
+        hard: by label, what it must be: `In`, `NotIn`, `Exists` or `DoesNotExist`.
+        soft: likewise, what it should be.
+
+    Raises:
+        TypeError: That is something else.
+    """
+
+    def __init__(self, hard: Matches, *, soft: Matches | None = None) -> None:
+        self.hard = hard
+        self.soft = soft
+        self.strategy = Strategy(hard=_matches(hard), preferred=_matches(soft or {}))
+
+
+def _matches(given: Any) -> tuple[LabelMatch, ...]:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"labels must be a dict such as {{'zone': In('a')}}, got {given!r}")
+    for key, match in given.items():
+        if not isinstance(key, str) or not isinstance(match, In | Exists):
+            raise TypeError(f"labels must be a dict such as {{'zone': In('a')}}, got {key!r}: {match!r}")
+    return tuple(LabelMatch(key, match.values, match.negated) for key, match in sorted(given.items()))
+
+
+SchedulingStrategy: TypeAlias = "str | NodeAffinitySchedulingStrategy | NodeLabelSchedulingStrategy"
+
+DEFAULT = "DEFAULT"
+SPREAD = "SPREAD"

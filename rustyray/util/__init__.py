@@ -1,0 +1,1 @@
+"""What surrounds the core, as in Ray."""
