@@ -44,31 +44,15 @@ from rustyray.engines.native.worker import main as run_worker
 from rustyray.model.ids import NODE_ID_SIZE, WorkerID
 from rustyray.model.messages import (
     BETWEEN_NODES,
+    FOR_HEAD,
+    FROM_NODES,
     HEAD,
-    ActorExited,
-    ActorStarted,
     Chunk,
-    CreateActor,
-    DescribeCluster,
-    FindActor,
-    Heartbeat,
     JobAccepted,
-    JobFinished,
-    KillActor,
-    ListActors,
     Message,
     RegisterJob,
-    RegisterNode,
     Role,
     Shutdown,
-    WatchActor,
-    WorkerDied,
-)
-
-#: What everybody may say to the head, and what nodes say to it. All else is for the node.
-FOR_HEAD: Final = frozenset({CreateActor, WatchActor, FindActor, KillActor, ListActors, DescribeCluster})
-FROM_NODES: Final = frozenset(
-    {RegisterNode, Heartbeat, RegisterJob, JobFinished, WorkerDied, ActorStarted, ActorExited}
 )
 
 #: Seconds that a dead worker's connection has to reach its end, which a grandchild may keep from it.

@@ -14,6 +14,8 @@ from rustyray.model.messages.base import (
     Role,
 )
 from rustyray.model.messages.cluster import (
+    FOR_HEAD,
+    FROM_NODES,
     ActorExited,
     ActorInfo,
     ActorSpec,
@@ -102,6 +104,8 @@ from rustyray.model.messages.store import (
 
 __all__ = [
     "BETWEEN_NODES",
+    "FOR_HEAD",
+    "FROM_NODES",
     "HEAD",
     "ActorExited",
     "ActorInfo",

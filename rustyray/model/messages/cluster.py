@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 import msgspec
 
 from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
 from rustyray.model.messages.base import Part
 from rustyray.model.messages.data_path import Arg
+from rustyray.model.messages.leases import WorkerDied
 from rustyray.model.resources import ResourceSet
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault, RefInfo
@@ -271,3 +273,11 @@ class WorkerStays(msgspec.Struct, array_like=True, gc=False, tag=80):
     Asked to leave, or after a `LeaseOver`, it is idle from now on. After it has said that its actor is over, it holds
     nothing any more, can not be given anything either, and ends by itself when nobody needs what it owns.
     """
+
+
+#: What anybody says to the head, and what nodes say to it. (A worker says some of those to its node, which passes them
+#: on.)
+FOR_HEAD: Final = frozenset({CreateActor, WatchActor, FindActor, KillActor, ListActors, DescribeCluster})
+FROM_NODES: Final = frozenset(
+    {RegisterNode, Heartbeat, RegisterJob, JobFinished, WorkerDied, ActorStarted, ActorExited}
+)

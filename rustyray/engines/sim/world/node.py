@@ -20,32 +20,17 @@ from rustyray.core.node import NodeCore, NodeLimits
 from rustyray.model.ids import NODE_ID_SIZE, JobID, NodeID, WorkerID
 from rustyray.model.messages import (
     BETWEEN_NODES,
+    FOR_HEAD,
+    FROM_NODES,
     HEAD,
-    ActorExited,
-    ActorStarted,
     Chunk,
-    CreateActor,
-    DescribeCluster,
-    FindActor,
-    Heartbeat,
-    JobFinished,
-    KillActor,
-    ListActors,
     Message,
-    RegisterJob,
-    RegisterNode,
-    WatchActor,
-    WorkerDied,
 )
 from rustyray.model.resources import ResourceSet
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.world.world import World
 
-FOR_HEAD: Final = frozenset({CreateActor, WatchActor, FindActor, KillActor, ListActors, DescribeCluster})
-FROM_NODES: Final = frozenset(
-    {RegisterNode, Heartbeat, RegisterJob, JobFinished, WorkerDied, ActorStarted, ActorExited}
-)
 #: The size of each node's store, in bytes.
 STORE: Final = 256 * 4096
 
