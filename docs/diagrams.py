@@ -22,7 +22,7 @@ from rustyray.core.node.store import COPY_TABLE
 from rustyray.core.node.workers import WORKER_TABLE
 from rustyray.core.owner import OwnerCore
 from rustyray.core.owner.records import TASK_TABLE
-from rustyray.engines.native.node_process import FOR_HEAD, FROM_NODES
+from rustyray.model.messages import FOR_HEAD, FROM_NODES
 
 PAGE = Path(__file__).with_name("architecture.md")
 Edge = tuple[str, str, str]
