@@ -36,11 +36,12 @@ class Packed(msgspec.Struct, array_like=True, gc=False, tag=1, frozen=True):
 
 
 class Stored(msgspec.Struct, array_like=True, gc=False, tag=2, frozen=True):
-    """A value sealed in the arena of ``node``: ``size`` bytes under the object's own id."""
+    """A value sealed in the arena of ``node``: ``size`` bytes under the object's own id, by its task's ``attempt``."""
 
     node: NodeID
     size: int
     refs: list[RefInfo] | None = None
+    attempt: int = 0
 
 
 class Failed(msgspec.Struct, array_like=True, gc=False, tag=3, frozen=True):

@@ -10,6 +10,7 @@ the object.
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from rustyray.core.effects import FreeExtent
 from rustyray.core.node.arena import Arena
@@ -31,6 +32,9 @@ from rustyray.model.messages import (
 )
 from rustyray.model.values import Fault, FaultKind
 
+#: Later than any.
+ANY_ATTEMPT: Final = 1 << 62
+
 
 class CopyState(enum.IntEnum):
     WRITING = 1
@@ -45,6 +49,7 @@ class CopyEvent(enum.IntEnum):
     ABORT = 2
     FREE = 3
     UNUSED = 4
+    MADE_AGAIN = 5
 
 
 _S, _E = CopyState, CopyEvent
@@ -62,6 +67,7 @@ COPY_TABLE = StateTable(
         (_S.SEALED, _E.FREE): _S.FREED,
         (_S.FREED, _E.FREE): _S.FREED,
         (_S.FREED, _E.UNUSED): _S.GONE,
+        (_S.FREED, _E.MADE_AGAIN): _S.SEALED,
     },
 )
 
@@ -72,12 +78,13 @@ class Copy:
     A spare was pulled from another node, its ``source``, which has the original.
     """
 
-    __slots__ = ("object", "offset", "pins", "size", "source", "state")
+    __slots__ = ("attempt", "object", "offset", "pins", "size", "source", "state")
 
-    def __init__(self, object_: ObjectID, offset: int, size: int, source: NodeID = b"") -> None:
+    def __init__(self, object_: ObjectID, offset: int, size: int, attempt: int, source: NodeID = b"") -> None:
         self.object = object_
         self.offset = offset
         self.size = size
+        self.attempt = attempt
         self.pins = 0
         self.source = source
         self.state = COPY_TABLE.initial
@@ -148,7 +155,8 @@ class Store:
             return False
         offset, touched = extent
         source = client if is_node(client) else b""
-        self._writing.setdefault(client, {})[message.object] = Copy(message.object, offset, message.size, source)
+        copy = Copy(message.object, offset, message.size, message.attempt, source)
+        self._writing.setdefault(client, {})[message.object] = copy
         if source:
             self.transfers.granted(message.object, offset)
         else:
@@ -195,11 +203,14 @@ class Store:
         self.transfers.written(copy.object, now)
 
     def _publish(self, copy: Copy, now: float) -> None:
-        """An attempt before may have sealed the same object: the newer copy replaces it unless somebody maps it."""
+        """Another attempt may have sealed the same object: the copy of the later one stays, or what somebody maps."""
         old = self.objects.get(copy.object)
-        if (old is not None and (old.pins or copy.source)) or self._base.is_gone(owner_of(copy.object)):
-            if old is not None and not copy.source and old.state is CopyState.SEALED:
-                old.source = b""  # it takes the place of an original
+        gone = self._base.is_gone(owner_of(copy.object))
+        if gone or (old is not None and (old.pins or copy.source or copy.attempt < old.attempt)):
+            if old is not None and not copy.source and copy.attempt >= old.attempt and not gone:
+                old.source, old.attempt = b"", copy.attempt  # it takes the place of an original
+                if old.freed:
+                    self._move(old, CopyEvent.MADE_AGAIN)
             self._move(copy, CopyEvent.FREE)
             self._drop_unused(copy, now)
             return
@@ -216,10 +227,7 @@ class Store:
             self._pin(client, message.request, copy)
         elif copy is None and (
             self._is_written(message.object)
-            or (
-                message.node not in (b"", self._base.node)
-                and self.transfers.start(message.object, message.node, message.size, now)
-            )
+            or (message.node not in (b"", self._base.node) and self.transfers.start(message, now))
         ):
             self._pin_waiters.setdefault(message.object, []).append((client, message.request))
         else:
@@ -294,22 +302,23 @@ class Store:
     def free(self, client: bytes, message: StoreFree, now: float) -> None:
         from_node = is_node(client)
         elsewhere = message.node not in (b"", self._base.node)
-        for object_ in message.objects:
+        attempts = message.attempts or [ANY_ATTEMPT] * len(message.objects)
+        for object_, attempt in zip(message.objects, attempts, strict=False):
             if from_node and not message.node and not message.anywhere:
-                self._free(object_, now, client)
+                self._free(object_, now, client, attempt)
             elif from_node or owner_of(object_) == client:
-                self._free(object_, now, message.node if elsewhere else None)
+                self._free(object_, now, message.node if elsewhere else None, attempt)
         if not from_node:
             self.transfers.pass_on(message)
 
-    def _free(self, object_: ObjectID, now: float, source: NodeID | None = None) -> None:
-        """Free all copies, or those that were pulled from ``source``: another attempt may have made the object here."""
+    def _free(self, object_: ObjectID, now: float, source: NodeID | None = None, attempt: int = ANY_ATTEMPT) -> None:
+        """Free all copies, or those that were pulled from ``source``; not those of attempts after ``attempt``."""
         for mine in self._writing.values():
             writing = mine.get(object_)
-            if writing is not None and source in (None, writing.source):
+            if writing is not None and source in (None, writing.source) and writing.attempt <= attempt:
                 self._move(writing, CopyEvent.FREE)
         copy = self.objects.get(object_)
-        if copy is not None and source in (None, copy.source):
+        if copy is not None and source in (None, copy.source) and copy.attempt <= attempt:
             self._move(copy, CopyEvent.FREE)
             self.transfers.freed(copy)
             if not copy.pins:

@@ -24,6 +24,7 @@ from rustyray.model.messages import (
     StoreAbort,
     StoreCreate,
     StoreFree,
+    StorePin,
     StoreSeal,
 )
 from rustyray.model.values import Fault, FaultKind
@@ -38,12 +39,13 @@ WINDOW: Final = 16
 class Pull:
     """An object on its way here, to ``offset`` once there is room (-1 before). ``asked`` and ``got`` are bytes."""
 
-    __slots__ = ("asked", "got", "object", "offset", "size", "source")
+    __slots__ = ("asked", "attempt", "got", "object", "offset", "size", "source")
 
-    def __init__(self, object_: ObjectID, source: NodeID, size: int) -> None:
-        self.object = object_
-        self.source = source
-        self.size = size
+    def __init__(self, wanted: StorePin) -> None:
+        self.object = wanted.object
+        self.source = wanted.node
+        self.size = wanted.size
+        self.attempt = wanted.attempt
         self.offset = -1
         self.asked = 0
         self.got = 0
@@ -68,14 +70,15 @@ class Transfers:
 
     # --- here: pulling ------------------------------------------------------------------------------------------------
 
-    def start(self, object_: ObjectID, source: NodeID, size: int, now: float) -> bool:
+    def start(self, wanted: StorePin, now: float) -> bool:
         """Begin to pull, unless that goes on already; False when the source is dead."""
-        if self._base.is_gone(source) or self._base.stopping:
+        object_ = wanted.object
+        if self._base.is_gone(wanted.node) or self._base.stopping:
             return False
         if object_ in self.pulls:
             return True
-        pull = self.pulls[object_] = Pull(object_, source, size)
-        if source in self._cluster.others:
+        pull = self.pulls[object_] = Pull(wanted)
+        if pull.source in self._cluster.others:
             self._make_room(pull, now)
         else:
             self._unplaced[object_] = pull
@@ -95,7 +98,7 @@ class Transfers:
             self.refused(pull.object, Fault(FaultKind.OBJECT_LOST, text, node=self._base.node))
 
     def _make_room(self, pull: Pull, now: float) -> None:
-        self._store.create(pull.source, StoreCreate(0, pull.object, pull.size), now)
+        self._store.create(pull.source, StoreCreate(0, pull.object, pull.size, pull.attempt), now)
 
     def granted(self, object_: ObjectID, offset: int) -> None:
         """There is room for it."""
@@ -182,7 +185,8 @@ class Transfers:
         """An object is freed here: so it is where it went."""
         for node in self._copies.pop(copy.object, ()):
             if not self._base.is_gone(node):
-                self._base.send(node, StoreFree([copy.object]), self._cluster.address_of(node))
+                freed = StoreFree([copy.object], attempts=[copy.attempt])
+                self._base.send(node, freed, self._cluster.address_of(node))
 
     def pass_on(self, message: StoreFree) -> None:
         """An owner beside us frees objects that lie elsewhere."""

@@ -43,8 +43,10 @@ class References:
         #: By request: the owner that was told, of whom, and of which objects.
         self._transfers: dict[int, tuple[WorkerID, WorkerID, list[ObjectID]]] = {}
         self._transfer = 0
-        #: By the node where they lie; none: the owner cannot know.
-        self._free: dict[NodeID | None, list[ObjectID]] = {}
+        #: Attempts, by the node where their objects lie; none: the owner cannot know.
+        self._free: dict[NodeID | None, dict[ObjectID, int]] = {}
+        #: Stored results of which an earlier attempt may have left a copy on another node.
+        self.scattered: dict[ObjectID, bool] = {}
         self._retired = False
 
     # --- counting -----------------------------------------------------------------------------------------------------
@@ -120,6 +122,8 @@ class References:
             return
         del self.objects[object_]
         self._drop_value(object_, entry)
+        if self.scattered:
+            self.scattered.pop(object_, None)
         if not self.owns(object_):
             self._leave(object_, entry)
         elif entry.more is not None:
@@ -139,7 +143,8 @@ class References:
         if value is None or type(value) is bytes:
             return
         if isinstance(value, Stored) and self.owns(object_):
-            self._free.setdefault(value.node, []).append(object_)
+            node = None if self.scattered and self.scattered.pop(object_, False) else value.node
+            self._forget(node, object_, value.attempt)
         entry.value = None
         for inside in refs_inside(value):
             self.release(inside.object)
@@ -175,17 +180,23 @@ class References:
         """Tell the node what was freed since the last flush, in one message for each node that has it."""
         if self._free:
             for node, objects in self._free.items():
-                self.out.append(Send(self.node, StoreFree(objects, node or b"", node is None)))
+                told = StoreFree(list(objects), node or b"", node is None, list(objects.values()))
+                self.out.append(Send(self.node, told))
             self._free = {}
+
+    def _forget(self, node: NodeID | None, object_: ObjectID, attempt: int) -> None:
+        objects = self._free.setdefault(node, {})
+        objects[object_] = max(attempt, objects.get(object_, 0))
 
     def forget_stored(self, object_: ObjectID, value: Value) -> None:
         """A result that nobody wants any more arrived: give its memory back."""
         if isinstance(value, Stored):
-            self._free.setdefault(value.node, []).append(object_)
+            self._forget(value.node, object_, value.attempt)
 
-    def free_stored(self, objects: list[ObjectID]) -> None:
+    def free_stored(self, objects: list[ObjectID], attempt: int) -> None:
         """Objects of ours that may be in a store, though no value says so, are not needed."""
-        self._free.setdefault(None, []).extend(objects)
+        for object_ in objects:
+            self._forget(None, object_, attempt)
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -258,6 +269,20 @@ class References:
         for request, (whose, borrower, objects) in self._transfers.items():
             if whose == owner:
                 self.out.append(Send(owner, BorrowAdd(request, borrower, objects), self._address_of(objects[0])))
+
+    def ask_anew(self, object_: ObjectID, stored: Stored) -> bool:
+        """A stored value is not where it should be. Whether there is hope: its owner is asked again when it is watched.
+
+        Ours may be about to be made again, when the news of a death arrives.
+        """
+        entry = self.objects.get(object_)
+        if entry is None or entry.value is not stored or self.owns(object_):
+            return entry is not None
+        if entry.more is None or self.gone(object_[:WORKER_ID_SIZE]):
+            return False
+        entry.value, entry.more.asked = None, False
+        self.let_go(stored)
+        return True
 
     def give_up(self, owner: WorkerID) -> list[ObjectID]:
         """The owner cannot be reached any more. Returns its objects that somebody here waits for."""

@@ -225,6 +225,8 @@ class Tasks:
                 self.refs.forget_stored(object_, value)
                 continue
             self.refs.settle(object_, entry, value, ready)
+            if isinstance(value, Stored) and record.task.attempt:
+                self.refs.scattered[object_] = True
             if isinstance(value, Stored) and isinstance(record.plan, TaskPlan) and record.retries != 0:
                 wanted_again = True
             else:
@@ -345,7 +347,8 @@ class Tasks:
             settled.append(entry)
         if record.alone:
             # A worker that died may have stored the results, and not lived to say so.
-            self.refs.free_stored([object_id(record.task.id, index) for index in range(record.task.returns)])
+            objects = [object_id(record.task.id, index) for index in range(record.task.returns)]
+            self.refs.free_stored(objects, record.task.attempt)
         self._let_go(record)
         for entry in settled:
             self.value_arrived(entry, now)

@@ -40,6 +40,21 @@ _NOTHING: _Prepared = (b"", None, None, None)
 POLL_EVERY: Final = 128
 
 
+#: Seconds for which a value is looked for that is not where it should be, and between two looks.
+MISPLACED: Final = 5.0
+LOOK: Final = 0.02
+
+
+class Misplaced(Exception):
+    """A stored value is not where it should be."""
+
+    def __init__(self, object_: bytes, stored: Stored, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.object = object_
+        self.stored = stored
+        self.fault = fault
+
+
 class Client(Futures):
     """Implements `rustyray.runtime.engine.Engine`, but for the runtime's start and end."""
 
@@ -239,8 +254,28 @@ class Client(Futures):
             values.append(loads(value))
         else:
             return values
-        self._await_values(refs, timeout)
-        return self._read(refs)
+        pump = self.pump
+        deadline = None if timeout is None else pump.clock() + timeout
+        patience = 0.0
+        while True:
+            self._await_values(refs, timeout)
+            try:
+                return self._read(refs)
+            except Misplaced as missing:
+                if not patience:
+                    patience = pump.clock() + MISPLACED
+                elif pump.clock() > patience:
+                    raise self._error(missing.object, missing.fault) from None
+                self._look_again(missing)
+                timeout = None if deadline is None else max(0.0, deadline - pump.clock())
+
+    def _look_again(self, missing: Misplaced) -> None:
+        """It may be made again, or be elsewhere by now: whoever knows has heard, or is about to."""
+        with self.pump.lock:
+            hope = self.core.refs.ask_anew(missing.object, missing.stored)
+        if not hope:
+            raise self._error(missing.object, missing.fault) from None
+        self.pump.turn(LOOK)
 
     def _await_values(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> None:
         """Wait until all have a value, or one has an error (which `_read` then raises)."""
@@ -307,6 +342,8 @@ class Client(Futures):
     def _read_stored(self, object_: bytes, stored: Stored, pins: dict[bytes, Any]) -> Any:
         pinned = pins.pop(object_, None) or self.store.pin({object_: stored})[object_]
         if isinstance(pinned, Fault):
+            if pinned.kind in (FaultKind.OBJECT_LOST, FaultKind.OBJECT_FREED):
+                raise Misplaced(object_, stored, pinned)
             raise self._error(object_, pinned)
         return self.store.load(object_, pinned)
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rustyray.engines.client.cluster_client import ClusterClient
 from rustyray.engines.client.waiter import Waiter
+from rustyray.exceptions import GetTimeoutError, RayTaskError
 from rustyray.runtime.ref import ObjectRef
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Futures(ClusterClient):
@@ -38,7 +42,10 @@ class Futures(ClusterClient):
             try:
                 value = self.get([ref], 0)[0]
             except BaseException as error:  # noqa: BLE001 - it is the future's to carry
-                future.set_exception(error)
+                if _is_lost_meanwhile(error):
+                    self.when_ready(ref, complete)
+                else:
+                    future.set_exception(error)
             else:
                 future.set_result(value)
 
@@ -49,7 +56,17 @@ class Futures(ClusterClient):
         import asyncio
 
         loop = asyncio.get_running_loop()
-        arrived = loop.create_future()
+        while True:
+            yield from self._arrival(ref, loop)
+            try:
+                return self.get([ref], 0)[0]
+            except GetTimeoutError as error:
+                if not _is_lost_meanwhile(error):
+                    raise
+
+    def _arrival(self, ref: ObjectRef[Any], loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+        """Done when the object has a value."""
+        arrived: asyncio.Future[None] = loop.create_future()
 
         def tell() -> None:
             if not arrived.done():
@@ -62,5 +79,9 @@ class Futures(ClusterClient):
                 pass  # the loop was closed meanwhile, and whoever awaited went with it
 
         self.when_ready(ref, tell_loop)
-        yield from arrived
-        return self.get([ref], 0)[0]
+        return arrived
+
+
+def _is_lost_meanwhile(error: BaseException) -> bool:
+    """Whether a value that was there is not any more: it is being made again. (A task may raise the like itself.)"""
+    return isinstance(error, GetTimeoutError) and not isinstance(error, RayTaskError)

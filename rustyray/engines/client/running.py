@@ -180,7 +180,7 @@ class Runner:
         if packed.size <= INLINE_MAX:
             value = to_value(packed)
         else:
-            value = worker.store.write(object_id(job.task.id, index), packed)
+            value = worker.store.write(object_id(job.task.id, index), packed, job.task.attempt)
         if packed.refs:
             with worker.pump.lock:
                 worker.core.refs.register(job.caller, refs_inside(value))

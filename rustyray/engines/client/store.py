@@ -37,13 +37,13 @@ class Store:
         self.node = node
         self.pump = pump
 
-    def write(self, object_: ObjectID, serialized: Serialized) -> Value:
+    def write(self, object_: ObjectID, serialized: Serialized, attempt: int = 0) -> Value:
         """Put a value into the arena under ``object_``; what stands for it. A `Fault` says why it could not be."""
         pump = self.pump
         size = layout_size(serialized)
         with pump.lock:
             number, waiter = pump.expect()
-            pump.hub.send(self.node, StoreCreate(number, object_, size))
+            pump.hub.send(self.node, StoreCreate(number, object_, size, attempt))
             pump.flush()
         try:
             pump.wait(waiter, None)
@@ -70,7 +70,7 @@ class Store:
             self._tell(StoreAbort(object_))
             raise
         self._tell(StoreSeal(object_))
-        return Stored(self.node, size, ref_infos(serialized.refs))
+        return Stored(self.node, size, ref_infos(serialized.refs), attempt)
 
     def _tell(self, message: StoreSeal | StoreAbort) -> None:
         with self.pump.lock:
@@ -84,7 +84,7 @@ class Store:
         with pump.lock:
             for object_, stored in objects.items():
                 number, waiter = pump.expect()
-                pump.hub.send(self.node, StorePin(number, object_, stored.node, stored.size))
+                pump.hub.send(self.node, StorePin(number, object_, stored.node, stored.size, stored.attempt))
                 waiters.append((object_, waiter))
             pump.flush()
         pinned: dict[ObjectID, StorePinned | Fault] = {}

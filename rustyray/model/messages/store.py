@@ -14,11 +14,12 @@ from rustyray.model.values import Fault
 
 
 class StoreCreate(msgspec.Struct, array_like=True, gc=False, tag=40):
-    """Reserve ``size`` bytes for ``object``; the caller writes them and then seals."""
+    """Reserve ``size`` bytes for ``object``; the caller writes them and then seals. ``attempt`` is its task's."""
 
     request: int
     object: ObjectID
     size: int
+    attempt: int = 0
 
 
 class StoreCreated(msgspec.Struct, array_like=True, gc=False, tag=41):
@@ -59,6 +60,7 @@ class StorePin(msgspec.Struct, array_like=True, gc=False, tag=45):
     object: ObjectID
     node: NodeID = b""
     size: int = 0
+    attempt: int = 0
 
 
 class StorePinned(msgspec.Struct, array_like=True, gc=False, tag=46):
@@ -77,12 +79,14 @@ class StoreFree(msgspec.Struct, array_like=True, gc=False, tag=48):
     """The owner's last reference is gone: free the extents as soon as nobody maps them.
 
     They lie on ``node`` if one is named, or the owner does not know where (``anywhere``): the owner's own node passes
-    it on.
+    it on. What later ``attempts`` than these made is not meant: it may be there before this is said. Without them all
+    copies are meant.
     """
 
     objects: list[ObjectID]
     node: NodeID = b""
     anywhere: bool = False
+    attempts: list[int] | None = None
 
 
 # --- node ↔ node ------------------------------------------------------------------------------------------------------

@@ -44,6 +44,17 @@ FOUND: dict[str, Scenario] = {
     # A node took along an argument of a task that waited for another one, and then of one that was on its worker.
     "rr1:b8a80beb:cpus=2,nodes=2:next4.1+cut@25.0+node@72.0": objects.large_results_of_large_results.scenario,
     "rr1:86348c64:cpus=2,nodes=3:preempt9.1+node@58.0": objects.large_arguments_and_results.scenario,
+    # The attempt before had left its large result on another node, where nobody freed it.
+    "rr1:b8a80beb:cpus=2,nodes=2:next0.1+next20.1+next22.1+next23.1+next26.1+"
+    "crash@18.0": objects.large_results_of_large_results.scenario,
+    "rr1:cc152356:cpus=2,nodes=3:next11.1+delay17.3+keep1.1+crash@59.1+"
+    "node@57.1": objects.large_results_of_large_results.scenario,
+    # An object was made again, and then the word arrived, delayed, that it was not needed: of the attempt before.
+    "rr1:b8a80beb:cpus=2,nodes=2:next11.1+next31.1+next49.1+delay80.1+"
+    "node@83.0": objects.large_results_of_large_results.scenario,
+    # A copy was to go, and was still mapped: what was made again in its place went with it.
+    "rr1:e08cb107:cpus=2,nodes=2:next7.1+next30.1+next32.1+next48.1+"
+    "node@70.0": objects.large_arguments_and_results.scenario,
     # Three workers in a row were crashed before they were ready, and the node gave up to start any.
     "rr1:fe9a02af:cpus=2,nodes=1:crash@3.0+crash@6.0+crash@1.0": partial(failing.ref_outlives_its_owner, True),
 }

@@ -45,6 +45,24 @@ def test_an_object_is_written_sealed_mapped_unmapped_and_freed(world: World) -> 
     assert used(world) == 0
 
 
+def test_word_that_is_late_does_not_free_what_a_later_attempt_has_made(world: World) -> None:
+    world.say(STRANGER, StoreCreate(1, obj(1), PAGE, 1))
+    world.say(STRANGER, StoreSeal(obj(1)))
+    world.say(DRIVER, StoreFree([obj(1)], attempts=[0]))
+    assert used(world) == 1
+    world.say(DRIVER, StoreFree([obj(1)], attempts=[1]))
+    assert used(world) == 0
+
+
+def test_a_copy_that_is_late_does_not_replace_what_a_later_attempt_has_made(world: World) -> None:
+    for writer, attempt in ((STRANGER, 1), (DRIVER, 0)):
+        world.say(writer, StoreCreate(1, obj(1), PAGE, attempt))
+        world.say(writer, StoreSeal(obj(1)))
+    assert used(world) == 1
+    world.say(DRIVER, StoreFree([obj(1)], attempts=[0]))
+    assert used(world) == 1
+
+
 def test_the_host_is_told_of_free_extents(world: World) -> None:
     one = world.put(1, 2)
     world.core.on_message(DRIVER, StoreFree([one]), world.now)

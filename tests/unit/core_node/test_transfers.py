@@ -191,6 +191,19 @@ def test_another_attempts_original_outlives_the_spare(world: Pulling) -> None:
     assert world.used == 0
 
 
+def test_what_is_made_again_while_the_spare_is_mapped_takes_its_place(world: Pulling) -> None:
+    world.pull(1, 500)
+    world.say(HEAD, NodeDied(OTHER, "it is gone"))
+    world.say(DRIVER, StoreCreate(5, obj(1), 500, 1))
+    world.say(DRIVER, StoreSeal(obj(1)))
+    world.say(DRIVER, StoreUnpin([obj(1)]))
+    world.say(DRIVER, StorePin(6, obj(1), NODE, 500, 1))
+    assert world.one(DRIVER, StorePinned).request == 6
+    world.say(DRIVER, StoreUnpin([obj(1)]))
+    world.say(DRIVER, StoreFree([obj(1)], NODE, attempts=[1]))
+    assert world.used == 0
+
+
 def test_spares_go_with_the_node_that_has_the_originals(world: Pulling) -> None:
     world.pull(1, 500)
     world.pull(2, 500)
@@ -213,7 +226,7 @@ def test_what_another_node_pulls_is_pinned_until_it_has_it(world: Pulling) -> No
     assert world.used == 1
     world.say(OTHER, PullDone(one))
     assert world.used == 0
-    assert world.take(OTHER, StoreFree) == [StoreFree([one])], "it has a copy"
+    assert world.take(OTHER, StoreFree) == [StoreFree([one], attempts=[0])], "it has a copy"
 
 
 @pytest.mark.parametrize("how", ["lost", "dead"])

@@ -110,10 +110,10 @@ class Client(ClientProcess):
         object_ = self.core.put(packed, object_)
         return self._counted(object_, self.address)
 
-    def store(self, object_: ObjectID, data: bytes, refs: list[RefInfo] | None) -> Program[Value]:
+    def store(self, object_: ObjectID, data: bytes, refs: list[RefInfo] | None, attempt: int = 0) -> Program[Value]:
         """Write a value to the node's store."""
         request, until = self.expect()
-        self.send(self.node, StoreCreate(request, object_, BIG))
+        self.send(self.node, StoreCreate(request, object_, BIG, attempt))
         self.flush()
         try:
             yield until
@@ -124,7 +124,7 @@ class Client(ClientProcess):
             return until.reply.fault if isinstance(until.reply, StoreFailed) else _gone()
         self.world.arena(self.node)[until.reply.offset] = (len(data).to_bytes(4, "big") + data).ljust(BIG, b"\0")
         self.send(self.node, StoreSeal(object_))
-        return Stored(self.node, BIG, refs)
+        return Stored(self.node, BIG, refs, attempt)
 
     def get(self, refs: Sequence[Ref]) -> Program[list[Plain]]:
         """The values; raises ProgramError with the first error, without waiting for the rest."""
@@ -190,7 +190,7 @@ class Client(ClientProcess):
         if not isinstance(value, Stored):
             raise ProgramError(value if value is not None else _gone())
         request, until = self.expect()
-        self.send(self.node, StorePin(request, object_, value.node, value.size))
+        self.send(self.node, StorePin(request, object_, value.node, value.size, value.attempt))
         self.flush()
         try:
             yield until

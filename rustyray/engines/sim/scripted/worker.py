@@ -231,7 +231,7 @@ class Worker(Client):
             infos = values.infos(refs)
             value: Value = Packed(data, None, infos) if infos else data
             if result.big:
-                value = yield from self.store(object_id(task.id, index), data, infos)
+                value = yield from self.store(object_id(task.id, index), data, infos, task.attempt)
             self.core.refs.register(job.caller, refs_inside(value))
             packed.append(value)
         if len(packed) == 1 and isinstance(packed[0], bytes):
