@@ -474,7 +474,7 @@ class OwnerCore:
         if object_[-4:] == HANDLE_INDEX:
             self.calls.handles_gone(object_[:-4])
         else:
-            self.tasks.freed(object_, record)
+            self.tasks.lineage.freed(object_, record)
 
     def check(self) -> None:
         """Raises AssertionError when any part contradicts itself."""

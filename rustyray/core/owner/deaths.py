@@ -140,7 +140,7 @@ class Deaths:
         for object_, entry in list(self.refs.objects.items()):
             value = entry.value
             if isinstance(value, Stored) and value.node == message.node and self.refs.owns(object_):
-                self.tasks.lost(object_, entry, f"its node died: {message.reason}", now)
+                self.tasks.lineage.lost(object_, entry, f"its node died: {message.reason}", now)
 
     def _lost_worker(self, worker: WorkerID, reason: str, now: float) -> None:
         self.sched.defined.pop(worker, None)

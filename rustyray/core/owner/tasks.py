@@ -1,4 +1,4 @@
-"""The life of tasks: submission, arguments, results, retries, cancellation, lineage.
+"""The life of tasks: submission, arguments, results, retries, cancellation.
 
 A task whose arguments are there is queued in its scheduling class. A result settles its objects; a failure is retried
 if the plan allows it, and otherwise becomes the objects' value. The decision between racing events (a result, a
@@ -8,11 +8,11 @@ cancellation, a dead worker) falls here, once: whichever comes first takes the r
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from rustyray.core.effects import Effect, JudgeFailure, Send
+from rustyray.core.owner.lineage import Lineage
 from rustyray.core.owner.records import (
     BACKOFF,
     DONE,
@@ -32,8 +32,6 @@ from rustyray.model.messages import Arg, CancelTask, Done, Results
 from rustyray.model.plans import TaskPlan
 from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 
-#: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
-LINEAGE_CAP: Final = 256 * 1024 * 1024
 #: Seconds after which a task is tried again whose argument could not be had, doubled each time. By then it is known
 #: that the node which had it is dead, and the argument is made again.
 ARGUMENT_LOST: Final = 1.0
@@ -51,8 +49,7 @@ class Tasks:
         self._backoff: list[tuple[float, int, Record]] = []
         self._order = 0
         self._judging: dict[TaskID, tuple[Record, Failed]] = {}
-        self._lineage: deque[Record] = deque()
-        self._lineage_bytes = 0
+        self.lineage = Lineage(refs, self)
         # Actor calls keep their order in their link's queue; these three are the link's part (`Calls` sets them).
         self.call_ready: Callable[[Record, float], None] = _no_calls
         self.call_returns: Callable[[Record, float], None] = _no_calls
@@ -75,18 +72,18 @@ class Tasks:
         record.deps = deps or None
         record.state = WAITING
         self.pending[task.id] = record
-        self._await_arguments(record)
+        self.await_arguments(record)
         if record.missing == 0:
             self.arguments_ready(record, now)
 
-    def _await_arguments(self, record: Record) -> None:
+    def await_arguments(self, record: Record) -> None:
         record.missing = 0
         for dep in dict.fromkeys(record.deps or ()):
             entry = self.refs.objects[dep]
             if entry.value is None:
-                self._await(record, dep, entry)
+                self.await_argument(record, dep, entry)
 
-    def _await(self, record: Record, dep: ObjectID, entry: ObjectEntry) -> None:
+    def await_argument(self, record: Record, dep: ObjectID, entry: ObjectEntry) -> None:
         record.missing += 1
         if entry.more is None:
             entry.more = Borrowing()
@@ -233,9 +230,9 @@ class Tasks:
                 self._unlink(record, entry)
             settled.append(entry)
         if wanted_again:
-            self._keep_lineage(record)
+            self.lineage.keep(record)
         else:
-            self._let_go(record)
+            self.let_go(record)
         # Last, because whoever takes the values may free them at once, and with them the lineage.
         for entry in settled:
             self.value_arrived(entry, now)
@@ -246,7 +243,7 @@ class Tasks:
         if record.entry is entry:
             record.entry = None
 
-    def _let_go(self, record: Record) -> None:
+    def let_go(self, record: Record) -> None:
         held, record.held = record.held, None
         record.task.deps = None
         for object_ in held or ():
@@ -323,7 +320,7 @@ class Tasks:
         if record.deps:  # they may be elsewhere by now, or have to be made again
             record.apply("arguments lost")
             self.pending[record.task.id] = record
-            self._await_arguments(record)
+            self.await_arguments(record)
             if record.missing == 0:
                 self.arguments_ready(record, now)
             return
@@ -349,7 +346,7 @@ class Tasks:
             # A worker that died may have stored the results, and not lived to say so.
             objects = [object_id(record.task.id, index) for index in range(record.task.returns)]
             self.refs.free_stored(objects, record.task.attempt)
-        self._let_go(record)
+        self.let_go(record)
         for entry in settled:
             self.value_arrived(entry, now)
         self.refs.ready_effect(ready)
@@ -417,83 +414,6 @@ class Tasks:
             record.target.queue.remove(record)
         self.fail(record, self.cancelled_fault(record), now)
 
-    # --- lineage ------------------------------------------------------------------------------------------------------
-
-    def _keep_lineage(self, record: Record) -> None:
-        """Its result lives in a node's memory: keep what is needed to make it again, but not the arguments' values."""
-        for object_ in record.held or ():
-            entry = self.refs.objects.get(object_)
-            if entry is not None:
-                entry.lineage += 1
-        held = record.held
-        self._let_go(record)
-        record.held = held
-        self._lineage.append(record)
-        self._lineage_bytes += _weight(record)
-        while self._lineage_bytes > LINEAGE_CAP and self._lineage:
-            self.forget_lineage(self._lineage.popleft())
-
-    def forget_lineage(self, record: Record) -> None:
-        """The record's results are all gone (or too much lineage is kept): they cannot be made again from here on."""
-        if record.state != DONE or (record.held is None and not record.task.args and record.entry is None):
-            return
-        self._lineage_bytes = max(0, self._lineage_bytes - _weight(record))
-        for index in range(record.task.returns):
-            entry = self.refs.objects.get(object_id(record.task.id, index))
-            if entry is not None and entry.record is record:
-                entry.record = None
-        record.entry = None
-        held, record.held = record.held, None
-        for object_ in held or ():
-            self.refs.release_lineage(object_)
-
-    def freed(self, object_: ObjectID, record: Record | None) -> None:
-        """An object is gone. If it was the last result of a settled task, its lineage goes with it."""
-        if record is None or record.state != DONE:
-            return
-        for index in range(record.task.returns):
-            if object_id(record.task.id, index) in self.refs.objects:
-                return
-        self.forget_lineage(record)
-
-    def lost(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
-        """The only copy of a stored value is gone: make it again, or say why that cannot be."""
-        gone, entry.value = entry.value, None
-        if gone is not None:
-            for record in self.pending.values():
-                if record.state == WAITING and object_ in (record.deps or ()):
-                    self._await(record, object_, entry)
-        self._replace(object_, entry, why, now)
-        if gone is not None:
-            self.refs.let_go(gone)  # the refs inside it
-
-    def _replace(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
-        record = entry.record
-        if record is None or record.retries == 0:
-            kind = FaultKind.OBJECT_LOST if record is None else FaultKind.MAX_ATTEMPTS
-            advice = "it was put, or its lineage was dropped" if record is None else "its task has no retries left"
-            ready: list[ObjectID] = []
-            self.refs.settle(object_, entry, Fault(kind, f"{why}, and it cannot be made again: {advice}"), ready)
-            self.value_arrived(entry, now)
-            self.refs.ready_effect(ready)
-            return
-        if record.state == DONE:
-            self._rebuild(record, why, now)
-
-    def _rebuild(self, record: Record, why: str, now: float) -> None:
-        record.apply("rebuild")
-        record.retries -= record.retries > 0
-        record.task.attempt += 1
-        for object_ in record.held or ():
-            entry = self.refs.hold(object_)
-            entry.lineage -= 1
-            if entry.value is None and entry.record is not None and entry.record.state == DONE:
-                self.lost(object_, entry, why, now)
-        self.pending[record.task.id] = record
-        self._await_arguments(record)
-        if record.missing == 0:
-            self.arguments_ready(record, now)
-
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
@@ -512,10 +432,6 @@ class Tasks:
             if record.state == WAITING:
                 absent = [dep for dep in dict.fromkeys(record.deps or ()) if self.refs.objects[dep].value is None]
                 assert len(absent) == record.missing, f"{record.task.id.hex()} waits for {record.missing}, not {absent}"
-
-
-def _weight(record: Record) -> int:
-    return 200 + len(record.task.args) + sum(len(buffer) for buffer in record.task.buffers or ())
 
 
 def _no_calls(record: Record, now: float) -> None:

@@ -1,0 +1,106 @@
+"""Lineage: what is kept of tasks that are done, so that results which are lost with a node can be made again."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from rustyray.core.owner.records import DONE, WAITING, ObjectEntry, Record
+from rustyray.core.owner.references import References
+from rustyray.model.ids import ObjectID, object_id
+from rustyray.model.values import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from rustyray.core.owner.tasks import Tasks
+
+#: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
+LINEAGE_CAP: Final = 256 * 1024 * 1024
+
+
+class Lineage:
+    """Records of tasks whose results lie in the stores of nodes."""
+
+    def __init__(self, refs: References, tasks: Tasks) -> None:
+        self.refs = refs
+        self._tasks = tasks
+        self._records: deque[Record] = deque()
+        self._bytes = 0
+
+    def keep(self, record: Record) -> None:
+        """Its result lives in a node's memory: keep what is needed to make it again, but not the arguments' values."""
+        for object_ in record.held or ():
+            entry = self.refs.objects.get(object_)
+            if entry is not None:
+                entry.lineage += 1
+        held = record.held
+        self._tasks.let_go(record)
+        record.held = held
+        self._records.append(record)
+        self._bytes += _weight(record)
+        while self._bytes > LINEAGE_CAP and self._records:
+            self.forget(self._records.popleft())
+
+    def forget(self, record: Record) -> None:
+        """The record's results are all gone (or too much lineage is kept): they cannot be made again from here on."""
+        if record.state != DONE or (record.held is None and not record.task.args and record.entry is None):
+            return
+        self._bytes = max(0, self._bytes - _weight(record))
+        for index in range(record.task.returns):
+            entry = self.refs.objects.get(object_id(record.task.id, index))
+            if entry is not None and entry.record is record:
+                entry.record = None
+        record.entry = None
+        held, record.held = record.held, None
+        for object_ in held or ():
+            self.refs.release_lineage(object_)
+
+    def freed(self, object_: ObjectID, record: Record | None) -> None:
+        """An object is gone. If it was the last result of a settled task, its lineage goes with it."""
+        if record is None or record.state != DONE:
+            return
+        for index in range(record.task.returns):
+            if object_id(record.task.id, index) in self.refs.objects:
+                return
+        self.forget(record)
+
+    def lost(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
+        """The only copy of a stored value is gone: make it again, or say why that cannot be."""
+        gone, entry.value = entry.value, None
+        if gone is not None:
+            for record in self._tasks.pending.values():
+                if record.state == WAITING and object_ in (record.deps or ()):
+                    self._tasks.await_argument(record, object_, entry)
+        self._replace(object_, entry, why, now)
+        if gone is not None:
+            self.refs.let_go(gone)  # the refs inside it
+
+    def _replace(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
+        record = entry.record
+        if record is None or record.retries == 0:
+            kind = FaultKind.OBJECT_LOST if record is None else FaultKind.MAX_ATTEMPTS
+            advice = "it was put, or its lineage was dropped" if record is None else "its task has no retries left"
+            ready: list[ObjectID] = []
+            self.refs.settle(object_, entry, Fault(kind, f"{why}, and it cannot be made again: {advice}"), ready)
+            self._tasks.value_arrived(entry, now)
+            self.refs.ready_effect(ready)
+            return
+        if record.state == DONE:
+            self._rebuild(record, why, now)
+
+    def _rebuild(self, record: Record, why: str, now: float) -> None:
+        record.apply("rebuild")
+        record.retries -= record.retries > 0
+        record.task.attempt += 1
+        for object_ in record.held or ():
+            entry = self.refs.hold(object_)
+            entry.lineage -= 1
+            if entry.value is None and entry.record is not None and entry.record.state == DONE:
+                self.lost(object_, entry, why, now)
+        self._tasks.pending[record.task.id] = record
+        self._tasks.await_arguments(record)
+        if record.missing == 0:
+            self._tasks.arguments_ready(record, now)
+
+
+def _weight(record: Record) -> int:
+    return 200 + len(record.task.args) + sum(len(buffer) for buffer in record.task.buffers or ())
