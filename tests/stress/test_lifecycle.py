@@ -21,6 +21,7 @@ from tests.integration.runtime.test_lifecycle import run_cycles
 __all__ = ["start"]
 
 
+@pytest.mark.parametrize("engine", ["native"])
 @pytest.mark.usefixtures("start")
 def test_a_thousand_cycles_leave_nothing() -> None:
     run_cycles(1000)

@@ -29,10 +29,6 @@ def _replaceable() -> tuple[object, ...]:
 _REAL = _replaceable()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "native_only(reason): what it tests is not simulated")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         native_only = metafunc.definition.get_closest_marker("native_only")
