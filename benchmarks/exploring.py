@@ -13,6 +13,7 @@ from greenlet import getcurrent, greenlet
 
 import rustyray
 from rustyray.testing import explore
+from rustyray.testing.exploring.trial import Plan, Setup, run_plan
 
 ROUNDS: Final = 5
 
@@ -64,12 +65,12 @@ def natively(scenario: Callable[[], None], count: int) -> float:
 
 
 def switches(count: int) -> float:
-    """Two tasks give way to each other, in the two runs that exploring begins with."""
+    """Two tasks give way to each other."""
 
     def both() -> None:
         rustyray.get([naps.remote(count // 2) for _ in range(2)])
 
-    return per_second(2 * count, lambda: explore(both, schedules=1, max_steps=2 * count))
+    return per_second(count, lambda: run_plan(both, Plan(), Setup(max_steps=3 * count)))
 
 
 def raw_switches(count: int) -> float:
@@ -91,8 +92,12 @@ def raw_switches(count: int) -> float:
 
 def tasks(count: int) -> float:
     """Tasks a second of one long simulated run."""
-    with rustyray.init(engine="sim", num_cpus=2):
-        return per_second(count, lambda: rustyray.get([add.remote(number, 1) for number in range(count)]))
+
+    def many() -> None:
+        with rustyray.init(engine="sim", num_cpus=2):
+            rustyray.get([add.remote(number, 1) for number in range(count)])
+
+    return per_second(count, many)
 
 
 def main() -> None:
