@@ -32,8 +32,12 @@ class Deviation(NamedTuple):
 class Guide(Protocol):
     """Decides where a schedule departs from running to completion.
 
-    ``blind``: it only wants to know how many candidates there are; then they come in any order.
+    ``blind``: it only wants to know how many candidates there are; then they come in any order. ``kinds``: the
+    decisions other than `NEXT` that it may depart in; it is not asked about others.
     """
+
+    @property
+    def kinds(self) -> frozenset[str]: ...
 
     @property
     def blind(self) -> bool: ...
@@ -60,6 +64,7 @@ class Scheduler:
 
     def __init__(self, guide: Guide) -> None:
         self._guide = guide
+        self._kinds = guide.kinds
         #: Where the run departed.
         self.deviations: list[Deviation] = []
         #: How many decisions of each kind there were since `begin`.
@@ -83,7 +88,7 @@ class Scheduler:
     def pick(self, what: str, count: int) -> int:
         number = self.counts.get(what, 0)
         self.counts[what] = number + 1
-        if count < 2 or not self._active:
+        if what not in self._kinds or count < 2 or not self._active:
             return 0
         choice = self._guide.other(what, number, count)
         if choice:
@@ -146,6 +151,7 @@ class Planned:
 
     def __init__(self, deviations: Iterable[Deviation] = ()) -> None:
         self._at = {(what, number): choice for what, number, choice in deviations}
+        self.kinds = frozenset(what for what, _ in self._at)
 
     def turn(self, number: int, candidates: Sequence[Candidate]) -> int:
         return self.other(NEXT, number, len(candidates))
@@ -162,6 +168,7 @@ class Chances:
     def __init__(self, chance: random.Random, delays: float) -> None:
         self.chance = chance
         self.delays = delays
+        self.kinds = frozenset(("keep", "delay", "stall") if delays else ("keep",))
 
     def other(self, what: str, number: int, count: int) -> int:
         odds = 0.5 if what == "keep" else self.delays if what in ("delay", "stall") else 0.0
