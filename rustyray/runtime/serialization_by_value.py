@@ -70,7 +70,8 @@ def refers_by_value(data: bytes) -> bool:
     registry = getattr(sys.modules.get("cloudpickle"), "list_registry_pickle_by_value", None)
     if registry is not None and registry() != _theirs:
         _change()
-    if _mentions(data, _tops) and _mentions(data, _names):
+    tops, names = _searches or _compile_all()
+    if _mentions(data, tops) and _mentions(data, names):
         return True
     # Classes with an extension code are pickled as a number, without the name of their module.
     return any(_is_in(module, _ours | _theirs | {_MAIN}) for module, _ in EXTENSIONS)
@@ -108,12 +109,21 @@ def _mentions(data: bytes, searches: Searches) -> bool:
     return short(data) is not None or long(data) is not None
 
 
-#: Hundreds of test modules may be registered, but their names begin with a few packages: those are looked for first.
-_tops = _names = _compile(())
+#: What finds the first parts of all names, and the names: hundreds of test modules may be registered, but their names
+#: begin with a few packages, and those are looked for first. Made when it is needed: names come one after the other.
+_searches: tuple[Searches, Searches] | None = None
+
+
+def _compile_all() -> tuple[Searches, Searches]:
+    global _searches
+    with _lock:
+        names = _ours | _theirs
+        _searches = searches = _compile(name.partition(".")[0] for name in names), _compile(names)
+        return searches
 
 
 def _change(add: Iterable[str] = (), remove: str = "") -> None:
-    global _ours, _theirs, foreign, _tops, _names
+    global _ours, _theirs, foreign, _searches
     with _lock:
         _ours = _ours.union(add) - {remove}
         if remove in _told:
@@ -123,8 +133,7 @@ def _change(add: Iterable[str] = (), remove: str = "") -> None:
             cloudpickle.unregister_pickle_by_value(ModuleType(remove))
         _theirs = _registered_with_cloudpickle()
         foreign = frozenset(name for name in _ours if name not in sys.modules)
-        _names = _compile(_ours | _theirs)
-        _tops = _compile(name.partition(".")[0] for name in _ours | _theirs)
+        _searches = None
 
 
 def _registered_with_cloudpickle() -> frozenset[str]:
