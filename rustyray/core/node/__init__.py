@@ -1,4 +1,12 @@
-"""The node's core: resources, the lease queue, the worker pool, the actors that live here, and the store's index."""
+"""The node's core: resources, the lease queue, the worker pool, the actors that live here, and the store's index.
+
+leases.py     who gets a worker, and when; claims.py its queue, accounts.py what is free
+routing.py    requests that belong on certain nodes; cluster.py what is known of the others
+workers.py    the pool of processes; actors.py those that are an actor's
+store.py      the index of the arena; arena.py its extents, transfers.py what comes from other nodes and goes there
+shutdown.py   the end, in order
+core.py       `NodeCore`, the one door: messages and time in, effects out; base.py what all parts share
+"""
 
 from rustyray.core.node.base import NodeLimits
 from rustyray.core.node.core import NodeCore

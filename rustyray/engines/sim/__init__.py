@@ -15,6 +15,8 @@ engine.py      the engine in it, as the programs see it
 steering.py    how an explorer gets hold of the runtime that is started next
 selfcheck.py   whether two runs are the same
 stuck.py       who waits for what when nothing happens any more
+circles.py     what a program repeats that never ends, and who starves meanwhile
+errors.py      which tasks raised, and whether anybody has looked
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """What ordinary code gets in place of the standard library's while it is simulated.
 
+stage.py       all of it, for one runtime or for many that follow one another
 patches.py     puts it there, and puts back what was there
 clock.py       the time
-threads.py     threads, locks, queues, pools
+threads.py     threads, queues, pools; locks.py their locks
 loop.py        event loops
-outside.py     what must not be: processes, sockets; and the end of the own process
-interrupts.py  Ctrl-C
+order.py       the same names, and the same order in sets, in each run
+outside.py     what must not be: processes, sockets
+signals.py     signals, and the end of the own process; interrupts.py Ctrl-C
 """
