@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rustyray.api import lifecycle
@@ -12,18 +12,18 @@ from rustyray.model.options import hint
 from rustyray.runtime import context
 from rustyray.runtime.engine import Engine
 
-#: What `Cluster.add_node` takes, and what it is called in `rustyray.init`.
-NODE_OPTIONS: Final = {
-    "num_cpus": "num_cpus",
-    "num_gpus": "num_gpus",
-    "memory": "memory",
-    "resources": "resources",
-    "object_store_memory": "object_store_memory",
-    "labels": "labels",
-    "_system_config": "_system_config",
-}
+#: What `Cluster.add_node` takes: options of `rustyray.init`.
+NODE_OPTIONS: Final = (
+    "num_cpus",
+    "num_gpus",
+    "memory",
+    "resources",
+    "object_store_memory",
+    "labels",
+    "_system_config",
+)
 #: What is the cluster's, and so only the head node takes it.
-HEAD_OPTIONS: Final = {**NODE_OPTIONS, "namespace": "namespace", "logging_level": "logging_level"}
+HEAD_OPTIONS: Final = (*NODE_OPTIONS, "namespace", "logging_level")
 
 
 class ClusterNode:
@@ -104,7 +104,7 @@ class Cluster:
             return self._start_head(node_args)
         engine = self._running()
         _check(node_args, NODE_OPTIONS)
-        node_id = engine.add_node(lifecycle.check(**node_args))
+        node_id = engine.add_node(lifecycle.checked(**node_args))
         node = ClusterNode(node_id, _about(engine, node_id))
         self.worker_nodes.append(node)
         return node
@@ -164,7 +164,7 @@ class Cluster:
     def _start_head(self, node_args: Mapping[str, Any]) -> ClusterNode:
         _check(node_args, HEAD_OPTIONS)
         system_config = {**(node_args.get("_system_config") or {}), "cluster": True}
-        settings = lifecycle.check(**{**node_args, "_system_config": system_config})
+        settings = lifecycle.checked(**{**node_args, "_system_config": system_config})
         engine = lifecycle.start_apart(settings)
         self._engine = engine
         about = engine.nodes()[0]
@@ -183,7 +183,7 @@ def _about(engine: Engine, node_id: bytes) -> Mapping[str, Any]:
     return next(about for about in engine.nodes() if about["NodeID"] == node_id.hex())
 
 
-def _check(given: Mapping[str, Any], valid: Mapping[str, str]) -> None:
+def _check(given: Mapping[str, Any], valid: Sequence[str]) -> None:
     for name in given:
         if name not in valid:
             raise TypeError(f"a node has no option {name!r}{hint(name, valid)}. Valid ones are {', '.join(valid)}.")

@@ -112,11 +112,11 @@ def init(
         settings.refuse_unknown(options)
         return _connect(address, namespace, of_nodes, ignore_reinit_error)
     settings.refuse_unknown({"address": address, **options})
-    chosen = check(engine=engine, namespace=namespace, logging_level=logging_level, **of_nodes)
+    chosen = checked(engine=engine, namespace=namespace, logging_level=logging_level, **of_nodes)
     return start(chosen, ignore_reinit_error)
 
 
-def check(
+def checked(
     *,
     engine: str = "native",
     num_cpus: float | None = None,

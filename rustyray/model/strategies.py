@@ -45,7 +45,9 @@ class Strategy(msgspec.Struct, array_like=True, frozen=True):
         return all(match.fits(labels) for match in self.preferred)
 
     def __str__(self) -> str:
-        return f"node {self.node.hex()}" if self.node else f"labels {', '.join(map(_shown, self.hard))}"
+        if self.node:
+            return f"node {self.node.hex()}"
+        return f"labels {', '.join(map(_shown, self.hard))}" if self.hard else "any node"
 
 
 def _shown(match: LabelMatch) -> str:

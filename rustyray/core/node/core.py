@@ -114,8 +114,11 @@ class NodeCore:
         self._clients: dict[bytes, None] = {}
         self._drivers: dict[WorkerID, JobID] = {}
         self._registering: dict[WorkerID, RegisterDriver] = {}
-        store, desk, transfers = self._store, self._desk, self._store.transfers
-        self._handlers: dict[type[Any], Callable[[bytes, Any, float], None]] = {
+        self._handlers = self._who_takes_what()
+
+    def _who_takes_what(self) -> dict[type[Any], Callable[[bytes, Any, float], None]]:
+        store, transfers = self._store, self._store.transfers
+        return {
             StoreCreate: store.create,
             StoreSeal: store.seal,
             StoreAbort: store.abort,
@@ -128,7 +131,7 @@ class NodeCore:
             PullDone: transfers.on_done,
             RequestLease: self._router.request,
             CancelLease: self._router.cancel,
-            ReturnLease: desk.give_back,
+            ReturnLease: self._desk.give_back,
             Blocked: self._on_blocked,
             Resumed: self._on_resumed,
             WorkerReady: self._on_worker_ready,
