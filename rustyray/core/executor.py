@@ -8,11 +8,14 @@ the order of the calls; how many at once is the host's business (``max_concurren
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import Final, TypeAlias
 
 import msgspec
 
 from rustyray.core.effects import Effect, Send
+from rustyray.core.telling import Teller
+from rustyray.model.events import Event
 from rustyray.model.ids import ActorID, NodeID, ObjectID, TaskID, WorkerID
 from rustyray.model.messages import (
     ActorExited,
@@ -38,15 +41,24 @@ from rustyray.model.messages import (
 from rustyray.model.resources import as_amounts
 from rustyray.model.values import Fault, FaultKind, Value
 
+#: So many jobs that ran are remembered.
+REMEMBERED: Final = 1024
+
 
 class Job(msgspec.Struct, gc=False, eq=False):
-    """A task or call on its way through this worker; ``lease`` is 0 for calls. ``orphaned``: its lease is over."""
+    """A task or call on its way through this worker; ``lease`` is 0 for calls. ``orphaned``: its lease is over.
+
+    It runs since ``begun``, or ran for ``seconds`` and ``failed`` or not.
+    """
 
     caller: WorkerID
     lease: int
     task: Task | Call
     cancelled: bool = False
     orphaned: bool = False
+    begun: float = 0.0
+    seconds: float = 0.0
+    failed: bool = False
 
 
 class Interrupt(Effect):
@@ -103,6 +115,10 @@ class ExecutorCore:
         self._given: dict[int, WorkerID] = {}
         self._expected: dict[WorkerID, int] = {}
         self._farewell: ActorExited | None = None
+        #: What ran here last, without its arguments.
+        self.ran: deque[Job] = deque(maxlen=REMEMBERED)
+        #: How many ran here.
+        self.count = 0
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -214,11 +230,12 @@ class ExecutorCore:
 
     # --- what the host runs -------------------------------------------------------------------------------------------
 
-    def start_next(self) -> Job | None:
+    def start_next(self, now: float) -> Job | None:
         """The next job, now running; None when there is none."""
         if not self.queue:
             return None
         job = self.queue.popleft()
+        job.begun = now
         self.running[job.task.id] = job
         return job
 
@@ -231,6 +248,11 @@ class ExecutorCore:
         if job.orphaned:
             self.flush()
             self.out.append(Send(self.node, WorkerStays()))
+        job.seconds = seconds
+        job.failed = failed
+        task = job.task
+        task.args, task.deps, task.buffers, task.refs = b"", None, None, None
+        self.ran.append(job)
 
     def _report(self, caller: WorkerID, done: Done) -> None:
         results = self._results.get(caller)
@@ -244,6 +266,7 @@ class ExecutorCore:
         if self._results:
             results, self._results = self._results, {}
             total = sum(map(len, results.values()))
+            self.count += total
             for caller, done in results.items():
                 self.out.append(Send(caller, Results(done, self._seconds * len(done) / total)))
             self._seconds = 0.0
@@ -276,6 +299,25 @@ class ExecutorCore:
         for lease, (caller, tasks) in by_lease.items():
             self._given[lease] = caller
             self.out.append(Send(caller, GiveBack(lease, tasks, True)))
+
+    def events(self, teller: Teller) -> list[Event]:
+        """What ran here and what runs, as far as it is remembered and was asked for."""
+        return teller.take(self._runs(teller)) if teller.query.wants("task") else []
+
+    def _runs(self, teller: Teller) -> Iterator[Event]:
+        for job in [*reversed(self.running.values()), *reversed(self.ran)]:
+            task = job.task
+            about = {
+                "name": task.method if isinstance(task, Call) else task.name,
+                "task": task.id.hex(),
+                "attempt": task.attempt,
+                "actor": task.actor.hex() if isinstance(task, Call) else "",
+                "worker": self.me.hex(),
+            }
+            if task.id not in self.running:
+                what = "run failed" if job.failed else "run ended"
+                yield teller.event(job.begun + job.seconds, "task", what, **about)
+            yield teller.event(job.begun, "task", "run began", **about)
 
     def check(self) -> None:
         """Raises AssertionError when a job is in two places."""

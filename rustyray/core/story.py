@@ -2,7 +2,8 @@
 
 A `StateTable` is a name, an initial state and ``{(state, event): next state}``; the docs' diagrams are drawn from the
 very tables that decide. A core moves its objects with a `Journal`, which remembers the last moves of all of them in
-one bounded ring: an object costs nothing extra, and the ring is only read when something went wrong.
+bounded rings, one for each table: an object costs nothing extra, and nothing is formatted before somebody reads. What
+moves by no table is noted there as well, so that the rings of all cores together are the runtime's log of events.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Mapping
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
 
 S = TypeVar("S", bound=enum.IntEnum)
 E = TypeVar("E", bound=enum.IntEnum)
@@ -46,13 +49,41 @@ class StateTable(Generic[S, E]):
         return [(state.name, event.name, after.name) for (state, event), after in self.moves.items()]
 
 
-class Journal:
-    """The last moves of a core's objects, oldest first, bounded."""
+class Move(msgspec.Struct, gc=False):
+    """One object's way from ``state`` by ``event``; ``cause`` is not formatted yet."""
 
-    __slots__ = ("entries",)
+    time: float
+    subject: bytes
+    state: enum.IntEnum
+    event: enum.IntEnum
+    cause: object
+
+
+class Note(msgspec.Struct, gc=False):
+    """Something else that happened to ``subject``, in which ``process`` (a worker or a node) had a part."""
+
+    time: float
+    subject: bytes
+    what: str
+    cause: object
+    name: str = ""
+    attempt: int = 0
+    process: bytes = b""
+
+
+class Journal:
+    """The last moves of a core's objects, oldest first, bounded: ``size`` for each table and each kind of note.
+
+    The core sets ``now`` when it is called.
+    """
+
+    __slots__ = ("moves", "notes", "now", "size")
 
     def __init__(self, size: int = 1024) -> None:
-        self.entries: deque[tuple[bytes, enum.IntEnum, enum.IntEnum, object]] = deque(maxlen=size)
+        self.size = size
+        self.now = 0.0
+        self.moves: dict[StateTable[Any, Any], deque[Move]] = {}
+        self.notes: dict[str, deque[Note]] = {}
 
     def move(self, table: StateTable[S, E], subject: bytes, state: S, event: E, cause: object = None) -> S:
         """The state after ``event``; ``cause`` (anything printable; not formatted here) is remembered for the story.
@@ -60,18 +91,39 @@ class Journal:
         Raises:
             IllegalTransition: the table has no such move.
         """
-        self.entries.append((subject, state, event, cause))
+        ring = self.moves.get(table)
+        if ring is None:
+            ring = self.moves[table] = deque(maxlen=self.size)
+        ring.append(Move(self.now, subject, state, event, cause))
         try:
             return table.moves[state, event]
         except KeyError:
             raise IllegalTransition(self._complaint(table, subject, state, event)) from None
 
+    def note(
+        self,
+        kind: str,
+        subject: bytes,
+        what: str,
+        cause: object = None,
+        *,
+        name: str = "",
+        attempt: int = 0,
+        process: bytes = b"",
+    ) -> None:
+        """Remember what no table moves. ``kind`` is that of `rustyray.model.events.Event`."""
+        ring = self.notes.get(kind)
+        if ring is None:
+            ring = self.notes[kind] = deque(maxlen=self.size)
+        ring.append(Note(self.now, subject, what, cause, name, attempt, process))
+
     def story(self, subject: bytes) -> list[str]:
         """The last moves of ``subject`` that are still remembered, one line each, oldest first."""
+        found = [move for ring in self.moves.values() for move in ring if move.subject == subject]
+        found.sort(key=lambda move: move.time)
         lines = [
-            f"{state.name} --{event.name}-->" + ("" if cause is None else f"  ({cause})")
-            for whose, state, event, cause in self.entries
-            if whose == subject
+            f"{move.state.name} --{move.event.name}-->" + ("" if move.cause is None else f"  ({move.cause})")
+            for move in found
         ]
         return lines[-STORY_LENGTH:]
 

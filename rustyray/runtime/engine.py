@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from rustyray.model.events import Query
+    from rustyray.model.messages import Report
     from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
     from rustyray.model.settings import Settings
     from rustyray.runtime.ref import ObjectRef
@@ -47,6 +49,33 @@ class ProcessContext:
         self.address = address
         self.is_driver = is_driver
         self.session_dir = session_dir
+
+
+class Inspection:
+    """What the processes tell about themselves, and which of them (by role and id) did not answer.
+
+    Times in ``reports`` are as the processes tell them; see `timed`.
+    """
+
+    __slots__ = ("_shifts", "reports", "silent")
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self.silent: list[tuple[str, bytes]] = []
+        self._shifts: list[float] = []
+
+    def add(self, report: Report, asked: float, now: float, epoch: float) -> None:
+        """A report that was asked for at ``asked`` and came ``now``; ``epoch`` makes these seconds since the epoch.
+
+        A process on another machine has another clock: what it calls now was about in the middle.
+        """
+        self.reports.append(report)
+        same = asked <= report.now <= now
+        self._shifts.append(epoch + (0.0 if same else (asked + now) / 2 - report.now))
+
+    def timed(self) -> Iterator[tuple[Report, float]]:
+        """Each report, and what to add to the times in it to have seconds since the epoch."""
+        return zip(self.reports, self._shifts, strict=True)
 
 
 class ShutdownReport:
@@ -125,6 +154,9 @@ class Engine(Protocol):
     def cluster_resources(self) -> dict[str, float]: ...
 
     def available_resources(self) -> dict[str, float]: ...
+
+    def inspect(self, query: Query, timeout: float) -> Inspection:
+        """What every process tells about itself; after ``timeout`` seconds, without those that did not answer."""
 
     def add_node(self, settings: Settings) -> bytes:
         """Start another node with these resources, labels and store, and return its id when it can be used.

@@ -55,7 +55,7 @@ def test_memory_is_bounded_and_so_is_a_story() -> None:
     for _ in range(1000):
         journal.move(DOOR, b"d", Door.LOCKED, Hand.TURN)
         journal.move(DOOR, b"d", Door.CLOSED, Hand.TURN)
-    assert len(journal.entries) == 100
+    assert len(journal.moves[DOOR]) == 100
     assert len(journal.story(b"d")) == STORY_LENGTH
 
 

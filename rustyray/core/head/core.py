@@ -10,14 +10,18 @@ from rustyray.core.head.actors import Actors
 from rustyray.core.head.base import HeadBase, HeadLimits
 from rustyray.core.head.jobs import Jobs
 from rustyray.core.head.nodes import Node, Nodes
+from rustyray.core.telling import Teller
 from rustyray.model.ids import WorkerID, node_of
 from rustyray.model.messages import (
+    HEAD,
     ActorExited,
     ActorStarted,
     CreateActor,
     DescribeCluster,
     FindActor,
     Heartbeat,
+    Inspected,
+    InspectHead,
     JobFinished,
     KillActor,
     ListActors,
@@ -26,6 +30,7 @@ from rustyray.model.messages import (
     OwnerDied,
     RegisterJob,
     RegisterNode,
+    Report,
     WatchActor,
     WorkerDied,
 )
@@ -52,6 +57,7 @@ class HeadCore:
             ListActors: actors.registry.list_named,
             WatchActor: actors.registry.watch,
             KillActor: actors.kill,
+            InspectHead: self._on_inspect,
             ActorStarted: actors.started,
             ActorExited: actors.exited,
         }
@@ -75,11 +81,13 @@ class HeadCore:
         handler = self._handlers.get(type(message))
         if handler is None:
             return
+        self._base.journal.now = now
         if self._base.why_gone(sender) is None or isinstance(message, RegisterNode | Heartbeat):
             handler(sender, message, now)
 
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
         """The connection to ``peer`` is gone. Of workers and drivers the nodes say when they are dead."""
+        self._base.journal.now = now
         node = self._nodes.nodes.get(peer)
         if node is not None:
             self._nodes.lose(node, f"the connection to it is lost ({reason})", now)
@@ -87,6 +95,7 @@ class HeadCore:
             self._actors.registry.forget_peer(peer)
 
     def on_time(self, now: float) -> None:
+        self._base.journal.now = now
         self._base.timers.run(now)
 
     def next_deadline(self) -> float | None:
@@ -118,6 +127,7 @@ class HeadCore:
         if node_of(message.worker) != sender or self._base.why_gone(message.worker) is not None:
             return
         self._base.note_gone(message.worker, message.reason)
+        self._base.journal.note("worker", message.worker, "died", message.reason)
         self._actors.worker_died(message.worker, message.reason, now)
         self._finish_job(message.worker, f"its driver died: {message.reason}")
         self._tell_nodes(OwnerDied(message.worker, message.reason), but=sender)
@@ -129,7 +139,16 @@ class HeadCore:
     def _finish_job(self, driver: WorkerID, reason: str) -> None:
         job = self._jobs.finish(driver, reason)
         if job is not None:
+            self._base.journal.note("lifecycle", driver, "job finished", reason)
             self._actors.job_finished(job.id, reason)
+
+    # --- looking inside -----------------------------------------------------------------------------------------------
+
+    def _on_inspect(self, sender: bytes, message: InspectHead, now: float) -> None:
+        teller = Teller("head", HEAD, b"", message.query, now)
+        report = Report("head", HEAD, b"", now, 0, teller.told(teller.of(self._base.journal)))
+        nodes = {node.info.node: node.info.address for node in self._nodes.living()}
+        self._base.send(sender, Inspected(message.request, [report], nodes=nodes))
 
     def _tell_nodes(self, message: Message, but: bytes = b"") -> None:
         for node in self._nodes.living():

@@ -16,6 +16,7 @@ from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase, NodeLimits
 from rustyray.core.node.claims import ClaimQueue
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.inspections import Inspections
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.node.routing import Router
 from rustyray.core.node.shutdown import NodeShutdown
@@ -30,6 +31,8 @@ from rustyray.model.messages import (
     CancelLease,
     Chunk,
     ClusterView,
+    Inspect,
+    Inspected,
     JobAccepted,
     JobFinished,
     KillWorker,
@@ -109,10 +112,11 @@ class NodeCore:
         self._router = Router(self._base, self._accounts, self._desk, self._cluster, info)
         self._actors = HostedActors(self._base, self._desk)
         self._store = Store(self._base, store_capacity, self._cluster)
+        self._drivers: dict[WorkerID, JobID] = {}
+        self._inspections = Inspections(self._base, self._pool, self._drivers, pid)
         self._shutdown = NodeShutdown(self._base, self._desk, self._actors, self._store)
         #: Who is connected, apart from the head and other nodes: they are told who died.
         self._clients: dict[bytes, None] = {}
-        self._drivers: dict[WorkerID, JobID] = {}
         self._registering: dict[WorkerID, RegisterDriver] = {}
         self._handlers = self._who_takes_what()
 
@@ -149,6 +153,8 @@ class NodeCore:
             OwnerDied: self._on_owner_died,
             NodeDied: self._on_node_died,
             Shutdown: self._on_shutdown,
+            Inspect: self._inspections.asked,
+            Inspected: self._inspections.answered,
         }
 
     # --- what the host calls ------------------------------------------------------------------------------------------
@@ -168,6 +174,7 @@ class NodeCore:
 
     def start(self, now: float) -> None:
         """Register with the head and fork the first worker. The host calls it once, before anything else."""
+        self._base.journal.now = now
         self._cluster.start(now)
         self._prestart_next(now)
 
@@ -176,6 +183,7 @@ class NodeCore:
         handler = self._handlers.get(type(message))
         if handler is None or self._shutdown.stopped:
             return
+        self._base.journal.now = now
         if sender not in self._clients and sender != HEAD:
             if self._base.is_gone(sender):
                 return
@@ -188,7 +196,9 @@ class NodeCore:
         """The connection to ``peer`` is gone. A worker of ours may still run; `process_ended` says when it is over."""
         if self._shutdown.stopped:
             return
+        self._base.journal.now = now
         self._clients.pop(peer, None)
+        self._inspections.gone(peer)
         worker = self._pool.workers.get(peer)
         if worker is not None:
             self._worker_lost(worker, reason, now)
@@ -209,7 +219,9 @@ class NodeCore:
         gone = self._pool.workers.get(worker)
         if gone is None or self._shutdown.stopped:
             return
+        self._base.journal.now = now
         self._clients.pop(worker, None)
+        self._inspections.gone(worker)
         self._desk.worker_ended(gone)
         self._pool.ended(gone, reason)
         if gone.reason:
@@ -226,6 +238,7 @@ class NodeCore:
 
     def on_time(self, now: float) -> None:
         if not self._shutdown.stopped:
+            self._base.journal.now = now
             self._base.timers.run(now)
             self._cluster.changed(now)
 
@@ -295,6 +308,7 @@ class NodeCore:
             f"they were ready, the last because {reason}"
         )
         self._pool.failed_starts = 0
+        self._base.journal.note("fault", b"", "no workers", text)
         fault = Fault(FaultKind.SYSTEM, text, node=self._base.node)
         self._actors.no_workers(self._desk.fail_waiting(fault), fault)
 
@@ -312,6 +326,7 @@ class NodeCore:
         self._registering.pop(driver, None)
         job = self._drivers.pop(driver, None)
         self._base.note_gone(driver)
+        self._base.journal.note("lifecycle", driver, "driver gone", reason)
         self._forget_client(driver, reason, now)
         self._store.owners_gone(driver, now)
         if job is not None:
@@ -323,6 +338,7 @@ class NodeCore:
         if sender != HEAD or node_of(message.worker) == self._base.node or self._base.is_gone(message.worker):
             return
         self._base.note_gone(message.worker)
+        self._base.journal.note("worker", message.worker, "died", message.reason)
         self._forget_client(message.worker, message.reason, now)
         self._store.owners_gone(message.worker, now)
         self._tell_clients(message)
@@ -331,6 +347,7 @@ class NodeCore:
         if sender != HEAD or message.node == self._base.node or self._base.is_gone(message.node):
             return
         self._base.note_gone(message.node)
+        self._base.journal.note("node", message.node, "died", message.reason)
         self._cluster.lost(message.node)
         for client in [client for client in self._clients if node_of(client) == message.node]:
             self._forget_client(client, message.reason, now)
@@ -357,6 +374,7 @@ class NodeCore:
         if sender != HEAD or self._registering.pop(message.driver, None) is None:
             return
         self._drivers[message.driver] = message.job
+        self._base.journal.note("lifecycle", message.driver, "driver joined")
         answer = Registered(
             message.driver,
             self._base.node,
@@ -370,6 +388,7 @@ class NodeCore:
 
     def _on_shutdown(self, sender: bytes, message: Shutdown, now: float) -> None:
         if sender in self._drivers or sender == self._embedded:
+            self._base.journal.note("lifecycle", sender, "shutdown")
             self._shutdown.begin(sender, message.grace, now)
 
     # --- actors and the cluster ---------------------------------------------------------------------------------------

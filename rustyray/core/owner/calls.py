@@ -14,6 +14,7 @@ from rustyray.core.effects import Effect, Send, Warn
 from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, Ending, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.tasks import Tasks
+from rustyray.core.telling import why
 from rustyray.model.ids import ActorID, ObjectID, WorkerID, handle_id
 from rustyray.model.messages import (
     HEAD,
@@ -48,6 +49,7 @@ class Calls:
     def __init__(self, refs: References, tasks: Tasks, out: list[Effect]) -> None:
         self.refs = refs
         self.tasks = tasks
+        self.journal = tasks.journal
         self.out = out
         self.links: dict[ActorID, ActorLink] = {}
         self.by_worker: dict[WorkerID, ActorLink] = {}
@@ -131,6 +133,7 @@ class Calls:
         self.unsent.pop(link.actor, None)
         queue, inflight = link.queue, link.inflight
         calls: list[Call] = []
+        now = self.journal.now
         while queue and len(inflight) < WINDOW and link.state == ActorState.ALIVE:
             record = queue[0]
             if record.state == DONE:
@@ -145,6 +148,7 @@ class Calls:
             call.seq = link.seq
             link.seq += 1
             record.state = PUSHED
+            record.since = now
             inflight[call.id] = record
             calls.append(call)
         if calls:
@@ -280,12 +284,14 @@ class Calls:
         link.incarnation = info.incarnation
         link.worker, link.address, link.pid = info.worker, info.address, info.pid
         link.fault = None
+        self.journal.note("actor", link.actor, "alive", process=link.worker, attempt=link.incarnation)
         self.by_worker[link.worker] = link
         self.pump(link)
 
     def _restarting(self, link: ActorLink, info: ActorInfo, now: float) -> None:
         link.state = ActorState.RESTARTING
         link.fault = info.fault
+        self.journal.note("actor", link.actor, "restarting", why(info.fault), process=link.worker)
         self.by_worker.pop(link.worker, None)
         self._return_inflight(link, info.fault.message if info.fault else "its process died", now)
 
@@ -322,6 +328,7 @@ class Calls:
         link.state = ActorState.DEAD
         link.fault = fault
         link.spec = None
+        self.journal.note("actor", link.actor, "died", why(fault), process=link.worker)
         self.by_worker.pop(link.worker, None)
         self.unsent.pop(link.actor, None)
         records = [*([link.creation] if link.creation is not None else []), *link.inflight.values(), *link.queue]

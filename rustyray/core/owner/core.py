@@ -21,6 +21,7 @@ from rustyray.core.owner.records import (
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.owner.tasks import Tasks
+from rustyray.core.story import Journal
 from rustyray.model.ids import (
     FIRST_RETURN,
     HANDLE_INDEX,
@@ -85,11 +86,12 @@ class OwnerCore:
     ) -> None:
         self.me = me
         self.out: list[Effect] = []
+        self.journal = journal = Journal()
         #: What came in last, without its content: the story that an illegal step tells.
         self._story: deque[tuple[float, bytes, str]] = deque(maxlen=STORY)
         self.refs = References(me, address, node, self.out)
-        self.sched = Scheduler(me, node, job, self.out)
-        self.tasks = Tasks(self.refs, self.sched, self.out, jitter)
+        self.sched = Scheduler(me, node, job, self.out, journal)
+        self.tasks = Tasks(self.refs, self.sched, self.out, jitter, journal)
         self.calls = Calls(self.refs, self.tasks, self.out)
         self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
         self.objects = self.refs.objects
@@ -145,7 +147,7 @@ class OwnerCore:
         self._number = number = self._number + 1
         tid = me + number.to_bytes(8, "big")
         task = Task(tid, plan.fn, args, plan.returns, stats.name, 0, stats.attempts, None, buffers, refs)
-        record = Record(task, plan, target, plan.max_retries, parent)
+        record = Record(task, plan, target, plan.max_retries, parent, now, now)
         if plan.returns == 1:
             record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)
         else:
@@ -218,7 +220,7 @@ class OwnerCore:
             strategy=plan.strategy,
         )
         call = Call(actor, actor, CREATION.name, 0, args, 0, buffers=buffers, refs=refs)
-        record = Record(call, CREATION, self.calls.link(actor, plan.max_task_retries), 0)
+        record = Record(call, CREATION, self.calls.link(actor, plan.max_task_retries), 0, b"", now, now)
         if not plan.detached:
             self.objects[handle_id(actor)] = ObjectEntry(b"", 1)
         self.calls.create(spec, record, deps or [], request, plan.get_if_exists, now)
@@ -239,6 +241,7 @@ class OwnerCore:
         """Call a method; like `submit` for its return objects."""
         if self.closed:
             raise RuntimeError(self.closed)
+        self.journal.now = now
         link = self.calls.links.get(actor) or self.calls.link_for(actor, max_task_retries)
         self._number = number = self._number + 1
         tid = self.me + number.to_bytes(8, "big")
@@ -248,7 +251,7 @@ class OwnerCore:
         )
         if plan.group:
             call.group = plan.group
-        record = Record(call, plan, link, retries, parent)
+        record = Record(call, plan, link, retries, parent, now, now)
         if plan.returns == 1:
             record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)
         else:
@@ -309,6 +312,7 @@ class OwnerCore:
 
     def flush(self, now: float) -> None:
         """Send what waited for company: called when a thread is about to wait, and by the background thread."""
+        self.journal.now = now
         for target in self.sched.classes.values():
             if target.queue:
                 self.sched.pump(target, now)
@@ -332,6 +336,7 @@ class OwnerCore:
         if handler is None:
             raise TypeError(f"an owner does not take {type(message).__name__}")
         self._story.append((now, sender, type(message).__name__))
+        self.journal.now = now
         try:
             handler(sender, message, now)
         except IllegalTaskStep as error:
@@ -388,6 +393,8 @@ class OwnerCore:
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
         """A connection is gone. How the process ended, its node knows; until it tells, nothing is pushed there."""
         self._story.append((now, peer, "loss of the connection"))
+        self.journal.now = now
+        self.journal.note("fault", peer, "connection lost", reason)
         self.deaths.peer_lost(peer, reason, now)
 
     # --- time and the end ---------------------------------------------------------------------------------------------
@@ -402,6 +409,7 @@ class OwnerCore:
         return soonest
 
     def on_time(self, now: float) -> None:
+        self.journal.now = now
         self.tasks.on_time(now)
         self.sched.on_time(now)
         self.deaths.on_time(now)
@@ -409,6 +417,7 @@ class OwnerCore:
     def close(self, reason: str) -> None:
         """Accept nothing any more: `submit`, `call`, `put` and `create_actor` raise RuntimeError with ``reason``."""
         self.closed = reason
+        self.journal.note("lifecycle", b"", "closed", reason)
 
     def cancel_pending(self, reason: str, now: float) -> int:
         """Fail everything that is not on a worker; returns how many tasks and calls that were."""

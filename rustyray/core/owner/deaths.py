@@ -106,6 +106,7 @@ class Deaths:
     def _bury(self, worker: WorkerID, reason: str, now: float) -> None:
         self._silent.pop(worker, None)
         self._doubtful.pop(worker, None)
+        self.tasks.journal.note("worker", worker, "died", reason)
         self._lost_worker(worker, reason, now)
         self._void(worker, reason, now)
 
@@ -121,6 +122,7 @@ class Deaths:
 
     def node_died(self, message: NodeDied, now: float) -> None:
         """All its processes are dead, and the only copies of values in its store are lost."""
+        self.tasks.journal.note("node", message.node, "died", message.reason)
         for worker in [worker for worker in self._silent if node_of(worker) == message.node]:
             del self._silent[worker]
         lost = [lease for lease in self.sched.leases.values() if lease.node == message.node]

@@ -66,6 +66,7 @@ class Lineage:
     def lost(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
         """The only copy of a stored value is gone: make it again, or say why that cannot be."""
         gone, entry.value = entry.value, None
+        self._tasks.journal.note("object", object_, "lost", why)
         if gone is not None:
             for record in self._tasks.pending.values():
                 if record.state == WAITING and object_ in (record.deps or ()):
@@ -89,6 +90,8 @@ class Lineage:
 
     def _rebuild(self, record: Record, why: str, now: float) -> None:
         record.apply("rebuild")
+        record.since = now
+        self._tasks.note(record, "rebuild")
         record.retries -= record.retries > 0
         record.task.attempt += 1
         for object_ in record.held or ():

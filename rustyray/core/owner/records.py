@@ -94,6 +94,7 @@ class Borrowing(msgspec.Struct, eq=False):
 class Record(msgspec.Struct, gc=False, eq=False):
     """A task or an actor call from submission until it settles (or as long as its lineage is needed).
 
+    It was ``submitted`` at that time, and is in its state (or on its way to it) ``since`` then.
     ``alone``: it was on a worker, or near, that died. A task of that kind is not pushed together with others.
     """
 
@@ -102,6 +103,8 @@ class Record(msgspec.Struct, gc=False, eq=False):
     target: SchedulingClass | ActorLink
     retries: int
     parent: TaskID = b""
+    submitted: float = 0.0
+    since: float = 0.0
     state: str = QUEUED
     entry: ObjectEntry | None = None
     lease: Lease | None = None
@@ -120,6 +123,29 @@ class Record(msgspec.Struct, gc=False, eq=False):
             raise IllegalTaskStep(
                 f"task {self.task.id.hex()} ({self.plan.name}): {event!r} while it is {self.state!r}"
             ) from None
+
+
+class Past(msgspec.Struct, gc=False):
+    """What is remembered of an attempt whose record is needed for more, or that did not end well.
+
+    ``since`` is when it was pushed to ``worker``, negative if it was not. ``ended`` is so if the journal tells of it.
+    """
+
+    id: TaskID
+    actor: ActorID
+    name: str
+    attempt: int
+    submitted: float
+    since: float
+    ended: float
+    worker: WorkerID
+
+
+class End(msgspec.Struct, gc=False):
+    """When, and on which worker, the tasks ended that are remembered before this."""
+
+    time: float
+    worker: WorkerID
 
 
 class FunctionStats(msgspec.Struct, gc=False, eq=False):

@@ -21,6 +21,7 @@ from rustyray.core.owner.records import (
     Record,
     SchedulingClass,
 )
+from rustyray.core.story import Journal
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
     CancelLease,
@@ -53,8 +54,9 @@ ASK_AGAIN: Final = 0.1
 class Scheduler:
     """Queues, leases and pipelines of one owner."""
 
-    def __init__(self, me: WorkerID, node: NodeID, job: JobID, out: list[Effect]) -> None:
+    def __init__(self, me: WorkerID, node: NodeID, job: JobID, out: list[Effect], journal: Journal) -> None:
         self.me = me
+        self._journal = journal
         self.node = node
         self.job = job
         self.out = out
@@ -133,6 +135,7 @@ class Scheduler:
             if record.state != QUEUED:
                 raise IllegalTaskStep(f"{record.task.id.hex()} is in the queue while it is {record.state!r}")
             record.state = PUSHED
+            record.since = now
             record.lease = lease
             task: Task = record.task  # type: ignore[assignment]
             inflight[task.id] = record
@@ -207,6 +210,7 @@ class Scheduler:
         lease = Lease(message.lease, sender, message.worker, message.address, message.pid, target, idle_since=now)
         target.leases[lease.id] = self.leases[lease.id] = lease
         self.by_worker[lease.worker] = lease
+        self._journal.note("lease", lease.worker, "granted")
         target.idle += 1
         target.warned = False
         self.pump(target, now)
@@ -224,6 +228,7 @@ class Scheduler:
         target = self._requests.get(message.request)
         if target is not None and not target.warned:
             target.warned = True
+            self._journal.note("lease", b"", "waits", message.reason)
             self.out.append(Warn(message.reason))
 
     def node_lost(self, node: NodeID, now: float) -> None:
@@ -249,6 +254,7 @@ class Scheduler:
         del lease.target.leases[lease.id]
         if self.by_worker.get(lease.worker) is lease:
             del self.by_worker[lease.worker]
+        self._journal.note("lease", lease.worker, "returned" if reusable else "given up")
         if tell:
             self.out.append(Send(lease.node, ReturnLease(lease.id, reusable)))
 
@@ -310,6 +316,7 @@ class Scheduler:
             if record is None:
                 continue
             record.apply("give back")
+            record.since = now
             record.lease = None
             (cancelled if record.cancelled else back).append(record)
         lease.target.queue.extendleft(reversed(back))

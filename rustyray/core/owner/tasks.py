@@ -8,6 +8,7 @@ cancellation, a dead worker) falls here, once: whichever comes first takes the r
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -20,28 +21,39 @@ from rustyray.core.owner.records import (
     QUEUED,
     WAITING,
     Borrowing,
+    End,
     Lease,
     ObjectEntry,
+    Past,
     Record,
     SchedulingClass,
 )
 from rustyray.core.owner.references import References, refs_inside
 from rustyray.core.owner.scheduling import Scheduler
+from rustyray.core.story import Journal
+from rustyray.core.telling import why
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, object_id
-from rustyray.model.messages import Arg, CancelTask, Done, Results
+from rustyray.model.messages import Arg, Call, CancelTask, Done, Results
 from rustyray.model.plans import TaskPlan
 from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 
 #: Seconds after which a task is tried again whose argument could not be had, doubled each time. By then it is known
 #: that the node which had it is dead, and the argument is made again.
 ARGUMENT_LOST: Final = 1.0
+#: So many tasks and calls that ended well are remembered. (Of the others the journal tells.)
+REMEMBERED: Final = 4096
 
 
 class Tasks:
     """Everything between `submit` and a settled object."""
 
-    def __init__(self, refs: References, sched: Scheduler, out: list[Effect], jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, refs: References, sched: Scheduler, out: list[Effect], jitter: Callable[[], float], journal: Journal
+    ) -> None:
         self.refs = refs
+        self.journal = journal
+        #: What ended well last: records without their arguments, and behind those of one message where it came from.
+        self.ended: deque[Record | Past | End] = deque(maxlen=REMEMBERED)
         self.sched = sched
         self.out = out
         self.jitter = jitter
@@ -159,6 +171,11 @@ class Tasks:
                 # The common case, spelled out: one small value, no refs anywhere.
                 record.state = DONE
                 record.lease = None
+                task = record.task
+                task.args = b""
+                if task.buffers is not None:
+                    task.buffers = None
+                self.ended.append(record)
                 if entry is not None:
                     record.entry = entry.record = None
                     entry.value = values
@@ -169,6 +186,8 @@ class Tasks:
                         self._tell_others(done.task + FIRST_RETURN, entry, now)
             else:
                 self._finish(record, done, worker, ready, now)
+        if last is not None:
+            self.ended.append(End(now, worker))
         self.refs.ready_effect(ready)
         return last
 
@@ -200,6 +219,7 @@ class Tasks:
             self._failed(record, values[0], now)
         else:
             record.apply("finish")
+            self.remember(record, worker, now)
             self._settle(record, values, ready, now)
         for value in values:
             self.refs.let_go(value)
@@ -255,6 +275,8 @@ class Tasks:
         if record.cancelled:
             self.fail(record, self.cancelled_fault(record), now)
             return
+        if record.retries != 0:
+            self.note(record, "attempt failed", value)
         if isinstance(value, Failed) and record.retries != 0:
             on_error = record.plan.retry.on_error
             if on_error is True:
@@ -307,7 +329,10 @@ class Tasks:
             record.retries -= 1
         policy = record.plan.retry
         delay = max(least, min(policy.maximum, policy.initial * policy.factor**record.task.attempt))
+        self.remember(record, b"")
         record.task.attempt += 1
+        record.since = self.journal.now = now
+        self.note(record, "retry")
         self._order += 1
         if delay > 0:
             heapq.heappush(self._backoff, (now + delay * (0.5 + self.jitter() / 2), self._order, record))
@@ -328,7 +353,11 @@ class Tasks:
 
     def fail(self, record: Record, value: Value, now: float) -> None:
         """The task is over; ``value`` (`Failed` or `Fault`) becomes the value of each of its returns."""
+        self.remember(record, b"")
         record.apply("fail")
+        record.since = self.journal.now = now
+        cancelled = isinstance(value, Fault) and value.kind is FaultKind.TASK_CANCELLED
+        self.note(record, "cancelled" if cancelled else "failed", value)
         self.pending.pop(record.task.id, None)
         if self.on_failure is not None:
             self.on_failure(record, value)
@@ -352,6 +381,20 @@ class Tasks:
         self.refs.ready_effect(ready)
         if not isinstance(record.target, SchedulingClass):
             self.call_failed(record, value, now)
+
+    def remember(self, record: Record, worker: WorkerID, ended: float = -1.0) -> None:
+        """An attempt is over that is not remembered by its record: see `Past`."""
+        task = record.task
+        actor = task.actor if isinstance(task, Call) else b""
+        pushed = record.since if record.state in _PUSHED else -1.0
+        self.ended.append(Past(task.id, actor, record.plan.name, task.attempt, record.submitted, pushed, ended, worker))
+
+    def note(self, record: Record, what: str, cause: Value | None = None) -> None:
+        """Remember what happened to a task. Of a long value only its sentence is kept."""
+        task = record.task
+        text = why(cause) if cause is not None else None
+        worker = record.lease.worker if record.lease is not None else b""
+        self.journal.note("task", task.id, what, text, name=record.plan.name, attempt=task.attempt, process=worker)
 
     def worker_died(self, lease: Lease, reason: str, now: float) -> None:
         """The first task in flight was running: it used up an attempt. The others were only near, and go alone next."""
@@ -432,6 +475,10 @@ class Tasks:
             if record.state == WAITING:
                 absent = [dep for dep in dict.fromkeys(record.deps or ()) if self.refs.objects[dep].value is None]
                 assert len(absent) == record.missing, f"{record.task.id.hex()} waits for {record.missing}, not {absent}"
+
+
+#: In these, `Record.since` is still the time of the push.
+_PUSHED: Final = (PUSHED, BACKOFF, DONE)
 
 
 def _no_calls(record: Record, now: float) -> None:

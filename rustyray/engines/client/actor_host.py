@@ -162,7 +162,7 @@ class ActorHost:
         begun = clock()
         try:
             async with self._limit:
-                begun = clock()
+                begun = job.begun = clock()
                 context.current_task.set(runner.context_of(job))
                 function = runner.callable_for(job.task)
                 args, kwargs = runner.arguments(job.task) if job.task.args or job.task.deps else ((), {})

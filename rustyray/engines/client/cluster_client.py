@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rustyray.core.owner import OwnerCore
+from rustyray.engines.client.inspector import Inspector
 from rustyray.engines.client.ports import Pump
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
@@ -16,6 +17,7 @@ from rustyray.model.messages import (
     DescribeCluster,
     FindActor,
     HeadError,
+    InspectClient,
     ListActors,
     Message,
     NamedActors,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from rustyray.model.settings import Settings
 
 
-class ClusterClient:
+class ClusterClient(Inspector):
     """Shared state, and the requests to the head."""
 
     def __init__(self, core: OwnerCore, pump: Pump, store: Store, process: ProcessContext) -> None:
@@ -40,6 +42,7 @@ class ClusterClient:
         self._submitted = 0
         self._process = process
         self._drop: Callable[[bytes], None] = pump.dropped.append
+        pump.handlers[InspectClient] = self._on_inspect
 
     def process(self) -> ProcessContext:
         return self._process

@@ -37,11 +37,12 @@ class Hub(Protocol):
 class Pump(Protocol):
     """Messages in and out, and waiting. Methods are called with ``lock`` held, but for those that say otherwise.
 
-    ``dropped`` and ``unpinned`` are the objects whose refs and views the program has let go of, ``interrupted`` says
-    that `check_interrupt` has something to raise, ``head`` is the peer with the head, which listens at
-    ``head_address``, ``clock`` gives seconds.
+    ``handlers`` take the messages that are not the owner core's, by type. ``dropped`` and ``unpinned`` are the objects
+    whose refs and views the program has let go of, ``interrupted`` says that `check_interrupt` has something to raise,
+    ``head`` is the peer with the head, which listens at ``head_address``, ``clock`` gives seconds.
     """
 
+    handlers: dict[type, Callable[[bytes, Any, float], None]]
     dropped: deque[bytes]
     unpinned: deque[bytes]
     head: bytes
@@ -74,6 +75,9 @@ class Pump(Protocol):
 
     def expect(self) -> tuple[int, Waiter]:
         """A new request number and the waiter for its reply."""
+
+    def forget(self, request: int) -> None:
+        """Nobody waits for the reply any more."""
 
     def finish(self, waiter: Waiter) -> None:
         """What ``waiter`` waited for has happened."""

@@ -12,6 +12,7 @@ from rustyray.model.messages import (
     ActorInfo,
     ClusterDescription,
     HeadError,
+    Inspected,
     Message,
     NamedActors,
     StoreCreated,
@@ -24,7 +25,7 @@ from rustyray.model.values import Failed, Fault
 if TYPE_CHECKING:
     from rustyray.engines.client.ports import Hub
 
-_REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription)
+_REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription, Inspected)
 
 
 class Waiter:
@@ -121,6 +122,10 @@ class Waiting(ABC):
         self._request += 1
         waiter = self.replies[self._request] = Waiter()
         return self._request, waiter
+
+    def forget(self, request: int) -> None:
+        """Nobody waits for the reply any more."""
+        self.replies.pop(request, None)
 
     def _on_reply(self, peer: bytes, message: Any, now: float) -> None:
         waiter = self.replies.pop(message.request, None)

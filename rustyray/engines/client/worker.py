@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.effects import Effect
 from rustyray.core.executor import ExecutorCore, Interrupt, Job, Start, Stop
+from rustyray.core.telling import Teller
 from rustyray.engines.client.actor_host import ActorHost
 from rustyray.engines.client.client import Client
 from rustyray.engines.client.running import Outcome, Runner
@@ -20,6 +21,7 @@ from rustyray.model.messages import (
     DefineFunction,
     Message,
     OwnerDied,
+    Report,
     StartActor,
     StopWorker,
     WorkerDied,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from rustyray.core.owner import OwnerCore
     from rustyray.engines.client.ports import Place, Pool, Pump
     from rustyray.engines.client.store import Store
+    from rustyray.model.events import Query
     from rustyray.model.ids import ActorID
     from rustyray.runtime.engine import ProcessContext, ShutdownReport
 
@@ -164,8 +167,8 @@ class WorkerClient(Client):
                     self.main_job_is_over()
                 if pump.dropped or pump.unpinned:
                     pump.settle()
-                job = executor.start_next()
                 now = clock()
+                job = executor.start_next(now)
                 if job is None or now - sent > LINGER:
                     executor.flush()
                     pump.flush()
@@ -244,6 +247,15 @@ class WorkerClient(Client):
         with pump.lock:
             self.core.sched.on_reclaim(pump.clock())
             pump.flush()
+
+    # --- looking inside -----------------------------------------------------------------------------------------------
+
+    def tell(self, query: Query, now: float) -> Report:
+        report = super().tell(query, now)
+        report.role, report.pid = "worker", self.pid
+        teller = Teller("worker", self.core.me, self.place.node, query, now)
+        report.events = teller.told(report.events, self.executor.events(teller))
+        return report
 
     # --- what differs from a driver -----------------------------------------------------------------------------------
 

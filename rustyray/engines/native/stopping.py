@@ -33,7 +33,7 @@ class Ending:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.life: Starting | Up | Draining | Stopping | Down = Down().init()
+        self.life: Starting | Up | Draining | Stopping | Down = Down(driver.core.journal).init()
         self._lock = threading.Lock()
         self._begun = False
         self._carried = False

@@ -64,6 +64,13 @@ from rustyray.model.messages.data_path import (
     Task,
     Unblocked,
 )
+from rustyray.model.messages.inside import (
+    Inspect,
+    InspectClient,
+    Inspected,
+    InspectHead,
+    Report,
+)
 from rustyray.model.messages.leases import (
     Blocked,
     CancelLease,
@@ -132,6 +139,10 @@ __all__ = [
     "GiveBack",
     "HeadError",
     "Heartbeat",
+    "Inspect",
+    "InspectClient",
+    "InspectHead",
+    "Inspected",
     "JobAccepted",
     "JobFinished",
     "KillActor",
@@ -161,6 +172,7 @@ __all__ = [
     "RegisterJob",
     "RegisterNode",
     "Registered",
+    "Report",
     "RequestLease",
     "Results",
     "Resumed",
@@ -258,6 +270,10 @@ Message = (
     | ActorExited
     | StopWorker
     | WorkerStays
+    | Inspect
+    | InspectHead
+    | InspectClient
+    | Inspected
     | Shutdown
     | ShutdownDone
 )

@@ -10,6 +10,7 @@ import msgspec
 from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
 from rustyray.model.messages.base import Part
 from rustyray.model.messages.data_path import Arg
+from rustyray.model.messages.inside import InspectHead
 from rustyray.model.messages.leases import WorkerDied
 from rustyray.model.resources import ResourceSet
 from rustyray.model.strategies import Strategy
@@ -277,7 +278,7 @@ class WorkerStays(msgspec.Struct, array_like=True, gc=False, tag=80):
 
 #: What anybody says to the head, and what nodes say to it. (A worker says some of those to its node, which passes them
 #: on.)
-FOR_HEAD: Final = frozenset({CreateActor, WatchActor, FindActor, KillActor, ListActors, DescribeCluster})
+FOR_HEAD: Final = frozenset({CreateActor, WatchActor, FindActor, KillActor, ListActors, DescribeCluster, InspectHead})
 FROM_NODES: Final = frozenset(
     {RegisterNode, Heartbeat, RegisterJob, JobFinished, WorkerDied, ActorStarted, ActorExited}
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 from rustyray.exceptions import ActorAlreadyExistsError, GetTimeoutError
 from rustyray.model import ids
+from rustyray.model.events import Query
 from rustyray.model.plans import ActorPlan, MethodPlan, RetryPolicy, TaskPlan
 from rustyray.model.resources import as_amounts
 from rustyray.model.settings import Settings
@@ -17,7 +18,7 @@ from rustyray.model.values import Failed, Fault, FaultKind
 from rustyray.runtime import context, faults
 from rustyray.runtime import serialization as ser
 from rustyray.runtime.context import HostedActor, TaskContext
-from rustyray.runtime.engine import ActorHandleState, ProcessContext, ShutdownReport
+from rustyray.runtime.engine import ActorHandleState, Inspection, ProcessContext, ShutdownReport
 from rustyray.runtime.ref import ObjectRef
 
 NODE = b"fakenode"
@@ -281,6 +282,9 @@ class FakeEngine:
         if isinstance(value, Failed | Fault):
             raise faults.from_value(value, ser.loads, ref.binary(), ADDRESS)
         return ser.loads(value.data, value.buffers)
+
+    def inspect(self, query: Query, timeout: float) -> Inspection:
+        return Inspection()
 
     def _ref(self, object_id: bytes, owner_address: str = ADDRESS) -> ObjectRef[Any]:
         return ObjectRef(object_id, owner_address, self.dropped.append)

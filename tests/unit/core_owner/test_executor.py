@@ -54,7 +54,7 @@ class Hands:
         self.core.check()
 
     def next(self) -> Job:
-        job = self.core.start_next()
+        job = self.core.start_next(0.0)
         assert job is not None
         self.core.check()
         return job

@@ -128,7 +128,7 @@ class Worker(Client):
                 self._report(ended)
                 self.to_interrupt = False
             self.settle()
-            job = executor.start_next()
+            job = executor.start_next(self.now)
             if job is None or self.now - sent > LINGER:
                 executor.flush()
                 self.flush()

@@ -1,0 +1,62 @@
+"""Looking inside a running runtime: what happened in its processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from rustyray.model import options as opt
+from rustyray.model.events import KINDS, Event, Query
+from rustyray.runtime import context
+
+#: Events that are asked of each process, at most.
+LIMIT = 10_000
+
+
+def events(
+    *,
+    kind: str | Iterable[str] = (),
+    about: str = "",
+    since: float | None = None,
+    limit: int = LIMIT,
+    timeout: float = 5.0,
+) -> list[Event]:
+    """What happened in all processes of the runtime, as far as they remember it, in the order of time.
+
+    Each process keeps its last events only: the last 4096 tasks that ended well, the last 1024 of everything else of
+    one kind. What a dead worker remembered is lost; its node and those that it worked for tell their part. A process
+    that does not answer is itself an event of the kind ``"fault"``, the last in the list.
+
+    Args:
+        kind: one or some of ``"task"``, ``"actor"``, ``"object"``, ``"node"``, ``"worker"``, ``"lease"``,
+            ``"lifecycle"`` and ``"fault"``; all if none is given.
+        about: an id in hexadecimal; only what happened to whom or what has it.
+        since: seconds since the epoch; only what happened later.
+        limit: of each process, the newest so many at most.
+        timeout: seconds to wait for processes that do not answer.
+
+    Raises:
+        RuntimeError: The runtime is not up.
+        TypeError, ValueError: An argument is not what it should be.
+    """
+    engine = context.require_engine("events()")
+    kinds = (kind,) if isinstance(kind, str) else tuple(kind)
+    for one in kinds:
+        if one not in KINDS:
+            raise ValueError(f"there are no events of the kind {one!r}{opt.hint(str(one), KINDS)}: {', '.join(KINDS)}")
+    age = float("inf") if since is None else max(0.0, time.time() - since)
+    found = engine.inspect(Query(opt.at_least(1)("limit", limit), kinds, about, age), timeout)
+    told = [
+        msgspec.structs.replace(event, time=event.time + shift)
+        for report, shift in found.timed()
+        for event in report.events
+    ]
+    told.sort(key=lambda event: event.time)
+    now = time.time()
+    for role, process in found.silent:
+        cause = f"the {role} did not answer in {timeout:g} s, so what it remembers is missing"
+        worker, node = (process.hex() if role == kind else "" for kind in ("worker", "node"))
+        told.append(Event(time=now, kind="fault", what="does not answer", cause=cause, worker=worker, node=node))
+    return told

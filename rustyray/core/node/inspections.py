@@ -1,0 +1,86 @@
+"""Who asked this node to look inside, and which of its processes have yet to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from rustyray.core.node.base import NodeBase
+from rustyray.core.node.workers import Pool
+from rustyray.core.telling import Teller
+from rustyray.model.ids import WorkerID
+from rustyray.model.messages import Inspect, InspectClient, Inspected, Report
+
+
+class Asked:
+    """One `Inspect`: what has come, and from whom nothing has yet."""
+
+    __slots__ = ("awaited", "client", "reports", "request")
+
+    def __init__(self, client: bytes, request: int, reports: list[Report]) -> None:
+        self.client = client
+        self.request = request
+        self.reports = reports
+        self.awaited: dict[bytes, None] = {}
+
+
+class Inspections:
+    """Asks the node's workers and drivers, and answers when all have answered or time is up.
+
+    Args:
+        drivers: those of this node.
+        pid: of the node's process.
+    """
+
+    __slots__ = ("_base", "_drivers", "_number", "_open", "_pid", "_pool")
+
+    def __init__(self, base: NodeBase, pool: Pool, drivers: Mapping[WorkerID, object], pid: int) -> None:
+        self._base = base
+        self._pool = pool
+        self._drivers = drivers
+        self._pid = pid
+        self._number = 0
+        self._open: dict[int, Asked] = {}
+
+    def asked(self, client: bytes, message: Inspect, now: float) -> None:
+        asked = Asked(client, message.request, [self._report(message, now)])
+        self._number += 1
+        self._open[self._number] = asked
+        peers = {worker.id: worker.address for worker in self._pool.workers.values() if worker.address}
+        peers |= dict.fromkeys(self._drivers, "")
+        peers.pop(client, None)  # it knows about itself
+        for peer, address in peers.items():
+            asked.awaited[peer] = None
+            self._base.send(peer, InspectClient(self._number, message.query), address)
+        self._base.timers.at(now + message.patience, partial(self._answer, self._number))
+        self._answer_if_complete(self._number)
+
+    def answered(self, peer: bytes, message: Inspected, now: float) -> None:
+        asked = self._open.get(message.request)
+        if asked is not None and peer in asked.awaited:
+            del asked.awaited[peer]
+            asked.reports.extend(message.reports)
+            self._answer_if_complete(message.request)
+
+    def gone(self, peer: bytes) -> None:
+        """It will not answer; that it is gone, others tell."""
+        for number, asked in list(self._open.items()):
+            if asked.client == peer:
+                del self._open[number]
+            elif peer in asked.awaited:
+                del asked.awaited[peer]
+                self._answer_if_complete(number)
+
+    def _report(self, message: Inspect, now: float) -> Report:
+        teller = Teller("node", self._base.node, self._base.node, message.query, now)
+        events = teller.told(teller.of(self._base.journal))
+        return Report("node", self._base.node, self._base.node, now, self._pid, events)
+
+    def _answer_if_complete(self, number: int) -> None:
+        if not self._open[number].awaited:
+            self._answer(number, 0.0)
+
+    def _answer(self, number: int, now: float) -> None:
+        asked = self._open.pop(number, None)
+        if asked is not None:
+            self._base.send(asked.client, Inspected(asked.request, asked.reports, list(asked.awaited)))
