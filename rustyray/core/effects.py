@@ -67,21 +67,17 @@ class FreeExtent(Effect):
 
 
 class SendChunk(Effect):
-    """Send ``size`` bytes of the object at ``offset`` in the arena as `Chunk`, beginning with its byte ``begin``."""
+    """Send `Chunk` with ``size`` bytes of the object at ``offset`` in the arena, beginning with its byte ``begin``.
+
+    They stay there until the peer has them or is gone; other messages to it may go first.
+    """
 
     to: NodeID
     object: ObjectID
+    pull: int
     offset: int
     begin: int
     size: int
-
-
-class WriteChunk(Effect):
-    """Write into the arena, at the ``begin``-th byte of the object at ``offset``."""
-
-    offset: int
-    begin: int
-    data: bytes
 
 
 class Stopped(Effect):

@@ -7,16 +7,17 @@ from typing import Final
 
 import msgspec
 
-from rustyray.model.messages import Message
+from rustyray.model.messages import Alone, Chunk, Message
 from rustyray.wire.errors import ProtocolError
 
 #: Encodes one message. Raises TypeError or OverflowError for a field that msgpack can not hold.
 encode: Final[Callable[[Message], bytes]] = msgspec.msgpack.Encoder().encode
-_decode: Final[Callable[[bytes | bytearray | memoryview], Message]] = msgspec.msgpack.Decoder(Message).decode
+_decode: Final[Callable[[bytes | bytearray | memoryview], Message]] = msgspec.msgpack.Decoder(Alone).decode
+_decode_chunk: Final[Callable[[bytes | bytearray | memoryview], Chunk]] = msgspec.msgpack.Decoder(Chunk).decode
 
 
 def decode(data: bytes | bytearray | memoryview) -> Message:
-    """The message in ``data``, which holds nothing else; bytes in it are copies.
+    """The message in ``data``, which holds nothing else, and needs no body; bytes in it are copies.
 
     Raises:
         ProtocolError: it is not a message; the text names the field that is wrong.
@@ -25,3 +26,11 @@ def decode(data: bytes | bytearray | memoryview) -> Message:
         return _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"a malformed message of {len(data)} bytes: {error}") from error
+
+
+def decode_chunk(data: bytes | bytearray | memoryview) -> Chunk:
+    """As `decode`, for what a body follows."""
+    try:
+        return _decode_chunk(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"a malformed message of {len(data)} bytes before a body: {error}") from error

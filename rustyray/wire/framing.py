@@ -1,5 +1,8 @@
 """A stream of bytes cut into frames: 4 bytes of length, little-endian, then the payload.
 
+A frame may be marked: then a *body* follows it, bytes that are not for this buffer. Its payload says how many, and
+whoever reads it takes what has arrived of them by `FrameBuffer.rest`, and receives the others elsewhere.
+
 Sans I/O: the host receives into `FrameBuffer.space` and says how much came. One receive may complete many frames; they
 are views into the buffer, so that a payload is copied once only, by whoever decodes it.
 """
@@ -15,6 +18,8 @@ HEADER_SIZE: Final = 4
 #: The largest payload. What is bigger belongs into the object store.
 MAX_FRAME: Final = 256 << 20
 
+#: In the length: a body follows this frame.
+_BODY: Final = 1 << 31
 _INITIAL: Final = 16 << 10
 _KEPT: Final = 256 << 10
 #: The header of a payload of the given size, which the caller knows to be within `MAX_FRAME`.
@@ -22,11 +27,15 @@ pack_header: Final = struct.Struct("<I").pack
 _unpack: Final = struct.Struct("<I").unpack_from
 
 
-def header(size: int) -> bytes:
-    """The bytes that go before a payload of ``size`` bytes. Raises ValueError when it is beyond `MAX_FRAME`."""
+def header(size: int, body: bool = False) -> bytes:
+    """The bytes that go before a payload of ``size`` bytes, marked if a ``body`` follows.
+
+    Raises:
+        ValueError: it is beyond `MAX_FRAME`.
+    """
     if size > MAX_FRAME:
         raise ValueError(f"a message of {size} bytes is over the limit of {MAX_FRAME}: send it in parts")
-    return pack_header(size)
+    return pack_header(size | _BODY if body else size)
 
 
 class FrameBuffer:
@@ -36,7 +45,7 @@ class FrameBuffer:
     there, and lets that memory go after the frame.
     """
 
-    __slots__ = ("_buffer", "_end", "_limit", "_need", "_start", "_view", "_wanted")
+    __slots__ = ("_buffer", "_end", "_limit", "_need", "_start", "_view", "_wanted", "marked")
 
     def __init__(self, limit: int = MAX_FRAME, initial: int = _INITIAL) -> None:
         self._limit = limit
@@ -44,6 +53,8 @@ class FrameBuffer:
         self._wanted = len(self._buffer)
         self._need = HEADER_SIZE
         self._start = self._end = 0
+        #: The payload of a marked frame, which ended the last `take`.
+        self.marked: memoryview | None = None
 
     def space(self) -> memoryview:
         """Where to receive next; never empty. Frames taken before may be overwritten from now on."""
@@ -59,6 +70,10 @@ class FrameBuffer:
     def take(self, received: int) -> list[memoryview]:
         """The payloads that ``received`` more bytes complete, valid until the next `space`.
 
+        A marked frame ends them, and is in `marked`.
+
+        Call it again, with 0, for what came behind its body.
+
         Raises:
             ProtocolError: a frame is larger than the limit.
         """
@@ -73,19 +88,33 @@ class FrameBuffer:
         need = HEADER_SIZE
         while end - start >= HEADER_SIZE:
             (size,) = _unpack(buffer, start)
-            if size > limit:
-                raise ProtocolError(f"a frame of {size} bytes; the limit is {limit}")
+            marked = size > limit
+            if marked:
+                size ^= _BODY
+                if size > limit:
+                    raise ProtocolError(f"a frame of {size ^ _BODY} bytes; the limit is {limit}")
             stop = start + HEADER_SIZE + size
             if stop > end:
                 need += size
                 break
-            frames.append(view[start + HEADER_SIZE : stop])
+            frame = view[start + HEADER_SIZE : stop]
             start = stop
+            if marked:
+                self.marked = frame
+                break
+            frames.append(frame)
         self._start = start
         self._need = need
         if end == self._wanted < _KEPT:
             self._wanted = min(2 * self._wanted, _KEPT)
         return frames
+
+    def rest(self, most: int) -> memoryview:
+        """Take up to ``most`` bytes of a body that came with the marked frame, valid until the next `space`."""
+        self.marked = None
+        start = self._start
+        self._start = stop = min(self._end, start + most)
+        return self._view[start:stop]
 
     @property
     def capacity(self) -> int:

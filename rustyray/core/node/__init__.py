@@ -10,5 +10,6 @@ core.py       `NodeCore`, the one door: messages and time in, effects out; base.
 
 from rustyray.core.node.base import NodeLimits
 from rustyray.core.node.core import NodeCore
+from rustyray.core.node.transfers import THROWN_AWAY
 
-__all__ = ["NodeCore", "NodeLimits"]
+__all__ = ["THROWN_AWAY", "NodeCore", "NodeLimits"]

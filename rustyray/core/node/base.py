@@ -25,8 +25,9 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     next. A worker that nobody has asked for starts ``prestart_pause`` after the one before is ready. At most
     ``max_demanding_nothing`` leases without any resources have a worker, not counting those that wait in ``get``. At
     most ``max_kept`` processes of ended actors stay for what they own. An object waits ``store_wait`` for room; one
-    to be pulled from a node that is not known yet waits ``meet``, and it comes in pieces of ``chunk`` bytes. A worker
-    whose connection or owner is gone has ``lost_grace`` to come to an end, or back. One that was told to stop is
+    to be pulled from a node that is not known yet waits ``meet``, and it comes in pieces of ``chunk`` bytes: other
+    messages wait for one at most, 0.7 ms on loopback, 17 ms at 1 Gbit/s. A worker whose
+    connection or owner is gone has ``lost_grace`` to come to an end, or back. One that was told to stop is
     killed after ``kill``; at shutdown TERM comes after ``term``.
     """
 
@@ -42,7 +43,7 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     reclaim_gap: float = 0.005
     store_wait: float = 2.0
     meet: float = 5.0
-    chunk: int = 200 << 10
+    chunk: int = 2 << 20
     lost_grace: float = 1.0
     term: float = 0.1
     kill: float = 5.0

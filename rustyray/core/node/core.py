@@ -192,6 +192,18 @@ class NodeCore:
         handler(sender, message, now)
         self._cluster.changed(now)
 
+    def place(self, sender: bytes, chunk: Chunk) -> int | None:
+        """Where the arena has the object that ``chunk`` is of, whose body arrives; ask again for each part of it.
+
+        `THROWN_AWAY`: it is wanted no more. None: nobody asked for it, and who sends it is to be cut off.
+        """
+        return self._store.transfers.place(sender, chunk)
+
+    def not_written(self, sender: bytes, chunk: Chunk, why: str, now: float) -> None:
+        """The system did not take the body of ``chunk``. (Its rest is to be read all the same.)"""
+        if not self._shutdown.stopped:
+            self._store.transfers.not_written(sender, chunk, why, now)
+
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
         """The connection to ``peer`` is gone. A worker of ours may still run; `process_ended` says when it is over."""
         if self._shutdown.stopped:

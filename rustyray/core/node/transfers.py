@@ -12,10 +12,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rustyray.core.effects import SendChunk, WriteChunk
+from rustyray.core.effects import SendChunk
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
-from rustyray.model.ids import NodeID, ObjectID
+from rustyray.model.ids import NODE_ID_SIZE, NodeID, ObjectID
 from rustyray.model.messages import (
     Chunk,
     PullChunk,
@@ -33,15 +33,18 @@ if TYPE_CHECKING:
     from rustyray.core.node.store import Copy, Store
 
 #: So many pieces are asked for ahead.
-WINDOW: Final = 16
+WINDOW: Final = 8
+#: Instead of a place: of a pull that is over.
+THROWN_AWAY: Final = -1
 
 
 class Pull:
     """An object on its way here, to ``offset`` once there is room (-1 before). ``asked`` and ``got`` are bytes."""
 
-    __slots__ = ("asked", "attempt", "got", "object", "offset", "size", "source")
+    __slots__ = ("asked", "attempt", "got", "number", "object", "offset", "size", "source")
 
-    def __init__(self, wanted: StorePin) -> None:
+    def __init__(self, wanted: StorePin, number: int) -> None:
+        self.number = number
         self.object = wanted.object
         self.source = wanted.node
         self.size = wanted.size
@@ -54,13 +57,15 @@ class Pull:
 class Transfers:
     """What is on its way here, and where copies of what is here went."""
 
-    __slots__ = ("_asks", "_base", "_cluster", "_copies", "_store", "_unplaced", "pulls")
+    __slots__ = ("_asks", "_base", "_cluster", "_copies", "_last", "_store", "_unplaced", "pulls")
 
     def __init__(self, base: NodeBase, cluster: Cluster, store: Store) -> None:
         self._base = base
         self._cluster = cluster
         self._store = store
         self.pulls: dict[ObjectID, Pull] = {}
+        #: The last pull's number.
+        self._last = 0
         #: Pulls from nodes that this one has not heard of yet.
         self._unplaced: dict[ObjectID, Pull] = {}
         #: The nodes that have pulled each object from here.
@@ -77,7 +82,8 @@ class Transfers:
             return False
         if object_ in self.pulls:
             return True
-        pull = self.pulls[object_] = Pull(wanted)
+        self._last += 1
+        pull = self.pulls[object_] = Pull(wanted, self._last)
         if pull.source in self._cluster.others:
             self._make_room(pull, now)
         else:
@@ -117,18 +123,40 @@ class Transfers:
         chunk = self._base.limits.chunk
         while pull.asked < pull.size and pull.asked - pull.got < WINDOW * chunk:
             size = min(chunk, pull.size - pull.asked)
-            self._base.send(pull.source, PullChunk(pull.object, pull.asked, size), address)
+            self._base.send(pull.source, PullChunk(pull.object, pull.number, pull.asked, size), address)
             pull.asked += size
 
-    def on_chunk(self, sender: bytes, message: Chunk, now: float) -> None:
+    def place(self, sender: bytes, chunk: Chunk) -> int | None:
+        """The offset of the object that these bytes are of, or `THROWN_AWAY`; None if nobody asked for them.
+
+        They come in order, so that the first that is missing may be on its way to us in a message before this one.
+        """
+        pull = self._pull_of(sender, chunk)
+        if pull is None:
+            return THROWN_AWAY if 0 < chunk.pull <= self._last and len(sender) == NODE_ID_SIZE else None
+        if pull.got <= chunk.begin and chunk.begin + chunk.size <= pull.asked:
+            return pull.offset
+        return None
+
+    def _pull_of(self, sender: bytes, message: Chunk | PullFailed) -> Pull | None:
         pull = self.pulls.get(message.object)
-        if pull is None or pull.source != sender:
-            self._let_go(sender, message.object)  # it was given up, and may have been pinned again meanwhile
+        if pull is not None and pull.number == message.pull and pull.source == sender:
+            return pull
+        return None
+
+    def on_chunk(self, sender: bytes, message: Chunk, now: float) -> None:
+        """These bytes are here, and written."""
+        pull = self._pull_of(sender, message)
+        if pull is None:
+            other = self.pulls.get(message.object)
+            if other is None or other.source != sender:
+                self._let_go(sender, message.object)  # it was given up, and may have been pinned again meanwhile
             return
-        if pull.offset < 0 or message.begin != pull.got:
-            return  # of an earlier pull
-        self._base.out.append(WriteChunk(pull.offset, message.begin, message.data))
-        pull.got += len(message.data)
+        if message.begin != pull.got:
+            text = f"object {message.object.hex()} came from node {sender.hex()} with a gap"
+            self._give_up(pull, Fault(FaultKind.SYSTEM, text, node=self._base.node), now)
+            return
+        pull.got += message.size
         if pull.got < pull.size:
             self._ask(pull)
             return
@@ -141,10 +169,21 @@ class Transfers:
         self._base.send(source, PullDone(object_), self._cluster.address_of(source))
 
     def on_failed(self, sender: bytes, message: PullFailed, now: float) -> None:
-        pull = self.pulls.get(message.object)
-        if pull is not None and pull.source == sender:
-            del self.pulls[pull.object]
-            self._store.abort(sender, StoreAbort(pull.object), now, message.fault)
+        pull = self._pull_of(sender, message)
+        if pull is not None:
+            self._give_up(pull, message.fault, now)
+
+    def not_written(self, sender: bytes, chunk: Chunk, why: str, now: float) -> None:
+        """The system had no memory for what has arrived."""
+        pull = self._pull_of(sender, chunk)
+        if pull is not None:
+            text = f"the system has no memory left for object {chunk.object.hex()} of {pull.size} bytes: {why}"
+            self._give_up(pull, Fault(FaultKind.STORE_FULL, text, node=self._base.node), now)
+            self._let_go(sender, chunk.object)
+
+    def _give_up(self, pull: Pull, fault: Fault, now: float) -> None:
+        del self.pulls[pull.object]
+        self._store.abort(pull.source, StoreAbort(pull.object), now, fault)
 
     def source_gone(self, source: bytes) -> list[ObjectID]:
         """What was pulled from there is given up; returns what had no room yet, so that nobody has written to it."""
@@ -169,9 +208,11 @@ class Transfers:
         if copy is None or message.begin + message.size > copy.size:
             text = f"object {message.object.hex()} is not in the store of node {self._base.node.hex()}"
             fault = Fault(FaultKind.OBJECT_LOST, text, node=self._base.node)
-            self._base.send(sender, PullFailed(message.object, fault), self._cluster.address_of(sender))
+            failed = PullFailed(message.object, message.pull, fault)
+            self._base.send(sender, failed, self._cluster.address_of(sender))
             return
-        self._base.out.append(SendChunk(sender, message.object, copy.offset, message.begin, message.size))
+        chunk = SendChunk(sender, message.object, message.pull, copy.offset, message.begin, message.size)
+        self._base.out.append(chunk)
 
     def written(self, object_: ObjectID, now: float) -> None:
         """Nobody writes it any more: it is there, or will not be."""

@@ -30,7 +30,8 @@ from rustyray.wire.handshake import Credentials
 if TYPE_CHECKING:
     import socket
 
-    from rustyray.model.messages import Message, Role
+    from rustyray.engines.native.bodies import Bodies
+    from rustyray.model.messages import Chunk, Message, Role
 
 Received: TypeAlias = "list[tuple[bytes, Message]]"
 
@@ -65,6 +66,8 @@ class Hub:
     ) -> None:
         self._near = near
         self._me = Credentials(role, identity, session, key)
+        #: Takes the bodies of chunks; without it they are refused.
+        self.bodies: Bodies | None = None
         self._on_lost = on_lost
         self._clock = clock
         self._poller = new_poller()
@@ -147,6 +150,18 @@ class Hub:
             link.dirty = True
             self._dirty.append(link)
 
+    def send_body(self, to: bytes, chunk: Chunk, body: memoryview) -> None:
+        """Queue ``chunk`` and the bytes that it is about, behind all other messages. They stay as they are until then.
+
+        Who asked for them is connected, or gone.
+        """
+        link = self._routes.get(to)
+        if link is not None:
+            link.push_body(encode(chunk), body)
+            if not link.dirty:
+                link.dirty = True
+                self._dirty.append(link)
+
     def flush(self) -> None:
         """Give the kernel what is queued, as far as it takes it; the rest follows from `process` when it has room."""
         dirty = self._dirty
@@ -178,7 +193,7 @@ class Hub:
             else:
                 if mask != WRITE:
                     try:
-                        link.receive(received)
+                        link.receive(received, self.bodies)
                     except Ended as end:
                         self._end(link, end, received)
                         continue
@@ -331,16 +346,24 @@ class Hub:
         broken, self._broken = self._broken, []
         for link, end in broken:
             if link.established:
-                _receive_last(link, received)
+                self._receive_last(link, received)
                 self._end(link, end, received)
 
     def _end(self, link: Link, end: Ended, received: Received) -> None:
         """An established link has ended, and its peer with it; what has come from it still counts."""
         for each in self._take_links(link.peer):
             if each.established and each is not link:
-                _receive_last(each, received)
+                self._receive_last(each, received)
             self._greeter.detach(each)
         self._lose(link.peer, f"{link} {end}")
+
+    def _receive_last(self, link: Link, received: Received) -> None:
+        try:
+            for _ in range(_LAST_RECEIVES):
+                if not link.receive(received, self.bodies):
+                    return
+        except Ended:
+            return
 
     def _take_links(self, peer: bytes) -> list[Link]:
         return [self._routes.pop(peer), *self._others.pop(peer, ())]
@@ -370,12 +393,3 @@ class Hub:
         if not self._waiters:
             self._poller.close()
             self._waker.close()
-
-
-def _receive_last(link: Link, received: Received) -> None:
-    try:
-        for _ in range(_LAST_RECEIVES):
-            if not link.receive(received):
-                return
-    except Ended:
-        return

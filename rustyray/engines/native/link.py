@@ -9,13 +9,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from rustyray.model.ids import short
-from rustyray.wire.codec import decode
-from rustyray.wire.errors import VersionMismatch, WireError
+from rustyray.wire.codec import decode, decode_chunk
+from rustyray.wire.errors import ProtocolError, VersionMismatch, WireError
 from rustyray.wire.framing import HEADER_SIZE, FrameBuffer, header, pack_header
 from rustyray.wire.handshake import ClientHandshake, Handshake, Peer
 
 if TYPE_CHECKING:
-    from rustyray.model.messages import Message
+    from rustyray.engines.native.bodies import Bodies
+    from rustyray.model.messages import Chunk, Message
 
 _NO_SIGPIPE: Final = getattr(socket, "MSG_NOSIGNAL", 0)
 #: Up to here a frame is copied once more to be one piece with its header.
@@ -23,6 +24,8 @@ _SMALL: Final = 32 << 10
 #: Up to here queued frames are joined; above, the kernel gathers them.
 _JOINED: Final = 128 << 10
 _MAX_PIECES: Final = 512
+#: The largest body of a chunk.
+MAX_BODY: Final = 16 << 20
 
 
 class Ended(Exception):
@@ -40,6 +43,7 @@ class Link:
     """A connection of ours (``address`` says to where) or of a peer's; ``peer`` is b"" until it is known."""
 
     __slots__ = (
+        "_body",
         "_frames",
         "_handshake",
         "_hello",
@@ -47,6 +51,7 @@ class Link:
         "_send",
         "address",
         "attempts",
+        "bodies",
         "connecting",
         "dirty",
         "established",
@@ -73,6 +78,10 @@ class Link:
         #: Frames to send, some in two pieces, and their size together.
         self.out: deque[bytes | memoryview] = deque()
         self.queued = 0
+        #: Frames whose bodies are to follow them, with these: each goes out when there is nothing else to send.
+        self.bodies: deque[tuple[bytes, memoryview]] = deque()
+        #: The chunk whose body is being received, and how much of it is here.
+        self._body: tuple[Chunk, int] | None = None
         #: It is in the hub's list of links to flush.
         self.dirty = False
         #: The kernel's buffer was full; go on when it says so.
@@ -101,9 +110,19 @@ class Link:
             self.out.append(payload)
         self.queued += size + HEADER_SIZE
 
+    def push_body(self, payload: bytes, body: memoryview) -> None:
+        """Queue a frame and its body, to go when no frame waits. The bytes stay as they are until then."""
+        self.bodies.append((header(len(payload), body=True) + payload, body))
+
     def flush(self) -> bool:
-        """Send as much of the queue as the kernel takes; True if that was all. Raises `Ended`."""
+        """Send as much of the queue as the kernel takes, and one body at most; True if that was all. Raises `Ended`."""
         out = self.out
+        bodies = self.bodies
+        if bodies and not out:
+            frame, body = bodies.popleft()
+            out.append(frame)
+            out.append(body)
+            self.queued = len(frame) + len(body)
         while out:
             try:
                 if len(out) == 1:
@@ -124,26 +143,62 @@ class Link:
                 self.queued = 0
             else:
                 self._forget(sent)
-        return True
+        return not bodies
 
-    def receive(self, into: list[tuple[bytes, Message]]) -> bool:
-        """Append what has arrived to ``into`` (one receive); False if that was nothing. Raises `Ended`."""
+    def receive(self, into: list[tuple[bytes, Message]], bodies: Bodies | None) -> bool:
+        """Append what has arrived to ``into`` (one receive); False if that was nothing. Raises `Ended`.
+
+        A chunk is appended when ``bodies`` has all of its body.
+        """
+        frames = self._frames
+        body = self._body
         try:
-            size = self._receive(self._frames.space())
+            if body is None:
+                space = frames.space()
+            elif bodies is not None:
+                space = bodies.buffer[: body[0].size - body[1]]
+            size = self._receive(space)
         except BlockingIOError:
             return False
         except OSError as error:
             raise Ended(_broke(error)) from error
         if not size:
-            rest = self._frames.partial
+            rest = frames.partial if body is None else body[1]
             raise Ended("closed the connection" + (f" {rest} bytes into a message" if rest else ""))
         peer = self.peer
         try:
-            for frame in self._frames.take(size):
+            if body is not None:
+                self._take_body(*body, space[:size], into, bodies)
+                return True
+            for frame in frames.take(size):
                 into.append((peer, decode(frame)))  # noqa: PERF401 - what comes before a malformed message counts
+            while frames.marked is not None:
+                self._begin_body(frames.marked, into, bodies)
         except WireError as error:
             raise Ended(f"was cut off for sending {error}") from error
         return True
+
+    def _begin_body(self, frame: memoryview, into: list[tuple[bytes, Message]], bodies: Bodies | None) -> None:
+        """A body follows ``frame``. Some of it may be here already, and more messages behind."""
+        chunk = decode_chunk(frame)
+        if not 0 < chunk.size <= MAX_BODY:
+            raise ProtocolError(f"a body of {chunk.size} bytes; the limit is {MAX_BODY}")
+        self._take_body(chunk, 0, self._frames.rest(chunk.size), into, bodies)
+        if self._body is None:
+            peer = self.peer
+            for frame in self._frames.take(0):
+                into.append((peer, decode(frame)))  # noqa: PERF401 - as above
+
+    def _take_body(
+        self, chunk: Chunk, done: int, data: memoryview, into: list[tuple[bytes, Message]], bodies: Bodies | None
+    ) -> None:
+        if bodies is None:
+            raise ProtocolError("bytes of an object to a process that is no node")
+        bodies.take(self.peer, chunk, done, data)
+        done += len(data)
+        self._body = (chunk, done) if done < chunk.size else None
+        if self._body is None:
+            into.append((self.peer, chunk))
 
     def greet(self) -> Peer | None:
         """Go on with the handshake; who it is once it has succeeded. Never reads beyond its bytes. Raises `Ended`."""
@@ -185,6 +240,8 @@ class Link:
         self.queued += other.queued
         other.out.clear()
         other.queued = 0
+        self.bodies.extend(other.bodies)
+        other.bodies.clear()
 
     def close(self) -> None:
         """Close it so that the peer notices, even if a forked copy of the descriptor lives on."""

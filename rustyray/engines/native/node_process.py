@@ -32,12 +32,12 @@ from rustyray.core.effects import (
     SendChunk,
     Stopped,
     Warn,
-    WriteChunk,
 )
 from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeCore
 from rustyray.engines.native import processes
 from rustyray.engines.native.address import default_address
+from rustyray.engines.native.bodies import Bodies
 from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.worker import main as run_worker
@@ -176,6 +176,7 @@ class _Node:
             pid=os.getpid(),
             labels=boot.labels,
         )
+        self.bodies = self.hub.bodies = Bodies(self.node, arena_fd, boot.arena_size, lambda: self.now)
         self.head = None if boot.head_address else HeadCore()
         self.job = boot.job
         self.namespace = boot.namespace
@@ -288,10 +289,9 @@ class _Node:
                 self.end_process(worker, force)
             case FreeExtent():
                 pass  # The pages stay: the core counts on them when it says which part of an extent was touched.
-            case SendChunk(to=to, object=object_, offset=offset, begin=begin, size=size):
-                self.hub.send(to, Chunk(object_, begin, os.pread(self.arena_fd, size, offset + begin)))
-            case WriteChunk(offset=offset, begin=begin, data=data):
-                os.pwrite(self.arena_fd, data, offset + begin)
+            case SendChunk(to=to, object=object_, pull=pull, offset=offset, begin=begin, size=size):
+                body = self.bodies.view(offset + begin, size)
+                self.hub.send_body(to, Chunk(object_, pull, begin, size), body)
             case Warn(text=text):
                 if text not in self.warned:
                     self.warned.add(text)

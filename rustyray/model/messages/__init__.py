@@ -119,6 +119,7 @@ __all__ = [
     "ActorSpec",
     "ActorStarted",
     "ActorState",
+    "Alone",
     "Arg",
     "Blocked",
     "BorrowAck",
@@ -201,7 +202,8 @@ __all__ = [
     "WorkerStays",
 ]
 
-Message = (
+#: Those that go alone, without a body behind them.
+Alone = (
     DefineFunction
     | PushTasks
     | PushCalls
@@ -242,7 +244,6 @@ Message = (
     | StoreUnpin
     | StoreFree
     | PullChunk
-    | Chunk
     | PullFailed
     | PullDone
     | CreateActor
@@ -277,3 +278,5 @@ Message = (
     | Shutdown
     | ShutdownDone
 )
+
+Message = Alone | Chunk

@@ -93,21 +93,29 @@ class StoreFree(msgspec.Struct, array_like=True, gc=False, tag=48):
 
 
 class PullChunk(msgspec.Struct, array_like=True, gc=False, tag=92):
-    """Send ``size`` bytes of ``object`` from ``begin`` on: answered by `Chunk` or `PullFailed`. The first pins it."""
+    """Send ``size`` bytes of ``object`` from ``begin`` on: answered by `Chunk` or `PullFailed`. The first pins it.
+
+    ``pull`` is a number of the asking node's, never used again for another pull.
+    """
 
     object: ObjectID
+    pull: int
     begin: int
     size: int
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False, tag=93):
+    """The bytes that `PullChunk` asked for: not in the message, but right behind it, as they are (its *body*)."""
+
     object: ObjectID
+    pull: int
     begin: int
-    data: bytes
+    size: int
 
 
 class PullFailed(msgspec.Struct, array_like=True, gc=False, tag=94):
     object: ObjectID
+    pull: int
     fault: Fault
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rustyray.core.effects import Effect, SendChunk, WriteChunk
-from rustyray.core.node import NodeLimits
+from rustyray.core.effects import Effect, SendChunk
+from rustyray.core.node import THROWN_AWAY, NodeLimits
+from rustyray.core.node.transfers import WINDOW
 from rustyray.model.messages import (
     HEAD,
     Chunk,
@@ -33,10 +34,11 @@ LIMITS = NodeLimits(chunk=1000)
 
 
 class Pulling(World):
-    """Knows two more nodes, and remembers which bytes were to be moved."""
+    """Knows two more nodes, and remembers which bytes were to be moved, and where to (and the first of how many)."""
 
     def __init__(self, pages: int = 8, known: bool = True) -> None:
         self.moved: list[Effect] = []
+        self.written: list[tuple[int | None, int, int]] = []
         super().__init__(store_pages=pages, limits=LIMITS)
         if known:
             self.meet()
@@ -45,7 +47,7 @@ class Pulling(World):
         self.say(HEAD, ClusterView([info(OTHER, 0), info(THIRD, 0)]))
 
     def note(self, effect: Effect) -> None:
-        if isinstance(effect, SendChunk | WriteChunk):
+        if isinstance(effect, SendChunk):
             self.moved.append(effect)
         super().note(effect)
 
@@ -55,9 +57,15 @@ class Pulling(World):
     def give(self, number: int) -> None:
         """The other node answers everything it was asked."""
         for ask in self.take(OTHER, PullChunk):
-            self.say(OTHER, Chunk(obj(number), ask.begin, bytes(ask.size)))
+            self.bring(ask)
         if any(isinstance(message, PullChunk) for to, message in self.sent if to == OTHER):
             self.give(number)
+
+    def bring(self, ask: PullChunk, sender: bytes = OTHER) -> None:
+        """The bytes that were asked for arrive."""
+        chunk = Chunk(ask.object, ask.pull, ask.begin, ask.size)
+        self.written.append((self.core.place(sender, chunk), ask.begin, ask.size))
+        self.say(sender, chunk)
 
     def pull(self, number: int, size: int) -> None:
         self.pin(number, size)
@@ -83,8 +91,8 @@ def test_an_object_comes_in_pieces_and_is_pinned_when_it_is_whole(world: Pulling
     assert [(ask.begin, ask.size) for ask in asked] == [(0, 1000), (1000, 1000), (2000, 500)]
     for ask in asked:
         assert not world.take(DRIVER, StorePinned)
-        world.say(OTHER, Chunk(obj(1), ask.begin, b"x" * ask.size))
-    assert world.moved == [WriteChunk(0, ask.begin, b"x" * ask.size) for ask in asked]
+        world.bring(ask)
+    assert world.written == [(0, ask.begin, ask.size) for ask in asked]
     assert world.one(DRIVER, StorePinned) == StorePinned(1, 0, 2500)
     assert world.take(OTHER, PullDone) == [PullDone(obj(1))]
 
@@ -92,17 +100,17 @@ def test_an_object_comes_in_pieces_and_is_pinned_when_it_is_whole(world: Pulling
 def test_few_pieces_are_asked_for_ahead() -> None:
     world = Pulling(pages=100)
     world.pin(1, 300_000)
-    assert len(world.take(OTHER, PullChunk)) == 16
-    world.say(OTHER, Chunk(obj(1), 0, bytes(1000)))
-    assert [ask.begin for ask in world.take(OTHER, PullChunk)] == [16_000]
+    asked = world.take(OTHER, PullChunk)
+    assert len(asked) == WINDOW
+    world.bring(asked[0])
+    assert [ask.begin for ask in world.take(OTHER, PullChunk)] == [WINDOW * 1000]
 
 
 def test_all_who_need_it_wait_for_one_pull(world: Pulling) -> None:
     world.pin(1, 500)
     world.pin(1, 500, client=STRANGER)
     world.pin(1, 500)
-    assert len(world.take(OTHER, PullChunk)) == 1
-    world.say(OTHER, Chunk(obj(1), 0, bytes(500)))
+    world.bring(world.one(OTHER, PullChunk))
     assert len(world.take(DRIVER, StorePinned)) == 2
     assert len(world.take(STRANGER, StorePinned)) == 1
     world.pin(1, 500)
@@ -112,11 +120,13 @@ def test_all_who_need_it_wait_for_one_pull(world: Pulling) -> None:
 def test_what_is_not_there_any_more_is_told(world: Pulling) -> None:
     fault = Fault(FaultKind.OBJECT_LOST, "it is gone")
     world.pin(1, 2500)
-    world.say(OTHER, PullFailed(obj(1), fault))
+    late = world.take(OTHER, PullChunk)[2]
+    world.say(OTHER, PullFailed(obj(1), late.pull, fault))
     assert world.one(DRIVER, StoreFailed) == StoreFailed(1, fault)
     assert world.used == 0
-    world.say(OTHER, PullFailed(obj(1), fault))
-    world.say(OTHER, Chunk(obj(1), 2000, bytes(500)))
+    world.say(OTHER, PullFailed(obj(1), late.pull, fault))
+    world.bring(late)
+    assert world.written == [(THROWN_AWAY, 2000, 500)]
     assert PullDone(obj(1)) in world.take(OTHER, PullDone), "what comes late was pinned for us"
 
 
@@ -176,7 +186,7 @@ def test_an_object_that_is_freed_while_it_comes_is_not_kept(world: Pulling) -> N
     world.say(DRIVER, StoreFree([obj(1)], OTHER))
     assert world.take(OTHER, StoreFree) == [StoreFree([obj(1)], OTHER)], "the original is there"
     for ask in asked:
-        world.say(OTHER, Chunk(obj(1), ask.begin, bytes(ask.size)))
+        world.bring(ask)
     assert world.one(DRIVER, StoreFailed).fault.kind is FaultKind.OBJECT_LOST
     assert world.used == 0
 
@@ -214,14 +224,61 @@ def test_spares_go_with_the_node_that_has_the_originals(world: Pulling) -> None:
     assert world.used == 0
 
 
+@pytest.mark.parametrize(
+    ("pull", "begin", "size"), [(1, 0, 2600), (1, 2000, 1000), (2, 0, 1000), (0, 0, 1000), (-1, 0, 1000)]
+)
+def test_bytes_that_nobody_asked_for_have_no_place(world: Pulling, pull: int, begin: int, size: int) -> None:
+    world.pin(1, 2500)
+    assert world.core.place(OTHER, Chunk(obj(1), 1, 0, 1000)) == 0
+    assert world.core.place(OTHER, Chunk(obj(1), pull, begin, size)) is None
+    assert world.core.place(STRANGER, Chunk(obj(1), 1, 0, 1000)) is None, "a process that is no node"
+    world.bring(world.take(OTHER, PullChunk)[0])
+    assert world.core.place(OTHER, Chunk(obj(1), 1, 0, 1000)) is None, "it is here already"
+
+
+def test_a_gap_ends_the_pull(world: Pulling) -> None:
+    world.pin(1, 2500)
+    world.bring(world.take(OTHER, PullChunk)[1])
+    assert "with a gap" in world.one(DRIVER, StoreFailed).fault.message
+    assert world.used == 0
+
+
+def test_what_is_late_of_an_earlier_pull_is_no_part_of_the_next(world: Pulling) -> None:
+    world.pin(1, 2500)
+    late = world.take(OTHER, PullChunk)
+    world.lose(OTHER)
+    world.one(DRIVER, StoreFailed)
+    world.pin(1, 2500)
+    world.bring(late[0])
+    assert world.written == [(THROWN_AWAY, 0, 1000)]
+    assert not world.take(OTHER, PullDone), "the next one needs the pin"
+    world.give(1)
+    world.one(DRIVER, StorePinned)
+
+
+def test_a_full_memory_ends_the_pull_with_an_error(world: Pulling) -> None:
+    world.pin(1, 2500)
+    first, second, _ = world.take(OTHER, PullChunk)
+    world.core.not_written(OTHER, Chunk(obj(1), first.pull, 0, 1000), "No space left on device", world.now)
+    world.settle()
+    fault = world.one(DRIVER, StoreFailed).fault
+    assert fault.kind is FaultKind.STORE_FULL
+    assert "2500 bytes: No space left on device" in fault.message
+    assert world.one(OTHER, PullDone).object == obj(1)
+    assert world.used == 0
+    world.bring(first)
+    world.bring(second)
+    assert world.written == [(THROWN_AWAY, 0, 1000), (THROWN_AWAY, 1000, 1000)]
+
+
 # --- being pulled from ------------------------------------------------------------------------------------------------
 
 
 def test_what_another_node_pulls_is_pinned_until_it_has_it(world: Pulling) -> None:
     one = world.put(1, 1)
-    world.say(OTHER, PullChunk(one, 0, 1000))
-    world.say(OTHER, PullChunk(one, 1000, 500))
-    assert world.moved == [SendChunk(OTHER, one, 0, 0, 1000), SendChunk(OTHER, one, 0, 1000, 500)]
+    world.say(OTHER, PullChunk(one, 7, 0, 1000))
+    world.say(OTHER, PullChunk(one, 7, 1000, 500))
+    assert world.moved == [SendChunk(OTHER, one, 7, 0, 0, 1000), SendChunk(OTHER, one, 7, 0, 1000, 500)]
     world.say(DRIVER, StoreFree([one]))
     assert world.used == 1
     world.say(OTHER, PullDone(one))
@@ -232,7 +289,7 @@ def test_what_another_node_pulls_is_pinned_until_it_has_it(world: Pulling) -> No
 @pytest.mark.parametrize("how", ["lost", "dead"])
 def test_the_node_that_pulls_is_lost(world: Pulling, how: str) -> None:
     one = world.put(1, 1)
-    world.say(OTHER, PullChunk(one, 0, 1000))
+    world.say(OTHER, PullChunk(one, 7, 0, 1000))
     world.say(DRIVER, StoreFree([one]))
     if how == "lost":
         world.lose(OTHER)
@@ -242,10 +299,10 @@ def test_the_node_that_pulls_is_lost(world: Pulling, how: str) -> None:
 
 
 def test_what_is_not_here_or_not_so_large_is_refused(world: Pulling) -> None:
-    world.say(OTHER, PullChunk(obj(1), 0, 10))
+    world.say(OTHER, PullChunk(obj(1), 7, 0, 10))
     assert world.one(OTHER, PullFailed).fault.kind is FaultKind.OBJECT_LOST
     one = world.put(1, 1)
-    world.say(OTHER, PullChunk(one, PAGE - 5, 10))
+    world.say(OTHER, PullChunk(one, 7, PAGE - 5, 10))
     assert world.one(OTHER, PullFailed).object == one
     assert world.moved == []
 
@@ -253,17 +310,17 @@ def test_what_is_not_here_or_not_so_large_is_refused(world: Pulling) -> None:
 def test_what_is_still_being_written_is_waited_for(world: Pulling) -> None:
     world.say(STRANGER, StoreCreate(1, obj(1), 100))
     world.one(STRANGER, StoreCreated)
-    world.say(OTHER, PullChunk(obj(1), 0, 100))
-    world.say(THIRD, PullChunk(obj(1), 0, 100))
+    world.say(OTHER, PullChunk(obj(1), 7, 0, 100))
+    world.say(THIRD, PullChunk(obj(1), 7, 0, 100))
     assert world.moved == []
     world.lose(THIRD)
     world.say(STRANGER, StoreSeal(obj(1)))
-    assert world.moved == [SendChunk(OTHER, obj(1), 0, 0, 100)]
+    assert world.moved == [SendChunk(OTHER, obj(1), 7, 0, 0, 100)]
 
 
 def test_nodes_do_not_wait_for_each_other(world: Pulling) -> None:
     world.pin(1, 500)
-    world.say(OTHER, PullChunk(obj(1), 0, 100))
+    world.say(OTHER, PullChunk(obj(1), 7, 0, 100))
     assert world.one(OTHER, PullFailed).object == obj(1)
 
 

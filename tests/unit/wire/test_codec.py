@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rustyray.model import messages as m
 from rustyray.model.values import Failed, Fault, FaultKind, Packed, RefInfo, Stored
-from rustyray.wire.codec import decode, encode
+from rustyray.wire.codec import decode, decode_chunk, encode
 from rustyray.wire.errors import ProtocolError
 
 REF = RefInfo(b"o" * 24, "unix:@somewhere")
@@ -51,6 +51,15 @@ def test_a_malformed_message_is_refused_with_the_reason(plain: object, complaint
     data = msgspec.msgpack.encode(plain)
     with pytest.raises(ProtocolError, match=rf"a malformed message of {len(data)} bytes: .*{complaint}"):
         decode(data)
+
+
+def test_a_chunk_comes_with_a_body_or_not_at_all() -> None:
+    chunk = m.Chunk(b"o" * 24, 3, 0, 100)
+    assert decode_chunk(encode(chunk)) == chunk
+    with pytest.raises(ProtocolError, match="Invalid value 93"):
+        decode(encode(chunk))
+    with pytest.raises(ProtocolError, match="before a body: "):
+        decode_chunk(encode(m.ReclaimLeases()))
 
 
 def test_what_is_too_deep_is_refused() -> None:

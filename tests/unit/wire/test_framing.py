@@ -44,6 +44,58 @@ def test_any_cut_gives_the_same_frames(payloads: list[bytes], cuts: list[int], i
     assert buffer.partial == 0
 
 
+@given(
+    st.lists(st.tuples(st.binary(max_size=40), st.one_of(st.none(), st.binary(min_size=1, max_size=400))), max_size=20),
+    st.lists(st.integers(1, 500), max_size=60),
+    st.integers(1, 300),
+)
+def test_bodies_go_elsewhere_however_the_stream_is_cut(
+    sent: list[tuple[bytes, bytes | None]], cuts: list[int], initial: int
+) -> None:
+    data = b"".join(header(len(payload), body is not None) + payload + (body or b"") for payload, body in sent)
+    sizes = [len(body) for _, body in sent if body is not None]
+    buffer = FrameBuffer(initial=initial)
+    got: list[tuple[bytes, bytes | None]] = []
+    body, left = b"", 0
+
+    def read(frames: list[memoryview]) -> None:
+        nonlocal body, left
+        got.extend((bytes(frame), None) for frame in frames)
+        if buffer.marked is not None:
+            payload = bytes(buffer.marked)
+            size = sizes.pop(0)
+            body = bytes(buffer.rest(size))
+            left = size - len(body)
+            got.append((payload, body))
+            if not left:
+                read(buffer.take(0))
+
+    while data:
+        most = cuts.pop() if cuts else 1 << 30
+        if left:
+            size = min(left, most, len(data))
+            body += data[:size]
+            left -= size
+            got[-1] = (got[-1][0], body)
+        else:
+            space = buffer.space()
+            size = min(len(space), len(data), most)
+            space[:size] = data[:size]
+            read(buffer.take(size))
+        data = data[size:]
+    assert got == sent
+    assert (left, buffer.partial) == (0, 0)
+
+
+def test_a_marked_frame_has_the_same_limit() -> None:
+    with pytest.raises(ValueError, match="over the limit"):
+        header(MAX_FRAME + 1, body=True)
+    buffer = FrameBuffer(limit=100)
+    buffer.space()[:4] = header(101, body=True)
+    with pytest.raises(ProtocolError, match="a frame of"):
+        buffer.take(4)
+
+
 def test_frames_of_one_receive_are_views_that_stay_valid_together() -> None:
     payloads = [bytes([number]) * number for number in range(1, 50)]
     data = stream(payloads) + header(9)

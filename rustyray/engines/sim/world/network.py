@@ -32,11 +32,12 @@ class Ended(NamedTuple):
 
 
 class Parcel(NamedTuple):
-    """Something on its way. ``number`` orders all parcels by the moment of their sending."""
+    """Something on its way, a message perhaps with a body. ``number`` orders all parcels by the moment of sending."""
 
     number: int
     ready: float
     content: bytes | Lost | Ended
+    body: bytes = b""
 
 
 class Channel:
@@ -141,22 +142,22 @@ class Network:
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    def send(self, frm: bytes, to: bytes, message: Message) -> None:
+    def send(self, frm: bytes, to: bytes, message: Message, body: bytes = b"") -> None:
         """Send over the connection that is there."""
         self.sent += 1
-        self._put(frm, to, encode(message), self._delay(frm, to))
+        self._put(frm, to, encode(message), self._delay(frm, to), body)
 
     def notify(self, frm: bytes, to: bytes, content: Lost | Ended) -> None:
         """Something that the system tells ``to`` about ``frm``, behind what has been sent."""
         self._put(frm, to, content, 0.0)
 
-    def _put(self, frm: bytes, to: bytes, content: bytes | Lost | Ended, ready: float) -> None:
+    def _put(self, frm: bytes, to: bytes, content: bytes | Lost | Ended, ready: float, body: bytes = b"") -> None:
         channel = self._channels.get((frm, to)) or self._channel(frm, to)
         number = self._number = self._number + 1
         if not channel.queue:
             self._busy[frm, to] = channel
             channel.number, channel.ready = number, ready
-        channel.queue.append(Parcel(number, ready, content))
+        channel.queue.append(Parcel(number, ready, content, body))
 
     def _channel(self, frm: bytes, to: bytes) -> Channel:
         channel = self._channels.get((frm, to))

@@ -13,10 +13,9 @@ from rustyray.core.effects import (
     SendChunk,
     Stopped,
     Warn,
-    WriteChunk,
 )
 from rustyray.core.head import HeadCore, HeadLimits
-from rustyray.core.node import NodeCore, NodeLimits
+from rustyray.core.node import THROWN_AWAY, NodeCore, NodeLimits
 from rustyray.model.ids import NODE_ID_SIZE, JobID, NodeID, WorkerID
 from rustyray.model.messages import (
     BETWEEN_NODES,
@@ -92,6 +91,14 @@ class NodeHost:
             self.core.on_message(peer, message, self.now)
         self.carry_out()
 
+    def take_body(self, peer: bytes, chunk: Chunk, data: bytes) -> None:
+        place = self.core.place(peer, chunk)
+        assert place is not None, f"{peer.hex()} sent a chunk that nobody asked for: {chunk}"
+        assert len(data) == chunk.size, f"{len(data)} bytes came with {chunk}"
+        if place is not THROWN_AWAY:
+            arena = self.world.arena(self.me)
+            arena[place] = arena[place][: chunk.begin] + data if chunk.begin else data
+
     def lost(self, peer: bytes, reason: str) -> None:
         if self.head is not None:
             self.head.on_peer_lost(peer, reason, self.now)
@@ -145,12 +152,9 @@ class NodeHost:
                 self.world.crash(worker, how)
             case FreeExtent(offset=offset):
                 self.world.arena(self.me).pop(offset, None)
-            case SendChunk(to=to, object=object_, offset=offset, begin=begin, size=size):
+            case SendChunk(to=to, object=object_, pull=pull, offset=offset, begin=begin, size=size):
                 data = self.world.arena(self.me)[offset][begin : begin + size]
-                self.world.send(self.me, to, Chunk(object_, begin, data), "")
-            case WriteChunk(offset=offset, begin=begin, data=data):
-                arena = self.world.arena(self.me)
-                arena[offset] = arena[offset][:begin] + data if begin else data
+                self.world.send(self.me, to, Chunk(object_, pull, begin, size), "", data)
             case Warn(text=text):
                 self.warnings.append(text)
             case Stopped():

@@ -20,6 +20,7 @@ from rustyray.engines.sim.world.process import NEVER, Interrupted, OwnerProcess,
 from rustyray.engines.sim.world.story import Story, short
 from rustyray.model.ids import NodeID, WorkerID
 from rustyray.model.messages import (
+    Chunk,
     ClusterView,
     Heartbeat,
     Message,
@@ -28,7 +29,7 @@ from rustyray.model.messages import (
     RegisterNode,
 )
 from rustyray.model.resources import CPU, UNIT, ResourceSet
-from rustyray.wire.codec import decode
+from rustyray.wire.codec import decode, decode_chunk
 
 #: Messages that come and go although nothing happens.
 NOISE: Final = frozenset({Heartbeat, RegisterNode, NodeAccepted, ClusterView, ReclaimLeases})
@@ -245,7 +246,7 @@ class World:
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    def send(self, frm: bytes, to: bytes, message: Message, address: str) -> None:
+    def send(self, frm: bytes, to: bytes, message: Message, address: str, body: bytes = b"") -> None:
         sender = self.processes[frm]
         if self.network.broken(frm, to) or not sender.alive:
             return
@@ -256,7 +257,7 @@ class World:
                 return
             assert address == there.address, f"{to.hex()} is sought at {address}"
             self.network.connect(frm, to)
-        self.network.send(frm, to, message)
+        self.network.send(frm, to, message, body)
 
     def later(self, process: bytes, run: Callable[[], None]) -> None:
         self._deferred.append(Deferred(self._stamp(), "later", process, run))
@@ -273,10 +274,13 @@ class World:
             assert isinstance(process, NodeHost)
             process.process_ended(frm, content.reason)
         else:
-            message = decode(content)
+            message = decode_chunk(content) if parcel.body else decode(content)
             self.tell(self.now, type(message).__name__, frm, to, content)
             if type(message) not in NOISE:
                 self.progress = self.now
+            if isinstance(message, Chunk):
+                assert isinstance(process, NodeHost)
+                process.take_body(frm, message, parcel.body)
             process.receive(frm, message)
             if isinstance(process, NodeHost):
                 self.troubles.heard(frm, process, type(message), content)
