@@ -1,6 +1,6 @@
 """The engines that a program can choose from, each imported only when it is chosen.
 
-An engine is a module with ``start(settings: Settings) -> Engine``.
+An engine is a module with ``start(settings: Settings) -> Engine``, and perhaps ``join(address, namespace) -> Engine``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from rustyray.model.options import hint
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from rustyray.model.settings import Settings
     from rustyray.runtime.engine import Engine
 
@@ -25,11 +27,23 @@ def start(settings: Settings) -> Engine:
     Raises:
         ValueError: There is no engine of that name, or not yet.
     """
-    name = settings.engine
+    engine: Engine = _module(settings.engine).start(settings)
+    return engine
+
+
+def join(name: str, address: str, namespace: str) -> Engine:
+    """Connect to the cluster at ``address``. Raises as `start`, and ConnectionError when that cannot be."""
+    module = _module(name)
+    if not hasattr(module, "join"):
+        raise ValueError(f"init(address={address!r}) does not go with engine={name!r}: leave one of them out")
+    engine: Engine = module.join(address, namespace)
+    return engine
+
+
+def _module(name: str) -> ModuleType:
     if name not in ENGINES:
         known = " or ".join(map(repr, ENGINES))
         if name in _LATER:
             raise ValueError(f"engine={name!r} is not supported yet. Use engine={known}.")
         raise ValueError(f"There is no engine {name!r}{hint(name, ENGINES)}. Use engine={known}.")
-    engine: Engine = import_module(ENGINES[name]).start(settings)
-    return engine
+    return import_module(ENGINES[name])

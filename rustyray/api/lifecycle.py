@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from rustyray.model.settings import Settings
     from rustyray.runtime.engine import Engine, ShutdownReport
 
+#: Names the cluster that `init` connects to unless it is told (in Ray, RAY_ADDRESS).
+ADDRESS_VARIABLE = "RUSTYRAY_ADDRESS"
+#: The address of a new runtime of this process' own.
+LOCAL = "local"
+
 _lock = threading.RLock()
 _exit_hook_of = 0
 
@@ -73,8 +78,10 @@ def init(
     """Start RustyRay on this machine. Without ``init``, the first ``.remote()`` or ``put`` does it, with the defaults.
 
     Args:
-        address: None, or "local": a new runtime; otherwise that of a `rustyray.cluster_utils.Cluster` of this process,
-            to connect to it. Its nodes have their resources already.
+        address: None: what the environment variable ``RUSTYRAY_ADDRESS`` says, else as "local": a new runtime, for this
+            process alone. Otherwise a cluster to connect to, whose nodes have their resources already: "host:port" of
+            one that ``rustyray start --head`` has started (by a user who may read its key file) or of a
+            `rustyray.cluster_utils.Cluster` of this process; "auto": the only one that runs on this machine.
         num_cpus: how many CPUs there are to share out; the machine's, or the part of it this process may use.
         num_gpus: likewise GPUs, which are plain numbers here; 0.
         memory: likewise bytes of memory for tasks that ask for some; 70% of the machine's.
@@ -92,6 +99,7 @@ def init(
 
     Raises:
         RuntimeError: RustyRay runs already.
+        ConnectionError: There is no such cluster, or no node of it on this machine, or it does not answer.
         TypeError: There is no such option, or its value has the wrong type.
         ValueError: A value is out of range, or the option is not supported yet.
     """
@@ -108,10 +116,13 @@ def init(
         "seed": seed,
         "_system_config": _system_config,
     }
-    if address in context.apart:
-        settings.refuse_unknown(options)
-        return _connect(address, namespace, of_nodes, ignore_reinit_error)
-    settings.refuse_unknown({"address": address, **options})
+    settings.refuse_unknown(options)
+    address = address or os.environ.get(ADDRESS_VARIABLE) or LOCAL
+    if address != LOCAL:
+        _refuse_for_nodes(address, of_nodes)
+        if address in context.apart:
+            return _connect(address, namespace, ignore_reinit_error)
+        return _join(address, engine, namespace, ignore_reinit_error)
     chosen = checked(engine=engine, namespace=namespace, logging_level=logging_level, **of_nodes)
     return start(chosen, ignore_reinit_error)
 
@@ -140,16 +151,32 @@ def checked(
     )
 
 
-def _connect(
-    address: str | None, namespace: str | None, of_nodes: Mapping[str, object], ignore_reinit_error: bool
-) -> Session:
-    """To a runtime that stands apart."""
+def _refuse_for_nodes(address: str, of_nodes: Mapping[str, object]) -> None:
     for name, value in of_nodes.items():
         if value is not None:
             raise ValueError(
                 f"init(address={address!r}) connects to a cluster whose nodes have their {name} already: give it to "
-                "Cluster(head_node_args=…) or add_node()"
+                "'rustyray start', or to Cluster(head_node_args=…) or add_node()"
             )
+
+
+def _join(address: str, engine: str, namespace: str | None, ignore_reinit_error: bool) -> Session:
+    """A cluster that stands by itself."""
+    from rustyray.api import engines
+    from rustyray.model import options
+
+    namespace = "" if namespace is None else options.text("namespace", namespace)
+    with _lock:
+        if context.own_engine() is not None:
+            return _already(ignore_reinit_error)
+        joined = engines.join(engine, address, namespace)
+        context.set_engine(joined)
+        _shut_down_at_exit()
+        return Session(joined)
+
+
+def _connect(address: str, namespace: str | None, ignore_reinit_error: bool) -> Session:
+    """To a runtime that stands apart."""
     with _lock:
         engine = context.apart[address]
         if context.own_engine() is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from rustyray.model.ids import NodeID, ObjectID, TaskID, WorkerID
-from rustyray.model.messages import Message
+from rustyray.model.messages import JobDescribed, Message
 from rustyray.model.values import Failed
 
 
@@ -47,9 +47,13 @@ class Warn(Effect):
 
 
 class ForkWorker(Effect):
-    """Start a worker process that will report as ``worker`` (`WorkerReady`, or `NodeCore.process_ended`)."""
+    """Start a worker process that will report as ``worker`` (`WorkerReady`, or `NodeCore.process_ended`).
+
+    On a node that several drivers share it is for ``job`` alone.
+    """
 
     worker: WorkerID
+    job: JobDescribed | None = None
 
 
 class EndProcess(Effect):

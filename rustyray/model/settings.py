@@ -40,7 +40,6 @@ _DASHBOARD = "There is no dashboard; leave it out"
 _LIMITS = "Limit the whole program from outside, with a control group"
 
 UNSUPPORTED: dict[str, tuple[tuple[object, ...], str]] = {
-    "address": (("local",), "Joining a cluster is not supported yet; leave it out to start a runtime on this machine"),
     "local_mode": ((False,), "Write engine='sim', which runs everything in this process"),
     "runtime_env": (({},), "Workers take over the driver's environment, sys.path and directory; change those"),
     "job_config": ((), "Give namespace=… to init itself"),

@@ -85,7 +85,7 @@ class BareDriver:
         self.hub = Hub(role=Role.DRIVER, identity=self.me, session=session, key=key, on_lost=self.lost.__setitem__)
 
     def register(self) -> Registered:
-        self.send(RegisterDriver(os.getpid(), "", [], "", {}))
+        self.send(RegisterDriver(os.getpid(), ""))
         return self.receive(Registered)
 
     def send(self, message: Message) -> None:

@@ -7,6 +7,7 @@ One whose constructor raised is dead. Not detached actors end with their owner a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -37,10 +38,13 @@ from rustyray.model.values import Failed, Fault, FaultKind
 class Actors:
     """Decides what becomes of each actor."""
 
-    __slots__ = ("_base", "_jobs", "_nodes", "_on_node", "_unplaced", "registry")
+    __slots__ = ("_base", "_detached_died", "_jobs", "_nodes", "_on_node", "_unplaced", "registry")
 
-    def __init__(self, base: HeadBase, nodes: Nodes, jobs: Jobs) -> None:
+    def __init__(
+        self, base: HeadBase, nodes: Nodes, jobs: Jobs, detached_died: Callable[[JobID], None] = lambda job: None
+    ) -> None:
         self._base = base
+        self._detached_died = detached_died
         self._nodes = nodes
         self._jobs = jobs
         self.registry = Registry(base)
@@ -82,8 +86,20 @@ class Actors:
         """Why an actor that is created only now has no right to live."""
         if spec.detached:
             return None
-        over = self._jobs.why_over(spec.job)
-        return over if over is not None else self._base.why_gone(owner_of(spec.actor))
+        gone = self._base.why_gone(owner_of(spec.actor))
+        return gone if gone is not None or self._is_of_detached(spec) else self._jobs.why_over(spec.job)
+
+    def _is_of_detached(self, spec: ActorSpec) -> bool:
+        """Whether it was created by a detached actor, or by an actor of one: it outlives the job, as they do (in Ray,
+        whatever descends from a detached actor does)."""
+        owner = owner_of(spec.actor)
+        for other in self._on_node.get(node_of(owner), {}).values():
+            if other.worker == owner:
+                return other.spec.detached or self._is_of_detached(other.spec)
+        return False
+
+    def has_detached(self, job: JobID) -> bool:
+        return any(actor.spec.detached and actor.spec.job == job for actor in self.registry.living.values())
 
     def kill(self, sender: bytes, message: KillActor, now: float) -> None:
         actor = self.registry.get(message.actor)
@@ -213,7 +229,7 @@ class Actors:
 
     def job_finished(self, job: JobID, reason: str) -> None:
         for actor in list(self.registry.living.values()):
-            if actor.spec.job == job and not actor.spec.detached:
+            if actor.spec.job == job and not actor.spec.detached and not self._is_of_detached(actor.spec):
                 self._die(actor, f"its job {job.hex()} is finished: {reason}")
 
     def _end_owned(self, prefix: bytes, reason: str) -> None:
@@ -273,6 +289,8 @@ class Actors:
         self._leave(actor)
         actor.fault = fault
         self.registry.bury(actor)
+        if actor.spec.detached:
+            self._detached_died(actor.spec.job)
 
     # --- bookkeeping --------------------------------------------------------------------------------------------------
 

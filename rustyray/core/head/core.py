@@ -8,21 +8,23 @@ from typing import Any
 from rustyray.core.effects import Effect
 from rustyray.core.head.actors import Actors
 from rustyray.core.head.base import HeadBase, HeadLimits
-from rustyray.core.head.jobs import Jobs
+from rustyray.core.head.jobs import Job, Jobs
 from rustyray.core.head.nodes import Node, Nodes
 from rustyray.core.telling import Teller
-from rustyray.model.ids import WorkerID, node_of
+from rustyray.model.ids import JobID, WorkerID, node_of
 from rustyray.model.messages import (
     HEAD,
     ActorExited,
     ActorStarted,
     CreateActor,
     DescribeCluster,
+    DescribeJob,
     FindActor,
     Heartbeat,
     Inspected,
     InspectHead,
     JobFinished,
+    JobOver,
     KillActor,
     ListActors,
     Message,
@@ -43,13 +45,14 @@ class HeadCore:
         self._base = HeadBase(limits or HeadLimits())
         self._nodes = Nodes(self._base, self._node_died)
         self._jobs = Jobs(self._base)
-        self._actors = Actors(self._base, self._nodes, self._jobs)
+        self._actors = Actors(self._base, self._nodes, self._jobs, self._detached_died)
         actors = self._actors
         self._handlers: dict[type[Any], Callable[[bytes, Any, float], object]] = {
             Heartbeat: self._on_heartbeat,
             RegisterNode: self._on_register_node,
             DescribeCluster: self._nodes.describe,
             RegisterJob: self._jobs.register,
+            DescribeJob: self._jobs.describe,
             JobFinished: self._on_job_finished,
             WorkerDied: self._on_worker_died,
             CreateActor: actors.create,
@@ -141,6 +144,18 @@ class HeadCore:
         if job is not None:
             self._base.journal.note("lifecycle", driver, "job finished", reason)
             self._actors.job_finished(job.id, reason)
+            self._end_if_over(job)
+
+    def _detached_died(self, job: JobID) -> None:
+        known = self._jobs.jobs.get(job)
+        if known is not None and known.finished:
+            self._end_if_over(known)
+
+    def _end_if_over(self, job: Job) -> None:
+        """Nothing of a finished job is left but its detached actors, and what they do."""
+        if not job.over and not self._actors.has_detached(job.id):
+            self._jobs.end(job)
+            self._tell_nodes(JobOver(job.id, job.finished))
 
     # --- looking inside -----------------------------------------------------------------------------------------------
 

@@ -6,23 +6,26 @@ from typing import Final
 
 from rustyray.core.head.base import HeadBase
 from rustyray.model.ids import JOB_ID_SIZE, JobID, WorkerID
-from rustyray.model.messages import JobAccepted, RegisterJob
+from rustyray.model.messages import DescribeJob, JobAccepted, JobDescribed, JobOver, JobSetup, RegisterJob
 
 #: So many finished jobs are remembered.
 FINISHED: Final = 1_000
 
 
 class Job:
-    """A driver's stay in the cluster."""
+    """A driver's stay in the cluster. It is *finished* when the driver is gone, and *over* when its last detached actor
+    is gone too: then ``setup`` is of no use any more."""
 
-    __slots__ = ("driver", "finished", "id", "namespace", "pid")
+    __slots__ = ("driver", "finished", "id", "namespace", "over", "pid", "setup")
 
-    def __init__(self, id_: JobID, driver: WorkerID, namespace: str, pid: int) -> None:
+    def __init__(self, id_: JobID, driver: WorkerID, namespace: str, pid: int, setup: JobSetup | None) -> None:
         self.id = id_
         self.driver = driver
         self.namespace = namespace
         self.pid = pid
+        self.setup = setup
         self.finished = ""
+        self.over = False
 
 
 class Jobs:
@@ -45,7 +48,7 @@ class Jobs:
             self._count += 1
             id_ = self._count.to_bytes(JOB_ID_SIZE, "big")
             namespace = message.namespace or f"anonymous-{message.driver.hex()}"
-            job = self.jobs[id_] = Job(id_, message.driver, namespace, message.pid)
+            job = self.jobs[id_] = Job(id_, message.driver, namespace, message.pid, message.setup)
             self._of_driver[message.driver] = job
         self._base.send(sender, JobAccepted(message.driver, job.id, job.namespace))
 
@@ -55,10 +58,23 @@ class Jobs:
         if job is None:
             return None
         job.finished = reason
-        over = [other for other in self.jobs.values() if other.finished]
+        return job
+
+    def end(self, job: Job) -> None:
+        """Nothing of it is left."""
+        job.over, job.setup = True, None
+        over = [other for other in self.jobs.values() if other.over]
         for old in over[:-FINISHED]:
             del self.jobs[old.id]
-        return job
+
+    def describe(self, sender: bytes, message: DescribeJob, now: float) -> None:
+        """A node needs workers for the job."""
+        job = self.jobs.get(message.job)
+        if job is None or job.over:
+            reason = job.finished if job is not None else "nothing is known of it"
+            self._base.send(sender, JobOver(message.job, reason))
+        else:
+            self._base.send(sender, JobDescribed(job.id, job.driver, job.namespace, job.setup))
 
     def why_over(self, job: JobID) -> str | None:
         """Why the job is finished; None while it runs, or when it was never heard of."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from rustyray.core.node.workers import Incarnation, Worker
 from rustyray.core.story import StateTable
-from rustyray.model.ids import WorkerID
+from rustyray.model.ids import JobID, WorkerID
 from rustyray.model.resources import ResourceSet
 
 Shape: TypeAlias = tuple[tuple[str, int], ...]
@@ -53,7 +53,7 @@ class Claim:
     """One demand. ``need`` must be free when it is placed, ``hold`` is what it then uses (they differ for actors).
 
     ``given`` is set for the start of ``actor``: what to do with the worker. Otherwise ``client`` asked for a lease; its
-    number is ``request``, and it may move to other nodes unless ``hops`` is None. ``feasible``: the node has as much.
+    number is ``request``; it may move to other nodes unless ``hops`` is None. ``feasible``: the node has as much.
     """
 
     __slots__ = (
@@ -63,6 +63,7 @@ class Claim:
         "given",
         "hold",
         "hops",
+        "job",
         "label",
         "need",
         "number",
@@ -76,6 +77,7 @@ class Claim:
         self,
         client: bytes,
         request: int,
+        job: JobID,
         need: ResourceSet,
         hold: ResourceSet,
         number: int,
@@ -84,6 +86,7 @@ class Claim:
     ) -> None:
         self.client = client
         self.request = request
+        self.job = job
         self.need = need
         self.hold = hold
         self.number = number

@@ -17,6 +17,7 @@ from rustyray.core.node.base import NodeBase, NodeLimits
 from rustyray.core.node.claims import ClaimQueue
 from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.inspections import Inspections
+from rustyray.core.node.jobs import Jobs
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.node.routing import Router
 from rustyray.core.node.shutdown import NodeShutdown
@@ -34,7 +35,9 @@ from rustyray.model.messages import (
     Inspect,
     Inspected,
     JobAccepted,
+    JobDescribed,
     JobFinished,
+    JobOver,
     KillWorker,
     Message,
     NodeAccepted,
@@ -52,6 +55,7 @@ from rustyray.model.messages import (
     Resumed,
     ReturnLease,
     Shutdown,
+    ShutdownDone,
     StartActor,
     StopActor,
     StoreAbort,
@@ -81,6 +85,7 @@ class NodeCore:
         head_address: where the head listens; empty when it runs in the same process.
         prestart: how many workers are started ahead of anybody's need, one after the other.
         embedded_driver: the driver to which this runtime belongs. When it is lost, the node ends too.
+        shared: drivers come and go: workers serve one job each, and no driver can end the node.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class NodeCore:
         pid: int = 0,
         labels: dict[str, str] | None = None,
         limits: NodeLimits | None = None,
+        shared: bool = False,
     ) -> None:
         limits = limits or NodeLimits()
         soft_idle = limits.soft_idle if limits.soft_idle is not None else max(1, resources.get(CPU, 0) // UNIT)
@@ -107,7 +113,8 @@ class NodeCore:
         self._embedded = embedded_driver
         self._accounts = Accounts(resources)
         self._cluster = Cluster(self._base, self._accounts, queue, info)
-        self._pool = Pool(self._base, soft_idle)
+        self._jobs = Jobs(self._base, shared)
+        self._pool = Pool(self._base, self._jobs, soft_idle)
         self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
         self._router = Router(self._base, self._accounts, self._desk, self._cluster, info)
         self._actors = HostedActors(self._base, self._desk)
@@ -143,6 +150,8 @@ class NodeCore:
             KillWorker: self._on_kill_worker,
             RegisterDriver: self._on_register_driver,
             JobAccepted: self._on_job_accepted,
+            JobDescribed: self._on_job_described,
+            JobOver: self._on_job_over,
             ActorStarted: self._on_actor_started,
             ActorExited: self._on_actor_exited,
             StartActor: self._on_start_actor,
@@ -270,7 +279,7 @@ class NodeCore:
 
     def _prestart_next(self, now: float) -> None:
         """One at a time: the first task, and the worker that it waits for, are not held up by others that start."""
-        if self._base.stopping or len(self._pool.workers) >= self._prestart:
+        if self._jobs.shared or self._base.stopping or len(self._pool.workers) >= self._prestart:
             self._prestart = 0
         elif not self._pool.starting:
             self._pool.fork(now)
@@ -380,13 +389,17 @@ class NodeCore:
 
     def _on_register_driver(self, sender: bytes, message: RegisterDriver, now: float) -> None:
         self._registering[sender] = message
-        self._base.tell_head(RegisterJob(sender, message.namespace, message.pid))
+        self._base.tell_head(RegisterJob(sender, message.namespace, message.pid, message.setup))
 
     def _on_job_accepted(self, sender: bytes, message: JobAccepted, now: float) -> None:
-        if sender != HEAD or self._registering.pop(message.driver, None) is None:
+        hello = self._registering.pop(message.driver, None) if sender == HEAD else None
+        if hello is None:
             return
         self._drivers[message.driver] = message.job
         self._base.journal.note("lifecycle", message.driver, "driver joined")
+        if self._jobs.shared:
+            self._jobs.learn(JobDescribed(message.job, message.driver, message.namespace, hello.setup))
+            self._pool.fork(now, message.job)
         answer = Registered(
             message.driver,
             self._base.node,
@@ -398,10 +411,32 @@ class NodeCore:
         )
         self._base.send(message.driver, answer)
 
+    def _on_job_described(self, sender: bytes, message: JobDescribed, now: float) -> None:
+        if sender == HEAD:
+            self._jobs.learn(message)
+            self._desk.schedule(now)
+
+    def _on_job_over(self, sender: bytes, message: JobOver, now: float) -> None:
+        if sender != HEAD or not self._jobs.shared:
+            return
+        self._jobs.forget(message.job)
+        fault = Fault(FaultKind.SHUT_DOWN, f"job {message.job.hex()} is over: {message.reason}", node=self._base.node)
+        self._actors.no_workers(self._desk.fail_job(message.job, fault), fault)
+        self._pool.dismiss(message.job, f"its job is over: {message.reason}", now)
+
     def _on_shutdown(self, sender: bytes, message: Shutdown, now: float) -> None:
-        if sender in self._drivers or sender == self._embedded:
-            self._base.journal.note("lifecycle", sender, "shutdown")
+        if sender not in self._drivers and sender != self._embedded:
+            return
+        self._base.journal.note("lifecycle", sender, "shutdown")
+        if self._jobs.shared:
+            self._driver_gone(sender, "it has left the cluster", now)
+            self._base.send(sender, ShutdownDone([], []))
+        else:
             self._shutdown.begin(sender, message.grace, now)
+
+    def shut_down(self, grace: float, now: float) -> None:
+        """The host was asked to end: stop all workers within ``grace`` seconds, then say `Stopped`."""
+        self._shutdown.begin(self._embedded or b"", grace, now)
 
     # --- actors and the cluster ---------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from rustyray.core.node.base import NodeBase
 from rustyray.core.node.claims import CLAIM_TABLE, Claim, ClaimEvent, ClaimQueue, ClaimState, Lease
 from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.workers import Pool, Worker, WorkerEvent, WorkerState
-from rustyray.model.ids import WorkerID
+from rustyray.model.ids import JobID, WorkerID
 from rustyray.model.messages import (
     CancelLease,
     LeaseElsewhere,
@@ -28,7 +28,7 @@ from rustyray.model.messages import (
     ReturnLease,
     StartActor,
 )
-from rustyray.model.resources import CPU, describe, subtract
+from rustyray.model.resources import CPU, ResourceSet, describe, subtract
 from rustyray.model.values import Fault, FaultKind
 
 
@@ -80,7 +80,7 @@ class LeaseDesk:
             fault = Fault(FaultKind.SHUT_DOWN, f"node {self._base.node.hex()} is shutting down", node=self._base.node)
             self._base.send(client, LeaseFailed(message.request, fault))
             return
-        claim = self._new_claim(client, message.request, message.resources, message.resources, now)
+        claim = self._new_claim(client, message.request, message.job, message.resources, message.resources, now)
         claim.label = message.label
         claim.hops = None if message.local_only or message.strategy is not None else message.hops
         if not self._send_elsewhere(claim):
@@ -93,7 +93,7 @@ class LeaseDesk:
         need = dict(hold)
         for name, units in start.spec.placement.items():
             need[name] = max(units, need.get(name, 0))
-        claim = self._new_claim(b"", 0, need, hold, now)
+        claim = self._new_claim(b"", 0, start.spec.job, need, hold, now)
         claim.actor = (start.spec.actor, start.incarnation)
         claim.given = given
         return claim
@@ -125,7 +125,7 @@ class LeaseDesk:
         if self.queue.count:
             self._schedule_queue(now)
         if self.waiting:
-            self.pool.fork_for(len(self.waiting), now)
+            self.pool.fork_for([claim.job for claim in self.waiting.values()], now)
         if self._fresh:
             self._tell_fresh()
 
@@ -168,7 +168,7 @@ class LeaseDesk:
         self._move(claim, ClaimEvent.FITS)
         self.queue.left(claim)
         self.accounts.hold(claim.hold)
-        worker = self.pool.take_idle(unused=claim.given is not None)
+        worker = self.pool.take_idle(claim.job, unused=claim.given is not None)
         if worker is None:
             self.waiting[claim.number] = claim
         else:
@@ -180,7 +180,7 @@ class LeaseDesk:
         An actor gets one that has not run any task: what that put or submitted would end with the actor.
         """
         for number, claim in self.waiting.items():
-            if claim.given is None or not worker.used:
+            if claim.job == worker.job and (claim.given is None or not worker.used):
                 del self.waiting[number]
                 self._give(claim, worker)
                 if self._fresh:
@@ -207,9 +207,12 @@ class LeaseDesk:
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
-    def _new_claim(self, client: bytes, request: int, need: dict[str, int], hold: dict[str, int], now: float) -> Claim:
+    def _new_claim(
+        self, client: bytes, request: int, job: JobID, need: ResourceSet, hold: ResourceSet, now: float
+    ) -> Claim:
         self._number += 1
-        return Claim(client, request, need, hold, self._number, now, self.accounts.fits_ever(need))
+        job = self.pool.jobs.of(job)
+        return Claim(client, request, job, need, hold, self._number, now, self.accounts.fits_ever(need))
 
     def enqueue(self, claim: Claim, now: float) -> None:
         self.queue.put(claim)
@@ -359,6 +362,10 @@ class LeaseDesk:
         """No worker can be had. Leases are refused; the actors' claims are returned, dropped."""
         return self._refuse(list(self.waiting.values()), fault)
 
+    def fail_job(self, job: JobID, fault: Fault) -> list[Claim]:
+        """The job is over: as `fail_waiting`, for what is its."""
+        return self._refuse([c for c in [*self.waiting.values(), *self.queue.all()] if c.job == job], fault)
+
     def fail_all(self, fault: Fault) -> list[Claim]:
         """The node shuts down: refuse whoever still waits; as `fail_waiting`."""
         return self._refuse([*self.waiting.values(), *self.queue.all()], fault)
@@ -412,7 +419,9 @@ class LeaseDesk:
         assert leased == len(self.leases), f"{leased} workers are leased, but there are {len(self.leases)} leases"
         self.queue.check()
         for claim in self.waiting.values():
-            idle = [worker for worker in self.pool.idle.values() if claim.given is None or not worker.used]
+            mine_ = [worker for worker in self.pool.idle.values() if worker.job == claim.job]
+            idle = [worker for worker in mine_ if claim.given is None or not worker.used]
             assert not idle, f"claim {claim.number} waits for a worker though one is idle"
             on_the_way = self.pool.starting or any(not worker.address for worker in self.pool.workers.values())
+            on_the_way = on_the_way or not self.pool.jobs.may_fork(claim.job)
             assert on_the_way, f"claim {claim.number} waits for a worker, and none is on its way"

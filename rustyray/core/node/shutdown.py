@@ -30,8 +30,9 @@ class NodeShutdown:
         self.stopped = False
 
     def begin(self, driver: WorkerID, grace: float, now: float) -> None:
-        """Stop all workers within ``grace`` seconds; a second call may only shorten that."""
-        if driver not in self._tell:
+        """Stop all workers within ``grace`` seconds and tell ``driver``, if there is one; a second call may only
+        shorten that."""
+        if driver and driver not in self._tell:
             self._tell.append(driver)
         if not self._base.stopping:
             self._base.stopping = True

@@ -8,13 +8,15 @@ TERM and then KILL. A start that fails is tried again a few times only.
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from functools import partial
 from typing import TypeAlias
 
 from rustyray.core.effects import EndProcess, ForkWorker
 from rustyray.core.node.base import NodeBase
+from rustyray.core.node.jobs import ANY, Jobs
 from rustyray.core.story import StateTable
-from rustyray.model.ids import ActorID, WorkerID, worker_id
+from rustyray.model.ids import ActorID, JobID, WorkerID, worker_id
 from rustyray.model.messages import StopWorker
 from rustyray.model.resources import ResourceSet
 
@@ -76,10 +78,11 @@ _BUSY = frozenset({_S.LEASED, _S.ACTOR, _S.ORPHANED, _S.STOPPING})
 class Worker:
     """A worker process as its node sees it.
 
-    ``held`` are the resources that the process uses, ``lent`` whether its CPUs are lent to others while it waits.
-    ``used``: it has run tasks, so that it may own objects, which would end with it. An *orphaned* one is rid of its
-    lease, but may still run a task of the owner that is gone; a *kept* one is there for what it owns alone. ``reason``
-    says why it was told to stop; ``killed`` that KILL was sent, ``forced`` that it had been asked before.
+    It works for ``job`` alone, where jobs are told apart. ``held`` are the resources that the process uses, ``lent``
+    whether its CPUs are lent to others while it waits. ``used``: it has run tasks, so that it may own objects, which
+    would end with it. An *orphaned* one is rid of its lease, but may still run a task of the owner that is gone; a
+    *kept* one is there for what it owns alone. ``reason`` says why it was told to stop; ``killed`` that KILL was sent,
+    ``forced`` that it had been asked before.
     """
 
     __slots__ = (
@@ -89,6 +92,7 @@ class Worker:
         "held",
         "id",
         "intended",
+        "job",
         "killed",
         "lease",
         "lent",
@@ -100,8 +104,9 @@ class Worker:
         "used",
     )
 
-    def __init__(self, id_: WorkerID, now: float) -> None:
+    def __init__(self, id_: WorkerID, job: JobID, now: float) -> None:
         self.id = id_
+        self.job = job
         self.state = WORKER_TABLE.initial
         self.since = now
         self.address = ""
@@ -121,10 +126,11 @@ class Worker:
 class Pool:
     """All worker processes of the node that have not ended."""
 
-    __slots__ = ("_base", "_next", "_retire_set", "_soft_idle", "failed_starts", "idle", "starting", "workers")
+    __slots__ = ("_base", "_next", "_retire_set", "_soft_idle", "failed_starts", "idle", "jobs", "starting", "workers")
 
-    def __init__(self, base: NodeBase, soft_idle: int) -> None:
+    def __init__(self, base: NodeBase, jobs: Jobs, soft_idle: int) -> None:
         self._base = base
+        self.jobs = jobs
         self._soft_idle = soft_idle
         self._next = 1
         self._retire_set = False
@@ -138,18 +144,24 @@ class Pool:
 
     # --- up -----------------------------------------------------------------------------------------------------------
 
-    def fork(self, now: float) -> None:
-        worker = Worker(worker_id(self._base.node, self._next), now)
+    def fork(self, now: float, job: JobID = ANY) -> None:
+        worker = Worker(worker_id(self._base.node, self._next), job, now)
         self._next += 1
         self.workers[worker.id] = worker
         self.starting += 1
-        self._base.out.append(ForkWorker(worker.id))
+        self._base.out.append(ForkWorker(worker.id, self.jobs.described(job)))
         self._base.timers.at(now + self._base.limits.start_timeout, partial(self._start_overdue, worker))
 
-    def fork_for(self, waiting: int, now: float) -> None:
-        """Have one worker on its way for each of ``waiting`` claims, within the limit."""
-        for _ in range(min(waiting, self._base.limits.max_starting) - self.starting):
-            self.fork(now)
+    def fork_for(self, waiting: list[JobID], now: float) -> None:
+        """Have one worker on its way for each claim that waits (given by its job), within the limit."""
+        on_the_way = Counter(worker.job for worker in self.workers.values() if worker.state is WorkerState.STARTING)
+        for job in waiting:
+            if on_the_way[job]:
+                on_the_way[job] -= 1
+            elif self.starting >= self._base.limits.max_starting:
+                return
+            elif self.jobs.may_fork(job):
+                self.fork(now, job)
 
     def ready(self, worker: Worker, address: str, pid: int) -> None:
         """The worker listens. It counts as idle, but is not offered to anybody until `put_idle`."""
@@ -159,10 +171,10 @@ class Pool:
         worker.pid = pid
         self.move(worker, WorkerEvent.READY)
 
-    def take_idle(self, unused: bool) -> Worker | None:
-        """The worker that became idle last; with ``unused``, the last of those that have not run any task."""
+    def take_idle(self, job: JobID, unused: bool) -> Worker | None:
+        """The job's worker that became idle last; with ``unused``, the last of those that have not run any task."""
         for worker in reversed(self.idle.values()):
-            if not (unused and worker.used):
+            if worker.job == job and not (unused and worker.used):
                 del self.idle[worker.id]
                 return worker
         return None
@@ -170,6 +182,8 @@ class Pool:
     def put_idle(self, worker: Worker, now: float) -> None:
         worker.since = now
         self.idle[worker.id] = worker
+        if self.jobs.shared and self.jobs.described(worker.job) is None:
+            self._ask_to_leave(worker, "its job is over", now)
         self._plan_to_retire(now)
 
     # --- down ---------------------------------------------------------------------------------------------------------
@@ -266,11 +280,19 @@ class Pool:
         for worker in list(self.idle.values())[: max(0, len(self.idle) - self._soft_idle)]:
             if worker.since + self._base.limits.idle > now:
                 break
-            del self.idle[worker.id]
-            self.move(worker, WorkerEvent.ASK_TO_LEAVE)
-            self._base.send(worker.id, StopWorker("it was idle and more workers than needed are there", True))
-            self._base.timers.at(now + self._base.limits.kill, partial(self._ignores, worker, worker.since))
+            self._ask_to_leave(worker, "it was idle and more workers than needed are there", now)
         self._plan_to_retire(now)
+
+    def dismiss(self, job: JobID, reason: str, now: float) -> None:
+        """The job is over: its idle workers end, and the others when they become idle."""
+        for worker in [worker for worker in self.idle.values() if worker.job == job]:
+            self._ask_to_leave(worker, reason, now)
+
+    def _ask_to_leave(self, worker: Worker, reason: str, now: float) -> None:
+        del self.idle[worker.id]
+        self.move(worker, WorkerEvent.ASK_TO_LEAVE)
+        self._base.send(worker.id, StopWorker(reason, True))
+        self._base.timers.at(now + self._base.limits.kill, partial(self._ignores, worker, worker.since))
 
     def _ignores(self, worker: Worker, since: float, now: float) -> None:
         if worker.state is WorkerState.RETIRING and worker.since == since:

@@ -1,6 +1,8 @@
 """The native engine: real processes, sockets and shared memory on this machine.
 
 driver.py         the user's process: starts the node, shuts everything down
+guest.py          the user's process that joins a cluster; any_driver.py is what the two have in common
+standing/         clusters that drivers join, started from the command line
 node_process.py   head and node: leases, workers, the store's index
 worker.py         runs tasks and actors
 pump.py           one process' I/O: the thread that waits does it
@@ -26,3 +28,13 @@ def start(settings: Settings) -> Engine:
     from rustyray.engines.native.driver import Driver
 
     return Driver.start(settings)
+
+
+def join(address: str, namespace: str) -> Engine:
+    """Connect to a cluster that stands by itself. Raises ConnectionError when that cannot be."""
+    from rustyray.engines.native.guest import Guest
+    from rustyray.engines.native.standing.places import find
+
+    if "://" in address:
+        raise ValueError(f"init(address={address!r}) is not supported: write host:port, 'auto' or 'local'")
+    return Guest.join(find(address), namespace)

@@ -19,8 +19,6 @@ SocketAddress: TypeAlias = str | tuple[str, int]
 #: The longest path (or abstract name) that fits into the kernel's structure, in bytes.
 MAX_PATH: Final = 107 if sys.platform == "linux" else 103
 BACKLOG: Final = 4096
-#: A TCP address to listen at: the system chooses the port.
-ANY_PORT: Final = "tcp:127.0.0.1:0"
 _SO_NOSIGPIPE: Final = 0x1022  # macOS; the socket module does not name it
 _SHORT_DIRECTORY: Final = "/tmp"
 _LOOPBACK: Final = {"localhost": "127.0.0.1", "[::1]": "::1"}
@@ -49,6 +47,11 @@ def format_address(sock: socket.socket) -> str:
         return f"unix:{name}"
     host, port = name[:2]
     return f"tcp:[{host}]:{port}" if ":" in host else f"tcp:{host}:{port}"
+
+
+def any_port(host: str = "127.0.0.1") -> str:
+    """A TCP address on ``host`` to listen at: the system chooses the port."""
+    return f"tcp:[{host}]:0" if ":" in host else f"tcp:{host}:0"
 
 
 def connect(address: str) -> socket.socket:
@@ -159,12 +162,12 @@ def _directory(reserve: int) -> str:
 
     for base in (tempfile.gettempdir(), _SHORT_DIRECTORY):
         path = os.path.join(base, f"rustyray-{os.geteuid()}")
-        if len(os.fsencode(path)) + reserve <= MAX_PATH and _make_private(path):
+        if len(os.fsencode(path)) + reserve <= MAX_PATH and make_private(path):
             return path
     return tempfile.mkdtemp(prefix="rustyray-", dir=_SHORT_DIRECTORY)
 
 
-def _make_private(path: str) -> bool:
+def make_private(path: str) -> bool:
     """Whether ``path`` is, maybe from now on, a directory that nobody else can write to or replace."""
     try:
         os.mkdir(path, 0o700)

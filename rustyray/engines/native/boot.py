@@ -38,8 +38,9 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     ``arena_size`` is the store's capacity in bytes; the node listens at ``address`` on the socket that comes along. In
     a cluster (``tcp``) that is a TCP address; it listens at its Unix socket as well, and so do its workers.
 
-    It hosts the head unless ``head_address`` says where that is, in the process of node ``head``; it then also needs to
-    be told the driver's ``job``, which otherwise is made here. An empty ``namespace`` asks for one of the job's own.
+    It hosts the head unless ``head_address`` says where that is, in the process ``head``; it then also needs to
+    be told the driver's ``job``, which otherwise is made here. A ``shared`` node has no driver of its own: drivers come
+    and go. What it listens at for others is on ``host``. An empty ``namespace`` asks for one of the job's own.
     ``argv``, ``sys_path``, ``cwd``, ``env`` and ``umask`` are the driver's, taken over by the workers. ``prestart``
     workers are forked at once. On SIGTERM the workers have ``grace`` seconds to end before they are killed.
     """
@@ -63,10 +64,12 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "WARNING"
     grace: float = 1.0
     session_dir: str = ""
-    head: NodeID = b""
+    head: bytes = b""
     head_address: str = ""
     job: JobID = b""
     tcp: bool = False
+    host: str = "127.0.0.1"
+    shared: bool = False
 
 
 class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +78,7 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     In a cluster (``tcp``) it listens at a TCP address as well, which it makes known in place of the other.
 
     ``sys.path``, ``sys.argv``, the working directory, the environment, the umask and the standard streams are the
-    driver's already. ``head`` is the node whose process hosts the head. The arena's descriptor is open; its size is in
+    driver's already. ``head`` is the process that hosts the head. The arena's descriptor is open; its size is in
     bytes. ``job`` and ``namespace`` are those of ``driver``.
     """
 
@@ -85,7 +88,7 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes
     address: str
     node_address: str
-    head: NodeID
+    head: bytes
     head_address: str
     driver: WorkerID
     job: JobID
@@ -95,6 +98,7 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "WARNING"
     session_dir: str = ""
     tcp: bool = False
+    host: str = "127.0.0.1"
 
 
 # --- driver → zygote --------------------------------------------------------------------------------------------------

@@ -8,24 +8,21 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from rustyray.core.effects import Effect, Warn
+from rustyray.core.lifecycle import Step
 from rustyray.core.owner import OwnerCore
-from rustyray.engines.client.client import Client
 from rustyray.engines.client.store import Store
-from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native import nodes
+from rustyray.engines.native.any_driver import AnyDriver, on_effect
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import NodeBoot
 from rustyray.engines.native.hub import Hub
-from rustyray.engines.native.interrupts import CtrlC
-from rustyray.engines.native.pump import Pump, show_warning
-from rustyray.engines.native.stopping import Ending
+from rustyray.engines.native.pump import Pump
 from rustyray.engines.native.zygote import Zygote
 from rustyray.model import resources
 from rustyray.model.ids import NODE_ID_SIZE, worker_id
 from rustyray.model.messages import Registered, Role, ShutdownDone
-from rustyray.runtime.engine import ProcessContext, ShutdownReport
+from rustyray.runtime.engine import ProcessContext
 
 if TYPE_CHECKING:
     from rustyray.model.settings import Settings
@@ -34,6 +31,8 @@ if TYPE_CHECKING:
 STORE_MEMORY: Final = 2 * 1024**3
 #: Seconds that a node may take to answer on a machine that is very busy.
 START_TIMEOUT: Final = 30.0
+#: Seconds that workers get to leave by themselves (``atexit`` hooks) before they are killed.
+LEAVE: Final = 1.0
 #: Seconds to wait for word on how the node process ended, once its connection is gone.
 NODE_END_TIMEOUT: Final = 0.5
 CONFIG: Final = ("cluster", "prestart", "start_timeout")
@@ -44,10 +43,8 @@ ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
 HEAVY: Final = ("numpy",)
 
 
-class Driver(Client):
-    """The engine in the user's own process."""
-
-    pump: Pump
+class Driver(AnyDriver):
+    """The engine in the user's own process, with a runtime of its own."""
 
     def __init__(
         self,
@@ -59,16 +56,9 @@ class Driver(Client):
         first: nodes.NodeProcess,
         patience: float,
     ) -> None:
-        super().__init__(core, pump, store, process)
-        self.arena = arena
+        super().__init__(core, pump, store, arena, process)
         self.node_processes = nodes.Nodes(self, first, patience)
         self.node_pid = first.pid
-        self.pid = os.getpid()
-        self.node_gone = ""
-        self.farewell = Waiter()
-        self.done: ShutdownDone | None = None
-        self._ending = Ending(self)
-        self.ctrl_c = CtrlC(pump)
 
     @classmethod
     def start(cls, settings: Settings) -> Driver:
@@ -85,7 +75,7 @@ class Driver(Client):
             raise
         listeners = [addresses.listen(addresses.default_address(session, me))]
         if in_cluster:
-            listeners.append(addresses.listen(addresses.ANY_PORT))
+            listeners.append(addresses.listen(addresses.any_port()))
         address = addresses.format_address(listeners[-1])
         core = OwnerCore(me, address, node, b"", random.Random(key).random)
         handlers: dict[type, Any] = {}
@@ -96,7 +86,7 @@ class Driver(Client):
         hub = Hub(role=Role.DRIVER, identity=me, session=session, key=key, on_lost=lost, near=node)
         for listener in listeners:
             hub.listen(listener)
-        pump = Pump(hub, core, node, first.boot.address, handlers, _on_effect)
+        pump = Pump(hub, core, node, first.boot.address, handlers, on_effect)
         where = ProcessContext(b"", node, me, settings.namespace, address, True, "")
         store = Store(arena, node, pump)
         driver = cls(core, pump, store, arena, where, first, float(config.get("start_timeout", START_TIMEOUT)))
@@ -106,12 +96,10 @@ class Driver(Client):
         try:
             driver._join(settings)
         except BaseException as error:
-            driver._ending.start_failed(f"the start failed: {error}")
+            driver.ending.start_failed(f"the start failed: {error}")
             raise
-        driver._ending.up()
         Zygote.shared().preload([name for name in HEAVY if name in sys.modules])
-        pump.start()
-        driver.ctrl_c.install()
+        driver.up()
         return driver
 
     def _join(self, settings: Settings) -> None:
@@ -146,35 +134,42 @@ class Driver(Client):
     # --- the pump's side, with the lock held --------------------------------------------------------------------------
 
     def lost(self, peer: bytes, reason: str) -> None:
-        now = time.monotonic()
         self.node_processes.lost(peer, reason)
-        if peer != self.core.refs.node:
-            self.core.on_peer_lost(peer, reason, now)
-            return
-        self.node_gone = reason
-        if not self.farewell.done:
-            self.pump.finish(self.farewell)
-        if not self._ending.begun:
-            ended = Zygote.shared().wait_node(self.node_pid, NODE_END_TIMEOUT)
-            self.node_gone = reason = f"it {ended}" if ended else reason
-            text = f"the node process (pid {self.node_pid}) is gone: {reason}; call shutdown() and init() again"
-            self.core.close(text)
-            self.core.fail_everything(text, now)
-        self.pump.fail_requests()
+        super().lost(peer, reason)
 
-    def on_done(self, peer: bytes, message: ShutdownDone, now: float) -> None:
-        if peer != self.core.refs.node:
-            return  # another node, which says so to nobody else
-        self.done = message
-        if not self.farewell.done:
-            self.pump.finish(self.farewell)
+    def node_lost(self, reason: str) -> str:
+        ended = Zygote.shared().wait_node(self.node_pid, NODE_END_TIMEOUT)
+        self.node_gone = f"it {ended}" if ended else reason
+        return f"the node process (pid {self.node_pid}) is gone: {self.node_gone}; call shutdown() and init() again"
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def shutdown(self, grace: float | None = None) -> ShutdownReport:
-        if os.getpid() != self.pid:
-            raise RuntimeError("this process was forked from the driver: only the driver can shut its runtime down")
-        return self._ending.run(grace)
+    def actors_to_stop(self) -> list[bytes]:
+        return self.core.calls.living()
+
+    def leave_cluster(self, step: Step) -> str | None:
+        """The other nodes end; the cluster ends with its only driver."""
+        nodes = self.node_processes
+        others = nodes.others()
+        if not others:
+            return ""
+        if step.force:
+            for node in others:
+                Zygote.shared().kill_node(node.pid)
+        else:
+            nodes.ask_to_leave(others)
+        return f"{len(others)} more nodes" if nodes.wait_gone(others, step.deadline) else None
+
+    def stop_processes(self, step: Step) -> str | None:
+        zygote = Zygote.shared()
+        if step.force:
+            zygote.kill_node(self.node_pid)
+        elif not self.say_goodbye(LEAVE, step.deadline):
+            return None
+        ended = zygote.wait_node(self.node_pid, max(0.0, step.deadline - time.monotonic()))
+        if ended is None:
+            return None
+        return "; ".join(self.done.lines) if self.done is not None else f"the node process {ended}"
 
 
 def check_config(config: dict[str, Any]) -> None:
@@ -218,8 +213,3 @@ def _boot(
 def _prestart(settings: Settings) -> int:
     cpus = int(resources.from_units(settings.resources.get(resources.CPU, 0)))
     return int(settings.system_config.get("prestart", min(cpus, os.cpu_count() or 1)))
-
-
-def _on_effect(effect: Effect) -> None:
-    if isinstance(effect, Warn):
-        show_warning(effect)

@@ -162,6 +162,15 @@ class Hub:
                 link.dirty = True
                 self._dirty.append(link)
 
+    def lend(self, to: bytes, message: Message, fd: int) -> None:
+        """Send ``message`` at once, with a duplicate of descriptor ``fd``, to a peer that called us on a Unix socket.
+
+        One that can not take it is dropped.
+        """
+        link = self._routes.get(to)
+        if link is not None and not link.send_with(encode(message), fd):
+            self.drop(to, "it does not take the descriptor that it asked for")
+
     def flush(self) -> None:
         """Give the kernel what is queued, as far as it takes it; the rest follows from `process` when it has room."""
         dirty = self._dirty

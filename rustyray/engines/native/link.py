@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -113,6 +114,17 @@ class Link:
     def push_body(self, payload: bytes, body: memoryview) -> None:
         """Queue a frame and its body, to go when no frame waits. The bytes stay as they are until then."""
         self.bodies.append((header(len(payload), body=True) + payload, body))
+
+    def send_with(self, payload: bytes, fd: int) -> bool:
+        """Send a small frame now, and a descriptor beside it; False if that cannot be."""
+        if self.sock.family != socket.AF_UNIX or not self.established or self.out:
+            return False
+        frame = pack_header(len(payload)) + payload
+        try:
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fd.to_bytes(4, sys.byteorder))]
+            return self.sock.sendmsg([frame], rights, _NO_SIGPIPE) == len(frame)
+        except OSError:
+            return False
 
     def flush(self) -> bool:
         """Send as much of the queue as the kernel takes, and one body at most; True if that was all. Raises `Ended`."""

@@ -40,19 +40,23 @@ from rustyray.engines.native.address import default_address
 from rustyray.engines.native.bodies import Bodies
 from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
 from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.outputs import Outputs, WorkerPipes
 from rustyray.engines.native.worker import main as run_worker
-from rustyray.model.ids import NODE_ID_SIZE, WorkerID
+from rustyray.model.ids import NODE_ID_SIZE, WorkerID, worker_id
 from rustyray.model.messages import (
     BETWEEN_NODES,
     FOR_HEAD,
     FROM_NODES,
     HEAD,
+    ArenaLent,
     Chunk,
     JobAccepted,
+    JobDescribed,
+    JobSetup,
+    LendArena,
     Message,
     RegisterJob,
     Role,
-    Shutdown,
 )
 
 #: Seconds that a dead worker's connection has to reach its end, which a grandchild may keep from it.
@@ -61,6 +65,8 @@ LAST_WORDS: Final = 0.05
 FAREWELL: Final = 1.0
 #: So often node and head may answer each other before the loop goes on.
 MAX_ROUNDS: Final = 10_000
+#: Drivers that come by themselves are numbered from here on, workers from 1.
+FIRST_GUEST: Final = 1 << 31
 #: The exit code after an exception that is a bug of the runtime.
 BUG: Final = 70
 
@@ -93,13 +99,15 @@ def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
 
 def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
     """Make this process the driver's: its streams, directory, environment and import path, for the workers to keep."""
-    processes.set_parent_death_signal(signal.SIGKILL, zygote_pid)
+    if not boot.shared:
+        processes.set_parent_death_signal(signal.SIGKILL, zygote_pid)
     processes.set_name("rr-node")
     os.dup2(fds[NodeFd.STDOUT], 1)
     os.dup2(fds[NodeFd.STDERR], 2)
     os.close(fds[NodeFd.STDOUT])
     os.close(fds[NodeFd.STDERR])
-    os.setpgid(0, 0)
+    if not boot.shared:  # that one leads a session of its own
+        os.setpgid(0, 0)
     os.umask(boot.umask)
     _take_over_environment(boot.env)
     sys.path[:] = boot.sys_path
@@ -108,6 +116,21 @@ def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
         os.chdir(boot.cwd)
     except OSError as error:
         _tell(f"the workers run in {os.getcwd()}, not in the driver's directory: {error}")
+
+
+def _take_over(setup: JobSetup) -> None:
+    """In a worker: what its driver has. From another machine only where its modules are, as far as that is here too."""
+    if setup.hostname != os.uname().nodename:
+        sys.path += [entry for entry in setup.sys_path if entry not in sys.path and os.path.isdir(entry)]
+        return
+    os.umask(setup.umask)
+    _take_over_environment(setup.env)
+    sys.path[:] = setup.sys_path
+    sys.argv[:] = setup.argv or [""]
+    try:
+        os.chdir(setup.cwd)
+    except OSError as error:
+        _tell(f"the worker runs in {os.getcwd()}, not in the driver's directory: {error}")
 
 
 def _take_over_environment(env: dict[str, str]) -> None:
@@ -171,10 +194,11 @@ class _Node:
             store_capacity=boot.arena_size,
             head_address=boot.head_address,
             prestart=boot.prestart,
-            embedded_driver=boot.driver,
+            embedded_driver=boot.driver or None,
             hostname=os.uname().nodename,
             pid=os.getpid(),
             labels=boot.labels,
+            shared=boot.shared,
         )
         self.bodies = self.hub.bodies = Bodies(self.node, arena_fd, boot.arena_size, lambda: self.now)
         self.head = None if boot.head_address else HeadCore()
@@ -192,6 +216,9 @@ class _Node:
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
         self.hub.watch(self.woken, self.on_signal)
+        #: What workers of drivers that came by themselves write goes through us.
+        self.outputs = Outputs(self.hub)
+        self.lent = FIRST_GUEST
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
@@ -222,6 +249,7 @@ class _Node:
         for peer, message in self.hub.process(events):
             self.deliver(peer, message)
             self.carry_out()
+        self.outputs.resume()
         self.bury()
         self.node.on_time(self.now)
         if self.head is not None:
@@ -242,7 +270,7 @@ class _Node:
             self.hub.process(self.hub.wait(left))
             self.reap()
         self.hub.flush()
-        while self.hub.backlog(self.boot.driver) and (left := until - time.monotonic()) > 0:
+        while self.hub.backlog(self.boot.driver or self.boot.head) and (left := until - time.monotonic()) > 0:
             self.hub.process(self.hub.wait(left))
         self.hub.close()
 
@@ -251,13 +279,20 @@ class _Node:
     def deliver(self, peer: bytes, message: Message) -> None:
         """Hand a message from another process to the core that it is for."""
         kind = type(message)
-        if self.head is None:
+        if kind is LendArena:
+            self.lend(peer)
+        elif self.head is None:
             from_head = peer == self.boot.head and kind not in BETWEEN_NODES
             self.node.on_message(HEAD if from_head else peer, message, self.now)
         elif kind in FOR_HEAD or (kind in FROM_NODES and len(peer) == NODE_ID_SIZE):
             self.head.on_message(peer, message, self.now)
         else:
             self.node.on_message(peer, message, self.now)
+
+    def lend(self, peer: bytes) -> None:
+        """Give a driver that has come by itself the store's memory, and its name."""
+        self.lent += 1
+        self.hub.lend(peer, ArenaLent(worker_id(self.boot.node, self.lent), self.boot.arena_size), self.arena_fd)
 
     def on_lost(self, peer: bytes, reason: str) -> None:
         if self.head is not None:
@@ -283,8 +318,8 @@ class _Node:
         match effect:
             case Send(to=to, message=message, address=address):
                 self.send(to, message, address, from_head=from_head)
-            case ForkWorker(worker=worker):
-                self.fork_worker(worker)
+            case ForkWorker(worker=worker, job=job):
+                self.fork_worker(worker, job)
             case EndProcess(worker=worker, force=force):
                 self.end_process(worker, force)
             case FreeExtent():
@@ -316,23 +351,34 @@ class _Node:
 
     # --- processes ----------------------------------------------------------------------------------------------------
 
-    def fork_worker(self, worker: WorkerID) -> None:
+    def fork_worker(self, worker: WorkerID, job: JobDescribed | None) -> None:
         node_pid = os.getpid()
         self.hub.flush()  # a fork takes long: nobody is to wait for it who need not
+        pipes = None
         try:
+            if job is not None:
+                pipes = WorkerPipes()
             pid = os.fork()
         except OSError as error:
+            if pipes is not None:
+                pipes.close()
             self.node.process_ended(worker, f"it could not be forked: {error}", self.now)
             return
         if pid:
             self.pids[worker] = pid
             processes.lead_group(pid)
+            if pipes is not None and job is not None:
+                self.outputs.add(worker, pid, job.driver, pipes)
             return
         try:
             processes.lead_group(0)
             processes.set_parent_death_signal(signal.SIGKILL, node_pid)
             self.leave()
-            raise _BecomeWorker(self.worker_boot(worker))
+            if pipes is not None:
+                pipes.use()
+            if job is not None and job.setup is not None:
+                _take_over(job.setup)
+            raise _BecomeWorker(self.worker_boot(worker, job))
         except _BecomeWorker:
             raise
         except BaseException:  # noqa: BLE001 - nothing may return into the node's loop
@@ -346,13 +392,14 @@ class _Node:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self.hub.after_fork()
+        self.outputs.after_fork()
         os.close(self.woken)
         os.close(self.wake)
         gc.freeze()
         if (numpy_random := sys.modules.get("numpy.random")) is not None:
             numpy_random.seed()  # or all workers would draw the same numbers
 
-    def worker_boot(self, worker: WorkerID) -> WorkerBoot:
+    def worker_boot(self, worker: WorkerID, job: JobDescribed | None) -> WorkerBoot:
         boot = self.boot
         return WorkerBoot(
             worker=worker,
@@ -363,14 +410,15 @@ class _Node:
             node_address=boot.address,
             head=boot.head or boot.node,
             head_address=boot.head_address or boot.address,
-            driver=boot.driver,
-            job=self.job,
-            namespace=self.namespace,
+            driver=boot.driver if job is None else job.driver,
+            job=self.job if job is None else job.job,
+            namespace=self.namespace if job is None else job.namespace,
             arena_fd=self.arena_fd,
             arena_size=boot.arena_size,
             log_level=boot.log_level,
             session_dir=boot.session_dir,
             tcp=boot.tcp,
+            host=boot.host,
         )
 
     def end_process(self, worker: WorkerID, force: bool) -> None:
@@ -384,10 +432,7 @@ class _Node:
 
     def on_signal(self) -> None:
         """SIGCHLD or SIGTERM has come; the loop does what follows after the messages."""
-        try:
-            self.terminated |= signal.SIGTERM in os.read(self.woken, 4096)
-        except BlockingIOError:
-            pass  # called once too often
+        self.terminated |= signal.SIGTERM in processes.drain(self.woken)
 
     def bury(self) -> None:
         """Tell the core of the processes that have ended and whose connection is read to its end."""
@@ -400,7 +445,7 @@ class _Node:
                 self.hub.drop(worker, "its process has ended")
         if self.terminated:
             self.terminated = False
-            self.node.on_message(self.boot.driver, Shutdown(self.boot.grace), self.now)
+            self.node.shut_down(self.boot.grace, self.now)
 
     def reap(self) -> None:
         for worker, pid in list(self.pids.items()):

@@ -47,7 +47,7 @@ def fork(boot: NodeBoot, arena: Arena) -> NodeProcess:
     listeners = [addresses.listen(addresses.default_address(boot.session, boot.node))]
     try:
         if boot.tcp:
-            listeners.append(addresses.listen(addresses.ANY_PORT))
+            listeners.append(addresses.listen(addresses.any_port()))
             boot = msgspec.structs.replace(boot, address=addresses.format_address(listeners[1]))
         first, *others = [listener.fileno() for listener in listeners]
         fds = [arena.fd, first, _stream(sys.stdout, 1), _stream(sys.stderr, 2), *others]
@@ -104,7 +104,7 @@ class Nodes:
     def join(self, node: NodeProcess) -> Registered:
         """Connect to a node, and wait until the head has taken it in. Raises RuntimeError when that does not happen."""
         pump, boot = self._driver.pump, node.boot
-        hello = RegisterDriver(os.getpid(), boot.namespace, [], "", {})
+        hello = RegisterDriver(os.getpid(), boot.namespace)
         with pump.lock:
             pump.hub.send(boot.node, hello, boot.address)
             pump.hub.flush()

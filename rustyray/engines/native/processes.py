@@ -168,6 +168,14 @@ def open_wake_pipe() -> tuple[int, int]:
     return reading, writing
 
 
+def drain(wake_pipe: int) -> bytes:
+    """The numbers of the signals that have come since the last look; see `open_wake_pipe`."""
+    try:
+        return os.read(wake_pipe, 4096)
+    except BlockingIOError:
+        return b""  # called once too often
+
+
 def close_all_fds_except(keep: Collection[int]) -> None:
     """Close every descriptor of this process that is not in ``keep``, whoever opened it."""
     for name in os.listdir("/dev/fd"):

@@ -12,15 +12,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from rustyray.core.lifecycle import DEFAULT_GRACE, Down, Draining, Stage, Starting, Step, Stopping, Up
-from rustyray.engines.native.zygote import Zygote
-from rustyray.model.messages import KillActor, Shutdown
+from rustyray.model.messages import KillActor
 from rustyray.runtime.engine import ShutdownReport
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.driver import Driver
+    from rustyray.engines.native.any_driver import AnyDriver
 
-#: Seconds that workers get to leave by themselves (``atexit`` hooks) before they are killed.
-LEAVE: Final = 1.0
 #: Seconds between two looks at work that is still running.
 LOOK: Final = 0.05
 DOWN_TEXT: Final = "RustyRay was shut down: call rustyray.init() before submitting work"
@@ -31,7 +28,7 @@ Work = Callable[[Step], "str | None"]
 class Ending:
     """One runtime's life and end. ``life`` is its present state."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: AnyDriver) -> None:
         self.driver = driver
         self.life: Starting | Up | Draining | Stopping | Down = Down(driver.core.journal).init()
         self._lock = threading.Lock()
@@ -46,8 +43,8 @@ class Ending:
             Stage.WAIT_RUNNING: self._wait_for_running,
             Stage.STOP_ACTORS: self._stop_actors,
             Stage.DROP_OBJECTS: self._drop_objects,
-            Stage.LEAVE_CLUSTER: self._leave_cluster,
-            Stage.STOP_PROCESSES: self._stop_processes,
+            Stage.LEAVE_CLUSTER: driver.leave_cluster,
+            Stage.STOP_PROCESSES: driver.stop_processes,
             Stage.RELEASE: self._release,
         }
 
@@ -155,7 +152,7 @@ class Ending:
     def _stop_actors(self, step: Step) -> str:
         driver = self.driver
         with driver.pump.lock:
-            actors = driver.core.calls.living()
+            actors = driver.actors_to_stop()
             for actor in actors:
                 driver.pump.hub.send(driver.pump.head, KillActor(actor, True, True, "the runtime shuts down"))
             driver.pump.hub.flush()
@@ -171,35 +168,6 @@ class Ending:
             driver.pump.carry_out()
         driver.pump.run_deferred()
         return f"{count} objects" if count else ""
-
-    def _leave_cluster(self, step: Step) -> str | None:
-        """The other nodes end; the cluster ends with its only driver."""
-        nodes = self.driver.node_processes
-        others = nodes.others()
-        if not others:
-            return ""
-        if step.force:
-            for node in others:
-                Zygote.shared().kill_node(node.pid)
-        else:
-            nodes.ask_to_leave(others)
-        return f"{len(others)} more nodes" if nodes.wait_gone(others, step.deadline) else None
-
-    def _stop_processes(self, step: Step) -> str | None:
-        driver = self.driver
-        zygote = Zygote.shared()
-        if step.force:
-            zygote.kill_node(driver.node_pid)
-        elif not driver.node_gone:
-            with driver.pump.lock:
-                driver.pump.hub.send(driver.core.refs.node, Shutdown(LEAVE))
-                driver.pump.hub.flush()
-            if not driver.pump.wait(driver.farewell, step.deadline):
-                return None
-        ended = zygote.wait_node(driver.node_pid, max(0.0, step.deadline - time.monotonic()))
-        if ended is None:
-            return None
-        return "; ".join(driver.done.lines) if driver.done is not None else f"the node process {ended}"
 
     def _release(self, step: Step) -> str:
         self.driver.ctrl_c.restore()

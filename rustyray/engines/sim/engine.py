@@ -176,7 +176,7 @@ class SimDriver(_Ours):
             process.finish(waiter)
 
         process.handlers[Registered] = registered
-        process.hub.send(process.node, RegisterDriver(process.pid, process.namespace, [], "", {}), world.head_address)
+        process.hub.send(process.node, RegisterDriver(process.pid, process.namespace), world.head_address)
         process.wait(waiter, None)
 
     def shutdown(self, grace: float | None = None) -> ShutdownReport:

@@ -25,11 +25,14 @@ from rustyray.model.messages.cluster import (
     ClusterView,
     CreateActor,
     DescribeCluster,
+    DescribeJob,
     FindActor,
     HeadError,
     Heartbeat,
     JobAccepted,
+    JobDescribed,
     JobFinished,
+    JobOver,
     KillActor,
     ListActors,
     NamedActors,
@@ -72,15 +75,19 @@ from rustyray.model.messages.inside import (
     Report,
 )
 from rustyray.model.messages.leases import (
+    ArenaLent,
     Blocked,
     CancelLease,
+    JobSetup,
     KillWorker,
     LeaseElsewhere,
     LeaseFailed,
     LeaseGranted,
     LeaseOver,
     LeaseWaits,
+    LendArena,
     NodeDied,
+    Output,
     ReclaimLeases,
     RegisterDriver,
     Registered,
@@ -120,6 +127,7 @@ __all__ = [
     "ActorStarted",
     "ActorState",
     "Alone",
+    "ArenaLent",
     "Arg",
     "Blocked",
     "BorrowAck",
@@ -134,6 +142,7 @@ __all__ = [
     "CreateActor",
     "DefineFunction",
     "DescribeCluster",
+    "DescribeJob",
     "Done",
     "FindActor",
     "GetObjects",
@@ -145,7 +154,10 @@ __all__ = [
     "InspectHead",
     "Inspected",
     "JobAccepted",
+    "JobDescribed",
     "JobFinished",
+    "JobOver",
+    "JobSetup",
     "KillActor",
     "KillWorker",
     "LeaseElsewhere",
@@ -153,6 +165,7 @@ __all__ = [
     "LeaseGranted",
     "LeaseOver",
     "LeaseWaits",
+    "LendArena",
     "ListActors",
     "Message",
     "NamedActors",
@@ -161,6 +174,7 @@ __all__ = [
     "NodeInfo",
     "NodeRefused",
     "ObjectReady",
+    "Output",
     "OwnerDied",
     "Part",
     "PullChunk",
@@ -234,6 +248,9 @@ Alone = (
     | NodeDied
     | KillWorker
     | LeaseOver
+    | Output
+    | LendArena
+    | ArenaLent
     | StoreCreate
     | StoreCreated
     | StoreFailed
@@ -259,6 +276,9 @@ Alone = (
     | JobFinished
     | RegisterJob
     | JobAccepted
+    | DescribeJob
+    | JobDescribed
+    | JobOver
     | OwnerDied
     | RegisterNode
     | NodeAccepted

@@ -11,7 +11,7 @@ from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
 from rustyray.model.messages.base import Part
 from rustyray.model.messages.data_path import Arg
 from rustyray.model.messages.inside import InspectHead
-from rustyray.model.messages.leases import WorkerDied
+from rustyray.model.messages.leases import JobSetup, WorkerDied
 from rustyray.model.resources import ResourceSet
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault, RefInfo
@@ -177,6 +177,7 @@ class RegisterJob(msgspec.Struct, array_like=True, gc=False, tag=62):
     driver: WorkerID
     namespace: str
     pid: int
+    setup: JobSetup | None = None
 
 
 class JobAccepted(msgspec.Struct, array_like=True, gc=False, tag=63):
@@ -185,6 +186,28 @@ class JobAccepted(msgspec.Struct, array_like=True, gc=False, tag=63):
     driver: WorkerID
     job: JobID
     namespace: str
+
+
+class DescribeJob(msgspec.Struct, array_like=True, gc=False, tag=64):
+    """Node → head: a worker for ``job`` is wanted here. Answered by `JobDescribed` or `JobOver`."""
+
+    job: JobID
+
+
+class JobDescribed(msgspec.Struct, array_like=True, gc=False, tag=65):
+    """Head → node: what the workers of ``job`` need to know."""
+
+    job: JobID
+    driver: WorkerID
+    namespace: str
+    setup: JobSetup | None
+
+
+class JobOver(msgspec.Struct, array_like=True, gc=False, tag=66):
+    """Head → node: nothing runs for ``job`` any more; its workers are of no use to others."""
+
+    job: JobID
+    reason: str
 
 
 # --- head ↔ node ------------------------------------------------------------------------------------------------------
@@ -280,5 +303,5 @@ class WorkerStays(msgspec.Struct, array_like=True, gc=False, tag=80):
 #: on.)
 FOR_HEAD: Final = frozenset({CreateActor, WatchActor, FindActor, KillActor, ListActors, DescribeCluster, InspectHead})
 FROM_NODES: Final = frozenset(
-    {RegisterNode, Heartbeat, RegisterJob, JobFinished, WorkerDied, ActorStarted, ActorExited}
+    {RegisterNode, Heartbeat, RegisterJob, DescribeJob, JobFinished, WorkerDied, ActorStarted, ActorExited}
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from rustyray.model.ids import JobID, NodeID, WorkerID
+from rustyray.model.messages.base import Part
 from rustyray.model.resources import ResourceSet
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault
@@ -12,15 +13,23 @@ from rustyray.model.values import Fault
 # --- client (driver, worker) ↔ node -----------------------------------------------------------------------------------
 
 
+class JobSetup(Part):
+    """What the workers of a job take over from its driver, as far as they are on its machine (``hostname``)."""
+
+    hostname: str
+    sys_path: list[str]
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    umask: int
+
+
 class RegisterDriver(msgspec.Struct, array_like=True, gc=False, tag=20):
-    """A driver joins. ``sys_path``, ``cwd`` and ``env`` are what its workers take over; ``by_value`` its own modules
-    that travel with the functions."""
+    """A driver joins. Workers of a node that is the driver's own have its ``setup`` already."""
 
     pid: int
     namespace: str
-    sys_path: list[str]
-    cwd: str
-    env: dict[str, str]
+    setup: JobSetup | None = None
 
 
 class Registered(msgspec.Struct, array_like=True, gc=False, tag=21):
@@ -144,6 +153,26 @@ class LeaseOver(msgspec.Struct, array_like=True, gc=False, tag=36):
 
     lease: int
     dead: bool
+
+
+class Output(msgspec.Struct, array_like=True, gc=False, tag=37):
+    """Node → driver: what a worker of its job has written to standard output, or to standard ``error``."""
+
+    worker: WorkerID
+    pid: int
+    error: bool
+    data: bytes
+
+
+class LendArena(msgspec.Struct, array_like=True, gc=False, tag=38):
+    """A driver on this machine asks for the store's memory. Its descriptor comes with the answer, `ArenaLent`."""
+
+
+class ArenaLent(msgspec.Struct, array_like=True, gc=False, tag=39):
+    """The store has ``size`` bytes, and the driver is to call itself ``worker`` when it connects in earnest."""
+
+    worker: WorkerID
+    size: int
 
 
 # --- shutdown ---------------------------------------------------------------------------------------------------------

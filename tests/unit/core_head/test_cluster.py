@@ -31,7 +31,7 @@ def cluster(cpus: float = 2) -> Cluster:
     it = Cluster(cpus)
     for node, driver in ((ONE, DRIVER), (TWO, OTHER_DRIVER)):
         it.run()
-        it.send(driver, node, RegisterDriver(1, "ns", [], "/", {}))
+        it.send(driver, node, RegisterDriver(1, "ns"))
     it.run()
     return it
 

@@ -36,7 +36,7 @@ class HeadMachine(RuleBasedStateMachine):
         self.requests = 0
         self.actors: list[bytes] = []
         for driver in OWNERS:
-            self.it.send(driver, ids.node_of(driver), RegisterDriver(1, "ns", [], "/", {}))
+            self.it.send(driver, ids.node_of(driver), RegisterDriver(1, "ns"))
         self.it.run()
 
     # --- clients ------------------------------------------------------------------------------------------------------

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from rustyray.model.messages import ActorState, JobAccepted, JobFinished, RegisterJob, WorkerDied
+from rustyray.model import ids
+from rustyray.model.messages import (
+    ActorInfo,
+    ActorState,
+    DescribeJob,
+    JobAccepted,
+    JobDescribed,
+    JobFinished,
+    JobOver,
+    JobSetup,
+    KillActor,
+    RegisterJob,
+    WorkerDied,
+)
 from tests.unit.core_head.world import DRIVER, NODES, OTHER_DRIVER, World, make_spec
+
+LATER_DRIVER = ids.worker_id(NODES[0], 9)
 
 
 def register(world: World, node: bytes, driver: bytes, namespace: str = "") -> JobAccepted:
@@ -70,3 +85,34 @@ def test_old_jobs_are_forgotten_in_the_end() -> None:
         job = register(world, NODES[0], driver).job
         world.say(driver, JobFinished(job, driver))
     assert len(world.head._jobs.jobs) <= 1001
+
+
+def test_a_job_is_over_when_its_last_detached_actor_is_gone() -> None:
+    world = World(nodes=1)
+    setup = JobSetup("host", [], [], "/", {}, 0o022)
+    world.say(NODES[0], RegisterJob(LATER_DRIVER, "ns", 1, setup))
+    job = world.one(NODES[0], JobAccepted).job
+    world.create(make_spec(1, owner=LATER_DRIVER, job=job, detached=True))
+    world.come_up(1)
+    world.say(NODES[0], JobFinished(job, LATER_DRIVER))
+    world.say(NODES[0], DescribeJob(job))
+    assert world.one(NODES[0], JobDescribed) == JobDescribed(job, LATER_DRIVER, "ns", setup)
+    world.say(DRIVER, KillActor(make_spec(1, owner=LATER_DRIVER).actor, True, False, "killed"))
+    assert world.one(NODES[0], JobOver).job == job
+    world.say(NODES[0], DescribeJob(job))
+    assert world.one(NODES[0], JobOver).reason == "its driver is done"
+
+
+def test_nothing_is_known_of_a_job_that_never_was() -> None:
+    world = World(nodes=1)
+    world.say(NODES[0], DescribeJob(b"\0\0\0\x63"))
+    assert world.one(NODES[0], JobOver) == JobOver(b"\0\0\0\x63", "nothing is known of it")
+
+
+def test_what_a_detached_actor_creates_outlives_the_job_too() -> None:
+    world = World(nodes=1)
+    world.create(make_spec(1, detached=True))
+    _, _, worker = world.come_up(1)
+    world.say(NODES[0], JobFinished(b"\0\0\0\1", DRIVER))
+    world.create(make_spec(2, owner=worker, job=b"\0\0\0\1"))
+    assert world.one(worker, ActorInfo).state == ActorState.PENDING

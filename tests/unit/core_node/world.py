@@ -44,6 +44,7 @@ class World:
         prestart: int = 0,
         limits: NodeLimits | None = None,
         embedded: bool = True,
+        shared: bool = False,
         **resources: float,
     ) -> None:
         self.now = 100.0
@@ -53,8 +54,9 @@ class World:
             address="unix:@node-one",
             store_capacity=store_pages * PAGE,
             prestart=prestart,
-            embedded_driver=DRIVER if embedded else None,
+            embedded_driver=DRIVER if embedded and not shared else None,
             limits=limits,
+            shared=shared,
         )
         self.sent: list[tuple[bytes, Message]] = []
         self.forked: list[bytes] = []
@@ -67,7 +69,7 @@ class World:
     # --- driving ------------------------------------------------------------------------------------------------------
 
     def join(self, driver: bytes) -> None:
-        self.say(driver, RegisterDriver(1, "", [], "/", {}))
+        self.say(driver, RegisterDriver(1, ""))
         self.say(HEAD, JobAccepted(driver, JOB, "ns"))
 
     def say(self, sender: bytes, message: Message) -> None:

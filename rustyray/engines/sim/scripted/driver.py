@@ -38,7 +38,7 @@ class Driver(Client):
         self._registered.done = True
 
     def main(self) -> Program[None]:
-        self.send(self.node, RegisterDriver(1, self.namespace, [], "", {}), self.world.node(self.node).address)
+        self.send(self.node, RegisterDriver(1, self.namespace), self.world.node(self.node).address)
         yield self._registered
         try:
             result = yield from self.frame.run(self.script, [])

@@ -1,0 +1,30 @@
+"""The command line: clusters that stand by themselves are started, looked at and stopped with it.
+
+rustyray start --head                    start a cluster: its head, and a node
+rustyray start --address=HOST:PORT       add a node
+rustyray status                          what there is and what is free
+rustyray stop                            end what runs on this machine
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command, and end the process: 0 when it did what it says, 1 when it could not, 2 when it was misspelt."""
+    from rustyray.commands import start, status, stop
+
+    parser = argparse.ArgumentParser(prog="rustyray", description="Clusters that stand by themselves.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for module in (start, status, stop):
+        module.add_to(commands)
+    given = parser.parse_args(arguments)
+    try:
+        given.run(given)
+    except (ConnectionError, RuntimeError, TypeError, ValueError) as error:
+        sys.exit(f"rustyray {given.command}: {error}")
+    sys.exit(0)

@@ -1,0 +1,125 @@
+"""``rustyray start``: a head and its node, or one more node; options are Ray's where Ray has them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+from typing import TYPE_CHECKING, Any
+
+from rustyray.api import lifecycle
+
+if TYPE_CHECKING:
+    from rustyray.engines.native.standing.places import ClusterFile
+
+#: As Ray's.
+PORT = 6379
+
+
+def add_to(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser("start", help="start a cluster, or add a node to one")
+    parser.set_defaults(run=run)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--head", action="store_true", help="start a cluster: its head, and a node on this machine")
+    what.add_argument("--address", metavar="HOST:PORT", help="add a node to the cluster whose head is there")
+    parser.add_argument("--port", type=int, default=None, help=f"where the head listens; {PORT}, 0: any that is free")
+    parser.add_argument("--node-ip-address", default="127.0.0.1", metavar="HOST", help="where to listen for others")
+    parser.add_argument("--key-file", default="", metavar="PATH", help="the key of a cluster on another machine")
+    parser.add_argument("--num-cpus", type=float, help="CPUs of the node; the machine's")
+    parser.add_argument("--num-gpus", type=float, help="GPUs of the node, which are plain numbers; 0")
+    parser.add_argument("--memory", type=int, help="bytes of memory for tasks that ask for some; 70%% of the machine's")
+    parser.add_argument("--object-store-memory", type=int, help="bytes that the node's large objects may take")
+    parser.add_argument("--resources", type=_json, help="custom resources, as JSON: '{\"license\": 2}'")
+    parser.add_argument("--labels", type=_labels, help='labels, as JSON or as "key=value,key=value"')
+    parser.add_argument("--block", action="store_true", help="stay until interrupted, then stop what was started")
+
+
+def run(given: argparse.Namespace) -> None:
+    from rustyray.engines.native.standing import starting
+    from rustyray.engines.native.standing.places import Place, find
+
+    settings = lifecycle.checked(
+        num_cpus=given.num_cpus,
+        num_gpus=given.num_gpus,
+        memory=given.memory,
+        object_store_memory=given.object_store_memory,
+        resources=given.resources,
+        labels=given.labels,
+    )
+    if given.head:
+        cluster = starting.start_head(given.node_ip_address, PORT if given.port is None else given.port)
+    elif given.port is not None:
+        raise ValueError("--port is the head's: it goes with --head")
+    else:
+        cluster = find(given.address, given.key_file)
+    place = Place.of(cluster)
+    try:
+        node = starting.start_node(cluster, settings, given.node_ip_address)
+    except BaseException:
+        if given.head:
+            from rustyray.engines.native.standing.stopping import stop
+
+            stop(place, force=True)
+        raise
+    print(f"Node {node.node.hex()} is up (pid {node.pid}).")
+    if given.head:
+        _tell(cluster, place.key_file)
+    if given.block:
+        _block(given, node.pid)
+
+
+def _tell(cluster: ClusterFile, key_file: str) -> None:
+    print(
+        f"""
+The cluster is up. To use it from Python:
+    import rustyray
+    rustyray.init(address='{cluster.address}')
+
+To add a node:
+    rustyray start --address='{cluster.address}'
+From another machine, copy the key there, for that user's eyes only, and name it with --key-file or RUSTYRAY_KEY_FILE:
+    {key_file}
+
+To see what there is: rustyray status. To end it: rustyray stop."""
+    )
+
+
+def _block(given: argparse.Namespace, node: int) -> None:
+    from rustyray.engines.native import processes
+    from rustyray.engines.native.standing import stopping
+    from rustyray.engines.native.standing.places import places
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print("It stays until you press Ctrl-C.", flush=True)
+    try:
+        processes.wait_for_end(node, None)
+        ended = "The node has ended."
+    except KeyboardInterrupt:
+        ended = "Stopping."
+    print(ended)
+    for place in places():
+        mine = [process for process in place.processes() if process.pid == node]
+        if mine and given.head:
+            stopping.stop(place)
+        elif mine:
+            stopping.end(mine, force=False)
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"not a JSON object, but {value!r}")
+    return value
+
+
+def _labels(text: str) -> dict[str, Any]:
+    if text.lstrip().startswith("{"):
+        return _json(text)
+    pairs = [pair.partition("=") for pair in text.split(",") if pair]
+    for key, equals, _ in pairs:
+        if not (key and equals):
+            raise argparse.ArgumentTypeError(f"not of the form key=value: {text!r}")
+    return {key: value for key, _, value in pairs}

@@ -1,0 +1,43 @@
+"""``rustyray status``: what the cluster consists of, and what is free."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from rustyray.model import resources
+
+if TYPE_CHECKING:
+    from rustyray.model.messages import NodeInfo
+
+
+def add_to(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser("status", help="what a cluster consists of, and what is free")
+    parser.set_defaults(run=run)
+    parser.add_argument("--address", default="auto", metavar="HOST:PORT", help="its head; by default the only one here")
+    parser.add_argument("--key-file", default="", metavar="PATH", help="the key of a cluster on another machine")
+
+
+def run(given: argparse.Namespace) -> None:
+    from rustyray.engines.native.standing.places import find
+    from rustyray.engines.native.standing.starting import describe
+
+    cluster = find(given.address, given.key_file)
+    nodes = describe(cluster)
+    if nodes is None:
+        raise ConnectionError(f"the head of the cluster at {cluster.address} does not answer")
+    living = [node for node in nodes if node.alive]
+    print(f"Cluster at {cluster.address}: {len(living)} nodes, {len(nodes) - len(living)} dead")
+    for node in nodes:
+        print(_line(node))
+
+
+def _line(node: NodeInfo) -> str:
+    if not node.alive:
+        return f"  {node.node.hex()}  dead: {node.reason}"
+    free = resources.as_amounts(node.available)
+    amounts = [
+        f"{free.get(name, 0):g}/{total:g} {name}" for name, total in resources.as_amounts(node.total).items() if total
+    ]
+    labels = "".join(f" {key}={value}" for key, value in node.labels.items())
+    return f"  {node.node.hex()}  {node.hostname} pid {node.pid}  free: {', '.join(amounts)}{labels}"

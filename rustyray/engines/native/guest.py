@@ -1,0 +1,173 @@
+"""A driver that joins a cluster which stands by itself, and leaves it again; the cluster goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from functools import partial
+from typing import Any, Final
+
+from rustyray.core.lifecycle import Step
+from rustyray.core.owner import OwnerCore
+from rustyray.engines.client.store import Store
+from rustyray.engines.client.waiter import Waiter
+from rustyray.engines.native import address as addresses
+from rustyray.engines.native.any_driver import AnyDriver, on_effect
+from rustyray.engines.native.arena import Arena
+from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.pump import Pump
+from rustyray.engines.native.standing.caller import Caller
+from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile
+from rustyray.model.ids import WorkerID, short
+from rustyray.model.messages import (
+    HEAD,
+    ArenaLent,
+    JobSetup,
+    LendArena,
+    Output,
+    RegisterDriver,
+    Registered,
+    Role,
+    ShutdownDone,
+)
+from rustyray.runtime.engine import ProcessContext
+
+#: Seconds that the node may take to take a driver in.
+PATIENCE: Final = 30.0
+
+
+class Guest(AnyDriver):
+    """The engine in the user's own process, on a node that others started."""
+
+    def __init__(self, core: OwnerCore, pump: Pump, store: Store, arena: Arena, process: ProcessContext) -> None:
+        super().__init__(core, pump, store, arena, process)
+        self._joined = Waiter()
+        #: Of each worker's two streams, the line that is not complete.
+        self._lines: dict[tuple[WorkerID, bool], bytes] = {}
+
+    @classmethod
+    def join(cls, cluster: ClusterFile, namespace: str) -> Guest:
+        """Join through a node on this machine.
+
+        Raises:
+            ConnectionError: the cluster has none, or it does not answer.
+        """
+        node, where = _node_here(cluster)
+        me, arena = _borrow_arena(cluster, node, where)
+        listeners = [addresses.listen(addresses.default_address(cluster.session_bytes, me))]
+        host = cluster.address.rpartition(":")[0]
+        listeners.append(addresses.listen(addresses.any_port(host)))
+        address = addresses.format_address(listeners[-1])
+        core = OwnerCore(me, address, node, b"", random.Random(os.urandom(16)).random)
+        handlers: dict[type, Any] = {}
+
+        def lost(peer: bytes, reason: str) -> None:
+            guest.lost(peer, reason)
+
+        session, key = cluster.session_bytes, cluster.key_bytes
+        hub = Hub(role=Role.DRIVER, identity=me, session=session, key=key, on_lost=lost, near=node)
+        for listener in listeners:
+            hub.listen(listener)
+        pump = Pump(hub, core, HEAD, cluster.head_address, handlers, on_effect)
+        process = ProcessContext(b"", node, me, namespace, address, True, Place.of(cluster).path)
+        guest = cls(core, pump, Store(arena, node, pump), arena, process)
+        pump.judge = guest.judge
+        handlers |= {ShutdownDone: guest.on_done, Registered: guest._on_registered, Output: guest._on_output}
+        try:
+            guest._register(where)
+        except BaseException as error:
+            guest.ending.start_failed(f"the start failed: {error}")
+            raise
+        guest.up()
+        return guest
+
+    def _register(self, where: str) -> None:
+        pump = self.pump
+        with pump.lock:
+            pump.hub.send(self.core.refs.node, RegisterDriver(os.getpid(), self._process.namespace, _setup()), where)
+            pump.hub.flush()
+        if not pump.wait(self._joined, time.monotonic() + PATIENCE):
+            raise ConnectionError(f"the node at {where}, or the head, did not answer within {PATIENCE:g} s")
+        if self.node_gone:
+            raise ConnectionError(f"the node at {where} does not take drivers: {self.node_gone}")
+
+    # --- the pump's side, with the lock held --------------------------------------------------------------------------
+
+    def _on_registered(self, peer: bytes, message: Registered, now: float) -> None:
+        self.core.sched.job = self._process.job = message.job
+        self._process.namespace = message.namespace
+        if not self._joined.done:
+            self.pump.finish(self._joined)
+
+    def _on_output(self, peer: bytes, message: Output, now: float) -> None:
+        """Show what a worker has written line by line, behind the worker's pid (as in Ray)."""
+        key = message.worker, message.error
+        *lines, rest = (self._lines.pop(key, b"") + message.data).split(b"\n")
+        if rest:
+            self._lines[key] = rest
+        if lines:
+            text = "".join(f"(pid={message.pid}) {line.decode('utf-8', 'replace')}\n" for line in lines)
+            self.pump.deferred.append(partial(_show, text, message.error))
+
+    def node_lost(self, reason: str) -> str:
+        if not self._joined.done:
+            self.pump.finish(self._joined)
+        node = short(self.core.refs.node)
+        return f"node {node}, which this driver had joined, is gone: {reason}; call shutdown() and init() again"
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def actors_to_stop(self) -> list[bytes]:
+        links = self.core.calls.links
+        return [
+            actor for actor in self.core.calls.living() if (spec := links[actor].spec) is not None and not spec.detached
+        ]
+
+    def leave_cluster(self, step: Step) -> str | None:
+        return "" if step.force or self.say_goodbye(0.0, step.deadline) else None
+
+    def stop_processes(self, step: Step) -> str:
+        return "the cluster goes on"
+
+
+def _show(text: str, error: bool) -> None:
+    stream = sys.stderr if error else sys.stdout
+    stream.write(text)
+    stream.flush()
+
+
+def _node_here(cluster: ClusterFile) -> tuple[bytes, str]:
+    """The first node of the cluster on this machine, and where it listens."""
+    nodes: list[ProcessFile] = [process for process in Place.of(cluster).processes() if process.node]
+    if not nodes:
+        raise ConnectionError(
+            f"no node of the cluster at {cluster.address} runs on this machine, and a driver needs one: start it with "
+            f"'rustyray start --address={cluster.address}'"
+        )
+    return bytes.fromhex(nodes[0].node), nodes[0].address
+
+
+def _borrow_arena(cluster: ClusterFile, node: bytes, where: str) -> tuple[WorkerID, Arena]:
+    with Caller(cluster, where, node) as caller:
+        answer, fds = caller.ask(LendArena())
+    if not isinstance(answer, ArenaLent) or len(fds) != 1:
+        for fd in fds:
+            os.close(fd)
+        raise ConnectionError(f"the node at {where} does not lend its store's memory: it answered {answer!r}")
+    os.set_inheritable(fds[0], False)
+    return answer.worker, Arena(fds[0], answer.size)
+
+
+def _setup() -> JobSetup:
+    umask = os.umask(0o022)
+    os.umask(umask)
+    return JobSetup(
+        hostname=os.uname().nodename,
+        sys_path=[os.path.abspath(entry) for entry in sys.path],
+        argv=list(sys.argv),
+        cwd=os.getcwd(),
+        env={"OMP_NUM_THREADS": "1"} | dict(os.environ),
+        umask=umask,
+    )

@@ -1,0 +1,9 @@
+"""Clusters that stand by themselves: started from the command line, joined by any number of drivers, and stopped again.
+
+places.py        what is written down about them on this machine: the key, the address, which processes there are
+caller.py        a few questions to one of their processes, without a runtime of one's own
+daemon.py        a process that goes on when the one that started it has ended
+head_process.py  the head, in a process of its own
+starting.py      start heads and nodes
+stopping.py      end them
+"""

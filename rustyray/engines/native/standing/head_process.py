@@ -1,0 +1,81 @@
+"""The head in a process of its own: nodes, their workers and what these hold outlive it, and it can come back."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from typing import Final
+
+from rustyray.core.effects import Effect, Send
+from rustyray.core.head import HeadCore
+from rustyray.engines.native import processes
+from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.standing.places import ClusterFile
+from rustyray.model.messages import HEAD, Role
+
+#: Seconds that peers have to take what the head said last.
+FAREWELL: Final = 1.0
+
+
+class HeadProcess:
+    """The loop: it sleeps until a peer speaks or a deadline of the core comes. SIGTERM ends it."""
+
+    def __init__(self, cluster: ClusterFile, listener: socket.socket) -> None:
+        processes.set_name("rr-head")
+        self.core = HeadCore()
+        self.hub = Hub(
+            role=Role.HEAD,
+            identity=HEAD,
+            session=cluster.session_bytes,
+            key=cluster.key_bytes,
+            on_lost=self.on_lost,
+        )
+        listener.setblocking(False)
+        self.hub.listen(listener)
+        self.terminated = False
+        self.now = time.monotonic()
+        self.woken, self.wake = processes.open_wake_pipe()
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
+        self.hub.watch(self.woken, self.on_signal)
+
+    def on_signal(self) -> None:
+        self.terminated |= signal.SIGTERM in processes.drain(self.woken)
+
+    def run(self) -> None:
+        """Serve until told to end."""
+        while not self.terminated:
+            self.turn()
+        until = time.monotonic() + FAREWELL
+        while any(self.hub.backlog(peer) for peer in self.hub.peers()) and (left := until - time.monotonic()) > 0:
+            self.hub.process(self.hub.wait(left))
+        self.hub.close()
+
+    def turn(self) -> None:
+        due = self.core.next_deadline()
+        self.hub.flush()
+        events = self.hub.wait(None if due is None else max(0.0, due - time.monotonic()))
+        self.now = time.monotonic()
+        for peer, message in self.hub.process(events):
+            self.core.on_message(peer, message, self.now)
+            self.carry_out()
+        self.core.on_time(self.now)
+        self.carry_out()
+
+    def on_lost(self, peer: bytes, reason: str) -> None:
+        self.core.on_peer_lost(peer, reason, self.now)
+
+    def carry_out(self) -> None:
+        while self.core.out:
+            effects = self.core.out[:]
+            self.core.out.clear()
+            for effect in effects:
+                self.perform(effect)
+
+    def perform(self, effect: Effect) -> None:
+        match effect:
+            case Send(to=to, message=message, address=address):
+                self.hub.send(to, message, address)
+            case _:
+                raise TypeError(f"a head cannot do what its core asks for: {effect!r}")

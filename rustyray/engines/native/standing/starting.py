@@ -1,0 +1,162 @@
+"""Start heads and nodes that stand by themselves. To be called by a process with one thread: it forks."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from rustyray.engines.native import address as addresses
+from rustyray.engines.native.arena import Arena
+from rustyray.engines.native.boot import NodeBoot
+from rustyray.engines.native.driver import ONE_THREAD, STORE_MEMORY
+from rustyray.engines.native.standing.caller import Caller
+from rustyray.engines.native.standing.daemon import detach
+from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
+from rustyray.engines.native.zygote_main import FOR_WORKERS
+from rustyray.model.ids import NODE_ID_SIZE, NodeID
+from rustyray.model.messages import HEAD, ClusterDescription, DescribeCluster, NodeInfo
+
+if TYPE_CHECKING:
+    from rustyray.model.settings import Settings
+
+#: Seconds that a head or a node may take to be there.
+PATIENCE: Final = 30.0
+#: Seconds between two questions whether it is.
+LOOK: Final = 0.02
+#: Seconds that workers have to end when the node is told to.
+GRACE: Final = 1.0
+
+
+class StartError(RuntimeError):
+    """A head or a node could not be started; the text says why."""
+
+
+def start_head(host: str, port: int) -> ClusterFile:
+    """Start a head that listens on ``host`` at ``port`` (0: any that is free); returns when it answers.
+
+    Raises:
+        StartError: it could not be started.
+        ValueError: ``host`` is not one to listen on.
+    """
+    wanted = f"{addresses.any_port(host)[:-1]}{port}"
+    try:
+        listener = addresses.listen(wanted)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(f"port {port} is taken: stop what has it, or name another with --port=…") from error
+        raise StartError(f"cannot listen at {wanted}: {error.strerror}") from error
+    cluster = ClusterFile(
+        address=addresses.format_address(listener).removeprefix("tcp:"),
+        session=os.urandom(8).hex(),
+        key=os.urandom(32).hex(),
+    )
+    place = Place.of(cluster)
+    log = place.log("head")
+    pid = detach(partial(_run_head, cluster, listener), log, {listener.fileno()})
+    listener.close()
+    place.note(ProcessFile(pid=pid, started=started(pid)))
+    _wait_for(lambda: describe(cluster) is not None, pid, "the head", log)
+    return cluster
+
+
+def _run_head(cluster: ClusterFile, listener: socket.socket) -> None:
+    from rustyray.engines.native.standing.head_process import HeadProcess
+
+    HeadProcess(cluster, listener).run()
+
+
+def start_node(cluster: ClusterFile, settings: Settings, host: str = "127.0.0.1") -> NodeInfo:
+    """Start a node of the cluster on this machine; returns when the head has taken it in. Raises `StartError`."""
+    if describe(cluster) is None:
+        raise StartError(f"the head of the cluster does not answer at {cluster.address}: does it run?")
+    for name in FOR_WORKERS:
+        importlib.import_module(name)
+    place = Place.of(cluster)
+    node = os.urandom(NODE_ID_SIZE)
+    arena = Arena.create(settings.object_store_memory or STORE_MEMORY)
+    inside = addresses.default_address(cluster.session_bytes, node)
+    listeners = [addresses.listen(inside), addresses.listen(addresses.any_port(host))]
+    boot = _boot(cluster, node, settings, addresses.format_address(listeners[1]), arena.size, host, place.path)
+    log = place.log(f"node-{node.hex()}")
+    fds = [arena.fd, *(listener.fileno() for listener in listeners)]
+    pid = detach(partial(_run_node, boot, fds), log, set(fds))
+    arena.close()
+    for listener in listeners:
+        listener.close()
+    place.note(ProcessFile(pid=pid, started=started(pid), node=node.hex(), address=inside))
+    found: list[NodeInfo] = []
+
+    def joined() -> bool:
+        found[:] = [info for info in describe(cluster) or () if info.node == node and info.alive]
+        return bool(found)
+
+    _wait_for(joined, pid, "the node", log)
+    return found[0]
+
+
+def _run_node(boot: NodeBoot, fds: list[int]) -> None:
+    from rustyray.engines.native import node_process
+
+    arena, inside, outside = fds
+    node_process.main(boot, [arena, inside, os.dup(1), os.dup(2), outside], 0)
+
+
+def _boot(
+    cluster: ClusterFile, node: NodeID, settings: Settings, address: str, arena_size: int, host: str, folder: str
+) -> NodeBoot:
+    return NodeBoot(
+        node=node,
+        session=cluster.session_bytes,
+        key=cluster.key_bytes,
+        driver=b"",
+        driver_pid=0,
+        namespace="",
+        resources=settings.resources,
+        arena_size=arena_size,
+        address=address,
+        sys_path=[os.path.abspath(entry) for entry in sys.path],
+        cwd="/",
+        env=ONE_THREAD | dict(os.environ),
+        argv=[],
+        labels=settings.labels,
+        log_level=settings.log_level,
+        grace=GRACE,
+        session_dir=folder,
+        head=HEAD,
+        head_address=cluster.head_address,
+        tcp=True,
+        host=host,
+        shared=True,
+    )
+
+
+def describe(cluster: ClusterFile) -> list[NodeInfo] | None:
+    """The nodes of the cluster, dead ones too; None when its head cannot be reached."""
+    try:
+        with Caller(cluster, cluster.head_address, HEAD) as head:
+            answer, _ = head.ask(DescribeCluster(1))
+    except ConnectionError:
+        return None
+    return answer.nodes if isinstance(answer, ClusterDescription) else None
+
+
+def _wait_for(is_there: Callable[[], bool], pid: int, what: str, log: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not is_there():
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            raise StartError(f"{what} ended while it started. It has left this in {log}:\n{_tail(log)}")
+        if time.monotonic() > deadline:
+            raise StartError(f"{what} (pid {pid}) was not there within {PATIENCE:g} s; see {log}")
+        time.sleep(LOOK)
+
+
+def _tail(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return "\n".join(file.read().splitlines()[-20:])

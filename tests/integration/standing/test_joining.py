@@ -1,0 +1,199 @@
+"""Drivers that come and go on a cluster that stands by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import rustyray
+from rustyray.engines.native import processes
+from rustyray.engines.native.standing.starting import describe
+from tests.integration.drivers import eventually
+from tests.integration.standing.conftest import Commands
+
+BEGIN = """
+import os, sys, time
+import rustyray
+rustyray.init(address="auto", namespace="here")
+
+@rustyray.remote
+class Counter:
+    def __init__(self):
+        self.count = 0
+    def add(self):
+        self.count += 1
+        return self.count
+    def pid(self):
+        return os.getpid()
+    def make(self):
+        self.other = Counter.options(name="other").remote()
+        return rustyray.get(self.other.add.remote())
+
+@rustyray.remote
+def about():
+    return os.getcwd(), os.environ.get("MARK"), sys.argv[1:]
+"""
+
+
+def busy(commands: Commands) -> bool:
+    """Whether anything is held on the cluster's nodes."""
+    cluster = commands.place().cluster()
+    assert cluster is not None
+    nodes = describe(cluster)
+    assert nodes is not None
+    return any(node.available != node.total for node in nodes if node.alive)
+
+
+def test_a_program_runs_on_it_and_another_after_that(cluster: Commands, tmp_path: Path) -> None:
+    program = BEGIN + "print(rustyray.get(about.remote()), rustyray.cluster_resources()['CPU'])"
+    one = cluster.driver(program, "a", cwd=str(tmp_path), MARK="one")
+    assert one == f"({str(tmp_path)!r}, 'one', ['a']) 2.0\n"
+    two = cluster.driver(program, "b", cwd="/", MARK="two")
+    assert two == "('/', 'two', ['b']) 2.0\n"
+
+
+def test_large_values_go_through_the_store(cluster: Commands) -> None:
+    program = BEGIN + (
+        "import numpy as np\n"
+        "double = rustyray.remote(lambda x: x * 2)\n"
+        "a = rustyray.get(double.remote(rustyray.put(np.arange(1_000_000))))\n"
+        "print(a.sum(), a.flags.writeable)"
+    )
+    assert cluster.driver(program) == "999999000000 False\n"
+
+
+def test_what_workers_print_comes_line_by_line_behind_their_pid(cluster: Commands) -> None:
+    program = BEGIN + (
+        "@rustyray.remote\n"
+        "def say():\n"
+        "    print('one'); print('two', end='', flush=True); print(' three'); return os.getpid()\n"
+        "pid = rustyray.get(say.remote())\n"
+        "print('pid', pid, flush=True)\n"
+        "time.sleep(0.5)"
+    )
+    lines = cluster.driver(program).splitlines()
+    pid = next(line.split()[1] for line in lines if line.startswith("pid"))
+    assert sorted(lines) == sorted([f"pid {pid}", f"(pid={pid}) one", f"(pid={pid}) two three"])
+
+
+def test_detached_actors_stay_and_the_others_end_with_their_job(cluster: Commands) -> None:
+    first = BEGIN + (
+        "kept = Counter.options(name='kept', lifetime='detached').remote()\n"
+        "gone = Counter.options(name='gone').remote()\n"
+        "print(rustyray.get([kept.add.remote(), gone.add.remote(), kept.pid.remote(), gone.pid.remote()]))"
+    )
+    *counts, kept, gone = eval(cluster.driver(first))
+    assert counts == [1, 1]
+    assert processes.wait_for_end(gone, 10)
+    second = BEGIN + (
+        "kept = rustyray.get_actor('kept')\n"
+        "print(rustyray.get([kept.add.remote(), kept.pid.remote(), kept.make.remote()]))\n"
+        "try:\n    rustyray.get_actor('gone')\nexcept ValueError as error:\n    print(error)"
+    )
+    answers, refusal = cluster.driver(second).splitlines()
+    assert eval(answers) == [2, kept, 1]
+    assert "no living actor is named 'gone'" in refusal
+    third = BEGIN + (
+        "kept = rustyray.get_actor('kept')\n"
+        "print(rustyray.get(rustyray.get_actor('other').add.remote()))\n"
+        "rustyray.kill(kept)"
+    )
+    assert cluster.driver(third) == "2\n"
+    assert processes.wait_for_end(kept, 10)
+
+
+def test_two_drivers_at_once_share_the_cluster_and_not_their_workers(cluster: Commands) -> None:
+    program = BEGIN + (
+        "other = Counter.options(name=sys.argv[1], lifetime='detached').remote()\n"
+        "rustyray.get(other.add.remote())\n"
+        "while True:\n"
+        "    try:\n        rustyray.get_actor(sys.argv[2]); break\n"
+        "    except ValueError:\n        time.sleep(0.01)\n"
+        "print(rustyray.get([about.remote() for _ in range(20)])[-1])"
+    )
+    command = [sys.executable, "-c", program]
+    environment = cluster.environment
+    drivers = [
+        subprocess.Popen(
+            [*command, *names], env=environment | {"MARK": names[0]}, stdout=subprocess.PIPE, text=True, cwd="/"
+        )
+        for names in (("a", "b"), ("b", "a"))
+    ]
+    said = [driver.communicate(timeout=60)[0] for driver in drivers]
+    assert said == ["('/', 'a', ['a', 'b'])\n", "('/', 'b', ['b', 'a'])\n"]
+
+
+def test_a_killed_driver_leaves_nothing_running(cluster: Commands) -> None:
+    program = BEGIN + (
+        "actor = Counter.remote()\n"
+        "pids = [rustyray.get(actor.pid.remote())]\n"
+        "@rustyray.remote\ndef forever():\n    time.sleep(600)\n"
+        "ref = forever.remote()\n"
+        "print(pids[0], flush=True)\n"
+        "time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=cluster.environment, stdout=subprocess.PIPE, text=True
+    ) as driver:
+        assert driver.stdout is not None
+        pid = int(driver.stdout.readline())
+        driver.send_signal(signal.SIGKILL)
+    assert processes.wait_for_end(pid, 10)
+    assert eventually(lambda: not busy(cluster))
+
+
+def test_a_driver_whose_node_is_killed_is_told(cluster: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rustyray.init(address=cluster.address):
+        sleep = rustyray.remote(time.sleep)
+        ref = sleep.remote(600)
+        node = cluster.place().processes()[-1]
+        os.kill(node.pid, signal.SIGKILL)
+        with pytest.raises(rustyray.exceptions.RaySystemError, match="which this driver had joined, is gone"):
+            rustyray.get(ref, timeout=20)
+
+
+def test_tasks_go_to_other_nodes_with_their_job(cluster: Commands) -> None:
+    cluster.run("start", f"--address={cluster.address}", "--num-cpus=1", '--resources={"far": 1}')
+    program = BEGIN + (
+        "far = about.options(resources={'far': 1})\n"
+        "here = rustyray.get_runtime_context().get_node_id()\n"
+        "@rustyray.remote(resources={'far': 1})\n"
+        "def where(x):\n    return rustyray.get_runtime_context().get_node_id() != here, len(x)\n"
+        "print(rustyray.get([far.remote(), where.remote(rustyray.put(bytes(1_000_000)))]))"
+    )
+    assert cluster.driver(program, cwd="/", MARK="x") == "[('/', 'x', []), (True, 1000000)]\n"
+
+
+def test_what_does_not_go_with_an_address_is_refused(cluster: Commands) -> None:
+    with pytest.raises(ValueError, match="have their num_cpus already"):
+        rustyray.init(address=cluster.address, num_cpus=1)
+    with pytest.raises(ValueError, match="does not go with engine='sim'"):
+        rustyray.init(address=cluster.address, engine="sim")
+    with pytest.raises(ConnectionError, match=r"no cluster at 127.0.0.1:1 is known .* \(there is 127"):
+        rustyray.init(address="127.0.0.1:1")
+    with pytest.raises(ValueError, match="write host:port"):
+        rustyray.init(address="ray://127.0.0.1:1")
+    assert not rustyray.is_initialized()
+
+
+def test_without_a_node_on_this_machine_nobody_can_join(cluster: Commands) -> None:
+    node = cluster.place().processes()[-1]
+    os.kill(node.pid, signal.SIGKILL)
+    assert processes.wait_for_end(node.pid, 10)
+    with pytest.raises(ConnectionError, match=r"no node of the cluster at .* runs on this machine"):
+        rustyray.init(address=cluster.address)
+
+
+def test_the_environment_names_the_cluster(cluster: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUSTYRAY_ADDRESS", cluster.address)
+    with rustyray.init():
+        assert rustyray.cluster_resources()["CPU"] == 2
+    monkeypatch.delenv("RUSTYRAY_ADDRESS")
+    with rustyray.init(num_cpus=1):
+        assert rustyray.cluster_resources()["CPU"] == 1
