@@ -400,7 +400,7 @@ def test_what_a_connection_cannot_ask_for() -> None:
             rustyray.init(address=cluster.address, num_cpus=2)
         with pytest.raises(ValueError, match="this cluster's namespace is"):
             rustyray.init(address=cluster.address, namespace="other")
-        with pytest.raises(ConnectionError, match="no cluster at 127.0.0.1:1 is known"):
+        with pytest.raises(ConnectionError, match=r"no cluster at 127.0.0.1:1 is known"):
             rustyray.init(address="127.0.0.1:1")
         cluster.worker_nodes.remove(cluster.add_node(num_cpus=1))
         with pytest.raises(TimeoutError, match="should not be"):
