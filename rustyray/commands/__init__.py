@@ -27,4 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         given.run(given)
     except (ConnectionError, RuntimeError, TypeError, ValueError) as error:
         sys.exit(f"rustyray {given.command}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(0)

@@ -90,8 +90,8 @@ def _block(given: argparse.Namespace, node: int) -> None:
     from rustyray.engines.native.standing.places import places
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print("It stays until you press Ctrl-C.", flush=True)
     try:
+        print("It stays until you press Ctrl-C.", flush=True)
         processes.wait_for_end(node, None)
         ended = "The node has ended."
     except KeyboardInterrupt:
