@@ -15,9 +15,11 @@ from pathlib import Path
 
 from rustyray.core.executor import ExecutorCore
 from rustyray.core.head.actor import ACTOR_TABLE
+from rustyray.core.head.group import GROUP_TABLE
 from rustyray.core.head.nodes import NODE_TABLE
 from rustyray.core.lifecycle import LIFE_TABLE, RULES
 from rustyray.core.node import NodeCore
+from rustyray.core.node.bundles import BUNDLE_TABLE
 from rustyray.core.node.store import COPY_TABLE
 from rustyray.core.node.workers import WORKER_TABLE
 from rustyray.core.owner import OwnerCore
@@ -110,6 +112,8 @@ DIAGRAMS: dict[str, Callable[[], str]] = {
     "task": lambda: mermaid(task_states()),
     "worker": lambda: mermaid(states(WORKER_TABLE.edges(), WORKER_TABLE.initial.name)),
     "actor": lambda: mermaid(states(ACTOR_TABLE.edges(), ACTOR_TABLE.initial.name)),
+    "group": lambda: mermaid(states(GROUP_TABLE.edges(), GROUP_TABLE.initial.name)),
+    "bundle": lambda: mermaid(states(BUNDLE_TABLE.edges(), BUNDLE_TABLE.initial.name)),
     "node": lambda: mermaid(states(NODE_TABLE.edges(), NODE_TABLE.initial.name)),
     "copy": lambda: mermaid(states(COPY_TABLE.edges(), COPY_TABLE.initial.name)),
     "lifecycle": lambda: mermaid(states(LIFE_TABLE.edges(), LIFE_TABLE.initial.name)),

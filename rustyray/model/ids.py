@@ -7,6 +7,7 @@ A node's id is drawn once by whoever starts the node. Everything below it counts
     TaskID    20 bytes = WorkerID + 8-byte counter   (the submitting owner's)
     ObjectID  24 bytes = TaskID   + 4-byte index     (return number; 0 for ``put``)
     ActorID   20 bytes = the TaskID of the creation task
+    GroupID   20 bytes = WorkerID + 8-byte counter   (a placement group's, counted like its creator's tasks)
 
 An object's owner can therefore be read off its id without asking anybody.
 """
@@ -21,6 +22,7 @@ TaskID: TypeAlias = bytes
 ObjectID: TypeAlias = bytes
 ActorID: TypeAlias = bytes
 JobID: TypeAlias = bytes
+GroupID: TypeAlias = bytes
 
 NODE_ID_SIZE: Final = 8
 WORKER_ID_SIZE: Final = 12

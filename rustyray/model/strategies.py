@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from rustyray.model.ids import NODE_ID_SIZE, NodeID
+from rustyray.model.ids import NODE_ID_SIZE, GroupID, NodeID
 
 
 class LabelMatch(msgspec.Struct, array_like=True, frozen=True):
@@ -25,11 +25,16 @@ class LabelMatch(msgspec.Struct, array_like=True, frozen=True):
         found = value is not None if not self.values else value in self.values
         return found is not self.negated
 
+    def __str__(self) -> str:
+        values = f" in {', '.join(self.values)}" if self.values else ""
+        return f"{'not ' if self.negated else ''}{self.key}{values}"
+
 
 class Strategy(msgspec.Struct, array_like=True, frozen=True):
     """A strategy as messages carry it. ``node``: there and nowhere else, or (``soft``) elsewhere if it is gone.
 
-    ``spread``: on as many nodes as there are. ``hard`` labels must fit, ``preferred`` ones should.
+    ``spread``: on as many nodes as there are. ``hard`` labels must fit, ``preferred`` ones should. ``group``: in that
+    placement group, in its ``bundle`` (-1: in any); ``capture``: so do the tasks and actors that it submits itself.
     """
 
     spread: bool = False
@@ -37,6 +42,9 @@ class Strategy(msgspec.Struct, array_like=True, frozen=True):
     soft: bool = False
     hard: tuple[LabelMatch, ...] = ()
     preferred: tuple[LabelMatch, ...] = ()
+    group: GroupID = b""
+    bundle: int = -1
+    capture: bool = False
 
     def allows(self, labels: Mapping[str, str]) -> bool:
         return all(match.fits(labels) for match in self.hard)
@@ -47,12 +55,15 @@ class Strategy(msgspec.Struct, array_like=True, frozen=True):
     def __str__(self) -> str:
         if self.node:
             return f"node {self.node.hex()}"
-        return f"labels {', '.join(map(_shown, self.hard))}" if self.hard else "any node"
+        if self.group:
+            where = f"bundle {self.bundle} of " if self.bundle >= 0 else ""
+            return f"{where}placement group {self.group.hex()}"
+        return f"labels {', '.join(map(str, self.hard))}" if self.hard else "any node"
 
 
-def _shown(match: LabelMatch) -> str:
-    values = f" in {', '.join(match.values)}" if match.values else ""
-    return f"{'not ' if match.negated else ''}{match.key}{values}"
+def is_pinned(strategy: Strategy | None) -> bool:
+    """Whether a request for a worker that has come to a node may not move on from there."""
+    return strategy is not None and (not strategy.group or strategy.bundle >= 0)
 
 
 # --- what users write -------------------------------------------------------------------------------------------------

@@ -91,6 +91,8 @@ class FaultKind(enum.IntEnum):
     SHUT_DOWN = 19
     SYSTEM = 20
     FUNCTION_UNAVAILABLE = 21
+    GROUP_REMOVED = 22
+    ACTORS_GROUP_REMOVED = 23
 
 
 class Fault(msgspec.Struct, array_like=True, gc=False, tag=4, frozen=True):

@@ -214,6 +214,8 @@ _RAISE: dict[FaultKind, Raises] = {
     FaultKind.OUT_OF_DISK: _plain(x.OutOfDiskError),
     FaultKind.UNSCHEDULABLE: _plain(x.TaskUnschedulableError),
     FaultKind.ACTOR_UNSCHEDULABLE: _plain(x.ActorUnschedulableError),
+    FaultKind.GROUP_REMOVED: _plain(x.TaskPlacementGroupRemoved),
+    FaultKind.ACTORS_GROUP_REMOVED: _plain(x.ActorPlacementGroupRemoved),
     FaultKind.RUNTIME_ENV: _plain(x.RuntimeEnvSetupError),
     FaultKind.SHUT_DOWN: _plain(x.RaySystemError),
     FaultKind.SYSTEM: _plain(x.RaySystemError),

@@ -167,6 +167,8 @@ KINDS: dict[FaultKind, type[BaseException]] = {
     FaultKind.OUT_OF_DISK: x.OutOfDiskError,
     FaultKind.UNSCHEDULABLE: x.TaskUnschedulableError,
     FaultKind.ACTOR_UNSCHEDULABLE: x.ActorUnschedulableError,
+    FaultKind.GROUP_REMOVED: x.TaskPlacementGroupRemoved,
+    FaultKind.ACTORS_GROUP_REMOVED: x.ActorPlacementGroupRemoved,
     FaultKind.RUNTIME_ENV: x.RuntimeEnvSetupError,
     FaultKind.SHUT_DOWN: x.RaySystemError,
     FaultKind.SYSTEM: x.RaySystemError,

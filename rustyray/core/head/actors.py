@@ -14,23 +14,28 @@ import msgspec
 
 from rustyray.core.head.actor import ACTOR_TABLE, LOSSES, Actor, ActorEvent
 from rustyray.core.head.base import HeadBase
+from rustyray.core.head.group import Group
+from rustyray.core.head.groups import Groups
 from rustyray.core.head.jobs import Jobs
 from rustyray.core.head.nodes import Node, Nodes, NodeState
-from rustyray.core.head.placement import choose, why_nowhere
+from rustyray.core.head.placement import choose, choose_in_group, why_nowhere
 from rustyray.core.head.registry import Registry
-from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID, node_of, owner_of
+from rustyray.model.bundles import in_bundle
+from rustyray.model.ids import ActorID, GroupID, JobID, NodeID, WorkerID, node_of, owner_of
 from rustyray.model.messages import (
     ActorExited,
     ActorSpec,
     ActorStarted,
     ActorState,
     CreateActor,
+    GroupState,
     HeadError,
     KillActor,
     StartActor,
     StopActor,
     WatchActor,
 )
+from rustyray.model.resources import ResourceSet
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault, FaultKind
 
@@ -38,7 +43,7 @@ from rustyray.model.values import Failed, Fault, FaultKind
 class Actors:
     """Decides what becomes of each actor."""
 
-    __slots__ = ("_base", "_detached_died", "_jobs", "_nodes", "_on_node", "_unplaced", "registry")
+    __slots__ = ("_base", "_detached_died", "_jobs", "_nodes", "_on_node", "_unplaced", "groups", "registry")
 
     def __init__(
         self, base: HeadBase, nodes: Nodes, jobs: Jobs, detached_died: Callable[[JobID], None] = lambda job: None
@@ -47,6 +52,7 @@ class Actors:
         self._detached_died = detached_died
         self._nodes = nodes
         self._jobs = jobs
+        self.groups = Groups(base, nodes, jobs, self.place_waiting, self._group_removed, self._outlives_job)
         self.registry = Registry(base)
         self._on_node: dict[NodeID, dict[ActorID, Actor]] = {}
         self._unplaced: dict[ActorID, Actor] = {}
@@ -129,6 +135,9 @@ class Actors:
     def _place(self, actor: Actor, now: float) -> None:
         if actor.id not in self._unplaced or now < actor.not_before:
             return
+        if actor.spec.strategy is not None and actor.spec.strategy.group:
+            self._place_in_group(actor, actor.spec.strategy)
+            return
         crowd = {node: len(actors) for node, actors in self._on_node.items()}
         node = choose(actor.spec, self._nodes.usable(), crowd)
         if node is None and self._is_gone(actor.spec.strategy):
@@ -138,11 +147,45 @@ class Actors:
         if node is None:
             self._explain(actor)
             return
+        self._start_on(node, actor, actor.spec.resources)
+
+    def _start_on(self, node: Node, actor: Actor, takes: ResourceSet) -> None:
         del self._unplaced[actor.id]
         actor.node = node.info.node
         self._on_node.setdefault(actor.node, {})[actor.id] = actor
-        self._nodes.take(node, actor.spec.resources)
+        self._nodes.take(node, takes)
         self._base.send(actor.node, StartActor(actor.spec, actor.incarnation), node.info.address)
+
+    def _place_in_group(self, actor: Actor, strategy: Strategy) -> None:
+        """Where its bundle is; it waits while that has no place, and dies if its group is gone."""
+        group = self.groups.get(strategy.group)
+        if group is None or group.state is GroupState.REMOVED:
+            self._lose_group(actor, group.reason if group is not None else "the cluster does not know it any more")
+            return
+        held: dict[NodeID, list[ResourceSet]] = {}
+        for there in dict.fromkeys(node for node in group.nodes if node):
+            others = self._on_node.get(there, {}).values()
+            held[there] = [other.spec.resources for other in others if _is_in(other, group.id)]
+        usable = {node.info.node: node for node in self._nodes.usable()}
+        node = choose_in_group(actor.spec, strategy, group, usable, held)
+        if node is not None:
+            self._start_on(node, actor, in_bundle(group.id, strategy.bundle, actor.spec.resources))
+
+    def _lose_group(self, actor: Actor, reason: str) -> None:
+        if actor.state is ActorState.PENDING:
+            text = f"{actor.what} is to live in a placement group that is gone: {reason}"
+            self._die_of(actor, actor.fault_of(FaultKind.ACTORS_GROUP_REMOVED, text))
+        else:
+            self._die(actor, f"its placement group is gone: {reason}")
+
+    def _group_removed(self, group: Group) -> None:
+        for actor in list(self.registry.living.values()):
+            if _is_in(actor, group.id):
+                self._lose_group(actor, group.reason)
+
+    def _outlives_job(self, actor: ActorID) -> bool:
+        known = self.registry.living.get(actor)
+        return known is not None and known.spec.detached
 
     def _is_gone(self, strategy: Strategy | None) -> bool:
         """Whether it names a node that is not there, and that will not come: ids are never used again."""
@@ -291,6 +334,7 @@ class Actors:
         self.registry.bury(actor)
         if actor.spec.detached:
             self._detached_died(actor.spec.job)
+        self.groups.actor_died(actor.id)
 
     # --- bookkeeping --------------------------------------------------------------------------------------------------
 
@@ -313,3 +357,7 @@ class Actors:
         placed = sum(len(actors) for actors in self._on_node.values())
         with_node = sum(bool(actor.node) for actor in self.registry.living.values())
         assert placed == with_node, f"{placed} actors are listed on nodes, {with_node} say that they have one"
+
+
+def _is_in(actor: Actor, group: GroupID) -> bool:
+    return actor.spec.strategy is not None and actor.spec.strategy.group == group

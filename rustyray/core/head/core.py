@@ -16,10 +16,13 @@ from rustyray.model.messages import (
     HEAD,
     ActorExited,
     ActorStarted,
+    BundlesPrepared,
     CreateActor,
+    CreateGroup,
     DescribeCluster,
     DescribeJob,
     FindActor,
+    FindGroup,
     Heartbeat,
     Inspected,
     InspectHead,
@@ -27,13 +30,16 @@ from rustyray.model.messages import (
     JobOver,
     KillActor,
     ListActors,
+    ListGroups,
     Message,
     NodeDied,
     OwnerDied,
     RegisterJob,
     RegisterNode,
+    RemoveGroup,
     Report,
     WatchActor,
+    WatchGroup,
     WorkerDied,
 )
 
@@ -46,7 +52,7 @@ class HeadCore:
         self._nodes = Nodes(self._base, self._node_died)
         self._jobs = Jobs(self._base)
         self._actors = Actors(self._base, self._nodes, self._jobs, self._detached_died)
-        actors = self._actors
+        actors, groups = self._actors, self._actors.groups
         self._handlers: dict[type[Any], Callable[[bytes, Any, float], object]] = {
             Heartbeat: self._on_heartbeat,
             RegisterNode: self._on_register_node,
@@ -63,6 +69,12 @@ class HeadCore:
             InspectHead: self._on_inspect,
             ActorStarted: actors.started,
             ActorExited: actors.exited,
+            CreateGroup: groups.create,
+            RemoveGroup: groups.remove,
+            FindGroup: groups.find,
+            ListGroups: groups.list_all,
+            WatchGroup: groups.watch,
+            BundlesPrepared: groups.prepared,
         }
 
     # --- what the host calls ------------------------------------------------------------------------------------------
@@ -96,6 +108,7 @@ class HeadCore:
             self._nodes.lose(node, f"the connection to it is lost ({reason})", now)
         else:
             self._actors.registry.forget_peer(peer)
+            self._actors.groups.forget_peer(peer)
 
     def on_time(self, now: float) -> None:
         self._base.journal.now = now
@@ -108,16 +121,22 @@ class HeadCore:
 
     def _on_register_node(self, sender: bytes, message: RegisterNode, now: float) -> None:
         if self._nodes.register(sender, message, now):
-            self._actors.place_waiting(now)
+            self._actors.groups.node_joined(sender)
+            self._place_waiting(now)
 
     def _on_heartbeat(self, sender: bytes, message: Heartbeat, now: float) -> None:
         if self._nodes.heartbeat(sender, message, now):
-            self._actors.place_waiting(now)
+            self._place_waiting(now)
+
+    def _place_waiting(self, now: float) -> None:
+        self._actors.groups.place_waiting(now)
+        self._actors.place_waiting(now)
 
     def _node_died(self, node: Node, reason: str, now: float) -> None:
         """Everything on it is dead: its drivers and workers, their actors, and the actors that lived there."""
         id_ = node.info.node
         self._tell_nodes(NodeDied(id_, reason))
+        self._actors.groups.node_died(node, now)
         self._actors.node_died(node, reason, now)
         for driver in self._jobs.drivers():
             if node_of(driver) == id_:
@@ -144,6 +163,7 @@ class HeadCore:
         if job is not None:
             self._base.journal.note("lifecycle", driver, "job finished", reason)
             self._actors.job_finished(job.id, reason)
+            self._actors.groups.job_finished(job.id, reason)
             self._end_if_over(job)
 
     def _detached_died(self, job: JobID) -> None:
@@ -176,4 +196,5 @@ class HeadCore:
         """Raises AssertionError, with the story of the object concerned, when an invariant does not hold."""
         self._nodes.check()
         self._jobs.check()
+        self._actors.groups.check()
         self._actors.check()

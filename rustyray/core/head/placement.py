@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rustyray.core.head.group import Group
 from rustyray.core.head.nodes import Node
+from rustyray.model.bundles import in_group
 from rustyray.model.ids import NodeID
 from rustyray.model.messages import ActorSpec
-from rustyray.model.resources import ResourceSet, describe, fits
+from rustyray.model.resources import ResourceSet, describe, fits, subtract
 from rustyray.model.strategies import Strategy
 
 
@@ -33,6 +35,34 @@ def choose(spec: ActorSpec, nodes: list[Node], crowd: Mapping[NodeID, int]) -> N
     if ready:
         return min(ready, key=lambda node: crowd.get(node.info.node, 0))
     return min(able, key=lambda node: node.queued + crowd.get(node.info.node, 0), default=None)
+
+
+def choose_in_group(
+    spec: ActorSpec,
+    strategy: Strategy,
+    group: Group,
+    usable: Mapping[NodeID, Node],
+    held: Mapping[NodeID, list[ResourceSet]],
+) -> Node | None:
+    """The node with the actor's bundle, or None while that has none; ``held`` is what the group's actors hold on each.
+
+    In any bundle: a node where the actors leave enough of the group and enough is free, as far as is known; else where
+    they do; else where there are the fewest.
+    """
+    need = demand(spec)
+    if strategy.bundle >= 0:
+        return usable.get(group.nodes[strategy.bundle])
+    bundles = list(zip(group.nodes, group.spec.bundles, strict=True))
+    hosts = dict.fromkeys(there for there, bundle in bundles if there in usable and fits(need, bundle))
+    free = in_group(group.id, need)
+
+    def suits(there: NodeID) -> tuple[bool, bool, int]:
+        left = group.on_node(there)
+        for resources in held.get(there, ()):
+            subtract(left, resources)
+        return not fits(need, left), not fits(free, usable[there].info.available), len(held.get(there, ()))
+
+    return usable[min(hosts, key=suits)] if hosts else None
 
 
 def allowed(strategy: Strategy | None, nodes: list[Node]) -> list[Node]:

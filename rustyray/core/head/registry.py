@@ -62,7 +62,7 @@ class Registry:
         self.free_name(actor)
         actor.forget_what_it_needs()
         self.tell(actor)
-        self._watchers.drop_actor(actor.id)
+        self._watchers.drop(actor.id)
         del self.living[actor.id]
         self.dead[actor.id] = actor
         if len(self.dead) > DEAD_REMEMBERED:

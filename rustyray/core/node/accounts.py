@@ -1,18 +1,27 @@
-"""The node's resources: what there is, what is free, and the arithmetic of taking and giving back."""
+"""The node's resources: what there is, what is free, and the arithmetic of taking and giving back.
+
+What bundles of placement groups hold is ``reserved``: taken from the node's own, and to be had under names of theirs.
+"""
 
 from __future__ import annotations
 
-from rustyray.model.resources import CPU, ResourceSet, add, fits, subtract
+from rustyray.model.bundles import is_cpu, is_in_bundle
+from rustyray.model.resources import ResourceSet, add, fits, subtract
 
 
 class Accounts:
     """Fixed-point accounts. ``free`` may go below zero for a while, when a blocked worker takes its CPUs back."""
 
-    __slots__ = ("free", "total")
+    __slots__ = ("free", "reserved", "total")
 
     def __init__(self, total: ResourceSet) -> None:
         self.total = dict(total)
         self.free = dict(total)
+        self.reserved: ResourceSet = {}
+
+    def own(self) -> ResourceSet:
+        """What there is, bundles counted as what they took."""
+        return {name: units for name, units in self.total.items() if not is_in_bundle(name)}
 
     def fits_now(self, demand: ResourceSet) -> bool:
         return fits(demand, self.free)
@@ -28,9 +37,35 @@ class Accounts:
 
     def lend_cpus(self, held: ResourceSet) -> None:
         """The holder waits: others may use its CPUs. Its GPUs and all else stay its own (as in Ray)."""
-        if CPU in held:
-            self.free[CPU] += held[CPU]
+        self.release(cpus(held))
 
     def take_cpus_back(self, held: ResourceSet) -> None:
-        if CPU in held:
-            self.free[CPU] -= held[CPU]
+        self.hold(cpus(held))
+
+    # --- bundles ------------------------------------------------------------------------------------------------------
+
+    def reserve(self, bundle: ResourceSet) -> None:
+        subtract(self.free, bundle)
+        add(self.reserved, bundle)
+
+    def free_reserved(self, bundle: ResourceSet) -> None:
+        add(self.free, bundle)
+        subtract(self.reserved, bundle)
+
+    def open(self, names: ResourceSet) -> None:
+        """What is reserved can be had under these names."""
+        add(self.total, names)
+        add(self.free, names)
+
+    def close(self, names: ResourceSet) -> None:
+        """Not any more. What is still held of it is missing until it is given back."""
+        for account in (self.total, self.free):
+            subtract(account, names)
+            for name in names:
+                if not account[name]:
+                    del account[name]
+
+
+def cpus(held: ResourceSet) -> ResourceSet:
+    """The CPUs among them, the node's own or a bundle's."""
+    return {name: units for name, units in held.items() if is_cpu(name)}

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from rustyray.core.node.workers import Incarnation, Worker
 from rustyray.core.story import StateTable
-from rustyray.model.ids import JobID, WorkerID
+from rustyray.model.ids import GroupID, JobID, WorkerID
 from rustyray.model.resources import ResourceSet
 
 Shape: TypeAlias = tuple[tuple[str, int], ...]
@@ -54,6 +54,7 @@ class Claim:
 
     ``given`` is set for the start of ``actor``: what to do with the worker. Otherwise ``client`` asked for a lease; its
     number is ``request``; it may move to other nodes unless ``hops`` is None. ``feasible``: the node has as much.
+    ``group`` is the placement group in whose bundles it is.
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class Claim:
         "client",
         "feasible",
         "given",
+        "group",
         "hold",
         "hops",
         "job",
@@ -95,6 +97,7 @@ class Claim:
         self.state = CLAIM_TABLE.initial
         self.actor: Incarnation | None = None
         self.given: Callable[[Worker], None] | None = None
+        self.group: GroupID = b""
         self.label = ""
         self.hops: int | None = None
         self.warned = False

@@ -14,8 +14,10 @@ from rustyray.core.effects import Effect, Stopped
 from rustyray.core.node.accounts import Accounts
 from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase, NodeLimits
+from rustyray.core.node.bundles import Bundles
 from rustyray.core.node.claims import ClaimQueue
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.group_routing import GroupRouter
 from rustyray.core.node.inspections import Inspections
 from rustyray.core.node.jobs import Jobs
 from rustyray.core.node.leases import LeaseDesk
@@ -32,6 +34,7 @@ from rustyray.model.messages import (
     CancelLease,
     Chunk,
     ClusterView,
+    GroupInfo,
     Inspect,
     Inspected,
     JobAccepted,
@@ -45,6 +48,7 @@ from rustyray.model.messages import (
     NodeInfo,
     NodeRefused,
     OwnerDied,
+    PrepareBundles,
     PullChunk,
     PullDone,
     PullFailed,
@@ -53,6 +57,7 @@ from rustyray.model.messages import (
     RegisterJob,
     RequestLease,
     Resumed,
+    ReturnBundles,
     ReturnLease,
     Shutdown,
     ShutdownDone,
@@ -116,8 +121,10 @@ class NodeCore:
         self._jobs = Jobs(self._base, shared)
         self._pool = Pool(self._base, self._jobs, soft_idle)
         self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
-        self._router = Router(self._base, self._accounts, self._desk, self._cluster, info)
         self._actors = HostedActors(self._base, self._desk)
+        self._bundles = Bundles(self._base, self._accounts, self._desk, self._actors)
+        groups = GroupRouter(self._base, self._accounts, self._desk, self._cluster, self._bundles)
+        self._router = Router(self._base, self._accounts, self._desk, self._cluster, info, groups)
         self._store = Store(self._base, store_capacity, self._cluster)
         self._drivers: dict[WorkerID, JobID] = {}
         self._inspections = Inspections(self._base, self._pool, self._drivers, pid)
@@ -159,6 +166,9 @@ class NodeCore:
             NodeAccepted: self._on_node_accepted,
             NodeRefused: self._on_node_refused,
             ClusterView: self._on_cluster_view,
+            PrepareBundles: self._bundles.prepare,
+            ReturnBundles: self._bundles.give_back,
+            GroupInfo: self._router.groups.news,
             OwnerDied: self._on_owner_died,
             NodeDied: self._on_node_died,
             Shutdown: self._on_shutdown,
@@ -254,6 +264,7 @@ class NodeCore:
         self._store.owners_gone(worker, now)
         if not self._base.stopping:
             self._tell_death(WorkerDied(worker, reason, gone.intended, kind))
+        self._bundles.look(now)
         self._shutdown.worker_ended(gone, now)
         self._cluster.changed(now)
 
@@ -407,7 +418,7 @@ class NodeCore:
             message.namespace,
             self._base.head_address,
             self._store.arena.capacity,
-            dict(self._accounts.total),
+            self._accounts.own(),
         )
         self._base.send(message.driver, answer)
 
@@ -481,6 +492,7 @@ class NodeCore:
         self._pool.check()
         self._desk.check()
         self._actors.check()
+        self._bundles.check()
         self._store.check()
         stopped = sum(isinstance(effect, Stopped) for effect in self._base.out)
         assert stopped <= 1, "the node stopped more than once"

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from rustyray.core.node.accounts import Accounts
+from rustyray.core.node.accounts import Accounts, cpus
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.claims import CLAIM_TABLE, Claim, ClaimEvent, ClaimQueue, ClaimState, Lease
 from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.workers import Pool, Worker, WorkerEvent, WorkerState
-from rustyray.model.ids import JobID, WorkerID
+from rustyray.model.bundles import in_bundle
+from rustyray.model.ids import GroupID, JobID, WorkerID
 from rustyray.model.messages import (
     CancelLease,
     LeaseElsewhere,
@@ -28,7 +29,8 @@ from rustyray.model.messages import (
     ReturnLease,
     StartActor,
 )
-from rustyray.model.resources import CPU, ResourceSet, describe, subtract
+from rustyray.model.resources import ResourceSet, add, describe, subtract
+from rustyray.model.strategies import is_pinned
 from rustyray.model.values import Fault, FaultKind
 
 
@@ -82,7 +84,9 @@ class LeaseDesk:
             return
         claim = self._new_claim(client, message.request, message.job, message.resources, message.resources, now)
         claim.label = message.label
-        claim.hops = None if message.local_only or message.strategy is not None else message.hops
+        if message.strategy is not None:
+            claim.group = message.strategy.group
+        claim.hops = None if message.local_only or is_pinned(message.strategy) else message.hops
         if not self._send_elsewhere(claim):
             claims[message.request] = claim
             self.enqueue(claim, now)
@@ -93,7 +97,11 @@ class LeaseDesk:
         need = dict(hold)
         for name, units in start.spec.placement.items():
             need[name] = max(units, need.get(name, 0))
+        strategy = start.spec.strategy
+        if strategy is not None and strategy.group:
+            need, hold = (in_bundle(strategy.group, strategy.bundle, part) for part in (need, hold))
         claim = self._new_claim(b"", 0, start.spec.job, need, hold, now)
+        claim.group = strategy.group if strategy is not None else b""
         claim.actor = (start.spec.actor, start.incarnation)
         claim.given = given
         return claim
@@ -191,6 +199,7 @@ class LeaseDesk:
     def _give(self, claim: Claim, worker: Worker) -> None:
         self._move(claim, ClaimEvent.GIVEN)
         worker.held = claim.hold
+        worker.group = claim.group
         if claim.given is not None:
             worker.actor = claim.actor
             self.pool.move(worker, WorkerEvent.START_ACTOR, claim.number)
@@ -253,6 +262,13 @@ class LeaseDesk:
                 self._asked[owner] = now
                 self._base.send(owner, ReclaimLeases())
 
+    def want_room(self, now: float) -> None:
+        """Somebody who does not queue here found no room: have idle leases returned."""
+        for owner in {lease.owner: None for lease in self.leases.values()}:
+            if now - self._asked.get(owner, float("-inf")) >= self._base.limits.reclaim_gap:
+                self._asked[owner] = now
+                self._base.send(owner, ReclaimLeases())
+
     def _warn(self, claim: Claim) -> None:
         if claim.warned or claim.given is not None:
             return
@@ -260,7 +276,7 @@ class LeaseDesk:
         what = f" for {claim.label}" if claim.label else ""
         reason = (
             f"no node can ever give a worker with {describe(claim.need)}{what}: "
-            f"{self._cluster.describe(self.accounts.total)}; the request waits until a node that has it joins"
+            f"{self._cluster.describe(self.accounts.own())}; the request waits until a node that has it joins"
         )
         self._base.send(claim.client, LeaseWaits(claim.request, reason))
 
@@ -319,6 +335,7 @@ class LeaseDesk:
             worker.lent = False
         self.accounts.release(worker.held)
         worker.held = {}
+        worker.group = b""
 
     def worker_ended(self, worker: Worker) -> None:
         if worker.lease:
@@ -380,6 +397,21 @@ class LeaseDesk:
                 self._base.send(claim.client, LeaseFailed(claim.request, fault))
         return actors
 
+    # --- placement groups ---------------------------------------------------------------------------------------------
+
+    def works_in(self, group: GroupID) -> bool:
+        """Whether any process still works in a bundle of the group."""
+        return any(worker.group == group for worker in self.pool.workers.values())
+
+    def end_group(self, group: GroupID, fault: Fault, now: float) -> list[Claim]:
+        """The group is removed: who waits is refused, as by `fail_waiting`, and who works in it is killed."""
+        waiting = [claim for claim in (*self.waiting.values(), *self.queue.all()) if claim.group == group]
+        actors = self._refuse(waiting, fault)
+        for worker in list(self.pool.workers.values()):
+            if worker.group == group:
+                self.stop(worker, fault.message, now, None)
+        return actors
+
     def _end_lease(self, lease: Lease) -> None:
         del self.leases[lease.id]
         self.pool.workers[lease.worker].lease = 0
@@ -400,13 +432,14 @@ class LeaseDesk:
 
     def check(self) -> None:
         free = dict(self.accounts.total)
+        subtract(free, self.accounts.reserved)
         for claim in self.waiting.values():
             assert claim.state is ClaimState.ASSIGNED, f"claim {claim.number} waits for a worker as {claim.state.name}"
             subtract(free, claim.hold)
         for worker in self.pool.workers.values():
             subtract(free, worker.held)
             if worker.lent:
-                free[CPU] = free.get(CPU, 0) + worker.held.get(CPU, 0)
+                add(free, cpus(worker.held))
         mine = {name: units for name, units in self.accounts.free.items() if units}
         free = {name: units for name, units in free.items() if units}
         assert mine == free, f"resources do not add up: free are {mine}, by the holders it should be {free}"

@@ -9,6 +9,7 @@ import msgspec
 from rustyray.core.node.accounts import Accounts
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.group_routing import GroupRouter
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.model.ids import NodeID, WorkerID
 from rustyray.model.messages import CancelLease, LeaseElsewhere, LeaseFailed, LeaseWaits, NodeInfo, RequestLease
@@ -20,10 +21,19 @@ from rustyray.model.values import Fault, FaultKind
 class Router:
     """Sends a request with a strategy on to its node, or keeps it while there is none."""
 
-    __slots__ = ("_accounts", "_base", "_cluster", "_desk", "_me", "_sent", "waiting")
+    __slots__ = ("_accounts", "_base", "_cluster", "_desk", "_me", "_sent", "groups", "waiting")
 
-    def __init__(self, base: NodeBase, accounts: Accounts, desk: LeaseDesk, cluster: Cluster, me: NodeInfo) -> None:
+    def __init__(
+        self,
+        base: NodeBase,
+        accounts: Accounts,
+        desk: LeaseDesk,
+        cluster: Cluster,
+        me: NodeInfo,
+        groups: GroupRouter,
+    ) -> None:
         self._base = base
+        self.groups = groups
         self._accounts = accounts
         self._desk = desk
         self._cluster = cluster
@@ -34,21 +44,26 @@ class Router:
         self.waiting: dict[tuple[WorkerID, int], RequestLease] = {}
 
     def request(self, client: WorkerID, message: RequestLease, now: float) -> None:
-        if message.strategy is None or message.hops or self._base.stopping:
+        strategy = message.strategy
+        if strategy is not None and strategy.group:
+            self.groups.request(client, message, strategy, now)
+        elif strategy is None or message.hops or self._base.stopping:
             self._desk.request(client, message, now)
         elif (client, message.request) not in self.waiting and not self._route(client, message, now):
-            self._wait(client, message, message.strategy, now)
+            self._wait(client, message, strategy, now)
 
     def cancel(self, client: WorkerID, message: CancelLease, now: float) -> None:
-        if self.waiting.pop((client, message.request), None) is None:
+        if self.waiting.pop((client, message.request), None) is None and not self.groups.cancel(client, message):
             self._desk.cancel(client, message, now)
 
     def client_gone(self, client: bytes) -> None:
         for key in [key for key in self.waiting if key[0] == client]:
             del self.waiting[key]
+        self.groups.client_gone(client)
 
     def look_again(self, now: float) -> None:
         """The view of the cluster has changed, or a node has died."""
+        self.groups.look_again(now)
         for (client, number), message in list(self.waiting.items()):
             assert message.strategy is not None
             if self._route(client, message, now):
@@ -67,7 +82,7 @@ class Router:
             what = f" for {message.label}" if message.label else ""
             reason = (
                 f"no node can give a worker with {describe(message.resources)}{what} on {strategy}: "
-                f"{self._cluster.describe(self._accounts.total)}; the request waits until a node that fits joins"
+                f"{self._cluster.describe(self._accounts.own())}; the request waits until a node that fits joins"
             )
             self._base.send(client, LeaseWaits(message.request, reason))
 

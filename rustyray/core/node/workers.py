@@ -16,7 +16,7 @@ from rustyray.core.effects import EndProcess, ForkWorker
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.jobs import ANY, Jobs
 from rustyray.core.story import StateTable
-from rustyray.model.ids import ActorID, JobID, WorkerID, worker_id
+from rustyray.model.ids import ActorID, GroupID, JobID, WorkerID, worker_id
 from rustyray.model.messages import StopWorker
 from rustyray.model.resources import ResourceSet
 
@@ -79,16 +79,17 @@ class Worker:
     """A worker process as its node sees it.
 
     It works for ``job`` alone, where jobs are told apart. ``held`` are the resources that the process uses, ``lent``
-    whether its CPUs are lent to others while it waits. ``used``: it has run tasks, so that it may own objects, which
-    would end with it. An *orphaned* one is rid of its lease, but may still run a task of the owner that is gone; a
-    *kept* one is there for what it owns alone. ``reason`` says why it was told to stop; ``killed`` that KILL was sent,
-    ``forced`` that it had been asked before.
+    whether its CPUs are lent to others while it waits, ``group`` the placement group in whose bundle it works.
+    ``used``: it has run tasks, so that it may own objects, which would end with it. An *orphaned* one is rid of its
+    lease, but may still run a task of the owner that is gone; a *kept* one is there for what it owns alone. ``reason``
+    says why it was told to stop; ``killed`` that KILL was sent, ``forced`` that it had been asked before.
     """
 
     __slots__ = (
         "actor",
         "address",
         "forced",
+        "group",
         "held",
         "id",
         "intended",
@@ -112,6 +113,7 @@ class Worker:
         self.address = ""
         self.pid = 0
         self.held: ResourceSet = {}
+        self.group: GroupID = b""
         self.lent = False
         self.lease = 0
         self.actor: Incarnation | None = None
@@ -311,7 +313,9 @@ class Pool:
             assert idle or worker.state is not WorkerState.IDLE, f"idle, but not on offer: {self._tell(worker)}"
             assert bool(worker.lease) <= (worker.state is WorkerState.LEASED), f"a lease too much: {self._tell(worker)}"
             busy = worker.state in _BUSY
-            assert busy or not (worker.held or worker.lent or worker.actor), f"holds too much: {self._tell(worker)}"
+            assert busy or not (worker.held or worker.lent or worker.actor or worker.group), (
+                f"holds too much: {self._tell(worker)}"
+            )
         assert starting == self.starting, f"{starting} workers start, the count says {self.starting}"
 
     def _tell(self, worker: Worker) -> str:

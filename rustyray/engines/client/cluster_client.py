@@ -11,6 +11,7 @@ from rustyray.engines.client.ports import Pump
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.model import resources
+from rustyray.model.bundles import is_in_bundle
 from rustyray.model.messages import (
     ActorInfo,
     ClusterDescription,
@@ -128,4 +129,5 @@ class ClusterClient(Inspector):
         for info in self._node_infos():
             if info.alive:
                 resources.add(total, part(info))
-        return {name: amount for name, amount in resources.as_amounts(total).items() if amount > 0}
+        amounts = resources.as_amounts(total)
+        return {name: amount for name, amount in amounts.items() if amount > 0 and not is_in_bundle(name)}

@@ -67,6 +67,21 @@ from rustyray.model.messages.data_path import (
     Task,
     Unblocked,
 )
+from rustyray.model.messages.groups import (
+    BundlesPrepared,
+    CreateGroup,
+    FindGroup,
+    GroupInfo,
+    GroupList,
+    GroupSpec,
+    GroupState,
+    ListGroups,
+    Packing,
+    PrepareBundles,
+    RemoveGroup,
+    ReturnBundles,
+    WatchGroup,
+)
 from rustyray.model.messages.inside import (
     Inspect,
     InspectClient,
@@ -133,6 +148,7 @@ __all__ = [
     "BorrowAck",
     "BorrowAdd",
     "BorrowRelease",
+    "BundlesPrepared",
     "Call",
     "CancelLease",
     "CancelTask",
@@ -140,13 +156,19 @@ __all__ = [
     "ClusterDescription",
     "ClusterView",
     "CreateActor",
+    "CreateGroup",
     "DefineFunction",
     "DescribeCluster",
     "DescribeJob",
     "Done",
     "FindActor",
+    "FindGroup",
     "GetObjects",
     "GiveBack",
+    "GroupInfo",
+    "GroupList",
+    "GroupSpec",
+    "GroupState",
     "HeadError",
     "Heartbeat",
     "Inspect",
@@ -167,6 +189,7 @@ __all__ = [
     "LeaseWaits",
     "LendArena",
     "ListActors",
+    "ListGroups",
     "Message",
     "NamedActors",
     "NodeAccepted",
@@ -176,7 +199,9 @@ __all__ = [
     "ObjectReady",
     "Output",
     "OwnerDied",
+    "Packing",
     "Part",
+    "PrepareBundles",
     "PullChunk",
     "PullDone",
     "PullFailed",
@@ -187,10 +212,12 @@ __all__ = [
     "RegisterJob",
     "RegisterNode",
     "Registered",
+    "RemoveGroup",
     "Report",
     "RequestLease",
     "Results",
     "Resumed",
+    "ReturnBundles",
     "ReturnLease",
     "Role",
     "Shutdown",
@@ -211,6 +238,7 @@ __all__ = [
     "Task",
     "Unblocked",
     "WatchActor",
+    "WatchGroup",
     "WorkerDied",
     "WorkerReady",
     "WorkerStays",
@@ -289,6 +317,16 @@ Alone = (
     | ActorStarted
     | StopActor
     | ActorExited
+    | GroupInfo
+    | CreateGroup
+    | RemoveGroup
+    | FindGroup
+    | ListGroups
+    | GroupList
+    | WatchGroup
+    | PrepareBundles
+    | BundlesPrepared
+    | ReturnBundles
     | StopWorker
     | WorkerStays
     | Inspect

@@ -10,6 +10,14 @@ import msgspec
 from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
 from rustyray.model.messages.base import Part
 from rustyray.model.messages.data_path import Arg
+from rustyray.model.messages.groups import (
+    BundlesPrepared,
+    CreateGroup,
+    FindGroup,
+    ListGroups,
+    RemoveGroup,
+    WatchGroup,
+)
 from rustyray.model.messages.inside import InspectHead
 from rustyray.model.messages.leases import JobSetup, WorkerDied
 from rustyray.model.resources import ResourceSet
@@ -301,7 +309,32 @@ class WorkerStays(msgspec.Struct, array_like=True, gc=False, tag=80):
 
 #: What anybody says to the head, and what nodes say to it. (A worker says some of those to its node, which passes them
 #: on.)
-FOR_HEAD: Final = frozenset({CreateActor, WatchActor, FindActor, KillActor, ListActors, DescribeCluster, InspectHead})
+FOR_HEAD: Final = frozenset(
+    {
+        CreateActor,
+        CreateGroup,
+        DescribeCluster,
+        FindActor,
+        FindGroup,
+        InspectHead,
+        KillActor,
+        ListActors,
+        ListGroups,
+        RemoveGroup,
+        WatchActor,
+        WatchGroup,
+    }
+)
 FROM_NODES: Final = frozenset(
-    {RegisterNode, Heartbeat, RegisterJob, DescribeJob, JobFinished, WorkerDied, ActorStarted, ActorExited}
+    {
+        ActorExited,
+        ActorStarted,
+        BundlesPrepared,
+        DescribeJob,
+        Heartbeat,
+        JobFinished,
+        RegisterJob,
+        RegisterNode,
+        WorkerDied,
+    }
 )

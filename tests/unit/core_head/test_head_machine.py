@@ -10,19 +10,31 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from rustyray.core.head.packing import place
 from rustyray.core.node.actors import HostedState
+from rustyray.core.node.bundles import BundleState
 from rustyray.model import ids
 from rustyray.model.messages import (
     HEAD,
     ActorInfo,
     ActorState,
     CreateActor,
+    CreateGroup,
     FindActor,
+    GroupInfo,
+    GroupSpec,
+    GroupState,
     JobFinished,
     KillActor,
+    Message,
+    Packing,
     RegisterDriver,
+    RemoveGroup,
     WatchActor,
+    WatchGroup,
 )
+from rustyray.model.resources import resource_set
+from rustyray.model.strategies import Strategy
 from tests.unit.core_head.world import DRIVER, NODES, OTHER_DRIVER, Cluster, make_spec
 
 pick = st.integers(0, 1000)
@@ -35,6 +47,7 @@ class HeadMachine(RuleBasedStateMachine):
         self.it = Cluster(cpus=1)
         self.requests = 0
         self.actors: list[bytes] = []
+        self.groups: list[bytes] = []
         for driver in OWNERS:
             self.it.send(driver, ids.node_of(driver), RegisterDriver(1, "ns"))
         self.it.run()
@@ -44,7 +57,7 @@ class HeadMachine(RuleBasedStateMachine):
     def living(self, owners: list[bytes]) -> list[bytes]:
         return [owner for owner in owners if owner in self.it.workers or ids.node_of(owner) in self.it.nodes]
 
-    def ask(self, who: bytes, message: CreateActor | KillActor | WatchActor | FindActor | JobFinished) -> None:
+    def ask(self, who: bytes, message: Message) -> None:
         self.it.send(who, HEAD, message)
 
     @rule(
@@ -54,14 +67,20 @@ class HeadMachine(RuleBasedStateMachine):
         name=st.sampled_from(["", "", "a"]),
         existing=st.booleans(),
         detached=st.booleans(),
+        group=pick,
     )
-    def create(self, which: int, max_restarts: int, cpus: int, name: str, existing: bool, detached: bool) -> None:
+    def create(
+        self, which: int, max_restarts: int, cpus: int, name: str, existing: bool, detached: bool, group: int
+    ) -> None:
         owners = self.living([*OWNERS, *self.it.workers])
         if not owners:
             return
         owner = owners[which % len(owners)]
         self.requests += 1
         spec = make_spec(self.requests, owner=owner, cpus=cpus, max_restarts=max_restarts, name=name, detached=detached)
+        if self.groups and group % 2:
+            spec.strategy = Strategy(group=self.groups[group % len(self.groups)], bundle=min(cpus, 1) - 1)
+            spec.placement = spec.resources = resource_set({"CPU": min(cpus, 1)})
         self.actors.append(spec.actor)
         self.ask(owner, CreateActor(self.requests, spec, existing))
 
@@ -70,6 +89,31 @@ class HeadMachine(RuleBasedStateMachine):
         if self.actors:
             actor = self.actors[which % len(self.actors)]
             self.ask(OWNERS[who % 2], KillActor(actor, no_restart or graceful, graceful, "killed"))
+
+    @rule(who=pick, packing=st.sampled_from(Packing), bundles=st.integers(1, 3), detached=st.booleans(), made=pick)
+    def create_group(self, who: int, packing: Packing, bundles: int, detached: bool, made: int) -> None:
+        owner = OWNERS[who % 2]
+        if owner not in self.living(OWNERS):
+            return
+        self.requests += 1
+        spec = GroupSpec(
+            ids.task_id(owner, self.requests),
+            b"\0\0\0\1" if owner == DRIVER else b"\0\0\0\2",
+            [resource_set({"CPU": 1 if packing is Packing.STRICT_SPREAD else 0.5})] * bundles,
+            packing,
+            name="g" if who % 3 == 0 else "",
+            detached=detached,
+            creator=self.actors[made % len(self.actors)] if self.actors and made % 2 else b"",
+        )
+        self.groups.append(spec.group)
+        self.ask(owner, CreateGroup(self.requests, spec))
+
+    @rule(which=pick, who=pick, what=st.sampled_from(["remove", "remove", "watch"]))
+    def ask_about_group(self, which: int, who: int, what: str) -> None:
+        if self.groups:
+            self.requests += 1
+            group = self.groups[which % len(self.groups)]
+            self.ask(OWNERS[who % 2], RemoveGroup(self.requests, group) if what == "remove" else WatchGroup(group))
 
     @rule(which=pick, who=pick)
     def watch(self, which: int, who: int) -> None:
@@ -184,11 +228,57 @@ class HeadMachine(RuleBasedStateMachine):
                 assert record.worker in self.it.workers, f"{actor.hex()} is said to be alive in a dead process"
             elif record.node:
                 assert hosted[actor][0] == record.node
-            else:
+            elif record.spec.strategy is None:
                 assert record.spec.resources.get("CPU", 0) > 10_000, f"{actor.hex()} was never placed"
+            else:
+                group = self.it.head._actors.groups.living[record.spec.strategy.group]
+                assert group.state is not GroupState.CREATED, f"{actor.hex()} was never placed in its group"
+        self.groups_agree()
         for core in self.it.nodes.values():
             if core.stopped:
                 assert not core._pool.workers or not any(w in self.it.workers for w in core._pool.workers)
+
+    def groups_agree(self) -> None:
+        """What the head believes is what the nodes have reserved; who waits has no room."""
+        living = self.it.head._actors.groups.living
+        believed = {
+            (group.id, number, node)
+            for group in living.values()
+            for number, node in enumerate(group.nodes)
+            if node in self.it.nodes
+        }
+        reserved = {
+            (group, number, node)
+            for node, core in self.it.nodes.items()
+            if not core.stopped
+            for group, known in core._bundles.groups.items()
+            for number, bundle in known.bundles.items()
+            if bundle.state is BundleState.IN_USE
+        }
+        left = sum(
+            len(known.bundles)
+            for core in self.it.nodes.values()
+            if not core.stopped
+            for known in core._bundles.groups.values()
+        )
+        assert reserved == believed, f"reserved are {reserved}, and should be {believed}"
+        assert left == len(reserved), "bundles are reserved for nobody"
+        usable = self.it.head._nodes.usable()
+        for group in living.values():
+            assert group.state is not GroupState.PREPARING, f"{group.what} hangs"
+            if group.state is not GroupState.CREATED:
+                assert place(group.spec, group.placed(), usable) is None, f"{group.what} was never placed"
+
+    @invariant()
+    def groups_change_in_order(self) -> None:
+        for peer in OWNERS:
+            versions: dict[bytes, GroupInfo] = {}
+            for info in self.it.heard(peer, GroupInfo):
+                before = versions.get(info.spec.group)
+                if before is not None:
+                    assert info.version >= before.version, f"back in time: {before} {info}"
+                    assert before.state is not GroupState.REMOVED or info.state is GroupState.REMOVED, f"rose: {info}"
+                versions[info.spec.group] = info
 
 
 HeadMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=50, deadline=None)

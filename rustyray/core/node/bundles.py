@@ -1,0 +1,213 @@
+"""Bundles of placement groups on this node: reserved when the head asks, usable when the group is created.
+
+A bundle takes its resources from the node's own, and gives them out under names of its own
+(`rustyray.model.bundles`). When its group is removed, who works in it is killed; what it reserved is free again when
+the last of them has ended.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+from rustyray.core.node.accounts import Accounts
+from rustyray.core.node.actors import HostedActors
+from rustyray.core.node.base import NodeBase
+from rustyray.core.node.leases import LeaseDesk
+from rustyray.core.story import StateTable
+from rustyray.model.bundles import PLACE, in_bundle
+from rustyray.model.ids import GroupID
+from rustyray.model.messages import (
+    HEAD,
+    BundlesPrepared,
+    GroupInfo,
+    GroupState,
+    PrepareBundles,
+    ReturnBundles,
+)
+from rustyray.model.resources import ResourceSet, add
+from rustyray.model.values import Fault, FaultKind
+
+#: So many removed groups are remembered.
+REMEMBERED: Final = 1_000
+
+
+class BundleState(enum.IntEnum):
+    RESERVED = 1
+    IN_USE = 2
+    ENDING = 3
+    GONE = 4
+
+
+class BundleEvent(enum.IntEnum):
+    CREATED = 1
+    RETURNED = 2
+    REMOVED = 3
+    UNUSED = 4
+
+
+_S, _E = BundleState, BundleEvent
+
+BUNDLE_TABLE = StateTable(
+    "bundle",
+    _S.RESERVED,
+    {
+        (_S.RESERVED, _E.CREATED): _S.IN_USE,
+        (_S.RESERVED, _E.RETURNED): _S.GONE,
+        (_S.RESERVED, _E.REMOVED): _S.GONE,
+        (_S.IN_USE, _E.REMOVED): _S.ENDING,
+        (_S.ENDING, _E.UNUSED): _S.GONE,
+    },
+)
+
+
+class Bundle:
+    """One bundle; ``names`` is what can be had of it while it is in use."""
+
+    __slots__ = ("group", "names", "number", "resources", "state")
+
+    def __init__(self, group: GroupID, number: int, resources: ResourceSet, places: int) -> None:
+        self.group = group
+        self.number = number
+        self.resources = resources
+        self.names = in_bundle(group, number, {**resources, PLACE: places})
+        self.state = BUNDLE_TABLE.initial
+
+
+class KnownGroup:
+    """What the node knows of a group: the head's last word, the last round that it was asked in, its bundles here."""
+
+    __slots__ = ("bundles", "info", "round")
+
+    def __init__(self) -> None:
+        self.info: GroupInfo | None = None
+        self.round = 0
+        self.bundles: dict[int, Bundle] = {}
+
+
+class Bundles:
+    """The groups that the node knows, and their bundles here."""
+
+    __slots__ = ("_accounts", "_actors", "_base", "_desk", "_ending", "groups")
+
+    def __init__(self, base: NodeBase, accounts: Accounts, desk: LeaseDesk, actors: HostedActors) -> None:
+        self._base = base
+        self._accounts = accounts
+        self._desk = desk
+        self._actors = actors
+        self.groups: dict[GroupID, KnownGroup] = {}
+        #: Those that are removed, and in which somebody still works.
+        self._ending: dict[GroupID, None] = {}
+
+    def info(self, group: GroupID) -> GroupInfo | None:
+        known = self.groups.get(group)
+        return known.info if known is not None else None
+
+    # --- the head's wishes --------------------------------------------------------------------------------------------
+
+    def prepare(self, sender: bytes, message: PrepareBundles, now: float) -> None:
+        """Reserve all of it or nothing. What comes twice, or after the end of its round, is ignored."""
+        if sender != HEAD:
+            return
+        known = self.groups.setdefault(message.group, KnownGroup())
+        removed = known.info is not None and known.info.state is GroupState.REMOVED
+        if message.round <= known.round or removed:
+            return
+        known.round = message.round
+        need: ResourceSet = {}
+        for bundle in message.bundles.values():
+            add(need, bundle)
+        room = self._accounts.fits_now(need) and not self._base.stopping
+        for number, bundle in message.bundles.items() if room else ():
+            places = self._base.limits.max_demanding_nothing
+            known.bundles[number] = Bundle(message.group, number, bundle, places)
+            self._accounts.reserve(bundle)
+        free = dict(self._accounts.free)
+        self._base.tell_head(BundlesPrepared(message.group, message.round, room, free))
+        if not room:
+            self._desk.want_room(now)
+
+    def give_back(self, sender: bytes, message: ReturnBundles, now: float) -> None:
+        known = self.groups.get(message.group)
+        if sender == HEAD and known is not None and known.round == message.round:
+            self._return(known, BundleEvent.RETURNED)
+            self._desk.schedule(now)
+
+    def _return(self, known: KnownGroup, event: BundleEvent) -> None:
+        for bundle in list(known.bundles.values()):
+            if bundle.state is BundleState.RESERVED:
+                self._move(bundle, event)
+                self._free(known, bundle)
+
+    def see(self, info: GroupInfo, now: float) -> None:
+        """The head's word on a group."""
+        known = self.groups.setdefault(info.spec.group, KnownGroup())
+        if known.info is not None and info.version <= known.info.version:
+            return
+        known.info = info
+        if info.state is GroupState.CREATED:
+            for bundle in known.bundles.values():
+                if bundle.state is BundleState.RESERVED:
+                    self._move(bundle, BundleEvent.CREATED)
+                    self._accounts.open(bundle.names)
+        elif info.state is GroupState.REMOVED:
+            self._end(known, info, now)
+
+    # --- the end of a group -------------------------------------------------------------------------------------------
+
+    def _end(self, known: KnownGroup, info: GroupInfo, now: float) -> None:
+        group = info.spec.group
+        self._return(known, BundleEvent.REMOVED)
+        for bundle in known.bundles.values():
+            self._move(bundle, BundleEvent.REMOVED)
+            self._accounts.close(bundle.names)
+        if known.bundles:
+            self._ending[group] = None
+            fault = Fault(FaultKind.GROUP_REMOVED, info.reason)
+            self._actors.no_workers(self._desk.end_group(group, fault, now), fault)
+        self.look(now)
+        self._forget()
+
+    def look(self, now: float) -> None:
+        """A process has ended: what the bundles that it worked in have reserved may be free now."""
+        for group in [group for group in self._ending if not self._desk.works_in(group)]:
+            del self._ending[group]
+            known = self.groups[group]
+            for bundle in list(known.bundles.values()):
+                self._move(bundle, BundleEvent.UNUSED)
+                self._free(known, bundle)
+            self._desk.schedule(now)
+
+    def _free(self, known: KnownGroup, bundle: Bundle) -> None:
+        del known.bundles[bundle.number]
+        self._accounts.free_reserved(bundle.resources)
+
+    def _forget(self) -> None:
+        """The oldest of those that are removed."""
+        gone = [
+            group
+            for group, known in self.groups.items()
+            if known.info is not None and known.info.state is GroupState.REMOVED and not known.bundles
+        ]
+        for group in gone[:-REMEMBERED]:
+            del self.groups[group]
+
+    def _move(self, bundle: Bundle, event: BundleEvent) -> None:
+        bundle.state = self._base.journal.move(BUNDLE_TABLE, bundle.group, bundle.state, event, bundle.number)
+
+    def check(self) -> None:
+        reserved: ResourceSet = {}
+        open_: ResourceSet = {}
+        for group, known in self.groups.items():
+            story = "\n  ".join([f"placement group {group.hex()}", *self._base.journal.story(group)])
+            removed = known.info is not None and known.info.state is GroupState.REMOVED
+            for bundle in known.bundles.values():
+                add(reserved, bundle.resources)
+                assert (bundle.state is BundleState.ENDING) is removed, f"is it removed? {story}"
+                if bundle.state is BundleState.IN_USE:
+                    add(open_, bundle.names)
+            assert (group in self._ending) is (removed and bool(known.bundles)), f"waits for its workers? {story}"
+        mine = {name: units for name, units in self._accounts.reserved.items() if units}
+        assert mine == reserved, f"{mine} are reserved, by the bundles it should be {reserved}"
+        names = {name: units for name, units in self._accounts.total.items() if name in open_}
+        assert names == open_, f"{names} can be had of bundles, it should be {open_}"

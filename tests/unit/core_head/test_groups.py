@@ -1,0 +1,359 @@
+"""Placement groups in the head: rounds, lost bundles, removal, who keeps a group."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rustyray.model import ids
+from rustyray.model.messages import (
+    HEAD,
+    ActorInfo,
+    ActorSpec,
+    ActorState,
+    BundlesPrepared,
+    CreateGroup,
+    FindGroup,
+    GroupInfo,
+    GroupList,
+    GroupSpec,
+    GroupState,
+    HeadError,
+    JobFinished,
+    KillActor,
+    ListGroups,
+    Packing,
+    PrepareBundles,
+    RegisterNode,
+    RemoveGroup,
+    ReturnBundles,
+    WatchGroup,
+)
+from rustyray.model.resources import resource_set
+from rustyray.model.strategies import Strategy
+from rustyray.model.values import FaultKind
+from tests.unit.core_head.world import DRIVER, NODES, Cluster, World, make_info, make_spec
+
+JOB = b"\0\0\0\1"
+
+
+def make_group(
+    number: int = 1,
+    *cpus: float,
+    packing: Packing = Packing.STRICT_SPREAD,
+    name: str = "",
+    detached: bool = False,
+    creator: bytes = b"",
+) -> GroupSpec:
+    bundles = [resource_set({"CPU": amount}) for amount in cpus or (1, 1)]
+    id_ = ids.task_id(DRIVER, 1000 + number)
+    return GroupSpec(id_, JOB, bundles, packing, [], name, "ns", detached, creator)
+
+
+class Groups(World):
+    """A head with three nodes, whose answers are given by hand."""
+
+    def __init__(self, nodes: int = 3, cpus: float = 2) -> None:
+        super().__init__(nodes, cpus)
+        for node in NODES:
+            self.take(node, GroupInfo)
+
+    def make(self, spec: GroupSpec) -> bytes:
+        self.requests += 1
+        self.say(DRIVER, CreateGroup(self.requests, spec))
+        return spec.group
+
+    def asked(self) -> dict[bytes, PrepareBundles]:
+        return {node: question for node in NODES for question in self.take(node, PrepareBundles)}
+
+    def answer(self, node: bytes, question: PrepareBundles, reserved: bool = True, cpus: float = 0) -> None:
+        free = resource_set({"CPU": cpus})
+        self.say(node, BundlesPrepared(question.group, question.round, reserved, free))
+
+    def created(self, spec: GroupSpec) -> bytes:
+        group = self.make(spec)
+        for node, question in self.asked().items():
+            self.answer(node, question)
+        assert self.state() is GroupState.CREATED
+        return group
+
+    def state(self, peer: bytes = DRIVER) -> GroupState | None:
+        """The last that ``peer`` was told."""
+        told = self.take(peer, GroupInfo)
+        return told[-1].state if told else None
+
+    def told(self, node: bytes) -> list[GroupState]:
+        return [info.state for info in self.take(node, GroupInfo)]
+
+
+def test_a_group_is_created_when_all_nodes_have_reserved_their_bundles() -> None:
+    world = Groups()
+    world.make(make_group())
+    asked = world.asked()
+    assert list(asked) == NODES[:2]
+    assert world.told(NODES[2]) == [GroupState.PENDING]
+    world.answer(NODES[0], asked[NODES[0]])
+    assert world.state() is GroupState.PREPARING
+    assert world.told(NODES[2]) == []
+    world.answer(NODES[1], asked[NODES[1]])
+    assert world.state() is GroupState.CREATED
+    assert world.told(NODES[2]) == [GroupState.CREATED]
+
+
+def test_one_refusal_frees_what_the_others_have_reserved() -> None:
+    world = Groups()
+    group = world.make(make_group())
+    asked = world.asked()
+    world.answer(NODES[0], asked[NODES[0]])
+    world.answer(NODES[1], asked[NODES[1]], reserved=False)
+    assert world.one(NODES[0], ReturnBundles) == ReturnBundles(group, 1)
+    assert not world.take(NODES[1], ReturnBundles)
+    again = world.asked()  # the third node has room, the second has none any more
+    assert list(again) == [NODES[0], NODES[2]]
+    world.answer(NODES[0], asked[NODES[0]])  # of the round that is over
+    assert world.state() is GroupState.PREPARING
+    for node, question in again.items():
+        world.answer(node, question)
+    assert world.state() is GroupState.CREATED
+
+
+def test_a_node_that_dies_in_a_round_ends_it() -> None:
+    world = Groups()
+    group = world.make(make_group())
+    world.answer(NODES[0], world.asked()[NODES[0]])
+    world.lose(NODES[1])
+    assert world.one(NODES[0], ReturnBundles) == ReturnBundles(group, 1)
+    assert list(world.asked()) == [NODES[0], NODES[2]]
+
+
+def test_a_removal_that_crosses_the_answers_wins() -> None:
+    world = Groups()
+    group = world.make(make_group())
+    asked = world.asked()
+    world.answer(NODES[0], asked[NODES[0]])
+    world.say(DRIVER, RemoveGroup(9, group))
+    assert world.told(NODES[1])[-1] is GroupState.REMOVED
+    world.answer(NODES[1], asked[NODES[1]])
+    assert world.state() is GroupState.REMOVED
+    world.say(DRIVER, RemoveGroup(10, group))
+    assert world.one(DRIVER, GroupInfo).request == 10
+
+
+def test_lost_bundles_are_placed_again_and_the_others_stay() -> None:
+    world = Groups()
+    group = world.created(make_group())
+    world.told(NODES[2])
+    world.lose(NODES[1])
+    info = world.take(NODES[2], GroupInfo)[-1]
+    assert (info.state, info.nodes) == (GroupState.RESCHEDULING, [NODES[0], b""])
+    ((node, question),) = world.asked().items()
+    assert (node, list(question.bundles)) == (NODES[2], [1])
+    world.answer(node, question)
+    info = world.take(DRIVER, GroupInfo)[-1]
+    assert (info.state, info.nodes) == (GroupState.CREATED, [NODES[0], NODES[2]])
+    assert info.spec.group == group
+
+
+def test_a_second_loss_while_the_first_is_made_good() -> None:
+    world = Groups()
+    world.say(b"node-4th", RegisterNode(make_info(b"node-4th")))
+    world.created(make_group(1, 2, 2, 2))
+    world.lose(NODES[1])
+    (question,) = world.take(b"node-4th", PrepareBundles)
+    world.lose(NODES[2])
+    assert world.take(DRIVER, GroupInfo)[-1].nodes == [NODES[0], b"", b""]
+    assert world.one(b"node-4th", ReturnBundles).round == question.round
+    world.answer(b"node-4th", question)
+    assert world.state() is not GroupState.CREATED
+    world.say(b"node-5th", RegisterNode(make_info(b"node-5th")))
+    for node in (b"node-4th", b"node-5th"):
+        (more,) = world.take(node, PrepareBundles)
+        world.answer(node, more)
+    info = world.take(DRIVER, GroupInfo)[-1]
+    assert (info.state, set(info.nodes)) == (GroupState.CREATED, {NODES[0], b"node-4th", b"node-5th"})
+
+
+def test_what_can_never_be_placed_is_said_once() -> None:
+    world = Groups(cpus=1)
+    group = world.make(make_group(1, 2))
+    (reason,) = [info.reason for info in world.take(DRIVER, GroupInfo)]
+    assert "needs 1 × CPU: 2 (STRICT_SPREAD), and node 6e6f64652d6f6e65 has CPU: 1" in reason
+    world.say(b"node-4th", RegisterNode(make_info(b"node-4th", 1)))
+    assert world.state() is None
+    world.say(b"node-5th", RegisterNode(make_info(b"node-5th", 2)))
+    (question,) = world.take(b"node-5th", PrepareBundles)
+    assert question.group == group
+
+
+def test_what_has_no_room_now_waits_in_silence() -> None:
+    world = Groups(1)
+    world.created(make_group(1, 2))
+    world.make(make_group(2, 1))
+    assert world.one(DRIVER, GroupInfo).reason == ""
+    assert not world.asked()
+    world.say(DRIVER, RemoveGroup(9, ids.task_id(DRIVER, 1001)))
+    world.say(NODES[0], BundlesPrepared(b"?" * 20, 1, True, {}))  # of a group that nobody knows
+    assert not world.asked()
+
+
+def test_names_are_unique_while_their_groups_live() -> None:
+    world = Groups()
+    group = world.make(make_group(1, name="a"))
+    world.take(DRIVER, GroupInfo)
+    world.make(make_group(2, name="a"))
+    assert world.one(DRIVER, HeadError).kind == "name_taken"
+    world.say(DRIVER, FindGroup(7, name="a", namespace="ns"))
+    assert world.one(DRIVER, GroupInfo).spec.group == group
+    world.say(DRIVER, FindGroup(8, name="a", namespace="other"))
+    assert world.one(DRIVER, HeadError).kind == "no_such_group"
+    world.say(DRIVER, RemoveGroup(9, group))
+    world.take(DRIVER, GroupInfo)
+    world.say(DRIVER, FindGroup(10, name="a", namespace="ns"))
+    assert world.one(DRIVER, HeadError).request == 10
+    world.make(make_group(2, name="a"))
+    assert world.state() is GroupState.PREPARING
+
+
+def test_the_list_has_the_removed_ones_too() -> None:
+    world = Groups()
+    gone = world.make(make_group(1))
+    kept = world.make(make_group(2))
+    world.say(DRIVER, RemoveGroup(9, gone))
+    world.say(DRIVER, ListGroups(10))
+    groups = world.one(DRIVER, GroupList).groups
+    assert [(info.spec.group, info.state is GroupState.REMOVED) for info in groups] == [(gone, True), (kept, False)]
+
+
+def test_watchers_hear_of_changes_until_they_are_gone() -> None:
+    world = Groups()
+    group = world.make(make_group())
+    watcher = ids.worker_id(NODES[1], 4)
+    world.say(watcher, WatchGroup(group))
+    assert world.state(watcher) is GroupState.PREPARING
+    world.say(watcher, WatchGroup(b"?" * 20))
+    assert world.one(watcher, HeadError).kind == "no_such_group"
+    world.lose(watcher)
+    world.say(DRIVER, RemoveGroup(9, group))
+    assert world.state(watcher) is None
+    world.say(watcher, WatchGroup(group))
+    assert world.state(watcher) is GroupState.REMOVED
+
+
+def test_a_group_ends_with_its_job_unless_it_is_detached() -> None:
+    world = Groups()
+    world.make(make_group(1, 1))
+    world.make(make_group(2, 1, detached=True))
+    world.say(DRIVER, JobFinished(JOB, DRIVER))
+    world.say(DRIVER, ListGroups(10))
+    states = [info.state for info in world.one(DRIVER, GroupList).groups]
+    assert states == [GroupState.REMOVED, GroupState.PREPARING]
+
+
+def test_a_group_that_is_created_after_its_job_is_removed_at_once() -> None:
+    world = Groups()
+    world.say(DRIVER, JobFinished(JOB, DRIVER))
+    world.make(make_group())
+    assert world.state() is GroupState.REMOVED
+    assert not world.asked()
+
+
+def test_a_detached_actor_keeps_its_groups_beyond_the_job() -> None:
+    world = Groups()
+    actor = world.create(make_spec(1, name="keeper", detached=True))
+    world.come_up()
+    world.make(make_group(1, 1, creator=actor))
+    world.say(DRIVER, JobFinished(JOB, DRIVER))
+    assert world.state() is not GroupState.REMOVED
+    world.make(make_group(2, 1, creator=actor))
+    assert world.state() is not GroupState.REMOVED
+    world.say(DRIVER, KillActor(actor, True, False, "killed"))
+    world.say(DRIVER, ListGroups(10))
+    assert [info.state for info in world.one(DRIVER, GroupList).groups] == [GroupState.REMOVED] * 2
+
+
+# --- actors -----------------------------------------------------------------------------------------------------------
+
+
+def actor_in(group: bytes, number: int = 1, bundle: int = -1, max_restarts: int = 0, cpus: float = 1) -> ActorSpec:
+    spec = make_spec(number, cpus=cpus, max_restarts=max_restarts)
+    return msgspec.structs.replace(spec, strategy=Strategy(group=group, bundle=bundle))
+
+
+def test_actors_wait_for_their_group_and_go_to_their_bundles() -> None:
+    world = Groups()
+    group = world.make(make_group())
+    world.create(actor_in(group, 1, bundle=1, cpus=0))
+    assert not world.starting()
+    for node, question in world.asked().items():
+        world.answer(node, question)
+    ((node, _),) = world.starting()
+    assert node == NODES[1]
+    assert all(info.fault is None for info in world.take(DRIVER, ActorInfo))
+
+
+def test_actors_in_any_bundle_go_where_others_leave_room() -> None:
+    world = Groups()
+    group = world.created(make_group(1, 1, 1, 1))
+    for number in range(3):
+        world.create(actor_in(group, number + 1))
+    assert sorted(node for node, _ in world.starting()) == sorted(NODES)
+
+
+def test_a_removed_group_takes_its_actors_along() -> None:
+    world = Groups()
+    group = world.created(make_group())
+    world.create(actor_in(group, 1, max_restarts=-1))
+    world.come_up()
+    world.create(actor_in(group, 2))
+    world.take(DRIVER, ActorInfo)
+    world.say(DRIVER, RemoveGroup(9, group))
+    world.create(actor_in(group, 3))
+    faults = [info.fault for info in world.take(DRIVER, ActorInfo) if info.state is ActorState.DEAD]
+    kinds = [fault.kind for fault in faults if fault is not None]
+    assert kinds == [FaultKind.ACTOR_DIED, FaultKind.ACTORS_GROUP_REMOVED, FaultKind.ACTORS_GROUP_REMOVED]
+    assert all(fault is not None and "remove_placement_group" in fault.message for fault in faults)
+
+
+def test_an_actor_that_lost_its_node_restarts_where_its_bundle_is_placed_again() -> None:
+    world = Groups()
+    group = world.created(make_group())
+    world.create(actor_in(group, 1, bundle=1, max_restarts=1))
+    _, node, _ = world.come_up()
+    assert node == NODES[1]
+    world.lose(node)
+    assert not world.starting()
+    ((there, question),) = world.asked().items()
+    world.answer(there, question)
+    assert [node for node, _ in world.starting()] == [NODES[2]]
+
+
+# --- head and nodes together ------------------------------------------------------------------------------------------
+
+
+def test_reserving_and_freeing_on_real_nodes() -> None:
+    it = Cluster(cpus=2)
+    it.run()
+    spec = make_group(1, 2, 2)
+    it.send(DRIVER, HEAD, CreateGroup(1, spec))
+    it.run()
+    assert it.heard(DRIVER, GroupInfo)[-1].state is GroupState.CREATED
+    free = [node._accounts.free["CPU"] for node in it.nodes.values()]
+    assert sorted(free) == [0, 0, 20_000]
+    it.send(DRIVER, HEAD, RemoveGroup(2, spec.group))
+    it.run()
+    assert all(node._accounts.free == node._accounts.total for node in it.nodes.values())
+
+
+def test_two_groups_that_want_the_same_room_get_it_one_after_the_other() -> None:
+    it = Cluster(cpus=2)
+    it.run()
+    for number in (1, 2):
+        it.send(DRIVER, HEAD, CreateGroup(number, make_group(number, 2, 2)))
+    it.run()
+    states = {info.spec.group: info.state for info in it.heard(DRIVER, GroupInfo)}
+    assert sorted(states.values()) == [GroupState.PENDING, GroupState.CREATED]
+    first = next(group for group, state in states.items() if state is GroupState.CREATED)
+    it.send(DRIVER, HEAD, RemoveGroup(3, first))
+    it.run()
+    it.wait(2.0)
+    states = {info.spec.group: info.state for info in it.heard(DRIVER, GroupInfo)}
+    assert sorted(states.values()) == [GroupState.CREATED, GroupState.REMOVED]
