@@ -73,7 +73,8 @@ class FreeExtent(Effect):
 class SendChunk(Effect):
     """Send `Chunk` with ``size`` bytes of the object at ``offset`` in the arena, beginning with its byte ``begin``.
 
-    They stay there until the peer has them or is gone; other messages to it may go first.
+    They stay there until the peer has them or is gone, other messages to it may go first; or they are to be ``copied``
+    now.
     """
 
     to: NodeID
@@ -82,6 +83,7 @@ class SendChunk(Effect):
     offset: int
     begin: int
     size: int
+    copied: bool = False
 
 
 class Stopped(Effect):

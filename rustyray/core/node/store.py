@@ -200,7 +200,7 @@ class Store:
             self._reuse(copy, now, written=event is CopyEvent.SEAL)
         if copy.object in self._pin_waiters:
             self.answer_waiters(copy.object, why)
-        self.transfers.written(copy.object, now)
+        self.transfers.serving.look_again(copy.object)
 
     def _publish(self, copy: Copy, now: float) -> None:
         """Another attempt may have sealed the same object: the copy of the later one stays, or what somebody maps."""
@@ -309,7 +309,7 @@ class Store:
             elif from_node or owner_of(object_) == client:
                 self._free(object_, now, message.node if elsewhere else None, attempt)
         if not from_node:
-            self.transfers.pass_on(message)
+            self.transfers.serving.pass_on(message)
 
     def _free(self, object_: ObjectID, now: float, source: NodeID | None = None, attempt: int = ANY_ATTEMPT) -> None:
         """Free all copies, or those that were pulled from ``source``; not those of attempts after ``attempt``."""
@@ -320,7 +320,7 @@ class Store:
         copy = self.objects.get(object_)
         if copy is not None and source in (None, copy.source) and copy.attempt <= attempt:
             self._move(copy, CopyEvent.FREE)
-            self.transfers.freed(copy)
+            self.transfers.serving.freed(copy)
             if not copy.pins:
                 self._drop_unused(copy, now)
 
@@ -341,7 +341,7 @@ class Store:
 
     def client_gone(self, client: bytes, now: float) -> None:
         """What it wrote is dropped, what it mapped is unmapped."""
-        for object_ in self.transfers.source_gone(client):
+        for object_ in self.transfers.client_gone(client, now):
             self.answer_waiters(object_)
         self._waiting = [entry for entry in self._waiting if entry.client != client]
         for copy in list(self._writing.get(client, {}).values()):

@@ -1,7 +1,9 @@
 """Objects from other nodes: who needs one pulls it here in pieces, and many wait for the same pull.
 
-Here, whoever is pulled from is to the `Store` a client like others: it writes the copy, and its end ends the writing.
-There, the node that pulls pins what it pulls. So nothing more is to be done when either of them is lost.
+Here, the node with the original (the pull's *source*) is to the `Store` a client like others: it writes the copy, and
+its end ends the writing. There, the node that pulls pins what it pulls. So nothing more is to be done when either of
+them is lost. The pieces may come from another node, the pull's *supplier*, that has a copy or pulls one itself
+(serving.py); when that is lost, says that it cannot, or says nothing for long, the source supplies what is missing.
 
 A copy that was pulled is a spare: it is evicted when room is needed and nobody maps it. The node that it came from
 remembers where it went, and passes on that the object was freed.
@@ -12,28 +14,29 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rustyray.core.effects import SendChunk
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.serving import Serving
 from rustyray.model.ids import NODE_ID_SIZE, NodeID, ObjectID
 from rustyray.model.messages import (
     Chunk,
     PullChunk,
     PullDone,
+    PullElsewhere,
     PullFailed,
     StoreAbort,
     StoreCreate,
-    StoreFree,
     StorePin,
     StoreSeal,
 )
 from rustyray.model.values import Fault, FaultKind
 
 if TYPE_CHECKING:
-    from rustyray.core.node.store import Copy, Store
+    from rustyray.core.node.store import Store
 
-#: So many pieces are asked for ahead.
+#: So many pieces of an object are asked for ahead; fewer when more than `AT_FULL_WIDTH` are pulled at once.
 WINDOW: Final = 8
+AT_FULL_WIDTH: Final = 4
 #: Instead of a place: of a pull that is over.
 THROWN_AWAY: Final = -1
 
@@ -41,39 +44,55 @@ THROWN_AWAY: Final = -1
 class Pull:
     """An object on its way here, to ``offset`` once there is room (-1 before). ``asked`` and ``got`` are bytes."""
 
-    __slots__ = ("asked", "attempt", "got", "number", "object", "offset", "size", "source")
+    __slots__ = (
+        "asked",
+        "attempt",
+        "direct",
+        "got",
+        "heard",
+        "number",
+        "object",
+        "offset",
+        "size",
+        "source",
+        "supplier",
+    )
 
-    def __init__(self, wanted: StorePin, number: int) -> None:
-        self.number = number
+    def __init__(self, wanted: StorePin, now: float) -> None:
+        self.number = 0
         self.object = wanted.object
-        self.source = wanted.node
+        self.source = self.supplier = wanted.node
         self.size = wanted.size
         self.attempt = wanted.attempt
         self.offset = -1
         self.asked = 0
         self.got = 0
+        #: When something of it came last, or was asked for.
+        self.heard = now
+        #: The source is to supply it itself.
+        self.direct = False
 
 
 class Transfers:
-    """What is on its way here, and where copies of what is here went."""
+    """What is on its way here; ``serving`` is about what goes from here to other nodes."""
 
-    __slots__ = ("_asks", "_base", "_cluster", "_copies", "_last", "_store", "_unplaced", "pulls")
+    __slots__ = ("_base", "_cluster", "_heard", "_last", "_looking", "_store", "_unplaced", "pulls", "serving")
 
     def __init__(self, base: NodeBase, cluster: Cluster, store: Store) -> None:
         self._base = base
         self._cluster = cluster
         self._store = store
         self.pulls: dict[ObjectID, Pull] = {}
-        #: The last pull's number.
+        self.serving = Serving(base, cluster, store, self.pulls)
+        #: The last number of a pull; it has a new one with each supplier.
         self._last = 0
         #: Pulls from nodes that this one has not heard of yet.
         self._unplaced: dict[ObjectID, Pull] = {}
-        #: The nodes that have pulled each object from here.
-        self._copies: dict[ObjectID, dict[NodeID, None]] = {}
-        #: What other nodes ask for of objects that are being written here.
-        self._asks: dict[ObjectID, list[tuple[NodeID, PullChunk]]] = {}
+        #: When something came last from each supplier.
+        self._heard: dict[NodeID, float] = {}
+        self._looking = False
 
-    # --- here: pulling ------------------------------------------------------------------------------------------------
+    # --- the beginning ------------------------------------------------------------------------------------------------
 
     def start(self, wanted: StorePin, now: float) -> bool:
         """Begin to pull, unless that goes on already; False when the source is dead."""
@@ -82,8 +101,10 @@ class Transfers:
             return False
         if object_ in self.pulls:
             return True
-        self._last += 1
-        pull = self.pulls[object_] = Pull(wanted, self._last)
+        pull = self.pulls[object_] = Pull(wanted, now)
+        if not self._looking:
+            self._looking = True
+            self._base.timers.at(now + self._base.limits.stall, self._look)
         if pull.source in self._cluster.others:
             self._make_room(pull, now)
         else:
@@ -111,19 +132,33 @@ class Transfers:
         pull = self.pulls[object_]
         if pull.offset < 0:
             pull.offset = offset
-            self._ask(pull)
+            self._turn_to(pull, pull.source, pull.heard)
 
     def refused(self, object_: ObjectID, fault: Fault) -> None:
         """There is no room, or no source."""
         del self.pulls[object_]
         self._store.answer_waiters(object_, fault)
+        self.serving.look_again(object_)
+
+    # --- pieces -------------------------------------------------------------------------------------------------------
+
+    def _turn_to(self, pull: Pull, supplier: NodeID, now: float) -> None:
+        """From now on this node supplies it. What comes late from another has an old number."""
+        self._last += 1
+        pull.number = self._last
+        pull.supplier = supplier
+        pull.asked = pull.got
+        pull.heard = now
+        self._ask(pull)
 
     def _ask(self, pull: Pull) -> None:
-        address = self._cluster.address_of(pull.source)
         chunk = self._base.limits.chunk
-        while pull.asked < pull.size and pull.asked - pull.got < WINDOW * chunk:
+        ahead = max(1, min(WINDOW, WINDOW * AT_FULL_WIDTH // len(self.pulls))) * chunk
+        address = self._cluster.address_of(pull.supplier)
+        while pull.asked < pull.size and pull.asked - pull.got < ahead:
             size = min(chunk, pull.size - pull.asked)
-            self._base.send(pull.source, PullChunk(pull.object, pull.number, pull.asked, size), address)
+            ask = PullChunk(pull.object, pull.number, pull.asked, size, pull.attempt, pull.direct)
+            self._base.send(pull.supplier, ask, address)
             pull.asked += size
 
     def place(self, sender: bytes, chunk: Chunk) -> int | None:
@@ -138,18 +173,19 @@ class Transfers:
             return pull.offset
         return None
 
-    def _pull_of(self, sender: bytes, message: Chunk | PullFailed) -> Pull | None:
+    def _pull_of(self, sender: bytes, message: Chunk | PullFailed | PullElsewhere) -> Pull | None:
         pull = self.pulls.get(message.object)
-        if pull is not None and pull.number == message.pull and pull.source == sender:
+        if pull is not None and pull.number == message.pull and pull.supplier == sender:
             return pull
         return None
 
     def on_chunk(self, sender: bytes, message: Chunk, now: float) -> None:
         """These bytes are here, and written."""
+        self._heard[sender] = now
         pull = self._pull_of(sender, message)
         if pull is None:
             other = self.pulls.get(message.object)
-            if other is None or other.source != sender:
+            if other is None or sender not in (other.source, other.supplier):
                 self._let_go(sender, message.object)  # it was given up, and may have been pinned again meanwhile
             return
         if message.begin != pull.got:
@@ -157,21 +193,50 @@ class Transfers:
             self._give_up(pull, Fault(FaultKind.SYSTEM, text, node=self._base.node), now)
             return
         pull.got += message.size
+        pull.heard = now
         if pull.got < pull.size:
             self._ask(pull)
+            self.serving.look_again(pull.object)
             return
         del self.pulls[pull.object]
-        self._store.seal(sender, StoreSeal(pull.object), now)
-        self._let_go(sender, pull.object)
+        self._store.seal(pull.source, StoreSeal(pull.object), now)
+        self._let_go_of(pull)
 
-    def _let_go(self, source: bytes, object_: ObjectID) -> None:
+    def _let_go(self, supplier: bytes, object_: ObjectID) -> None:
         """Nothing more is wanted of it from there."""
-        self._base.send(source, PullDone(object_), self._cluster.address_of(source))
+        self._base.send(supplier, PullDone(object_), self._cluster.address_of(supplier))
+
+    def _let_go_of(self, pull: Pull) -> None:
+        for node in dict.fromkeys((pull.supplier, pull.source)):
+            self._let_go(node, pull.object)
+
+    # --- when it does not go on ---------------------------------------------------------------------------------------
+
+    def on_elsewhere(self, sender: bytes, message: PullElsewhere, now: float) -> None:
+        """The source has others to serve, and one of them can supply it."""
+        pull = self._pull_of(sender, message)
+        if pull is None or pull.direct or sender != pull.source:
+            return
+        if message.node in self._cluster.others:
+            self._turn_to(pull, message.node, now)
+        else:
+            self._go_back(pull, now)
+
+    def _go_back(self, pull: Pull, now: float) -> None:
+        """The source itself is to supply what is missing."""
+        if pull.supplier != pull.source and pull.supplier in self._cluster.others:
+            self._let_go(pull.supplier, pull.object)
+        pull.direct = True
+        self._turn_to(pull, pull.source, now)
 
     def on_failed(self, sender: bytes, message: PullFailed, now: float) -> None:
         pull = self._pull_of(sender, message)
-        if pull is not None:
+        if pull is None:
+            return
+        if pull.supplier == pull.source:
             self._give_up(pull, message.fault, now)
+        else:
+            self._go_back(pull, now)
 
     def not_written(self, sender: bytes, chunk: Chunk, why: str, now: float) -> None:
         """The system had no memory for what has arrived."""
@@ -179,66 +244,48 @@ class Transfers:
         if pull is not None:
             text = f"the system has no memory left for object {chunk.object.hex()} of {pull.size} bytes: {why}"
             self._give_up(pull, Fault(FaultKind.STORE_FULL, text, node=self._base.node), now)
-            self._let_go(sender, chunk.object)
 
     def _give_up(self, pull: Pull, fault: Fault, now: float) -> None:
         del self.pulls[pull.object]
         self._store.abort(pull.source, StoreAbort(pull.object), now, fault)
+        self._let_go_of(pull)
 
-    def source_gone(self, source: bytes) -> list[ObjectID]:
-        """What was pulled from there is given up; returns what had no room yet, so that nobody has written to it."""
-        for object_, asks in list(self._asks.items()):
-            self._asks[object_] = [ask for ask in asks if ask[0] != source]
-        lost = [pull for pull in self.pulls.values() if pull.source == source]
+    def _look(self, now: float) -> None:
+        """Nobody waits for a supplier that says nothing: a while for one that passes on, longer for the source."""
+        stall = self._base.limits.stall
+        for pull in list(self.pulls.values()):
+            if pull.offset < 0:
+                continue
+            if pull.supplier != pull.source:
+                if now >= pull.heard + stall:
+                    self._go_back(pull, now)
+            elif now >= max(pull.heard, self._heard.get(pull.source, 0.0)) + 3 * stall:
+                text = (
+                    f"node {pull.source.hex()}, where object {pull.object.hex()} lies, has sent nothing of it for "
+                    f"{3 * stall:g} s; {pull.got} of {pull.size} bytes are here"
+                )
+                self._give_up(pull, Fault(FaultKind.OBJECT_LOST, text, node=pull.source), now)
+        self._looking = bool(self.pulls)
+        if self._looking:
+            self._base.timers.at(now + stall / 2, self._look)
+
+    def client_gone(self, client: bytes, now: float) -> list[ObjectID]:
+        """A source is lost, and what comes from it given up; returns what had no room yet. Or a supplier is."""
+        self.serving.client_gone(client)
+        lost = [pull for pull in self.pulls.values() if pull.source == client]
         for pull in lost:
             del self.pulls[pull.object]
             self._unplaced.pop(pull.object, None)
+            if pull.offset < 0:
+                self.serving.look_again(pull.object)
+        for pull in self.pulls.values():
+            if pull.supplier == client:
+                self._go_back(pull, now)
         return [pull.object for pull in lost if pull.offset < 0]
-
-    # --- there: being pulled from -------------------------------------------------------------------------------------
-
-    def on_ask(self, sender: bytes, message: PullChunk, now: float) -> None:
-        """Another node wants a piece. With the first it pins the object, until it has all of it."""
-        copy = self._store.pin_for_node(sender, message.object)
-        if copy is not None and not copy.freed:
-            self._copies.setdefault(message.object, {})[sender] = None
-        if copy is None and self._store.is_made_here(message.object):
-            self._asks.setdefault(message.object, []).append((sender, message))
-            return
-        if copy is None or message.begin + message.size > copy.size:
-            text = f"object {message.object.hex()} is not in the store of node {self._base.node.hex()}"
-            fault = Fault(FaultKind.OBJECT_LOST, text, node=self._base.node)
-            failed = PullFailed(message.object, message.pull, fault)
-            self._base.send(sender, failed, self._cluster.address_of(sender))
-            return
-        chunk = SendChunk(sender, message.object, message.pull, copy.offset, message.begin, message.size)
-        self._base.out.append(chunk)
-
-    def written(self, object_: ObjectID, now: float) -> None:
-        """Nobody writes it any more: it is there, or will not be."""
-        for sender, message in self._asks.pop(object_, ()):
-            self.on_ask(sender, message, now)
-
-    def on_done(self, sender: bytes, message: PullDone, now: float) -> None:
-        self._store.unpin_for_node(sender, message.object, now)
-
-    def freed(self, copy: Copy) -> None:
-        """An object is freed here: so it is where it went."""
-        for node in self._copies.pop(copy.object, ()):
-            if not self._base.is_gone(node):
-                freed = StoreFree([copy.object], attempts=[copy.attempt])
-                self._base.send(node, freed, self._cluster.address_of(node))
-
-    def pass_on(self, message: StoreFree) -> None:
-        """An owner beside us frees objects that lie elsewhere."""
-        if message.anywhere:
-            for node, info in self._cluster.others.items():
-                self._base.send(node, message, info.address)
-        elif message.node not in (b"", self._base.node) and not self._base.is_gone(message.node):
-            self._base.send(message.node, message, self._cluster.address_of(message.node))
 
     def check(self) -> None:
         for object_, pull in self.pulls.items():
             assert 0 <= pull.got <= pull.asked <= pull.size, f"pull of {object_.hex()}: {pull.got} of {pull.asked}"
-            assert not self._base.is_gone(pull.source), f"{object_.hex()} is pulled from a node that is gone"
+            for node in (pull.source, pull.supplier):
+                assert not self._base.is_gone(node), f"{object_.hex()} is pulled from a node that is gone"
         assert self._unplaced.keys() <= self.pulls.keys()

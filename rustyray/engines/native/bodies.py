@@ -47,9 +47,9 @@ class Bodies:
             mapping.madvise(mmap.MADV_DONTFORK)
         self._map = memoryview(mapping)
 
-    def view(self, offset: int, size: int) -> memoryview:
-        """These bytes of the arena."""
-        if self._map is None:
+    def view(self, offset: int, size: int, copied: bool = False) -> memoryview:
+        """These bytes of the arena, or a copy of them."""
+        if copied or self._map is None:
             return memoryview(os.pread(self._fd, size, offset))
         return self._map[offset : offset + size]
 

@@ -324,8 +324,8 @@ class _Node:
                 self.end_process(worker, force)
             case FreeExtent():
                 pass  # The pages stay: the core counts on them when it says which part of an extent was touched.
-            case SendChunk(to=to, object=object_, pull=pull, offset=offset, begin=begin, size=size):
-                body = self.bodies.view(offset + begin, size)
+            case SendChunk(to=to, object=object_, pull=pull, offset=offset, begin=begin, size=size, copied=copied):
+                body = self.bodies.view(offset + begin, size, copied)
                 self.hub.send_body(to, Chunk(object_, pull, begin, size), body)
             case Warn(text=text):
                 if text not in self.warned:

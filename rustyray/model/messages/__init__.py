@@ -119,6 +119,7 @@ from rustyray.model.messages.store import (
     Chunk,
     PullChunk,
     PullDone,
+    PullElsewhere,
     PullFailed,
     StoreAbort,
     StoreCreate,
@@ -204,6 +205,7 @@ __all__ = [
     "PrepareBundles",
     "PullChunk",
     "PullDone",
+    "PullElsewhere",
     "PullFailed",
     "PushCalls",
     "PushTasks",
@@ -290,6 +292,7 @@ Alone = (
     | StoreFree
     | PullChunk
     | PullFailed
+    | PullElsewhere
     | PullDone
     | CreateActor
     | ActorInfo

@@ -95,13 +95,17 @@ class StoreFree(msgspec.Struct, array_like=True, gc=False, tag=48):
 class PullChunk(msgspec.Struct, array_like=True, gc=False, tag=92):
     """Send ``size`` bytes of ``object`` from ``begin`` on: answered by `Chunk` or `PullFailed`. The first pins it.
 
-    ``pull`` is a number of the asking node's, never used again for another pull.
+    ``pull`` is a number of the asking node's, never used again for another pull, or another node to pull from. Who has
+    the original may answer with `PullElsewhere`, once for the pull, unless it is asked to do it itself (``direct``).
+    Others answer only for the ``attempt`` that they have.
     """
 
     object: ObjectID
     pull: int
     begin: int
     size: int
+    attempt: int = 0
+    direct: bool = False
 
 
 class Chunk(msgspec.Struct, array_like=True, gc=False, tag=93):
@@ -119,6 +123,14 @@ class PullFailed(msgspec.Struct, array_like=True, gc=False, tag=94):
     fault: Fault
 
 
+class PullElsewhere(msgspec.Struct, array_like=True, gc=False, tag=96):
+    """``node`` has the object too, or will: ask there."""
+
+    object: ObjectID
+    pull: int
+    node: NodeID
+
+
 class PullDone(msgspec.Struct, array_like=True, gc=False, tag=95):
     """All of ``object`` is here: the pin goes."""
 
@@ -126,4 +138,4 @@ class PullDone(msgspec.Struct, array_like=True, gc=False, tag=95):
 
 
 #: What a node says to another as such, and not on behalf of the head in its process.
-BETWEEN_NODES: Final = frozenset({PullChunk, Chunk, PullFailed, PullDone, StoreFree})
+BETWEEN_NODES: Final = frozenset({PullChunk, Chunk, PullFailed, PullElsewhere, PullDone, StoreFree})

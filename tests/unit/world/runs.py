@@ -46,6 +46,10 @@ PROFILES = {
     "errors": Profile(Limits(actors=False)),
     "actors": Profile(Limits(keep=True)),
     "nodes": Profile(Limits(keep=True), (1, 1, 2)),
+    "broadcasts": Profile(Limits(cpus=SMALL, keep=True), (1, 0.5, 0.5, 0.5, 0.5, 0.5)),
+    "broken broadcasts": Profile(
+        Limits(cpus=SMALL), (1, 0.5, 0.5, 0.5, 0.5), (Trouble.NODE, Trouble.CRASH), count=2, exact=False
+    ),
     "doubled": Profile(Limits(keep=True), troubles=(Trouble.TWICE, Trouble.AGAIN), count=6),
     "retried": Profile(Limits(actors=False, refs_out=False, max_retries=-1), troubles=(Trouble.CRASH,), count=3),
     "cancelled": Profile(

@@ -122,7 +122,7 @@ class Client(ClientProcess):
             raise
         if not isinstance(until.reply, StoreCreated):
             return until.reply.fault if isinstance(until.reply, StoreFailed) else _gone()
-        self.world.arena(self.node)[until.reply.offset] = (len(data).to_bytes(4, "big") + data).ljust(BIG, b"\0")
+        self.world.arena(self.node)[until.reply.offset] = _laid_out(data)
         self.send(self.node, StoreSeal(object_))
         return Stored(self.node, BIG, refs, attempt)
 
@@ -204,9 +204,16 @@ class Client(ClientProcess):
             raise ProgramError(reply.fault if isinstance(reply, StoreFailed) else _gone())
         written = self.world.arena(self.node)[reply.offset]
         data = written[4 : 4 + int.from_bytes(written[:4], "big")]
+        assert written == _laid_out(data), f"object {object_.hex()} is damaged: {written!r}"
         read = values.read(data, value.refs, self.adopt)
         self.unpinned.append(object_)
         return read
+
+
+def _laid_out(data: bytes) -> bytes:
+    """A big value in the store, each piece of which depends on the value."""
+    once = len(data).to_bytes(4, "big") + data
+    return (once * (BIG // len(once) + 1))[:BIG]
 
 
 def _gone() -> Fault:

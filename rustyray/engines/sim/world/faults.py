@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rustyray.engines.sim.world.chooser import Chooser
 from rustyray.model.messages import (
     CancelLease,
+    Chunk,
     CreateActor,
+    PullChunk,
     RegisterNode,
     ReturnLease,
     StoreFree,
@@ -32,7 +34,7 @@ HARMLESS: Final = frozenset(
     {CancelLease, ReturnLease, StoreFree, StoreSeal, CreateActor, WatchActor, WorkerDied, WorkerReady, RegisterNode}
 )
 #: Messages of which each counts.
-FRAGILE: Final = frozenset({StorePin, StoreUnpin})
+FRAGILE: Final = frozenset({StorePin, StoreUnpin, PullChunk, Chunk})
 
 
 class Trouble(enum.StrEnum):
