@@ -75,10 +75,11 @@ class ActorClass(Generic[T]):
 
     def _make_plan(self) -> ActorPlan:
         options = self._options
+        resources, placement = opt.actor_resources(options)
+        strategy, follows = opt.where_to_run(options, self._code.called, resources, placement)
         fn, blob, held = self._code.packed()
         context.remember(self)
         meta, methods, is_async = describe_class(self.cls, self._code.called)
-        resources, placement = opt.actor_resources(options)
         self._plan = ActorPlan(
             fn,
             blob,
@@ -96,7 +97,8 @@ class ActorClass(Generic[T]):
             is_async=is_async,
             handle_meta=meta,
             held=held,
-            strategy=opt.value_of(options, "scheduling_strategy"),
+            strategy=strategy,
+            follows=follows,
         )
         return self._plan
 

@@ -80,3 +80,8 @@ class TaskID(BaseID):
 class ActorID(BaseID):
     __slots__ = ()
     size = ids.TASK_ID_SIZE
+
+
+class PlacementGroupID(BaseID):
+    __slots__ = ()
+    size = ids.TASK_ID_SIZE

@@ -101,19 +101,22 @@ class RemoteFunction(_Base[P, R]):
         return changed
 
     def _make_plan(self) -> TaskPlan:
+        resources = opt.task_resources(self._options)
+        strategy, follows = opt.where_to_run(self._options, self._code.called, resources, {})
         fn, blob, held = self._code.packed()
         context.remember(self)
         self._plan = TaskPlan(
             fn,
             blob,
             self._code.called,
-            opt.task_resources(self._options),
+            resources,
             returns=_returns(self._options),
             max_retries=opt.value_of(self._options, "max_retries"),
             retry=opt.retry_policy(self._options),
             held=held,
             task_name=self._options.get("name") or "",
-            strategy=opt.value_of(self._options, "scheduling_strategy"),
+            strategy=strategy,
+            follows=follows,
         )
         return self._plan
 

@@ -39,6 +39,7 @@ from rustyray.model.messages import (
     WorkerStays,
 )
 from rustyray.model.resources import as_amounts
+from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault, FaultKind, Value
 
 #: So many jobs that ran are remembered.
@@ -107,8 +108,9 @@ class ExecutorCore:
         self.blocked = False
         self.stopping = False
         self.leaving = False
-        #: What the lease holds that the tasks of the moment run under.
+        #: What the lease holds that the tasks of the moment run under, and where it had to be.
         self.resources: dict[str, float] = {}
+        self.strategy: Strategy | None = None
         self._lease = 0
         self._results: dict[WorkerID, list[Done]] = {}
         self._seconds = 0.0
@@ -126,7 +128,7 @@ class ExecutorCore:
         if isinstance(message, PushTasks):
             lease = message.lease
             if lease != self._lease:
-                self._lease, self.resources = lease, as_amounts(message.resources)
+                self._lease, self.resources, self.strategy = lease, as_amounts(message.resources), message.strategy
             self.queue.extend([Job(sender, lease, task) for task in message.tasks])
             if self.blocked:
                 self._give_back_queue()

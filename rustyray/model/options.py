@@ -17,7 +17,7 @@ from rustyray.model.plans import RetryPolicy
 from rustyray.model.resources import ResourceSet
 
 if TYPE_CHECKING:
-    from rustyray.model.strategies import Strategy
+    from rustyray.model.strategies import PlacementGroupSchedulingStrategy, Strategy
 
 
 class Scope(enum.Flag):
@@ -181,18 +181,18 @@ def retry_exceptions(name: str, value: Any) -> bool | Callable[[BaseException], 
     raise _wrong_type(name, "True, False, a list of exception classes, or a function of an exception", value)
 
 
-def scheduling_strategy(name: str, value: Any) -> Strategy | None:
+def scheduling_strategy(name: str, value: Any) -> Strategy | PlacementGroupSchedulingStrategy:
     """The text "DEFAULT" or "SPREAD", or one of the classes in `rustyray.util.scheduling_strategies`."""
     from rustyray.model import strategies as known  # which few programs need
 
-    if isinstance(value, known.Strategy):
+    if isinstance(value, known.Strategy | known.PlacementGroupSchedulingStrategy):
         return value
     if isinstance(value, known.NodeAffinitySchedulingStrategy | known.NodeLabelSchedulingStrategy):
         return value.strategy
     if not isinstance(value, str):
         raise _wrong_type(name, "a string, or a class of rustyray.util.scheduling_strategies", value)
     chosen = one_of(known.DEFAULT, known.SPREAD)(name, value)
-    return known.Strategy(spread=True) if chosen == known.SPREAD else None
+    return known.Strategy(spread=chosen == known.SPREAD)
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ OPTIONS: dict[str, Option] = {
 }
 
 _STRATEGY = "Write scheduling_strategy=NodeLabelSchedulingStrategy(…)"
-_GROUPS = "Placement groups are not supported yet; leave it out"
+_GROUPS = "Write scheduling_strategy=PlacementGroupSchedulingStrategy(…)"
 _GENERATORS = "Streaming generators are not supported yet; leave it out"
 
 UNSUPPORTED: dict[str, Unsupported] = {
@@ -342,3 +342,24 @@ def actor_resources(options: Mapping[str, Any]) -> tuple[ResourceSet, ResourceSe
         return res.resource_set(asked), res.resource_set({**asked, res.CPU: 1})
     held = res.resource_set({res.CPU: 1, **asked})
     return held, held
+
+
+def where_to_run(
+    options: Mapping[str, Any], called: str, resources: ResourceSet, placement: ResourceSet
+) -> tuple[Strategy | None, bool]:
+    """The strategy for what holds ``resources`` and needs ``placement`` to be placed; None for the default one.
+
+    The second is whether nothing was said, so that it goes where its parent wants it.
+
+    Raises:
+        ValueError: No bundle of its placement group can ever hold it.
+    """
+    chosen = options.get("scheduling_strategy")
+    if chosen is None:
+        return None, True
+    from rustyray.model import strategies as known
+
+    if isinstance(chosen, known.PlacementGroupSchedulingStrategy):
+        chosen.check_room(called, resources, placement)
+        return chosen.strategy, False
+    return (chosen if chosen != known.Strategy() else None), False

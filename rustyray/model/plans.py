@@ -6,6 +6,7 @@ never change them (``slot`` is the one place where the owner's core keeps what i
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from rustyray.model.resources import ResourceSet
@@ -44,11 +45,14 @@ class TaskPlan:
     ``fn`` is the digest of ``blob`` (the cloudpickled function), ``held`` keeps refs alive that the function's closure
     carries, ``max_retries`` is -1 for "without end". ``label`` tells scheduling classes with equal resources apart.
     ``name`` is the function's, with its module; ``task_name`` what the user calls the task, if anything else.
+    ``follows``: it goes where its parent says, who may want it in its own placement group (`following`).
     """
 
     __slots__ = (
         "blob",
         "fn",
+        "following",
+        "follows",
         "held",
         "label",
         "max_retries",
@@ -74,8 +78,12 @@ class TaskPlan:
         held: tuple[object, ...] = (),
         task_name: str = "",
         strategy: Strategy | None = None,
+        follows: bool = False,
     ) -> None:
         self.strategy = strategy
+        self.follows = follows
+        #: By the strategy of the parent.
+        self.following: dict[Strategy, TaskPlan] = {}
         self.fn = fn
         self.blob = blob
         self.name = name
@@ -87,6 +95,16 @@ class TaskPlan:
         self.label = label
         self.held = held
         self.slot: object = None
+
+    @property
+    def called(self) -> str:
+        return self.task_name or self.name
+
+    def following_into(self, strategy: Strategy) -> TaskPlan:
+        """The same, elsewhere."""
+        plan = copy(self)
+        plan.strategy, plan.follows, plan.slot = strategy, False, None
+        return plan
 
 
 class MethodPlan:
@@ -117,6 +135,8 @@ class ActorPlan:
         "class_name",
         "detached",
         "fn",
+        "following",
+        "follows",
         "get_if_exists",
         "handle_meta",
         "held",
@@ -152,8 +172,12 @@ class ActorPlan:
         handle_meta: bytes = b"",
         held: tuple[object, ...] = (),
         strategy: Strategy | None = None,
+        follows: bool = False,
     ) -> None:
         self.strategy = strategy
+        self.follows = follows
+        #: By the strategy of the task that creates it, as in `TaskPlan`.
+        self.following: dict[Strategy, ActorPlan] = {}
         self.fn = fn
         self.blob = blob
         self.class_name = class_name
@@ -170,6 +194,16 @@ class ActorPlan:
         self.is_async = is_async
         self.handle_meta = handle_meta
         self.held = held
+
+    @property
+    def called(self) -> str:
+        return self.class_name
+
+    def following_into(self, strategy: Strategy) -> ActorPlan:
+        """The same, elsewhere."""
+        plan = copy(self)
+        plan.strategy, plan.follows = strategy, False
+        return plan
 
 
 NO_RETRY = RetryPolicy()

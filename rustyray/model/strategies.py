@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
 from rustyray.model.ids import NODE_ID_SIZE, GroupID, NodeID
+from rustyray.model.resources import ResourceSet, as_amounts, fits, resource_set
 
 
 class LabelMatch(msgspec.Struct, array_like=True, frozen=True):
@@ -153,7 +154,82 @@ def _matches(given: Any) -> tuple[LabelMatch, ...]:
     return tuple(LabelMatch(key, match.values, match.negated) for key, match in sorted(given.items()))
 
 
-SchedulingStrategy: TypeAlias = "str | NodeAffinitySchedulingStrategy | NodeLabelSchedulingStrategy"
+class GroupHandle(Protocol):
+    """A placement group, as far as it matters here; ``is_empty`` stands for none."""
+
+    @property
+    def is_empty(self) -> bool: ...
+
+    @property
+    def bundle_specs(self) -> list[dict[str, float]]: ...
+
+    def binary(self) -> bytes: ...
+
+
+class PlacementGroupSchedulingStrategy:
+    """Run in a placement group (as in Ray).
+
+    Args:
+        placement_group: the group; None, or an empty one: in none.
+        placement_group_bundle_index: the bundle, counted from 0; -1: any that has room.
+        placement_group_capture_child_tasks: whether the tasks and actors that it submits itself run in the group as
+            well, unless they have a scheduling strategy of their own.
+
+    Raises:
+        TypeError: That is no placement group, or no index.
+        ValueError: The group has no such bundle.
+    """
+
+    def __init__(
+        self,
+        placement_group: GroupHandle | None,
+        placement_group_bundle_index: int = -1,
+        placement_group_capture_child_tasks: bool | None = None,
+    ) -> None:
+        index = placement_group_bundle_index
+        if placement_group is not None and not hasattr(placement_group, "bundle_specs"):
+            raise TypeError(f"placement_group must be what placement_group(…) returns, got {placement_group!r}")
+        if isinstance(index, bool) or not isinstance(index, int):
+            raise TypeError(f"placement_group_bundle_index must be an integer, got {index!r}")
+        self.placement_group = placement_group
+        self.placement_group_bundle_index = index
+        self.placement_group_capture_child_tasks = placement_group_capture_child_tasks
+        self.strategy: Strategy | None = None
+        if placement_group is None or placement_group.is_empty:
+            if index != -1:
+                raise ValueError("without a placement group, placement_group_bundle_index must be -1")
+            return
+        count = len(placement_group.bundle_specs)
+        if not -1 <= index < count:
+            raise ValueError(
+                f"placement group bundle index {index} is invalid: the group has bundles 0 to {count - 1}, and -1 "
+                "stands for any"
+            )
+        capture = bool(placement_group_capture_child_tasks)
+        self.strategy = Strategy(group=placement_group.binary(), bundle=index, capture=capture)
+
+    def check_room(self, called: str, resources: ResourceSet, placement: ResourceSet) -> None:
+        """Raise ValueError if no bundle that it may run in can ever hold this."""
+        if self.placement_group is None or self.strategy is None:
+            return
+        specs, index = self.placement_group.bundle_specs, self.strategy.bundle
+        able = [resource_set(spec) for spec in (specs if index < 0 else specs[index : index + 1])]
+        where = "any bundles" if index < 0 else f"bundle {index}"
+        if not any(fits(resources, bundle) for bundle in able):
+            raise ValueError(
+                f"Cannot schedule {called} with the placement group because the resource request "
+                f"{as_amounts(resources)} cannot fit into {where} for the placement group, {specs}."
+            )
+        if not any(fits(placement, bundle) for bundle in able):
+            raise ValueError(
+                f"Cannot schedule {called} with the placement group because an actor needs "
+                f"{as_amounts(placement)} to be placed, which cannot fit into {where} for the placement group, {specs}."
+            )
+
+
+SchedulingStrategy: TypeAlias = (
+    "str | NodeAffinitySchedulingStrategy | NodeLabelSchedulingStrategy | PlacementGroupSchedulingStrategy"
+)
 
 DEFAULT = "DEFAULT"
 SPREAD = "SPREAD"

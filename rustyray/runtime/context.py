@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
+    from rustyray.model.strategies import Strategy
     from rustyray.runtime.engine import ActorHandleState, Engine
     from rustyray.runtime.ref import ObjectRef
 
@@ -32,7 +33,8 @@ class HostedActor:
 class TaskContext:
     """What a thread of a worker is running at the moment. Ids are bytes; ``attempt`` counts from 0.
 
-    ``name`` is the task's name where it was given one; ``hosted`` the actor whose method this is, if it is one.
+    ``name`` is the task's name where it was given one; ``hosted`` the actor whose method this is, if it is one;
+    ``strategy`` where it had to run.
     """
 
     __slots__ = (
@@ -45,6 +47,7 @@ class TaskContext:
         "job",
         "name",
         "resources",
+        "strategy",
         "task",
     )
 
@@ -58,6 +61,7 @@ class TaskContext:
         self.actor = actor
         self.cancelled = False
         self.resources: dict[str, float] = {}
+        self.strategy: Strategy | None = None
         self.concurrency_group = ""
 
 

@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from rustyray.model.events import Query
-    from rustyray.model.messages import Report
+    from rustyray.model.messages import GroupInfo, Report
     from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
+    from rustyray.model.resources import ResourceSet
     from rustyray.model.settings import Settings
+    from rustyray.model.strategies import LabelMatch
     from rustyray.runtime.ref import ObjectRef
 
 
@@ -147,6 +149,27 @@ class Engine(Protocol):
         """Keep the object until the runtime ends: somebody pickled the ref on their own."""
 
     def process(self) -> ProcessContext: ...
+
+    def create_group(
+        self,
+        bundles: Sequence[ResourceSet],
+        packing: str,
+        name: str,
+        detached: bool,
+        labels: Sequence[tuple[LabelMatch, ...]],
+    ) -> bytes:
+        """Have a placement group made, and return its id before it is. Raises ValueError when its name is taken."""
+
+    def remove_group(self, group: bytes) -> None: ...
+
+    def find_group(self, group: bytes, name: str) -> GroupInfo:
+        """A placement group by its id, or a living one by its name. Raises ValueError when there is none."""
+
+    def list_groups(self) -> list[GroupInfo]:
+        """All placement groups there are, and those that were removed last."""
+
+    def group_ready(self, group: bytes, handle: Any) -> ObjectRef[Any]:
+        """A ref to ``handle``, which has its value when the group is created."""
 
     def nodes(self) -> list[Mapping[str, Any]]:
         """One mapping per node, with Ray's keys (``NodeID``, ``Alive``, ``Resources``, …)."""

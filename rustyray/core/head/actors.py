@@ -160,7 +160,7 @@ class Actors:
         """Where its bundle is; it waits while that has no place, and dies if its group is gone."""
         group = self.groups.get(strategy.group)
         if group is None or group.state is GroupState.REMOVED:
-            self._lose_group(actor, group.reason if group is not None else "the cluster does not know it any more")
+            self._lose_group(actor, group.reason if group is not None else f"{strategy} is gone")
             return
         held: dict[NodeID, list[ResourceSet]] = {}
         for there in dict.fromkeys(node for node in group.nodes if node):
@@ -173,10 +173,10 @@ class Actors:
 
     def _lose_group(self, actor: Actor, reason: str) -> None:
         if actor.state is ActorState.PENDING:
-            text = f"{actor.what} is to live in a placement group that is gone: {reason}"
+            text = f"{actor.what} cannot start: {reason}"
             self._die_of(actor, actor.fault_of(FaultKind.ACTORS_GROUP_REMOVED, text))
         else:
-            self._die(actor, f"its placement group is gone: {reason}")
+            self._die(actor, reason)
 
     def _group_removed(self, group: Group) -> None:
         for actor in list(self.registry.living.values()):

@@ -24,7 +24,9 @@ from rustyray.model.messages import (
     BundlesPrepared,
     CreateGroup,
     FindGroup,
+    GroupInfo,
     GroupList,
+    GroupSpec,
     GroupState,
     HeadError,
     ListGroups,
@@ -135,7 +137,9 @@ class Groups:
         """A group that is not known any more was removed long ago: the sender was told its id, so it was there."""
         group = self.get(message.group)
         if group is None:
-            self._unknown(sender, 0, message.group)
+            spec = GroupSpec(message.group, b"", [])
+            reason = f"placement group {message.group.hex()} is gone: it was removed long ago"
+            self._base.send(sender, GroupInfo(spec, GroupState.REMOVED, [], 0, reason))
             return
         if group.id in self.living:
             self._watchers.add(group.id, sender)

@@ -71,10 +71,10 @@ class GroupRouter:
         strategy, key = message.strategy, (client, message.request)
         if key in self.waiting and strategy is not None and self._bundles.info(strategy.group) is None:
             del self.waiting[key]
-            self._fail(client, message, f"{strategy} is not part of the cluster (any more)")
+            self._fail(client, message, f"{strategy} is gone")
 
     def _fail(self, client: WorkerID, message: RequestLease, why: str) -> None:
-        text = f"{message.label or 'the task'} was to run in a placement group that is gone: {why}"
+        text = f"{message.label or 'the task'} cannot run: {why}"
         self._base.send(client, LeaseFailed(message.request, Fault(FaultKind.GROUP_REMOVED, text)))
 
     # --- choosing -----------------------------------------------------------------------------------------------------

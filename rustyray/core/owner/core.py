@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rustyray.core.effects import Effect, Send
 from rustyray.core.owner.calls import CREATION, Calls
 from rustyray.core.owner.deaths import Deaths
+from rustyray.core.owner.groups import Groups
 from rustyray.core.owner.records import (
     DONE,
     ActorLink,
@@ -26,6 +27,7 @@ from rustyray.model.ids import (
     FIRST_RETURN,
     HANDLE_INDEX,
     ActorID,
+    GroupID,
     JobID,
     NodeID,
     ObjectID,
@@ -46,6 +48,7 @@ from rustyray.model.messages import (
     Call,
     GetObjects,
     GiveBack,
+    GroupInfo,
     HeadError,
     KillActor,
     LeaseElsewhere,
@@ -93,6 +96,7 @@ class OwnerCore:
         self.sched = Scheduler(me, node, job, self.out, journal)
         self.tasks = Tasks(self.refs, self.sched, self.out, jitter, journal)
         self.calls = Calls(self.refs, self.tasks, self.out)
+        self.groups = Groups(self.refs, self.tasks, self.out)
         self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
         self.objects = self.refs.objects
         self.closed: str = ""
@@ -114,6 +118,7 @@ class OwnerCore:
             Unblocked: self._on_unblocked,
             ActorInfo: lambda sender, message, now: self.calls.on_info(message, now),
             ActorExited: lambda sender, message, now: self.calls.exited(sender, message.actor, message.reason, now),
+            GroupInfo: lambda sender, message, now: self.groups.on_info(message, now),
             HeadError: lambda sender, message, now: self.calls.on_refused(message, now),
             WorkerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
             OwnerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
@@ -179,6 +184,14 @@ class OwnerCore:
             for info in getattr(value, "refs", None) or ():
                 self.refs.hold(info.object, info.owner_address)
         self.objects[object_] = ObjectEntry(value, 1)
+        return object_
+
+    def group_ready(self, group: GroupID, value: Value) -> ObjectID:
+        """A new object, ours, that gets ``value`` when the placement group is created; an error if it is removed."""
+        if self.closed:
+            raise RuntimeError(self.closed)
+        object_ = self.next_task() + FIRST_RETURN
+        self.groups.ready(group, object_, value)
         return object_
 
     def create_actor(

@@ -151,7 +151,9 @@ class Scheduler:
                 lease.idle = False
                 lease.heard = now
                 lease.target.idle -= 1
-            self.out.append(Send(lease.worker, PushTasks(lease.id, tasks, lease.target.resources), lease.address))
+            target = lease.target
+            message = PushTasks(lease.id, tasks, target.resources, target.strategy)
+            self.out.append(Send(lease.worker, message, lease.address))
 
     def _define(self, lease: Lease, plan: TaskPlan, known: dict[bytes, None]) -> None:
         known[plan.fn] = None

@@ -67,6 +67,7 @@ class ActorHost:
         """Tell the context of a call about the actor that it is a call of."""
         ctx.hosted = self._hosted
         ctx.resources = self._resources
+        ctx.strategy = self.spec.strategy
 
     def method(self, name: str) -> Callable[..., Any]:
         bound = self._methods.get(name)

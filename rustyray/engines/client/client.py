@@ -68,7 +68,11 @@ class Client(Futures):
         else:
             (data, buffers, infos, deps), keep = _NOTHING, None
         task = context.current_task.get()
-        parent = task.task if task is not None else b""
+        parent = b""
+        if task is not None:
+            parent = task.task
+            if plan.follows and task.strategy is not None and task.strategy.capture:
+                plan = self._following(plan, task.strategy)
         pump = self.pump
         with pump.lock:
             tid = self.core.submit(plan, data, buffers, infos, deps, parent, pump.clock())
@@ -155,6 +159,9 @@ class Client(Futures):
     # --- actors -------------------------------------------------------------------------------------------------------
 
     def create_actor(self, plan: ActorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorHandleState:
+        task = context.current_task.get()
+        if task is not None and plan.follows and task.strategy is not None and task.strategy.capture:
+            plan = self._following(plan, task.strategy)
         data, buffers, infos, deps, keep = self._prepare(args, kwargs)
         pump = self.pump
         with pump.lock:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from rustyray.engines.client.cluster_client import ClusterClient
+from rustyray.engines.client.groups import GroupClient
 from rustyray.engines.client.waiter import Waiter
 from rustyray.exceptions import GetTimeoutError, RayTaskError
 from rustyray.runtime.ref import ObjectRef
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import asyncio
 
 
-class Futures(ClusterClient):
+class Futures(GroupClient):
     """What waits for a ref without a thread that does."""
 
     @abstractmethod

@@ -82,6 +82,7 @@ class Runner:
         if isinstance(task, Task):
             ctx.name = task.name
             ctx.resources = self.worker.executor.resources
+            ctx.strategy = self.worker.executor.strategy
         elif self.worker.actor is not None:
             self.worker.actor.describe_in(ctx)
         return ctx

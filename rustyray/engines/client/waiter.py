@@ -11,6 +11,8 @@ from rustyray.core.owner import OwnerCore
 from rustyray.model.messages import (
     ActorInfo,
     ClusterDescription,
+    GroupInfo,
+    GroupList,
     HeadError,
     Inspected,
     Message,
@@ -25,7 +27,7 @@ from rustyray.model.values import Failed, Fault
 if TYPE_CHECKING:
     from rustyray.engines.client.ports import Hub
 
-_REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription, Inspected)
+_REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription, GroupList, Inspected)
 
 
 class Waiter:
@@ -62,7 +64,7 @@ class Waiting(ABC):
         self._request = 0
         for kind in _REPLIES:
             handlers.setdefault(kind, self._on_reply)
-        for answer in (ActorInfo, HeadError):
+        for answer in (ActorInfo, GroupInfo, HeadError):
             handlers.setdefault(answer, self._on_answer)
 
     @abstractmethod
@@ -133,7 +135,7 @@ class Waiting(ABC):
             waiter.reply = message
             self.finish(waiter)
 
-    def _on_answer(self, peer: bytes, message: ActorInfo | HeadError, now: float) -> None:
+    def _on_answer(self, peer: bytes, message: ActorInfo | GroupInfo | HeadError, now: float) -> None:
         self.core.on_message(peer, message, now)
         if message.request:
             self._on_reply(peer, message, now)

@@ -10,6 +10,7 @@ import msgspec
 from rustyray.model.ids import ActorID, ObjectID, TaskID, WorkerID
 from rustyray.model.messages.base import Part
 from rustyray.model.resources import ResourceSet
+from rustyray.model.strategies import Strategy
 from rustyray.model.values import RefInfo, Value
 
 # --- owner → worker: the data path ------------------------------------------------------------------------------------
@@ -70,11 +71,12 @@ class DefineFunction(msgspec.Struct, array_like=True, gc=False, tag=1):
 
 
 class PushTasks(msgspec.Struct, array_like=True, gc=False, tag=2):
-    """Run these, in order, under ``lease``, which holds ``resources``."""
+    """Run these, in order, under ``lease``, which holds ``resources`` and was asked for with ``strategy``."""
 
     lease: int
     tasks: list[Task]
     resources: ResourceSet = {}
+    strategy: Strategy | None = None
 
 
 class PushCalls(msgspec.Struct, array_like=True, gc=False, tag=3):

@@ -11,9 +11,11 @@ from typing import Any
 from rustyray.exceptions import ActorAlreadyExistsError, GetTimeoutError
 from rustyray.model import ids
 from rustyray.model.events import Query
+from rustyray.model.messages import GroupInfo, GroupSpec, GroupState, Packing
 from rustyray.model.plans import ActorPlan, MethodPlan, RetryPolicy, TaskPlan
-from rustyray.model.resources import as_amounts
+from rustyray.model.resources import ResourceSet, as_amounts
 from rustyray.model.settings import Settings
+from rustyray.model.strategies import LabelMatch
 from rustyray.model.values import Failed, Fault, FaultKind
 from rustyray.runtime import context, faults
 from rustyray.runtime import serialization as ser
@@ -56,6 +58,7 @@ class FakeEngine:
         self.pinned: list[ObjectRef[Any]] = []
         self.shut_down = 0
         self._values: dict[bytes, ser.Serialized | Failed | Fault] = {}
+        self.groups: dict[bytes, GroupInfo] = {}
         self._actors: dict[bytes, Living] = {}
         self._numbers = itertools.count(1)
 
@@ -184,6 +187,38 @@ class FakeEngine:
     def process(self) -> ProcessContext:
         namespace = (self.settings.namespace if self.settings else "") or "anonymous"
         return ProcessContext(JOB, NODE, DRIVER, namespace, ADDRESS, True, "/sessions/one")
+
+    def create_group(
+        self,
+        bundles: Sequence[ResourceSet],
+        packing: str,
+        name: str,
+        detached: bool,
+        labels: Sequence[tuple[LabelMatch, ...]],
+    ) -> bytes:
+        if name and any(info.spec.name == name for info in self.groups.values()):
+            raise ValueError(f"the name {name!r} is taken")
+        group = self._new_task()
+        spec = GroupSpec(group, JOB, list(bundles), Packing(packing), list(labels), name, "", detached)
+        self.groups[group] = GroupInfo(spec, GroupState.CREATED, [NODE] * len(bundles), 1)
+        return group
+
+    def remove_group(self, group: bytes) -> None:
+        self.groups[group].state = GroupState.REMOVED
+
+    def find_group(self, group: bytes, name: str) -> GroupInfo:
+        found = [
+            info for info in self.groups.values() if (info.spec.name == name if name else info.spec.group == group)
+        ]
+        if not found:
+            raise ValueError("there is no such placement group")
+        return found[0]
+
+    def list_groups(self) -> list[GroupInfo]:
+        return list(self.groups.values())
+
+    def group_ready(self, group: bytes, handle: Any) -> ObjectRef[Any]:
+        return self.put(handle)
 
     def nodes(self) -> list[Mapping[str, Any]]:
         return [{"NodeID": NODE.hex(), "Alive": True}]

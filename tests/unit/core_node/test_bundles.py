@@ -207,7 +207,7 @@ def test_a_removed_group_takes_along_who_works_and_who_waits_in_it() -> None:
     assert world.free() == 1
     world.ask(3)
     failed = world.one(DRIVER, LeaseFailed)
-    assert failed.fault.message == "work was to run in a placement group that is gone: placement group 'x' is gone"
+    assert failed.fault.message == "work cannot run: placement group 'x' is gone"
 
 
 def test_what_waits_for_the_node_gets_what_a_group_leaves() -> None:
