@@ -36,6 +36,7 @@ class Strategy(msgspec.Struct, array_like=True, frozen=True):
 
     ``spread``: on as many nodes as there are. ``hard`` labels must fit, ``preferred`` ones should. ``group``: in that
     placement group, in its ``bundle`` (-1: in any); ``capture``: so do the tasks and actors that it submits itself.
+    ``near``: on that node if there is room, where large arguments are; no user says so.
     """
 
     spread: bool = False
@@ -46,6 +47,7 @@ class Strategy(msgspec.Struct, array_like=True, frozen=True):
     group: GroupID = b""
     bundle: int = -1
     capture: bool = False
+    near: NodeID = b""
 
     def allows(self, labels: Mapping[str, str]) -> bool:
         return all(match.fits(labels) for match in self.hard)
@@ -64,7 +66,7 @@ class Strategy(msgspec.Struct, array_like=True, frozen=True):
 
 def is_pinned(strategy: Strategy | None) -> bool:
     """Whether a request for a worker that has come to a node may not move on from there."""
-    return strategy is not None and (not strategy.group or strategy.bundle >= 0)
+    return strategy is not None and not strategy.near and (not strategy.group or strategy.bundle >= 0)
 
 
 # --- what users write -------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from rustyray.core.node.group_routing import GroupRouter
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.model.ids import NodeID, WorkerID
 from rustyray.model.messages import CancelLease, LeaseElsewhere, LeaseFailed, LeaseWaits, NodeInfo, RequestLease
-from rustyray.model.resources import describe, fits
+from rustyray.model.resources import ResourceSet, describe, fits, subtract
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault, FaultKind
 
@@ -49,8 +49,26 @@ class Router:
             self.groups.request(client, message, strategy, now)
         elif strategy is None or message.hops or self._base.stopping:
             self._desk.request(client, message, now)
+        elif strategy.near:
+            self._request_near(client, message, strategy.near, now)
         elif (client, message.request) not in self.waiting and not self._route(client, message, now):
             self._wait(client, message, strategy, now)
+
+    def _request_near(self, client: WorkerID, message: RequestLease, node: NodeID, now: float) -> None:
+        """To that node if it has room, or if nobody has; else as without a strategy."""
+        need, there = message.resources, self._cluster.others.get(node)
+        if there is not None:
+            room = fits(need, there.available)
+            if room:
+                subtract(there.available, need)  # so that a crowd is not sent there
+            if room or (fits(need, there.total) and not self._any_room(need)):
+                self._base.send(client, LeaseElsewhere(message.request, node, there.address))
+                return
+        self._desk.request(client, msgspec.structs.replace(message, strategy=None), now)
+
+    def _any_room(self, need: ResourceSet) -> bool:
+        others = self._cluster.others.values()
+        return self._accounts.fits_now(need) or any(fits(need, node.available) for node in others)
 
     def cancel(self, client: WorkerID, message: CancelLease, now: float) -> None:
         if self.waiting.pop((client, message.request), None) is None and not self.groups.cancel(client, message):

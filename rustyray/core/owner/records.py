@@ -166,6 +166,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
     """Tasks that any worker of the same kind can run: they share a queue and leases.
 
     ``ask_after`` is when a node may be asked for workers again, after one was lost with what it had been asked for.
+    ``base`` is the class of the same tasks without large arguments, of one whose strategy is to be near those.
     """
 
     resources: ResourceSet
@@ -178,6 +179,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
     warned: bool = False
     last_result: float = 0.0
     ask_after: float = 0.0
+    base: SchedulingClass | None = None
 
 
 class Lease(msgspec.Struct, eq=False):

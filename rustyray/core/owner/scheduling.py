@@ -24,6 +24,7 @@ from rustyray.core.owner.records import (
 from rustyray.core.story import Journal
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
+    Arg,
     CancelLease,
     DefineFunction,
     GiveBack,
@@ -38,6 +39,7 @@ from rustyray.model.messages import (
 )
 from rustyray.model.plans import TaskPlan
 from rustyray.model.strategies import Strategy
+from rustyray.model.values import Stored
 
 #: How many seconds of work may wait on a worker: enough to hide a round trip, little enough to lose nothing by it.
 PIPELINE_SECONDS: Final = 0.004
@@ -47,6 +49,8 @@ KEEP_IDLE: Final = 0.1
 #: A worker silent for so long (seconds) with tasks waiting behind its first one gets them taken back.
 STALL: Final = 0.02
 MAX_HOPS: Final = 4
+#: Bytes of arguments on one node from which on a task is better off there: about as long to copy as to find a worker.
+LARGE: Final = 1 << 20
 #: Seconds until workers are asked for again that were asked of a node which is gone.
 ASK_AGAIN: Final = 0.1
 
@@ -66,6 +70,9 @@ class Scheduler:
         self.defined: dict[WorkerID, dict[bytes, None]] = {}
         self._requests: dict[int, SchedulingClass] = {}
         self._request = 0
+        self.large = LARGE
+        #: Where other nodes listen that we were sent to.
+        self._addresses: dict[NodeID, str] = {}
 
     def stats_for(self, plan: TaskPlan) -> FunctionStats:
         """The class and the learned duration of a function, made at its first submission and kept in the plan."""
@@ -75,6 +82,28 @@ class Scheduler:
             target = self.classes[key] = SchedulingClass(dict(plan.resources), plan.label, plan.strategy)
         plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1, plan.task_name or plan.name)
         return stats
+
+    def near(self, target: SchedulingClass, args: list[Arg]) -> SchedulingClass:
+        """Where a task is queued that has these arguments: large ones draw it to the node that has most of them."""
+        base = target.base or target
+        if base.strategy is not None:
+            return base
+        sizes = {self.node: 0}
+        for arg in args:
+            value = arg.value
+            if type(value) is Stored:
+                sizes[value.node] = sizes.get(value.node, 0) + value.size
+        node = max(sizes, key=sizes.__getitem__)
+        if sizes[node] < self.large:
+            return base
+        if node == self.node and all(lease.node == node for lease in base.leases.values()):
+            return base  # which tries this node first
+        key = (base.label, Strategy(near=node), tuple(sorted(base.resources.items())))
+        found = self.classes.get(key)
+        if found is None:
+            found = SchedulingClass(base.resources, base.label, Strategy(near=node), base=base)
+            self.classes[key] = found
+        return found
 
     # --- pushing ------------------------------------------------------------------------------------------------------
 
@@ -175,11 +204,16 @@ class Scheduler:
         # Short tasks that one worker is through with before another could be had need no second one.
         needed = -(-waiting // max(1, self._depth(target.queue[0]) // 4)) if waiting else 0
         allowed = max(2, len(target.leases))
-        for _ in range(min(needed, allowed) - len(target.requests)):
-            self._request += 1
-            self._ask(target, self.node, "", 0)
-        if target.requests:
+        missing = min(needed, allowed) - len(target.requests)
+        if missing > 0 or target.requests:
             self._yield_idle(target)
+        for _ in range(missing):
+            self._request += 1
+            near = target.strategy.near if target.strategy is not None else b""
+            if near in self._addresses:  # it knows best what room it has
+                self._ask(target, near, self._addresses[near], 1)
+            else:
+                self._ask(target, self.node, "", 0)
 
     def _ask(self, target: SchedulingClass, node: NodeID, address: str, hops: int) -> None:
         number = self._request
@@ -218,6 +252,7 @@ class Scheduler:
         self.pump(target, now)
 
     def on_elsewhere(self, message: LeaseElsewhere, now: float) -> None:
+        self._addresses[message.node] = message.address
         target = self._requests.pop(message.request, None)
         if target is None:
             return
@@ -235,7 +270,10 @@ class Scheduler:
 
     def node_lost(self, node: NodeID, now: float) -> None:
         """Nothing asked of this node will be answered: ask again, a little later, when others know it too."""
-        for target in self.classes.values():
+        self._addresses.pop(node, None)
+        for key, target in list(self.classes.items()):
+            if key[1] is not None and key[1].near == node and not (target.queue or target.leases or target.requests):
+                del self.classes[key]
             lost = [number for number, asked in target.requests.items() if asked == node]
             for number in lost:
                 self.drop_request(number)

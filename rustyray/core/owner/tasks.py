@@ -60,6 +60,9 @@ class Tasks:
         self.pending: dict[TaskID, Record] = {}  # waiting for arguments, backing off, or being judged
         self._backoff: list[tuple[float, int, Record]] = []
         self._order = 0
+        #: While results are settled, the classes of tasks that had waited for them: a lease may be idle afterwards.
+        self._to_pump: list[SchedulingClass] = []
+        self._settling = False
         self._judging: dict[TaskID, tuple[Record, Failed]] = {}
         self.lineage = Lineage(refs, self)
         # Actor calls keep their order in their link's queue; these three are the link's part (`Calls` sets them).
@@ -135,15 +138,22 @@ class Tasks:
     def enqueue(self, record: Record, now: float) -> None:
         target = record.target
         if isinstance(target, SchedulingClass):
+            if record.task.deps:
+                target = record.target = self.sched.near(target, record.task.deps)
             target.queue.append(record)
-            self.sched.pump(target, now)
+            if self._settling:
+                self._to_pump.append(target)
+            else:
+                self.sched.pump(target, now)
         else:
             self.call_ready(record, now)
 
     # --- results ------------------------------------------------------------------------------------------------------
 
     def on_results(self, lease: Lease, message: Results, now: float) -> None:
+        self._settling = True
         record = self.take_results(lease.inflight, lease.worker, message, now)
+        self._settling = False
         if record is not None:
             self.sched.learn(record, message.seconds / len(message.done))
             if not lease.inflight:
@@ -152,6 +162,11 @@ class Tasks:
         target.last_result = lease.heard = now
         lease.asked_back = False
         self.sched.pump(target, now)
+        if self._to_pump:
+            others, self._to_pump = self._to_pump, []
+            for other in others:
+                if other is not target and other.queue:
+                    self.sched.pump(other, now)
 
     def take_results(
         self, inflight: dict[TaskID, Record], worker: WorkerID, message: Results, now: float

@@ -6,6 +6,8 @@ import hashlib
 import os
 import signal
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +32,23 @@ def make(seed: int, size: int) -> np.ndarray:
 @rustyray.remote(max_retries=3)
 def reads(array: np.ndarray) -> str:
     return digest(array)
+
+
+@rustyray.remote
+def adds(array: np.ndarray) -> tuple[str, np.ndarray]:
+    return rustyray.get_runtime_context().get_node_id(), array + 1
+
+
+@rustyray.remote
+def where(*arguments: object) -> str:
+    return rustyray.get_runtime_context().get_node_id()
+
+
+@rustyray.remote
+def until_there(path: str, array: np.ndarray) -> str:
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    return rustyray.get_runtime_context().get_node_id()
 
 
 def noise(seed: int, size: int) -> np.ndarray:
@@ -86,3 +105,35 @@ def test_a_broadcast_goes_on_past_a_node_that_is_killed(after: float) -> None:
         killer.join()
     finally:
         cluster.shutdown()
+
+
+def test_tasks_go_where_their_large_arguments_are() -> None:
+    with rustyray.init(num_cpus=1, num_nodes=3, object_store_memory=STORE):
+        for node in others():
+            large = make.options(scheduling_strategy=at(node)).remote(1, 5 * MEGABYTE)
+            small = make.options(scheduling_strategy=at(node)).remote(2, 500_000)
+            rustyray.wait([large, small], num_returns=2)
+            for _ in range(5):
+                assert rustyray.get(where.remote(large)) == node
+            assert rustyray.get(where.remote(large, small, small)) == node
+            for _ in range(5):
+                moved = adds.options(num_returns=2).remote(large)
+                assert rustyray.get(moved[0]) == node
+                large = moved[1]
+        assert rustyray.get(where.remote(small)) not in others()
+        mine = rustyray.put(noise(3, 5 * MEGABYTE))
+        assert rustyray.get(where.remote(mine)) not in others()
+
+
+def test_tasks_go_elsewhere_while_the_node_of_their_arguments_is_busy(tmp_path: Path) -> None:
+    with rustyray.init(num_cpus=1, num_nodes=3, object_store_memory=STORE):
+        node = others()[0]
+        large = make.options(scheduling_strategy=at(node)).remote(1, 5 * MEGABYTE)
+        rustyray.wait([large])
+        tasks = [until_there.remote(str(tmp_path / "go"), large) for _ in range(3)]
+        first = rustyray.wait(tasks, timeout=0.3)[0]
+        assert not first
+        (tmp_path / "go").touch()
+        found = rustyray.get(tasks)
+        assert node in found
+        assert len(set(found)) == 3

@@ -118,3 +118,40 @@ def test_nobody_waits_any_more(world: World, how: str) -> None:
     world.wait(60)
     assert not world.take(STRANGER, LeaseElsewhere)
     assert not world.take(STRANGER, LeaseFailed)
+
+
+# --- near large arguments ---------------------------------------------------------------------------------------------
+
+
+def test_near_means_there_while_there_is_room(world: World) -> None:
+    view(world, third=2)
+    for number in range(4):
+        ask(world, number, Strategy(near=THIRD))
+    assert [message.node for message in world.take(DRIVER, LeaseElsewhere)] == [THIRD, THIRD]
+    assert [message.request for message in world.take(DRIVER, LeaseGranted)] == [2, 3]
+
+
+def test_near_is_where_it_waits_if_it_has_to(world: World) -> None:
+    view(world, other=0, third=0)
+    for number in range(2):
+        ask(world, number, Strategy(near=THIRD))
+    assert len(world.take(DRIVER, LeaseGranted)) == 2, "here is room"
+    ask(world, 2, Strategy(near=THIRD))
+    assert world.one(DRIVER, LeaseElsewhere).node == THIRD
+
+
+@pytest.mark.parametrize("near", [b"nobody..", NODE])
+def test_near_here_or_nobody_is_as_without(world: World, near: bytes) -> None:
+    view(world)
+    for number in range(3):
+        ask(world, number, Strategy(near=near))
+    assert len(world.take(DRIVER, LeaseGranted)) == 2
+    assert world.one(DRIVER, LeaseElsewhere).request == 2
+
+
+def test_near_goes_on_from_where_it_was_sent(world: World) -> None:
+    view(world)
+    for number in range(3):
+        ask(world, number, Strategy(near=NODE), hops=1, client=STRANGER)
+    assert len(world.take(STRANGER, LeaseGranted)) == 2
+    assert world.one(STRANGER, LeaseElsewhere).request == 2

@@ -46,6 +46,7 @@ class ClientProcess(OwnerProcess):
 
     def __init__(self, world: ScriptedWorld, me: WorkerID, node: NodeID, job: JobID, namespace: str) -> None:
         super().__init__(world, me, node, job, namespace)
+        self.core.sched.large = 1000
         self.parent: bytes = b""
         self._waiting: dict[ObjectID, list[Until]] = {}
         self._replies: dict[int, Until] = {}
