@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from rustyray.api import lifecycle
 
 if TYPE_CHECKING:
+    from rustyray.engines.native.certificates import Certificates
     from rustyray.engines.native.standing.places import ClusterFile
 
 #: As Ray's.
@@ -23,7 +27,15 @@ def add_to(commands: Any) -> None:
     what.add_argument("--head", action="store_true", help="start a cluster: its head, and a node on this machine")
     what.add_argument("--address", metavar="HOST:PORT", help="add a node to the cluster whose head is there")
     parser.add_argument("--port", type=int, default=None, help=f"where the head listens; {PORT}, 0: any that is free")
-    parser.add_argument("--node-ip-address", default="127.0.0.1", metavar="HOST", help="where to listen for others")
+    parser.add_argument(
+        "--node-ip-address",
+        metavar="IP",
+        help="where to listen for others; 127.0.0.1, or what faces the head",
+    )
+    parser.add_argument("--tls", action="store_true", help="encrypt what goes over TCP, with certificates made for it")
+    parser.add_argument("--tls-cert", metavar="PATH", help="encrypt with this certificate instead (PEM)")
+    parser.add_argument("--tls-key", metavar="PATH", help="its key (PEM)")
+    parser.add_argument("--tls-ca", metavar="PATH", help="the authority that all certificates must come from (PEM)")
     parser.add_argument("--key-file", default="", metavar="PATH", help="the key of a cluster on another machine")
     parser.add_argument("--num-cpus", type=float, help="CPUs of the node; the machine's")
     parser.add_argument("--num-gpus", type=float, help="GPUs of the node, which are plain numbers; 0")
@@ -46,15 +58,20 @@ def run(given: argparse.Namespace) -> None:
         resources=given.resources,
         labels=given.labels,
     )
+    encrypt = _certificates(given)
+    host = given.node_ip_address or "127.0.0.1"
     if given.head:
-        cluster = starting.start_head(given.node_ip_address, PORT if given.port is None else given.port)
-    elif given.port is not None:
-        raise ValueError("--port is the head's: it goes with --head")
+        cluster = starting.start_head(host, PORT if given.port is None else given.port, encrypt)
+    elif given.port is not None or given.tls:
+        raise ValueError(f"{'--tls' if given.tls else '--port'} is the head's: it goes with --head")
     else:
         cluster = find(given.address, given.key_file)
+        if encrypt is not None:
+            cluster = msgspec.structs.replace(cluster, certificates=encrypt(cluster.session))
+        host = given.node_ip_address or starting.facing(cluster)
     place = Place.of(cluster)
     try:
-        node = starting.start_node(cluster, settings, given.node_ip_address)
+        node = starting.start_node(cluster, settings, host)
     except BaseException:
         if given.head:
             from rustyray.engines.native.standing.stopping import stop
@@ -66,6 +83,19 @@ def run(given: argparse.Namespace) -> None:
         _tell(cluster, place.key_file)
     if given.block:
         _block(given, node.pid)
+
+
+def _certificates(given: argparse.Namespace) -> Callable[[str], Certificates] | None:
+    """Where certificates are to come from, if there are to be any."""
+    from rustyray.engines.native import certificates
+
+    own = (given.tls_cert, given.tls_key, given.tls_ca)
+    if any(own):
+        if not all(own):
+            raise ValueError("--tls-cert, --tls-key and --tls-ca go together: give all three")
+        found = certificates.read(*own)
+        return lambda name: found
+    return certificates.make if given.tls else None
 
 
 def _tell(cluster: ClusterFile, key_file: str) -> None:

@@ -11,9 +11,11 @@ padded with zeros; everything has a fixed size:
     proof.mac  = HMAC-SHA256(key, "rustyray client" + hello + answer)
 
 Each side's MAC covers both nonces, so an old one is worthless, and all that both sides claim; it begins with the name
-of its side, so that neither can be made to answer its own challenge. The client's frames may follow its proof at once;
+of its side, so that neither can be made to answer its own challenge. Inside TLS it ends with what is unique to that
+session, so that nobody in between can pass it on. The client's frames may follow its proof at once;
 the server's follow the check of the proof. A server of another version answers with its seven first bytes only: that is
-enough for the client to say what is wrong. It proves who is there when the connection is made; it does not encrypt.
+enough for the client to say what is wrong. It proves who is there when the connection is made; it does not encrypt,
+which is the business of TLS.
 """
 
 from __future__ import annotations
@@ -80,12 +82,14 @@ class Handshake:
     At most ``needed`` bytes may be received before the next call: what comes after them is not the handshake's.
     """
 
-    __slots__ = ("_kind", "_me", "_nonce", "_received", "_size", "peer")
+    __slots__ = ("_kind", "_me", "_nonce", "_received", "_size", "binding", "peer")
 
     def __init__(self, me: Credentials, nonce: bytes, kind: int, size: int) -> None:
         if len(nonce) != NONCE_SIZE:
             raise ValueError(f"a nonce has {NONCE_SIZE} bytes, not {len(nonce)}")
         self.peer: Peer | None = None
+        #: What is unique to the TLS session around it, if there is one.
+        self.binding = b""
         self._me = me
         self._nonce = nonce
         self._kind = kind
@@ -143,7 +147,7 @@ class Handshake:
         return Peer(_ROLES[role], identity)
 
     def _mac(self, *parts: bytes) -> bytes:
-        return hmac.digest(self._me.key, b"".join(parts), "sha256")
+        return hmac.digest(self._me.key, b"".join(parts) + self.binding, "sha256")
 
 
 class ClientHandshake(Handshake):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rustyray.engines.native import address
+from rustyray.engines.native.certificates import Certificates
 from rustyray.engines.native.hub import Hub
 from rustyray.model.messages import BorrowAck, Message, Role
 from rustyray.wire.codec import encode
@@ -32,7 +33,14 @@ class Clock:
 class Node:
     """A hub with what it has received and lost, in one list: ``(peer, message or reason)``."""
 
-    def __init__(self, name: str, session: bytes = SESSION, key: bytes = KEY, role: Role = Role.WORKER) -> None:
+    def __init__(
+        self,
+        name: str,
+        session: bytes = SESSION,
+        key: bytes = KEY,
+        role: Role = Role.WORKER,
+        certificates: Certificates | None = None,
+    ) -> None:
         self.id = name.encode().ljust(12, b".")
         self.log: list[tuple[bytes, Message | str]] = []
         self.clock = Clock()
@@ -44,6 +52,7 @@ class Node:
             key=key,
             on_lost=lambda peer, reason: self.log.append((peer, reason)),
             clock=self.clock,
+            certificates=certificates,
         )
 
     def listen(self, where: str = "") -> Node:

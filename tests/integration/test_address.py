@@ -50,15 +50,26 @@ def test_addresses(text: str, family: socket.AddressFamily, name: object) -> Non
         ("tcp:127.0.0.1:http", "is not of the form tcp:host:port"),
         ("tcp:127.0.0.1:65536", "a port from 0 to 65535"),
         ("tcp:127.0.0.1:²", "a port from 0 to 65535"),
-        ("tcp:192.168.0.1:80", "is not on this machine: only loopback hosts"),
-        ("tcp:0.0.0.0:80", "is not on this machine"),
-        ("tcp:example.org:80", "is not on this machine"),
-        ("tcp:[::]:80", "is not on this machine"),
+        ("tcp:192.168.0.1:80", "is not a loopback address: what leaves this machine must be encrypted"),
+        ("tcp:[2001:db8::1]:80", "is not a loopback address"),
+        ("tcp:[::ffff:127.0.0.1]:80", "is not a loopback address"),
+        ("tcp:[7f00::1]:80", "is not a loopback address"),
+        ("tcp:::1:80", "does not name its host by an IP address"),
+        ("tcp:0.0.0.0:80", "nobody can call 0.0.0.0; name the address"),
+        ("tcp:example.org:80", "does not name its host by an IP address"),
+        ("tcp:[::]:80", "nobody can call ::; name"),
     ],
 )
 def test_what_is_no_address_is_said_clearly(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint.replace("[", r"\[")):
         parse(text)
+
+
+def test_what_is_encrypted_may_leave_the_machine() -> None:
+    assert parse("tcp:192.168.0.1:80", encrypted=True) == (socket.AF_INET, ("192.168.0.1", 80))
+    assert parse("tcp:[2001:db8::1]:80", encrypted=True) == (socket.AF_INET6, ("2001:db8::1", 80))
+    with pytest.raises(ValueError, match="nobody can call"):
+        parse("tcp:0.0.0.0:80", encrypted=True)
 
 
 def test_the_longest_path_can_be_listened_on(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -88,10 +88,12 @@ def test_a_loss_wakes_the_waiting_thread(pair: tuple[Node, Node]) -> None:
     assert len(a.lost(b)) == 1
 
 
-def test_what_is_no_address_is_the_callers_mistake(pair: tuple[Node, Node]) -> None:
+def test_what_is_no_address_cannot_be_reached(pair: tuple[Node, Node]) -> None:
+    """Addresses come from peers: a wrong one costs the peer that it is about, and nothing else."""
     a, b = pair
-    with pytest.raises(ValueError, match="not an address: 'nonsense'"):
-        a.hub.send(b.id, BorrowAck(1), "nonsense")
+    a.hub.send(b.id, BorrowAck(1), "nonsense")
+    a.turn()
+    assert "could not be reached at nonsense: not an address: 'nonsense'" in a.lost(b)[0]
     assert not a.hub.has_link(b.id)
     connected(a, b)
 

@@ -2,7 +2,8 @@
 
 unix:@name          a Linux abstract socket: no file, so nothing is left behind and no TMPDIR is too long
 unix:/path          a socket file, where there are no abstract sockets
-tcp:host:port       loopback only; an IPv6 host stands in brackets; port 0 lets the system choose when listening
+tcp:host:port       an IP address (an IPv6 one stands in brackets); port 0 lets the system choose when listening; what
+                    is not loopback must be encrypted
 """
 
 from __future__ import annotations
@@ -21,20 +22,22 @@ MAX_PATH: Final = 107 if sys.platform == "linux" else 103
 BACKLOG: Final = 4096
 _SO_NOSIGPIPE: Final = 0x1022  # macOS; the socket module does not name it
 _SHORT_DIRECTORY: Final = "/tmp"
-_LOOPBACK: Final = {"localhost": "127.0.0.1", "[::1]": "::1"}
+_LOOPBACK: Final = {"localhost": "127.0.0.1"}
+_LOOPBACK_6: Final = bytes(15) + b"\1"
 
 
-def parse(address: str) -> tuple[socket.AddressFamily, SocketAddress]:
+def parse(address: str, encrypted: bool = False) -> tuple[socket.AddressFamily, SocketAddress]:
     """The family and the socket module's form of ``address``.
 
     Raises:
-        ValueError: it is not an address, too long, or of a kind that is not supported here.
+        ValueError: it is not an address, too long, of a kind that is not supported here, or leads off this machine
+            where connections are not ``encrypted``.
     """
     scheme, _, rest = address.partition(":")
     if scheme == "unix" and rest:
         return socket.AF_UNIX, _parse_unix(address, rest)
     if scheme == "tcp" and rest:
-        return _parse_tcp(address, rest)
+        return _parse_tcp(address, rest, encrypted)
     raise ValueError(f"not an address: {address!r} (it looks like unix:@name, unix:/path or tcp:host:port)")
 
 
@@ -54,14 +57,14 @@ def any_port(host: str = "127.0.0.1") -> str:
     return f"tcp:[{host}]:0" if ":" in host else f"tcp:{host}:0"
 
 
-def connect(address: str) -> socket.socket:
+def connect(address: str, encrypted: bool = False) -> socket.socket:
     """A non-blocking socket that is connected to ``address``, or is about to be (TCP: it becomes writable).
 
     Raises:
         ValueError: as `parse`.
         OSError: nobody listens there, or nobody can be reached now (BlockingIOError: its queue is full, try again).
     """
-    family, where = parse(address)
+    family, where = parse(address, encrypted)
     sock = new_socket(family)
     code = sock.connect_ex(where)
     if code and code != errno.EINPROGRESS:
@@ -70,9 +73,9 @@ def connect(address: str) -> socket.socket:
     return sock
 
 
-def listen(address: str) -> socket.socket:
+def listen(address: str, encrypted: bool = False) -> socket.socket:
     """A non-blocking listening socket bound to ``address``. Raises ValueError as `parse`, OSError if it is taken."""
-    family, where = parse(address)
+    family, where = parse(address, encrypted)
     sock = new_socket(family)
     try:
         if family != socket.AF_UNIX:
@@ -138,22 +141,26 @@ def _parse_unix(address: str, rest: str) -> str:
     return rest
 
 
-def _parse_tcp(address: str, rest: str) -> tuple[socket.AddressFamily, tuple[str, int]]:
+def _parse_tcp(address: str, rest: str, encrypted: bool) -> tuple[socket.AddressFamily, tuple[str, int]]:
     host, _, port = rest.rpartition(":")
     if not (host and port.isascii() and port.isdigit() and int(port) <= 65535):
         raise ValueError(f"{address!r} is not of the form tcp:host:port, with a port from 0 to 65535")
     host = _LOOPBACK.get(host, host)
-    if host == "::1":
-        return socket.AF_INET6, (host, int(port))
+    family = socket.AF_INET
+    if host.startswith("[") and host.endswith("]"):
+        family, host = socket.AF_INET6, host[1:-1]
     try:
-        loopback = socket.inet_pton(socket.AF_INET, host)[0] == 127
+        packed = socket.inet_pton(family, host)
     except OSError:
-        loopback = False
-    if not loopback:
+        raise ValueError(f"{address!r} does not name its host by an IP address") from None
+    if not any(packed):
+        raise ValueError(f"{address!r}: nobody can call {host}; name the address at which others reach this machine")
+    if not (encrypted or packed == _LOOPBACK_6 or (family == socket.AF_INET and packed[0] == 127)):
         raise ValueError(
-            f"{address!r} is not on this machine: only loopback hosts (127.0.0.1, [::1], localhost) are supported"
+            f"{address!r} is not a loopback address: what leaves this machine must be encrypted, and this cluster has "
+            "no TLS (rustyray start --head --tls)"
         )
-    return socket.AF_INET, (host, int(port))
+    return family, (host, int(port))
 
 
 def _directory(reserve: int) -> str:

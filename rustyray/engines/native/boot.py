@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from rustyray.engines.native.certificates import Certificates
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.resources import ResourceSet
 
@@ -40,7 +41,8 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
 
     It hosts the head unless ``head_address`` says where that is, in the process ``head``; it then also needs to
     be told the driver's ``job``, which otherwise is made here. A ``shared`` node has no driver of its own: drivers come
-    and go. What it listens at for others is on ``host``. An empty ``namespace`` asks for one of the job's own.
+    and go. What it listens at for others is on ``host``, and speaks TLS if there are ``certificates``. An empty
+    ``namespace`` asks for one of the job's own.
     ``argv``, ``sys_path``, ``cwd``, ``env`` and ``umask`` are the driver's, taken over by the workers. ``prestart``
     workers are forked at once. On SIGTERM the workers have ``grace`` seconds to end before they are killed.
     """
@@ -70,12 +72,13 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     tcp: bool = False
     host: str = "127.0.0.1"
     shared: bool = False
+    certificates: Certificates | None = None
 
 
 class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     """All that a worker process needs to start: it listens at ``address`` and reports to its node.
 
-    In a cluster (``tcp``) it listens at a TCP address as well, which it makes known in place of the other.
+    In a cluster (``tcp``) it listens at a TCP address on ``host`` as well, which it makes known in place of the other.
 
     ``sys.path``, ``sys.argv``, the working directory, the environment, the umask and the standard streams are the
     driver's already. ``head`` is the process that hosts the head. The arena's descriptor is open; its size is in
@@ -99,6 +102,7 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     session_dir: str = ""
     tcp: bool = False
     host: str = "127.0.0.1"
+    certificates: Certificates | None = None
 
 
 # --- driver → zygote --------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Connections that are not established yet: strangers at the door, and peers of whom we wait for an answer.
 
 Until its handshake has succeeded a stranger costs little and gets nothing: a few may be there at once, for a few
-seconds; about a hundred bytes are read from each, none of them as a message; whoever fails is not told why.
+seconds; about a hundred bytes are read from each (where TLS is spoken, what that needs), none of them as a message;
+whoever fails is not told why.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.link import Ended, Link
 from rustyray.engines.native.poller import Poller
-from rustyray.wire.handshake import NONCE_SIZE, ClientHandshake, Credentials, ServerHandshake
+from rustyray.wire.handshake import NONCE_SIZE, ClientHandshake, Credentials, Handshake, ServerHandshake
+
+if TYPE_CHECKING:
+    from rustyray.engines.native.certificates import Certificates
+    from rustyray.engines.native.tls import Tls
 
 #: Strangers that may be there at once; more wait in the kernel until one is settled.
 MAX_STRANGERS: Final = 64
@@ -34,10 +39,21 @@ _UCRED: Final = struct.Struct("3i")
 
 
 class Greeter:
-    """Brings links to the end of their handshake, or ends them. ``links`` (by descriptor) is shared with the hub."""
+    """Brings links to the end of their handshake, or ends them. ``links`` (by descriptor) is shared with the hub.
 
-    def __init__(self, me: Credentials, poller: Poller, links: dict[int, Link], clock: Callable[[], float]) -> None:
+    With ``tls``, all that does not stay on this machine by its nature (a Unix socket does) is encrypted.
+    """
+
+    def __init__(
+        self,
+        me: Credentials,
+        poller: Poller,
+        links: dict[int, Link],
+        clock: Callable[[], float],
+        tls: Tls | None = None,
+    ) -> None:
         self._me = me
+        self._tls = tls
         self._poller = poller
         self._links = links
         self._clock = clock
@@ -81,21 +97,22 @@ class Greeter:
                 continue
             addresses.prepare(connection)
             link = Link()
-            link.attach(connection, ServerHandshake(self._me, os.urandom(NONCE_SIZE)))
+            self._attach(link, connection, ServerHandshake(self._me, os.urandom(NONCE_SIZE)), server_side=True)
             self.strangers += 1
             self._expect(link, STRANGER_PATIENCE)
 
     def call(self, link: Link) -> None:
         """Connect ``link`` to its address. Raises `Ended` when that has failed for good."""
         try:
-            sock = addresses.connect(link.address)
+            sock = addresses.connect(link.address, encrypted=self._tls is not None)
         except BlockingIOError:
             self._call_again(link, Ended("does not accept connections", early=True))
             return
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.detach(link)
-            raise Ended(f"could not be reached at {link.address}: {error.strerror or error}") from error
-        link.attach(sock, ClientHandshake(self._me, link.peer, os.urandom(NONCE_SIZE)))
+            why = getattr(error, "strerror", "") or error
+            raise Ended(f"could not be reached at {link.address}: {why}") from error
+        self._attach(link, sock, ClientHandshake(self._me, link.peer, os.urandom(NONCE_SIZE)), server_side=False)
         self._expect(link, ANSWER_PATIENCE)
         if sock.family == socket.AF_UNIX:
             self._advance(link)
@@ -160,6 +177,13 @@ class Greeter:
         self._pending.clear()
         self.deadline = None
 
+    def _attach(self, link: Link, sock: socket.socket, handshake: Handshake, *, server_side: bool) -> None:
+        if self._tls is None or sock.family == socket.AF_UNIX:
+            link.attach(sock, handshake)
+        else:
+            tls = self._tls.wrap(sock, server_side)
+            link.attach(tls, handshake, tls)
+
     def _advance(self, link: Link) -> bool:
         """Do the next steps of the handshake that need no waiting."""
         try:
@@ -222,6 +246,15 @@ class Greeter:
             self._accepting = True
             for sock in self._listeners:
                 self._poller.add(sock.fileno())
+
+
+def new_tls(certificates: Certificates | None, unread: Callable[[int], None]) -> Tls | None:
+    """What connections are encrypted with, if they are."""
+    if certificates is None:
+        return None
+    from rustyray.engines.native.tls import Tls  # takes a while, and most runtimes do without
+
+    return Tls(certificates, unread)
 
 
 def _is_other_user(connection: socket.socket) -> bool:

@@ -54,11 +54,11 @@ class Guest(AnyDriver):
         Raises:
             ConnectionError: the cluster has none, or it does not answer.
         """
-        node, where = _node_here(cluster)
+        node, where, host = _node_here(cluster)
         me, arena = _borrow_arena(cluster, node, where)
         listeners = [addresses.listen(addresses.default_address(cluster.session_bytes, me))]
-        host = cluster.address.rpartition(":")[0]
-        listeners.append(addresses.listen(addresses.any_port(host)))
+        certificates = cluster.certificates
+        listeners.append(addresses.listen(addresses.any_port(host), encrypted=certificates is not None))
         address = addresses.format_address(listeners[-1])
         core = OwnerCore(me, address, node, b"", random.Random(os.urandom(16)).random)
         handlers: dict[type, Any] = {}
@@ -67,7 +67,15 @@ class Guest(AnyDriver):
             guest.lost(peer, reason)
 
         session, key = cluster.session_bytes, cluster.key_bytes
-        hub = Hub(role=Role.DRIVER, identity=me, session=session, key=key, on_lost=lost, near=node)
+        hub = Hub(
+            role=Role.DRIVER,
+            identity=me,
+            session=session,
+            key=key,
+            on_lost=lost,
+            near=node,
+            certificates=certificates,
+        )
         for listener in listeners:
             hub.listen(listener)
         pump = Pump(hub, core, HEAD, cluster.head_address, handlers, on_effect)
@@ -138,15 +146,15 @@ def _show(text: str, error: bool) -> None:
     stream.flush()
 
 
-def _node_here(cluster: ClusterFile) -> tuple[bytes, str]:
-    """The first node of the cluster on this machine, and where it listens."""
+def _node_here(cluster: ClusterFile) -> tuple[bytes, str, str]:
+    """The first node of the cluster on this machine, where it listens, and on which host it does for others."""
     nodes: list[ProcessFile] = [process for process in Place.of(cluster).processes() if process.node]
     if not nodes:
         raise ConnectionError(
             f"no node of the cluster at {cluster.address} runs on this machine, and a driver needs one: start it with "
             f"'rustyray start --address={cluster.address}'"
         )
-    return bytes.fromhex(nodes[0].node), nodes[0].address
+    return bytes.fromhex(nodes[0].node), nodes[0].address, nodes[0].host
 
 
 def _borrow_arena(cluster: ClusterFile, node: bytes, where: str) -> tuple[WorkerID, Arena]:

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rustyray.engines.native.address import default_address
-from rustyray.engines.native.greeter import Greeter
+from rustyray.engines.native.greeter import Greeter, new_tls
 from rustyray.engines.native.link import Ended, Link
-from rustyray.engines.native.poller import WRITE, Events, Waker, new_poller
+from rustyray.engines.native.poller import READ, WRITE, Events, Waker, new_poller
 from rustyray.engines.native.watch import Watch
 from rustyray.model.ids import NodeID, node_of, short
 from rustyray.wire.codec import decode, encode
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import socket
 
     from rustyray.engines.native.bodies import Bodies
+    from rustyray.engines.native.certificates import Certificates
     from rustyray.model.messages import Chunk, Message, Role
 
 Received: TypeAlias = "list[tuple[bytes, Message]]"
@@ -51,6 +52,7 @@ class Hub:
         clock: seconds, monotonic.
         near: the node beside which it runs: that node and its workers are called at their Unix sockets, wherever else
             they listen.
+        certificates: with them all TCP connections speak TLS; without, TCP goes no further than this machine.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Hub:
         on_lost: Callable[[bytes, str], None],
         clock: Callable[[], float] = time.monotonic,
         near: NodeID = b"",
+        certificates: Certificates | None = None,
     ) -> None:
         self._near = near
         self._me = Credentials(role, identity, session, key)
@@ -77,7 +80,9 @@ class Hub:
         self._poller.add(self._waker.fd)
         self._watched: dict[int, Callable[[], None]] = {self._waker.fd: self._waker.clear}
         self._links: dict[int, Link] = {}
-        self._greeter = Greeter(self._me, self._poller, self._links, clock)
+        #: Descriptors of links that have received more than has been read: the poller does not know.
+        self._unread: set[int] = set()
+        self._greeter = Greeter(self._me, self._poller, self._links, clock, new_tls(certificates, self._read_on))
         #: The link on which we send to each peer, maybe before its handshake is over.
         self._routes: dict[bytes, Link] = {}
         #: Established links that a peer opened to us while we had one.
@@ -138,7 +143,7 @@ class Hub:
         Messages to this process itself come back from `process`; a peer that cannot be reached is lost.
 
         Raises:
-            ValueError: the message is over the size limit, or ``address`` is no address.
+            ValueError: the message is over the size limit.
         """
         link = self._routes.get(to)
         if link is None:
@@ -191,6 +196,9 @@ class Hub:
             self._report()
         received, self._to_self = self._to_self, []
         links = self._links
+        if self._unread:
+            unread, self._unread = self._unread, set()
+            events = [*events, *((fd, READ) for fd in unread)]
         for fd, mask in events:
             link = links.get(fd)
             if link is None:
@@ -285,6 +293,10 @@ class Hub:
             self._clear()
 
     # --- links, from the call or the knock to the end -----------------------------------------------------------------
+
+    def _read_on(self, fd: int) -> None:
+        self._unread.add(fd)
+        self._waker.set()
 
     def _find(self, to: bytes, message: Message, address: str) -> Link | None:
         """A new link to ``to``; None if the message is settled without one."""

@@ -17,6 +17,7 @@ from rustyray.wire.handshake import ClientHandshake, Handshake, Peer
 
 if TYPE_CHECKING:
     from rustyray.engines.native.bodies import Bodies
+    from rustyray.engines.native.tls import TlsSocket
     from rustyray.model.messages import Chunk, Message
 
 _NO_SIGPIPE: Final = getattr(socket, "MSG_NOSIGNAL", 0)
@@ -50,6 +51,7 @@ class Link:
         "_hello",
         "_receive",
         "_send",
+        "_tls",
         "address",
         "attempts",
         "bodies",
@@ -88,9 +90,10 @@ class Link:
         #: The kernel's buffer was full; go on when it says so.
         self.writing = False
 
-    def attach(self, sock: socket.socket, handshake: Handshake) -> None:
-        """Use this connection, from the handshake on."""
+    def attach(self, sock: socket.socket | TlsSocket, handshake: Handshake, tls: TlsSocket | None = None) -> None:
+        """Use this connection, from the handshake on; that of ``tls``, which is then ``sock``, comes first."""
         self.sock = sock
+        self._tls = tls
         self.fd = sock.fileno()
         self._handshake = handshake
         self.connecting = False
@@ -220,6 +223,15 @@ class Link:
             if code:
                 raise Ended(f"could not be reached at {self.address}: {os.strerror(code)}")
             self.connecting = False
+        if self._tls is not None and not handshake.binding:
+            try:
+                handshake.binding = self._tls.shake()
+            except BlockingIOError:
+                return None
+            except OSError as error:
+                raise Ended(_broke(error), early=True) from error
+            except WireError as error:
+                raise Ended(f"was refused: {error}") from error
         if self._hello:
             self._send_now(self._hello)
             self._hello = b""
@@ -230,6 +242,8 @@ class Link:
                 return None
             except OSError as error:
                 raise Ended(_broke(error), early=True) from error
+            except WireError as error:
+                raise Ended(f"was refused: {error}") from error
             if not data:
                 raise Ended("closed the connection before it was authenticated", early=True)
             try:
@@ -240,6 +254,8 @@ class Link:
                 raise Ended(f"was refused: {error}") from error
             if reply:
                 self._send_now(reply)
+        if self._tls is not None:
+            self._tls.authenticated()
         self.established = True
         self._frames = FrameBuffer()
         self.peer = handshake.peer.identity

@@ -184,6 +184,7 @@ class _Node:
             key=boot.key,
             on_lost=self.on_lost,
             near=boot.node,
+            certificates=boot.certificates,
         )
         for listener in listeners:
             self.hub.listen(listener)
@@ -419,6 +420,7 @@ class _Node:
             session_dir=boot.session_dir,
             tcp=boot.tcp,
             host=boot.host,
+            certificates=boot.certificates,
         )
 
     def end_process(self, worker: WorkerID, force: bool) -> None:

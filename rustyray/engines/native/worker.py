@@ -52,7 +52,7 @@ class Worker(WorkerClient):
     def __init__(self, boot: WorkerBoot) -> None:
         listeners = [addresses.listen(boot.address)]
         if boot.tcp:
-            listeners.append(addresses.listen(addresses.any_port(boot.host)))
+            listeners.append(addresses.listen(addresses.any_port(boot.host), encrypted=boot.certificates is not None))
             boot = msgspec.structs.replace(boot, address=addresses.format_address(listeners[1]))
         core = OwnerCore(boot.worker, boot.address, boot.node, boot.job, random.Random(boot.worker).random)
         super().__init__(boot, core, os.getpid())
@@ -64,6 +64,7 @@ class Worker(WorkerClient):
             key=boot.key,
             on_lost=self._peer_lost,
             near=boot.node,
+            certificates=boot.certificates,
         )
         for listener in listeners:
             hub.listen(listener)

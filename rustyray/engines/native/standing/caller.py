@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 from rustyray.engines.native import address as addresses
+from rustyray.engines.native.certificates import contexts
 from rustyray.model.messages import Message, Role
 from rustyray.wire.codec import decode, encode
 from rustyray.wire.errors import WireError
@@ -17,6 +18,7 @@ from rustyray.wire.handshake import NONCE_SIZE, ClientHandshake, Credentials
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from rustyray.engines.native.certificates import Certificates
     from rustyray.engines.native.standing.places import ClusterFile
 
 #: The most that an answer may have, in bytes.
@@ -33,16 +35,24 @@ class Caller:
 
     def __init__(self, cluster: ClusterFile, address: str, wanted: bytes, timeout: float = 10.0) -> None:
         self.address = address
-        family, where = addresses.parse(address)
+        family, where = addresses.parse(address, encrypted=cluster.certificates is not None)
         self._sock = socket.socket(family, socket.SOCK_STREAM)
         self._sock.settimeout(timeout)
         try:
             me = Credentials(Role.DRIVER, os.urandom(16), cluster.session_bytes, cluster.key_bytes)
             self._sock.connect(where)
-            self._greet(ClientHandshake(me, wanted, os.urandom(NONCE_SIZE)))
+            handshake = ClientHandshake(me, wanted, os.urandom(NONCE_SIZE))
+            if cluster.certificates is not None and family != socket.AF_UNIX:
+                self._encrypt(cluster.certificates, handshake)
+            self._greet(handshake)
         except (OSError, WireError) as error:
             self._sock.close()
             raise ConnectionError(f"nobody of the cluster can be reached at {address}: {error}") from error
+
+    def _encrypt(self, own: Certificates, handshake: ClientHandshake) -> None:
+        context = contexts(own)[1]
+        sock = self._sock = context.wrap_socket(self._sock)
+        handshake.binding = sock.get_channel_binding("tls-unique") or b""
 
     def _greet(self, handshake: ClientHandshake) -> None:
         self._sock.sendall(handshake.hello)
@@ -74,9 +84,12 @@ class Caller:
     def _read(self, size: int, fds: list[int]) -> bytearray:
         data = bytearray()
         while len(data) < size:
-            part, rights, _, _ = self._sock.recvmsg(size - len(data), socket.CMSG_SPACE(4))
-            for _, _, received in rights:
-                fds.extend(array.array("i", received[: len(received) // 4 * 4]))
+            if self._sock.family == socket.AF_UNIX:
+                part, rights, _, _ = self._sock.recvmsg(size - len(data), socket.CMSG_SPACE(4))
+                for _, _, received in rights:
+                    fds.extend(array.array("i", received[: len(received) // 4 * 4]))
+            else:
+                part = self._sock.recv(size - len(data))
             if not part:
                 raise ConnectionResetError("it closed the connection")
             data += part

@@ -30,6 +30,7 @@ class HeadProcess:
             session=cluster.session_bytes,
             key=cluster.key_bytes,
             on_lost=self.on_lost,
+            certificates=cluster.certificates,
         )
         listener.setblocking(False)
         self.hub.listen(listener)

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from rustyray.engines.native.address import make_private
+from rustyray.engines.native.certificates import Certificates
 
 #: The environment variables that say where all this is, and which file has the key of a cluster elsewhere.
 DIRECTORY_VARIABLE: Final = "RUSTYRAY_TMPDIR"
@@ -27,11 +28,16 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 class ClusterFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What one needs to know to join a cluster. ``address`` is ``host:port``; the others are hexadecimal."""
+    """What one needs to know to join a cluster.
+
+    ``address`` is ``host:port``; ``session`` and ``key`` are hexadecimal. Where TLS is spoken there are also the
+    ``certificates`` to do it with.
+    """
 
     address: str
     session: str
     key: str
+    certificates: Certificates | None = None
 
     @property
     def session_bytes(self) -> bytes:
@@ -49,6 +55,7 @@ class ClusterFile(msgspec.Struct, frozen=True, kw_only=True):
 class ProcessFile(msgspec.Struct, frozen=True, kw_only=True):
     """A process of a cluster: the head (``node`` is empty) or a node, which drivers here call at ``address``.
 
+    What it listens at for others is on ``host``; its drivers do the same.
     ``started`` is when, in the system's own count, so that another process with its number is not taken for it.
     """
 
@@ -56,6 +63,7 @@ class ProcessFile(msgspec.Struct, frozen=True, kw_only=True):
     started: str
     node: str = ""
     address: str = ""
+    host: str = "127.0.0.1"
 
     def is_alive(self) -> bool:
         return started(self.pid) == self.started

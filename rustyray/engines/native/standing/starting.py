@@ -24,6 +24,7 @@ from rustyray.model.ids import NODE_ID_SIZE, NodeID
 from rustyray.model.messages import HEAD, ClusterDescription, DescribeCluster, NodeInfo
 
 if TYPE_CHECKING:
+    from rustyray.engines.native.certificates import Certificates
     from rustyray.model.settings import Settings
 
 #: Seconds that a head or a node may take to be there.
@@ -38,8 +39,10 @@ class StartError(RuntimeError):
     """A head or a node could not be started; the text says why."""
 
 
-def start_head(host: str, port: int) -> ClusterFile:
+def start_head(host: str, port: int, encrypt: Callable[[str], Certificates] | None = None) -> ClusterFile:
     """Start a head that listens on ``host`` at ``port`` (0: any that is free); returns when it answers.
+
+    Its cluster speaks TLS with what ``encrypt`` makes of its session's name, if that is given.
 
     Raises:
         StartError: it could not be started.
@@ -47,15 +50,17 @@ def start_head(host: str, port: int) -> ClusterFile:
     """
     wanted = f"{addresses.any_port(host)[:-1]}{port}"
     try:
-        listener = addresses.listen(wanted)
+        listener = addresses.listen(wanted, encrypted=encrypt is not None)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartError(f"port {port} is taken: stop what has it, or name another with --port=…") from error
         raise StartError(f"cannot listen at {wanted}: {error.strerror}") from error
+    session = os.urandom(8).hex()
     cluster = ClusterFile(
         address=addresses.format_address(listener).removeprefix("tcp:"),
-        session=os.urandom(8).hex(),
+        session=session,
         key=os.urandom(32).hex(),
+        certificates=None if encrypt is None else encrypt(session),
     )
     place = Place.of(cluster)
     log = place.log("head")
@@ -72,7 +77,7 @@ def _run_head(cluster: ClusterFile, listener: socket.socket) -> None:
     HeadProcess(cluster, listener).run()
 
 
-def start_node(cluster: ClusterFile, settings: Settings, host: str = "127.0.0.1") -> NodeInfo:
+def start_node(cluster: ClusterFile, settings: Settings, host: str) -> NodeInfo:
     """Start a node of the cluster on this machine; returns when the head has taken it in. Raises `StartError`."""
     if describe(cluster) is None:
         raise StartError(f"the head of the cluster does not answer at {cluster.address}: does it run?")
@@ -82,7 +87,8 @@ def start_node(cluster: ClusterFile, settings: Settings, host: str = "127.0.0.1"
     node = os.urandom(NODE_ID_SIZE)
     arena = Arena.create(settings.object_store_memory or STORE_MEMORY)
     inside = addresses.default_address(cluster.session_bytes, node)
-    listeners = [addresses.listen(inside), addresses.listen(addresses.any_port(host))]
+    outside = addresses.any_port(host)
+    listeners = [addresses.listen(inside), addresses.listen(outside, encrypted=cluster.certificates is not None)]
     boot = _boot(cluster, node, settings, addresses.format_address(listeners[1]), arena.size, host, place.path)
     log = place.log(f"node-{node.hex()}")
     fds = [arena.fd, *(listener.fileno() for listener in listeners)]
@@ -90,7 +96,7 @@ def start_node(cluster: ClusterFile, settings: Settings, host: str = "127.0.0.1"
     arena.close()
     for listener in listeners:
         listener.close()
-    place.note(ProcessFile(pid=pid, started=started(pid), node=node.hex(), address=inside))
+    place.note(ProcessFile(pid=pid, started=started(pid), node=node.hex(), address=inside, host=host))
     found: list[NodeInfo] = []
 
     def joined() -> bool:
@@ -134,7 +140,19 @@ def _boot(
         tcp=True,
         host=host,
         shared=True,
+        certificates=cluster.certificates,
     )
+
+
+def facing(cluster: ClusterFile) -> str:
+    """The address of this machine from which the head is reached. Raises `StartError` when there is no way to it."""
+    family, where = addresses.parse(cluster.head_address, encrypted=cluster.certificates is not None)
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(where)  # sends nothing
+        except OSError as error:
+            raise StartError(f"there is no way to the head at {cluster.address}: {error.strerror}") from error
+        return str(probe.getsockname()[0])
 
 
 def describe(cluster: ClusterFile) -> list[NodeInfo] | None:

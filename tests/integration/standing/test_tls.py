@@ -1,0 +1,124 @@
+"""Clusters that speak TLS: everything works as without it, and nobody gets in without a certificate."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rustyray.engines.native import certificates
+from rustyray.engines.native.standing.caller import Caller
+from rustyray.engines.native.standing.places import ClusterFile
+from rustyray.engines.native.standing.starting import describe
+from rustyray.model.messages import HEAD
+from tests.integration.standing.conftest import Commands
+
+PROGRAM = """
+import os
+import numpy as np
+import rustyray
+
+rustyray.init(address="auto")
+here = rustyray.get_runtime_context().get_node_id()
+assert {about["Alive"] for about in rustyray.nodes()} == {True}
+
+@rustyray.remote(resources={"far": 0.01})
+class Far:
+    def __init__(self):
+        self.other = None
+    def where(self):
+        return rustyray.get_runtime_context().get_node_id()
+    def keep(self, refs):
+        self.kept = refs
+        return [ref.hex() for ref in refs]
+    def total(self):
+        return sum(float(part.sum()) for part in rustyray.get(self.kept))
+    def make(self, size):
+        return np.arange(size)
+
+far = Far.remote()
+assert rustyray.get(far.where.remote()) != here
+assert rustyray.get(far.keep.remote([rustyray.put(np.ones(3_000_000)) for _ in range(3)]))
+assert rustyray.get(far.total.remote()) == 9_000_000
+back = rustyray.get(far.make.remote(5_000_000))
+assert back[-1] == 4_999_999 and not back.flags.writeable
+square = rustyray.remote(num_cpus=0, resources={"far": 0.01})(lambda x: x * x)
+assert rustyray.get([square.remote(n) for n in range(500)]) == [n * n for n in range(500)]
+print("right")
+"""
+
+
+def start_two(here: Commands, elsewhere: Commands, *arguments: str) -> None:
+    here.run("start", "--head", "--port=0", "--num-cpus=1", *arguments)
+    key_file = here.place().key_file
+    elsewhere.run("start", f"--address={here.address}", f"--key-file={key_file}", '--resources={"far": 1}')
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Commands:
+    return Commands(str(tmp_path_factory.mktemp("elsewhere")))
+
+
+def own_address() -> str | None:
+    """An address of this machine that is not loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        found = str(probe.getsockname()[0])
+    return None if found.startswith("127.") else found
+
+
+def test_tasks_actors_and_large_values_cross_nodes(commands: Commands, elsewhere: Commands) -> None:
+    host = own_address() or "127.0.0.1"
+    start_two(commands, elsewhere, "--tls", f"--node-ip-address={host}")
+    try:
+        assert commands.address.startswith(host)
+        assert commands.driver(PROGRAM) == "right\n"
+        cluster = commands.place().cluster()
+        assert cluster is not None
+        nodes = describe(cluster)
+        assert nodes is not None
+        assert {node.address.split(":")[1] for node in nodes} == {host}
+        for address in (cluster.head_address, *(node.address for node in nodes)):
+            refuses_plain(cluster, address)
+        assert describe(cluster) == nodes
+    finally:
+        elsewhere.run("stop")
+
+
+def refuses_plain(cluster: ClusterFile, address: str) -> None:
+    """Neither without TLS nor with another's certificate can one say a word."""
+    host, port = address.removeprefix("tcp:").rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=20) as plain:
+        plain.sendall(b"RRAY\x01\x01\x00" + bytes(200))
+        try:
+            assert b"RRAY" not in plain.recv(1000)
+        except ConnectionResetError:
+            pass  # it did not even read to the end
+    other = msgspec.structs.replace(cluster, certificates=certificates.make("another"))
+    with pytest.raises(ConnectionError, match=r"CERTIFICATE_VERIFY_FAILED"):
+        Caller(other, address, HEAD)
+
+
+def test_the_users_own_certificates_serve_as_well(commands: Commands, tmp_path: Path) -> None:
+    own = certificates.make("mine")
+    paths = {"cert": own.chain, "key": own.key, "ca": own.authority}
+    options = []
+    for name, text in paths.items():
+        path = tmp_path / f"{name}.pem"
+        path.write_text(text)
+        options.append(f"--tls-{name}={path}")
+    commands.run("start", "--head", "--port=0", "--num-cpus=1", *options)
+    cluster = commands.place().cluster()
+    assert cluster is not None
+    assert cluster.certificates == own
+    assert "1 nodes" in commands.run("status")
+    wrong = certificates.make("wrong")
+    (tmp_path / "ca.pem").write_text(wrong.authority)
+    refused = commands.try_("start", "--head", "--port=0", *options)
+    assert "a peer would not accept the certificate" in refused.stderr
+    assert "Traceback" not in refused.stderr
