@@ -20,7 +20,7 @@ from rustyray.core.head.nodes import NODE_TABLE
 from rustyray.core.lifecycle import LIFE_TABLE, RULES
 from rustyray.core.node import NodeCore
 from rustyray.core.node.bundles import BUNDLE_TABLE
-from rustyray.core.node.store import COPY_TABLE
+from rustyray.core.node.copies import COPY_TABLE
 from rustyray.core.node.workers import WORKER_TABLE
 from rustyray.core.owner import OwnerCore
 from rustyray.core.owner.records import TASK_TABLE

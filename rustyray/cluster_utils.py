@@ -19,6 +19,7 @@ NODE_OPTIONS: Final = (
     "memory",
     "resources",
     "object_store_memory",
+    "object_spilling_directory",
     "labels",
     "_system_config",
 )
@@ -92,8 +93,8 @@ class Cluster:
 
         Args:
             wait: has no effect: a node that is returned is one that tasks and actors are sent to. (Ray has the option.)
-            node_args: ``num_cpus``, ``num_gpus``, ``memory``, ``resources``, ``object_store_memory`` and ``labels``, as
-                in `rustyray.init`.
+            node_args: ``num_cpus``, ``num_gpus``, ``memory``, ``resources``, ``object_store_memory``,
+                ``object_spilling_directory`` and ``labels``, as in `rustyray.init`.
 
         Raises:
             TypeError: There is no such option.

@@ -65,6 +65,7 @@ def init(
     memory: float | None = None,
     resources: Mapping[str, float] | None = None,
     object_store_memory: int | None = None,
+    object_spilling_directory: str | None = None,
     namespace: str | None = None,
     labels: Mapping[str, str] | None = None,
     ignore_reinit_error: bool = False,
@@ -86,7 +87,9 @@ def init(
         num_gpus: likewise GPUs, which are plain numbers here; 0.
         memory: likewise bytes of memory for tasks that ask for some; 70% of the machine's.
         resources: custom resources by name, such as ``{"license": 2}``.
-        object_store_memory: the most that large objects may take, in bytes; the engine has a default.
+        object_store_memory: the most memory that large objects may take, in bytes; the engine has a default. What does
+            not fit is spilled to disk.
+        object_spilling_directory: where the spill file is made; the system's directory for temporary files.
         namespace: where names of actors are unique; a new, anonymous one.
         labels: labels of this node.
         ignore_reinit_error: if RustyRay runs already, return that instead of raising.
@@ -111,6 +114,7 @@ def init(
         "memory": memory,
         "resources": resources,
         "object_store_memory": object_store_memory,
+        "object_spilling_directory": object_spilling_directory,
         "labels": labels,
         "num_nodes": num_nodes,
         "seed": seed,
@@ -127,6 +131,17 @@ def init(
     return start(chosen, ignore_reinit_error)
 
 
+_OPTIONAL = (
+    "resources",
+    "object_store_memory",
+    "object_spilling_directory",
+    "namespace",
+    "labels",
+    "seed",
+    "num_nodes",
+)
+
+
 def checked(
     *,
     engine: str = "native",
@@ -139,7 +154,7 @@ def checked(
     """The options of `init` without those about an existing runtime, completed. Raises as `init`."""
     from rustyray.model import settings
 
-    given = dict.fromkeys(("resources", "object_store_memory", "namespace", "labels", "seed", "num_nodes")) | options
+    given = dict.fromkeys(_OPTIONAL) | options
     return settings.settings(
         engine=engine,
         num_cpus=_cpus(engine) if num_cpus is None else num_cpus,

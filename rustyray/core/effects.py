@@ -86,5 +86,37 @@ class SendChunk(Effect):
     copied: bool = False
 
 
+class SpillObject(Effect):
+    """Write ``size`` bytes at ``offset`` of the arena to ``place`` in the spill file; answer: `NodeCore.spilled`."""
+
+    place: int
+    offset: int
+    size: int
+
+
+class RestoreObject(Effect):
+    """Read ``size`` bytes at ``place`` of the spill file back, to ``offset`` in the arena; answer: `NodeCore.restored`.
+
+    They must have the ``checksum`` that was answered when they were written.
+    """
+
+    place: int
+    offset: int
+    size: int
+    checksum: int
+
+
+class TrimArena(Effect):
+    """Give the memory of these free ``extents`` of the arena (start, size) back to the system."""
+
+    extents: list[tuple[int, int]]
+
+
+class TrimSpilled(Effect):
+    """As `TrimArena`, for extents of the spill file."""
+
+    extents: list[tuple[int, int]]
+
+
 class Stopped(Effect):
     """The node has nothing left: its process may end."""

@@ -18,7 +18,8 @@ class Settings(NamedTuple):
     ``resources`` are the node's, complete (CPU, GPU, memory, custom ones; units as in `model.resources`).
     ``object_store_memory`` is in bytes, None for the engine's default. ``namespace`` is empty for an anonymous one.
     ``system_config`` holds an engine's own knobs, which the engine checks. Each of ``num_nodes`` nodes has the
-    resources. ``seed`` is the simulator's: 0 is the tame schedule.
+    resources. ``seed`` is the simulator's: 0 is the tame schedule. Objects are spilled to files in
+    ``spill_directory``, None for the engine's default.
     """
 
     engine: str
@@ -30,6 +31,7 @@ class Settings(NamedTuple):
     system_config: dict[str, Any]
     seed: int = 0
     num_nodes: int = 1
+    spill_directory: str | None = None
 
 
 #: Options that only this engine has.
@@ -54,7 +56,6 @@ UNSUPPORTED: dict[str, tuple[tuple[object, ...], str]] = {
     "cgroup_path": ((), _LIMITS),
     "system_reserved_cpu": ((), _LIMITS),
     "system_reserved_memory": ((), _LIMITS),
-    "object_spilling_directory": ((), "Spilling is not supported yet; give object_store_memory=… enough room"),
     "proxy_server_url": ((), _DASHBOARD),
 }
 
@@ -64,6 +65,7 @@ VALID = (
     "memory",
     "resources",
     "object_store_memory",
+    "object_spilling_directory",
     "namespace",
     "labels",
     "engine",
@@ -104,6 +106,7 @@ def settings(
     system_config: Any,
     seed: Any = None,
     num_nodes: Any = None,
+    object_spilling_directory: Any = None,
 ) -> Settings:
     """Check the options of ``init``; amounts are given, or worked out from the machine. Raises as `check_options`."""
     total: dict[str, float] = opt.custom_resources("resources", resources) if resources is not None else {}
@@ -122,6 +125,9 @@ def settings(
         system_config={} if system_config is None else _mapping("_system_config", system_config),
         seed=0 if seed is None else opt.at_least(0)("seed", seed),
         num_nodes=1 if num_nodes is None else opt.at_least(1)("num_nodes", num_nodes),
+        spill_directory=None
+        if object_spilling_directory is None
+        else opt.text("object_spilling_directory", object_spilling_directory),
     )
 
 

@@ -4,10 +4,12 @@ leases.py     who gets a worker, and when; claims.py its queue, accounts.py what
 routing.py    requests that belong on certain nodes; cluster.py what is known of the others
 bundles.py    bundles of placement groups that lie here; group_routing.py requests for workers in them
 workers.py    the pool of processes; actors.py those that are an actor's
-store.py      the index of the arena; arena.py its extents
+store.py      who writes, maps and frees which copies (copies.py)
+room.py       who gets room in the arena, and what leaves it; arena.py its extents, spilling.py the spill file's
 transfers.py  what comes from other nodes; serving.py what goes to them
 shutdown.py   the end, in order
-core.py       `NodeCore`, the one door: messages and time in, effects out; base.py what all parts share
+core.py       `NodeCore`, the one door: messages and time in, effects out; base.py what all parts share, knobs.py what a
+              user may set
 """
 
 from rustyray.core.node.base import NodeLimits

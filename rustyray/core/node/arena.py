@@ -17,7 +17,7 @@ COMPARED: Final = 32
 class Arena:
     """The allocator. Sizes and offsets are in bytes, all multiples of ``page``."""
 
-    __slots__ = ("_bins", "_doubtful", "_ends", "_free", "capacity", "high", "page", "used")
+    __slots__ = ("_bins", "_ends", "_free", "_written", "capacity", "high", "page", "turns", "used")
 
     def __init__(self, capacity: int, page: int) -> None:
         self.page = page
@@ -25,8 +25,10 @@ class Arena:
         self.used = 0
         #: The end of what was ever used.
         self.high = 0
-        #: Extents (start, end) that were taken and given back unwritten, so that their pages may not exist.
-        self._doubtful: list[tuple[int, int]] = []
+        #: How often anything was taken or given back.
+        self.turns = 0
+        #: By page, up to some page: whether it was written, so that it exists.
+        self._written = bytearray()
         self._free: dict[int, int] = {}  # start → size
         self._ends: dict[int, int] = {}  # end → start
         #: The starts of the free extents by the length of their size in bits; the most recently freed last.
@@ -38,17 +40,17 @@ class Arena:
     def take(self, size: int) -> tuple[int, int] | None:
         """`(offset, touched bytes)` of an extent for ``size``, rounded up, or None if there is no such piece."""
         size = self.round_up(size)
+        self.turns += 1
         start = self._find(size, COMPARED)
         if start is None:
             # Fresh pages, together with the free ones right below them.
             start = self._ends.get(self.high, self.high)
             if start + size <= self.capacity:
-                touched = self.high - start
-                if touched:
+                if start < self.high:
                     self._remove(start)
                 self.high = start + size
                 self.used += size
-                return start, self._surely(start, touched)
+                return start, self._touched(start, size)
             start = self._find(size, len(self._free))
             if start is None:
                 return None
@@ -56,25 +58,43 @@ class Arena:
         if have > size:
             self._insert(start + size, have - size)
         self.used += size
-        return start, self._surely(start, size)
+        return start, self._touched(start, size)
 
-    def _surely(self, start: int, touched: int) -> int:
-        for first, end in self._doubtful:
-            if first < start + touched and start < end:
-                touched = max(0, first - start)
-        return touched
+    def _touched(self, start: int, size: int) -> int:
+        """How many bytes from ``start`` on were written before."""
+        first, last = start // self.page, (start + size) // self.page
+        hole = self._written.find(0, first, last)
+        return (max(first, min(last, len(self._written)) if hole < 0 else hole) - first) * self.page
 
     def written(self, start: int, size: int) -> None:
         """All of the extent was written."""
-        if self._doubtful:
-            end = start + size
-            self._doubtful = [extent for extent in self._doubtful if extent[0] < start or extent[1] > end]
+        first, last = start // self.page, (start + size) // self.page
+        if len(self._written) < last:
+            self._written.extend(bytes(last - len(self._written)))
+        self._written[first:last] = b"\1" * (last - first)
+
+    def trim(self, most: int) -> list[tuple[int, int]]:
+        """Free extents, ``most`` bytes or a few more, of which anything was written; now they count as fresh."""
+        found = []
+        for start, size in self._free.items():
+            first, last = start // self.page, min((start + size) // self.page, len(self._written))
+            at = self._written.find(1, first, last)
+            if at < 0:
+                continue
+            last = min(last, at + -(-most // self.page))
+            self._written[at:last] = bytes(last - at)
+            found.append((at * self.page, (last - at) * self.page))
+            most -= (last - at) * self.page
+            if most <= 0:
+                break
+        return found
 
     def give(self, start: int, size: int, written: bool = True) -> None:
         """The extent, as taken (``size`` as asked for), is free again. If it was not ``written``, it may be fresh."""
         size = self.round_up(size)
-        if not written:
-            self._doubtful.append((start, start + size))
+        self.turns += 1
+        if written:
+            self.written(start, size)
         self.used -= size
         before = self._ends.get(start)
         if before is not None:

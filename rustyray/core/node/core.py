@@ -47,6 +47,7 @@ from rustyray.model.messages import (
     NodeDied,
     NodeInfo,
     NodeRefused,
+    ObjectLost,
     OwnerDied,
     PrepareBundles,
     PullChunk,
@@ -144,6 +145,7 @@ class NodeCore:
             StorePin: store.pin,
             StoreUnpin: store.unpin,
             StoreFree: store.free,
+            ObjectLost: store.on_object_lost,
             PullChunk: transfers.serving.on_ask,
             Chunk: transfers.on_chunk,
             PullFailed: transfers.on_failed,
@@ -269,6 +271,14 @@ class NodeCore:
         self._bundles.look(now)
         self._shutdown.worker_ended(gone, now)
         self._cluster.changed(now)
+
+    def spilled(self, place: int, checksum: int, problem: str, now: float) -> None:
+        """The answer to a `SpillObject`; ``problem`` says why it could not be written."""
+        self._store.room.on_spilled(place, checksum, problem, now)
+
+    def restored(self, place: int, problem: str, now: float) -> None:
+        """The answer to a `RestoreObject`; ``problem`` says what is wrong with what was read."""
+        self._store.room.on_restored(place, problem, now)
 
     def on_time(self, now: float) -> None:
         if not self._shutdown.stopped:

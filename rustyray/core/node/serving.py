@@ -19,7 +19,8 @@ from rustyray.model.messages import PullChunk, PullDone, PullElsewhere, PullFail
 from rustyray.model.values import Fault, FaultKind
 
 if TYPE_CHECKING:
-    from rustyray.core.node.store import Copy, Store
+    from rustyray.core.node.copies import Copy
+    from rustyray.core.node.store import Store
     from rustyray.core.node.transfers import Pull
 
 #: So many other nodes get an object from one.
@@ -77,8 +78,10 @@ class Serving:
                 self._send(sender, message, pull.offset, copied=True)
             return
         text = f"object {object_.hex()} is not in the store of node {self._base.node.hex()}"
-        fault = Fault(FaultKind.OBJECT_LOST, text, node=self._base.node)
-        self._base.send(sender, PullFailed(object_, message.pull, fault), self._cluster.address_of(sender))
+        self._fail(sender, message, Fault(FaultKind.OBJECT_LOST, text, node=self._base.node))
+
+    def _fail(self, to: NodeID, ask: PullChunk, fault: Fault) -> None:
+        self._base.send(to, PullFailed(ask.object, ask.pull, fault), self._cluster.address_of(to))
 
     def _send(self, to: NodeID, ask: PullChunk, offset: int, copied: bool = False) -> None:
         self._base.out.append(SendChunk(to, ask.object, ask.pull, offset, ask.begin, ask.size, copied))
@@ -120,6 +123,11 @@ class Serving:
         """There is more of it here, or all, or there never will be."""
         for sender, message in self._asks.pop(object_, ()):
             self._answer(sender, message)
+
+    def refuse(self, object_: ObjectID, fault: Fault) -> None:
+        """It is here, and cannot be had."""
+        for sender, message in self._asks.pop(object_, ()):
+            self._fail(sender, message, fault)
 
     def on_done(self, sender: bytes, message: PullDone, now: float) -> None:
         branch = self._trees.get(message.object, {}).get(sender)

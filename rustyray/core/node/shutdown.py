@@ -40,7 +40,7 @@ class NodeShutdown:
             text = f"node {self._base.node.hex()} is shutting down"
             fault = Fault(FaultKind.SHUT_DOWN, text, node=self._base.node)
             self._actors.no_workers(self._desk.fail_all(fault), fault)
-            self._store.fail_waiting(fault)
+            self._store.room.refuse_all(fault)
         for worker in list(self._desk.pool.workers.values()):
             self._desk.stop(worker, "the runtime shuts down", now, grace if grace > 0 else None)
         self._finish(now)

@@ -9,17 +9,18 @@ the object.
 
 from __future__ import annotations
 
-import enum
+from functools import partial
 from typing import Final
 
-from rustyray.core.effects import FreeExtent
 from rustyray.core.node.arena import Arena
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.copies import COPY_TABLE, Copy, CopyEvent, CopyState, is_node
+from rustyray.core.node.room import Room, Wish
 from rustyray.core.node.transfers import Transfers
-from rustyray.core.story import StateTable
-from rustyray.model.ids import NODE_ID_SIZE, NodeID, ObjectID, owner_of
+from rustyray.model.ids import NodeID, ObjectID, WorkerID, node_of, owner_of
 from rustyray.model.messages import (
+    ObjectLost,
     StoreAbort,
     StoreCreate,
     StoreCreated,
@@ -36,124 +37,44 @@ from rustyray.model.values import Fault, FaultKind
 ANY_ATTEMPT: Final = 1 << 62
 
 
-class CopyState(enum.IntEnum):
-    WRITING = 1
-    WRITING_FREED = 2
-    SEALED = 3
-    FREED = 4
-    GONE = 5
-
-
-class CopyEvent(enum.IntEnum):
-    SEAL = 1
-    ABORT = 2
-    FREE = 3
-    UNUSED = 4
-    MADE_AGAIN = 5
-
-
-_S, _E = CopyState, CopyEvent
-
-COPY_TABLE = StateTable(
-    "stored copy",
-    _S.WRITING,
-    {
-        (_S.WRITING, _E.SEAL): _S.SEALED,
-        (_S.WRITING, _E.ABORT): _S.GONE,
-        (_S.WRITING, _E.FREE): _S.WRITING_FREED,
-        (_S.WRITING_FREED, _E.FREE): _S.WRITING_FREED,
-        (_S.WRITING_FREED, _E.SEAL): _S.GONE,
-        (_S.WRITING_FREED, _E.ABORT): _S.GONE,
-        (_S.SEALED, _E.FREE): _S.FREED,
-        (_S.FREED, _E.FREE): _S.FREED,
-        (_S.FREED, _E.UNUSED): _S.GONE,
-        (_S.FREED, _E.MADE_AGAIN): _S.SEALED,
-    },
-)
-
-
-class Copy:
-    """An object's bytes in the arena: ``size`` of them at ``offset``, mapped ``pins`` times.
-
-    A spare was pulled from another node, its ``source``, which has the original.
-    """
-
-    __slots__ = ("attempt", "object", "offset", "pins", "size", "source", "state")
-
-    def __init__(self, object_: ObjectID, offset: int, size: int, attempt: int, source: NodeID = b"") -> None:
-        self.object = object_
-        self.offset = offset
-        self.size = size
-        self.attempt = attempt
-        self.pins = 0
-        self.source = source
-        self.state = COPY_TABLE.initial
-
-    @property
-    def freed(self) -> bool:
-        """Its owner needs it no more; whoever maps it may go on."""
-        return self.state is CopyState.FREED
-
-
-class Waiting:
-    """A `StoreCreate` that waits for room until ``until``."""
-
-    __slots__ = ("client", "message", "until")
-
-    def __init__(self, client: bytes, message: StoreCreate, until: float) -> None:
-        self.client = client
-        self.message = message
-        self.until = until
-
-    def is_for(self, client: bytes, object_: ObjectID) -> bool:
-        return self.client == client and self.message.object == object_
-
-
 class Store:
-    """What is in the arena, and for whom."""
+    """What is in the arena and the spill file, and for whom."""
 
-    __slots__ = ("_base", "_pin_waiters", "_pins", "_waiting", "_writing", "arena", "objects", "transfers")
+    __slots__ = ("_base", "_cluster", "_pin_waiters", "_pins", "_writing", "objects", "room", "transfers")
 
     def __init__(self, base: NodeBase, capacity: int, cluster: Cluster) -> None:
         self._base = base
+        self._cluster = cluster
         self.transfers = Transfers(base, cluster, self)
-        self.arena = Arena(capacity, base.limits.page)
+        self.room = Room(base, capacity, self)
         self.objects: dict[ObjectID, Copy] = {}
         self._writing: dict[bytes, dict[ObjectID, Copy]] = {}
         self._pins: dict[bytes, dict[ObjectID, int]] = {}
         self._pin_waiters: dict[ObjectID, list[tuple[bytes, int]]] = {}
-        self._waiting: list[Waiting] = []
+
+    @property
+    def arena(self) -> Arena:
+        return self.room.arena
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def create(self, client: bytes, message: StoreCreate, now: float) -> None:
+        refused = partial(self._refuse, client, message)
         if self._base.stopping:
             text = f"node {self._base.node.hex()} is shutting down"
-            self._refuse(client, message, Fault(FaultKind.SHUT_DOWN, text, node=self._base.node))
+            refused(Fault(FaultKind.SHUT_DOWN, text, node=self._base.node))
             return
-        self._waiting = [entry for entry in self._waiting if not entry.is_for(client, message.object)]
+        self.room.cancel(client, message.object)
         copy = self._writing.get(client, {}).get(message.object)
-        if copy is not None and copy.size != message.size:
+        if copy is not None:
+            if copy.size == message.size:
+                self._base.send(client, StoreCreated(message.request, copy.offset, copy.size))
+                return
             self._end_writing(client, copy, CopyEvent.ABORT, now)
-        if self._try_create(client, message):
-            return
-        if self.arena.round_up(message.size) > self.arena.capacity or self._base.limits.store_wait <= 0:
-            self._refuse(client, message, self._full(message))
-            return
-        until = now + self._base.limits.store_wait
-        self._waiting.append(Waiting(client, message, until))
-        self._base.timers.at(until, self._give_up_waiting)
+        granted = partial(self._granted, client, message)
+        self.room.ask(Wish(client, message.object, message.size, granted, refused), now)
 
-    def _try_create(self, client: bytes, message: StoreCreate) -> bool:
-        mine = self._writing.get(client, {})
-        if message.object in mine:
-            copy = mine[message.object]
-            self._base.send(client, StoreCreated(message.request, copy.offset, copy.size))
-            return True
-        extent = self.arena.take(message.size) or self._evict(message.size)
-        if extent is None:
-            return False
-        offset, touched = extent
+    def _granted(self, client: bytes, message: StoreCreate, offset: int, touched: int) -> None:
         source = client if is_node(client) else b""
         copy = Copy(message.object, offset, message.size, message.attempt, source)
         self._writing.setdefault(client, {})[message.object] = copy
@@ -161,20 +82,13 @@ class Store:
             self.transfers.granted(message.object, offset)
         else:
             self._base.send(client, StoreCreated(message.request, offset, min(touched, message.size)))
-        return True
 
-    def _evict(self, size: int) -> tuple[int, int] | None:
-        """Room from spare copies that nobody maps, oldest first."""
-        for copy in list(self.objects.values()):
-            if copy.source and not copy.pins and self.objects.get(copy.object) is copy:
-                self._move(copy, CopyEvent.FREE)
-                self._move(copy, CopyEvent.UNUSED)
-                del self.objects[copy.object]
-                self._give(copy)
-                extent = self.arena.take(size)
-                if extent is not None:
-                    return extent
-        return None
+    def evicted(self, copy: Copy) -> None:
+        """A spare has to go; its room is taken care of."""
+        self.move(copy, CopyEvent.FREE)
+        self.move(copy, CopyEvent.UNUSED)
+        if self.objects.get(copy.object) is copy:
+            del self.objects[copy.object]
 
     def seal(self, client: bytes, message: StoreSeal, now: float) -> None:
         copy = self._writing.get(client, {}).get(message.object)
@@ -191,16 +105,20 @@ class Store:
         del mine[copy.object]
         if not mine:
             del self._writing[client]
-        self._move(copy, event)
+        self.move(copy, event)
         if event is CopyEvent.SEAL:
             self.arena.written(copy.offset, self.arena.round_up(copy.size))
         if copy.state is CopyState.SEALED:
             self._publish(copy, now)
         else:
-            self._reuse(copy, now, written=event is CopyEvent.SEAL)
+            self.room.gone(copy, now, written=event is CopyEvent.SEAL)
         if copy.object in self._pin_waiters:
             self.answer_waiters(copy.object, why)
         self.transfers.serving.look_again(copy.object)
+        left = self.objects.get(copy.object)  # only now may it leave again
+        if left is not None and left.state is CopyState.SEALED and not left.pins:
+            self.room.idle(left)
+        self.room.look_for_waiting(now)
 
     def _publish(self, copy: Copy, now: float) -> None:
         """Another attempt may have sealed the same object: the copy of the later one stays, or what somebody maps."""
@@ -210,14 +128,13 @@ class Store:
             if old is not None and not copy.source and copy.attempt >= old.attempt and not gone:
                 old.source, old.attempt = b"", copy.attempt  # it takes the place of an original
                 if old.freed:
-                    self._move(old, CopyEvent.MADE_AGAIN)
-            self._move(copy, CopyEvent.FREE)
-            self._drop_unused(copy, now)
+                    self.move(old, CopyEvent.MADE_AGAIN)
+                self.room.busy(old)
+            self._discard(copy, now)
             return
         self.objects[copy.object] = copy
         if old is not None:
-            self._move(old, CopyEvent.FREE)
-            self._drop_unused(old, now)
+            self._discard(old, now)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -225,8 +142,11 @@ class Store:
         copy = self.objects.get(message.object)
         if copy is not None and copy.state is CopyState.SEALED:
             self._pin(client, message.request, copy)
+        elif copy is not None and copy.away:
+            self._pin_waiters.setdefault(message.object, []).append((client, message.request))
+            self.room.restore(copy, now)
         elif copy is None and (
-            self._is_written(message.object)
+            self._is_coming(message.object)
             or (message.node not in (b"", self._base.node) and self.transfers.start(message, now))
         ):
             self._pin_waiters.setdefault(message.object, []).append((client, message.request))
@@ -238,8 +158,13 @@ class Store:
         if pins is None:
             pins = self._pins[client] = {}
         pins[copy.object] = pins.get(copy.object, 0) + 1
-        copy.pins += 1
+        self._hold(copy)
         self._base.send(client, StorePinned(request, copy.offset, copy.size))
+
+    def _hold(self, copy: Copy) -> None:
+        if not copy.pins:
+            self.room.busy(copy)
+        copy.pins += 1
 
     def unpin(self, client: bytes, message: StoreUnpin, now: float) -> None:
         pins = self._pins.get(client)
@@ -259,13 +184,17 @@ class Store:
             pins[object_] -= count
         copy = self.objects[object_]
         copy.pins -= count
-        if copy.state is CopyState.FREED and not copy.pins:
-            self._drop_unused(copy, now)
+        if not copy.pins:
+            if copy.state is CopyState.FREED:
+                self._drop_unused(copy, now)
+            else:
+                self.room.idle(copy)
+                self.room.look_for_waiting(now)
 
     def answer_waiters(self, object_: ObjectID, why: Fault | None = None) -> None:
         """It is there, or will not be: ``why``."""
         copy = self.objects.get(object_)
-        if copy is None and self._is_written(object_):
+        if self._is_coming(object_) and (copy is None or not copy.freed):
             return
         for client, request in self._pin_waiters.pop(object_, ()):
             if copy is not None and copy.state is CopyState.SEALED:
@@ -275,20 +204,61 @@ class Store:
             else:
                 self._no_such(client, request, object_)
 
-    def _is_written(self, object_: ObjectID) -> bool:
+    def _is_coming(self, object_: ObjectID) -> bool:
+        """Whether it is being written, pulled, or read back from the spill file."""
+        copy = self.objects.get(object_)
+        if copy is not None:
+            return copy.coming
         return object_ in self.transfers.pulls or any(object_ in mine for mine in self._writing.values())
 
+    def came_back(self, copy: Copy, fault: Fault | None = None) -> None:
+        """The copy is in the arena again, or (``fault``) cannot be."""
+        if fault is not None:
+            self.transfers.serving.refuse(copy.object, fault)
+        if copy.object in self._pin_waiters:
+            self.answer_waiters(copy.object, fault)
+        self.transfers.serving.look_again(copy.object)
+
+    def lost(self, copy: Copy, problem: str) -> None:
+        """The copy did not come back: nobody needs it any more, or (``problem``) its bytes in the file are bad."""
+        if self.objects.get(copy.object) is copy:
+            del self.objects[copy.object]
+        fault: Fault | None = None
+        if problem:
+            why = f"object {copy.object.hex()} was spilled by node {self._base.node.hex()}, and {problem}"
+            fault = Fault(FaultKind.OBJECT_LOST, why, node=self._base.node)
+            self.tell_owner(owner_of(copy.object), ObjectLost(copy.object, self._base.node, copy.attempt, why))
+        self.came_back(copy, fault)
+
+    def tell_owner(self, owner: WorkerID, message: ObjectLost) -> None:
+        """An owner on another node hears it from its own."""
+        node = node_of(owner)
+        if node == self._base.node:
+            self._base.send(owner, message)
+        elif not self._base.is_gone(node):
+            self._base.send(node, message, self._cluster.address_of(node))
+
+    def on_object_lost(self, sender: bytes, message: ObjectLost, now: float) -> None:
+        """Another node has lost an object whose owner lives here."""
+        if is_node(sender) and node_of(owner_of(message.object)) == self._base.node:
+            self.tell_owner(owner_of(message.object), message)
+
     def is_made_here(self, object_: ObjectID) -> bool:
-        """Whether a process of this node writes it; one that is pulled is not made here."""
+        """Whether a process of this node writes it, or it is on its way back; one that is pulled is not made here."""
+        copy = self.objects.get(object_)
+        if copy is not None:
+            return copy.away
         return any(object_ in mine for client, mine in self._writing.items() if not is_node(client))
 
     def pin_for_node(self, node: NodeID, object_: ObjectID) -> Copy | None:
-        """Another node pulls the object, and has it pinned from now on, once; None if it is not here."""
+        """Another node pulls the object, and has it pinned from now on, once; None if it is not here (yet)."""
         copy = self.objects.get(object_)
+        if copy is not None and copy.away:
+            self._base.timers.at(0.0, partial(self.room.restore, copy))
         pins = self._pins.setdefault(node, {})
         if copy is not None and object_ not in pins and copy.state is CopyState.SEALED:
             pins[object_] = 1
-            copy.pins += 1
+            self._hold(copy)
         found = copy if object_ in pins else None
         if not pins:
             del self._pins[node]
@@ -316,34 +286,32 @@ class Store:
         for mine in self._writing.values():
             writing = mine.get(object_)
             if writing is not None and source in (None, writing.source) and writing.attempt <= attempt:
-                self._move(writing, CopyEvent.FREE)
+                self.move(writing, CopyEvent.FREE)
         copy = self.objects.get(object_)
         if copy is not None and source in (None, copy.source) and copy.attempt <= attempt:
-            self._move(copy, CopyEvent.FREE)
             self.transfers.serving.freed(copy)
-            if not copy.pins:
-                self._drop_unused(copy, now)
+            self._discard(copy, now)
+
+    def _discard(self, copy: Copy, now: float) -> None:
+        """Its owner needs it no more. While it is being read from the spill file, its extent is not free."""
+        away = copy.away
+        self.move(copy, CopyEvent.FREE)
+        if copy.freed and not copy.pins:
+            self._drop_unused(copy, now)
+            if away:
+                self.came_back(copy)
 
     def _drop_unused(self, copy: Copy, now: float) -> None:
-        self._move(copy, CopyEvent.UNUSED)
+        self.move(copy, CopyEvent.UNUSED)
         if self.objects.get(copy.object) is copy:
             del self.objects[copy.object]
-        self._reuse(copy, now)
-
-    def _reuse(self, copy: Copy, now: float, written: bool = True) -> None:
-        self._give(copy, written)
-        if self._waiting:
-            self._waiting = [entry for entry in self._waiting if not self._try_create(entry.client, entry.message)]
-
-    def _give(self, copy: Copy, written: bool = True) -> None:
-        self.arena.give(copy.offset, copy.size, written)
-        self._base.out.append(FreeExtent(copy.offset, self.arena.round_up(copy.size)))
+        self.room.gone(copy, now)
 
     def client_gone(self, client: bytes, now: float) -> None:
         """What it wrote is dropped, what it mapped is unmapped."""
         for object_ in self.transfers.client_gone(client, now):
             self.answer_waiters(object_)
-        self._waiting = [entry for entry in self._waiting if entry.client != client]
+        self.room.cancel(client)
         for copy in list(self._writing.get(client, {}).values()):
             self._end_writing(client, copy, CopyEvent.ABORT, now)
         for object_, waiters in list(self._pin_waiters.items()):
@@ -371,17 +339,6 @@ class Store:
 
     # --- refusals -----------------------------------------------------------------------------------------------------
 
-    def _give_up_waiting(self, now: float) -> None:
-        late = [entry for entry in self._waiting if entry.until <= now]
-        self._waiting = [entry for entry in self._waiting if entry.until > now]
-        for entry in late:
-            self._refuse(entry.client, entry.message, self._full(entry.message))
-
-    def fail_waiting(self, fault: Fault) -> None:
-        waiting, self._waiting = self._waiting, []
-        for entry in waiting:
-            self._refuse(entry.client, entry.message, fault)
-
     def _refuse(self, client: bytes, message: StoreCreate, fault: Fault) -> None:
         if is_node(client):
             self.transfers.refused(message.object, fault)
@@ -398,54 +355,34 @@ class Store:
             text = f"object {object_.hex()} was freed by its owner"
         self._fail(client, request, FaultKind.OBJECT_FREED if freed else FaultKind.OBJECT_LOST, text)
 
-    def _full(self, message: StoreCreate) -> Fault:
-        pinned = sum(copy.size for copy in self.objects.values() if copy.pins)
-        largest = sorted(self.objects.values(), key=lambda copy: -copy.size)[:3]
-        which = ", ".join(
-            f"{copy.object.hex()} ({_mb(copy.size)}, owned by {owner_of(copy.object).hex()}"
-            f"{', freed but still mapped' if copy.state is CopyState.FREED else ''})"
-            for copy in largest
-        )
-        text = (
-            f"no room for an object of {_mb(message.size)} in the store of node {self._base.node.hex()}: capacity "
-            f"{_mb(self.arena.capacity)}, used {_mb(self.arena.used)}, mapped by readers {_mb(pinned)}, largest free "
-            f"piece {_mb(self.arena.largest())}; the largest objects: {which or 'none'}. Drop references that are no "
-            f"longer needed, or give the store more memory (object_store_memory)"
-        )
-        return Fault(FaultKind.STORE_FULL, text, node=self._base.node)
-
-    def _move(self, copy: Copy, event: CopyEvent) -> None:
+    def move(self, copy: Copy, event: CopyEvent) -> None:
         copy.state = self._base.journal.move(COPY_TABLE, copy.object, copy.state, event)
 
     # --- invariants ---------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        taken = []
+        copies = []
         for object_, copy in self.objects.items():
             assert copy.object == object_, f"object {object_.hex()} is listed under another's name"
             pins = sum(mine.get(object_, 0) for mine in self._pins.values())
             assert copy.pins == pins, f"object {object_.hex()} has {copy.pins} pins, its clients hold {pins}"
-            assert copy.state in {CopyState.SEALED, CopyState.FREED}, f"{object_.hex()} is listed as {copy.state.name}"
-            assert copy.pins or copy.state is CopyState.SEALED, f"{object_.hex()} is freed, unused, and still there"
-            taken.append((copy.offset, copy.size))
+            assert copy.state in _LISTED, f"{object_.hex()} is listed as {copy.state.name}"
+            assert copy.pins or not copy.freed, f"{object_.hex()} is freed, unused, and still there"
+            copies.append(copy)
         for mine in self._writing.values():
             for copy in mine.values():
                 assert copy.state in {CopyState.WRITING, CopyState.WRITING_FREED}, f"written as {copy.state.name}"
-                taken.append((copy.offset, copy.size))
+                copies.append(copy)
         for mine_pins in self._pins.values():
             for object_, count in mine_pins.items():
                 assert count > 0, f"{count} pins of one client on {object_.hex()}"
                 assert object_ in self.objects, f"a pin on {object_.hex()}, which is not there"
         for object_ in self._pin_waiters:
-            assert self._is_written(object_), f"somebody waits for {object_.hex()}, and nobody writes it"
-        self.arena.check(taken)
+            assert self._is_coming(object_), f"somebody waits for {object_.hex()}, and nobody writes it"
+        self.room.check(copies)
         self.transfers.check()
 
 
-def is_node(client: bytes) -> bool:
-    """Whether this client of the store is another node."""
-    return len(client) == NODE_ID_SIZE
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1e6:.3g} MB"
+_LISTED: Final = frozenset(
+    {CopyState.SEALED, CopyState.FREED, CopyState.SPILLED, CopyState.RESTORING, CopyState.RESTORING_FREED}
+)

@@ -57,6 +57,7 @@ from rustyray.model.messages import (
     LeaseWaits,
     Message,
     NodeDied,
+    ObjectLost,
     ObjectReady,
     OwnerDied,
     ReclaimLeases,
@@ -123,6 +124,7 @@ class OwnerCore:
             WorkerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
             OwnerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
             NodeDied: lambda sender, message, now: self.deaths.node_died(message, now),
+            ObjectLost: lambda sender, message, now: self.deaths.object_lost(message, now),
         }
 
     # --- what the program does ----------------------------------------------------------------------------------------

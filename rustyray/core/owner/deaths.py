@@ -14,7 +14,7 @@ from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.owner.tasks import Tasks
 from rustyray.model.ids import NODE_ID_SIZE, ObjectID, WorkerID, node_of
-from rustyray.model.messages import NodeDied
+from rustyray.model.messages import NodeDied, ObjectLost
 from rustyray.model.values import Stored
 
 #: Seconds to wait for a node's word on how a worker ended whose connection broke.
@@ -143,6 +143,15 @@ class Deaths:
             value = entry.value
             if isinstance(value, Stored) and value.node == message.node and self.refs.owns(object_):
                 self.tasks.lineage.lost(object_, entry, f"its node died: {message.reason}", now)
+
+    def object_lost(self, message: ObjectLost, now: float) -> None:
+        """A node has lost a value, and lives on."""
+        entry = self.refs.objects.get(message.object)
+        value = entry.value if entry is not None else None
+        if entry is None or not isinstance(value, Stored) or not self.refs.owns(message.object):
+            return
+        if value.node == message.node and value.attempt <= message.attempt:
+            self.tasks.lineage.lost(message.object, entry, message.reason, now)
 
     def _lost_worker(self, worker: WorkerID, reason: str, now: float) -> None:
         self.sched.defined.pop(worker, None)

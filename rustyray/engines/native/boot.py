@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from rustyray.core.node import NodeLimits
 from rustyray.engines.native.certificates import Certificates
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.resources import ResourceSet
@@ -44,7 +45,8 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     and go. What it listens at for others is on ``host``, and speaks TLS if there are ``certificates``. An empty
     ``namespace`` asks for one of the job's own.
     ``argv``, ``sys_path``, ``cwd``, ``env`` and ``umask`` are the driver's, taken over by the workers. ``prestart``
-    workers are forked at once. On SIGTERM the workers have ``grace`` seconds to end before they are killed.
+    workers are forked at once. On SIGTERM the workers have ``grace`` seconds to end before they are killed. Objects are
+    spilled to ``spill_directory``; ``limits`` are the numbers by which the node decides.
     """
 
     node: NodeID
@@ -73,6 +75,8 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     shared: bool = False
     certificates: Certificates | None = None
+    spill_directory: str = "/tmp"
+    limits: NodeLimits = NodeLimits()
 
 
 class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.lifecycle import Step
+from rustyray.core.node import NodeLimits
+from rustyray.core.node.knobs import KNOBS, configured
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.store import Store
 from rustyray.engines.native import address as addresses
@@ -35,7 +37,7 @@ START_TIMEOUT: Final = 30.0
 LEAVE: Final = 1.0
 #: Seconds to wait for word on how the node process ended, once its connection is gone.
 NODE_END_TIMEOUT: Final = 0.5
-CONFIG: Final = ("cluster", "prestart", "start_timeout")
+CONFIG: Final = ("cluster", "prestart", "start_timeout", *KNOBS)
 #: Numeric libraries in workers use one thread each unless the environment says otherwise (as in Ray): there are as
 #: many workers as CPUs.
 ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
@@ -113,7 +115,7 @@ class Driver(AnyDriver):
     def start_node(self, settings: Settings) -> nodes.NodeProcess:
         """Fork another node with the resources, labels and store of these settings."""
         store = settings.object_store_memory or STORE_MEMORY
-        return self.node_processes.start(settings.resources, settings.labels, store, _prestart(settings))
+        return self.node_processes.start(settings, store, spill_directory(settings), _prestart(settings))
 
     def add_node(self, settings: Settings) -> bytes:
         node = self.start_node(settings)
@@ -207,7 +209,23 @@ def _boot(
         labels=settings.labels,
         log_level=settings.log_level,
         tcp=in_cluster,
+        spill_directory=spill_directory(settings),
+        limits=configured(NodeLimits(), settings.system_config),
     )
+
+
+def spill_directory(settings: Settings) -> str:
+    """Where a node with these settings spills to. Raises ValueError when that cannot be."""
+    if settings.spill_directory is None:
+        wanted = os.environ.get("TMPDIR") or "/tmp"
+        return os.path.abspath(wanted) if os.path.isdir(wanted) else "/tmp"
+    found = os.path.abspath(settings.spill_directory)
+    if not os.path.isdir(found) or not os.access(found, os.W_OK | os.X_OK):
+        raise ValueError(
+            f"object_spilling_directory={settings.spill_directory!r} is no directory that this process may write to: "
+            "make it first"
+        )
+    return found
 
 
 def _prestart(settings: Settings) -> int:

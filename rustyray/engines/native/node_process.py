@@ -28,9 +28,13 @@ from rustyray.core.effects import (
     EndProcess,
     ForkWorker,
     FreeExtent,
+    RestoreObject,
     Send,
     SendChunk,
+    SpillObject,
     Stopped,
+    TrimArena,
+    TrimSpilled,
     Warn,
 )
 from rustyray.core.head import HeadCore
@@ -41,6 +45,7 @@ from rustyray.engines.native.bodies import Bodies
 from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.outputs import Outputs, WorkerPipes
+from rustyray.engines.native.spill_file import SpillFile
 from rustyray.engines.native.worker import main as run_worker
 from rustyray.model.ids import NODE_ID_SIZE, WorkerID, worker_id
 from rustyray.model.messages import (
@@ -200,8 +205,10 @@ class _Node:
             pid=os.getpid(),
             labels=boot.labels,
             shared=boot.shared,
+            limits=boot.limits,
         )
         self.bodies = self.hub.bodies = Bodies(self.node, arena_fd, boot.arena_size, lambda: self.now)
+        self.spill_file = SpillFile(boot.spill_directory, arena_fd, self.hub.wake)
         self.head = None if boot.head_address else HeadCore()
         self.job = boot.job
         self.namespace = boot.namespace
@@ -251,6 +258,11 @@ class _Node:
             self.deliver(peer, message)
             self.carry_out()
         self.outputs.resume()
+        for work, checksum, problem in self.spill_file.answers():
+            if isinstance(work, SpillObject):
+                self.node.spilled(work.place, checksum, problem, self.now)
+            else:
+                self.node.restored(work.place, problem, self.now)
         self.bury()
         self.node.on_time(self.now)
         if self.head is not None:
@@ -328,6 +340,11 @@ class _Node:
             case SendChunk(to=to, object=object_, pull=pull, offset=offset, begin=begin, size=size, copied=copied):
                 body = self.bodies.view(offset + begin, size, copied)
                 self.hub.send_body(to, Chunk(object_, pull, begin, size), body)
+            case SpillObject() | RestoreObject() | TrimSpilled():
+                self.spill_file.do(effect)
+            case TrimArena(extents=extents):
+                for start, size in extents:
+                    processes.punch_hole(self.arena_fd, start, size)
             case Warn(text=text):
                 if text not in self.warned:
                     self.warned.add(text)
@@ -394,6 +411,7 @@ class _Node:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self.hub.after_fork()
         self.outputs.after_fork()
+        self.spill_file.after_fork()
         os.close(self.woken)
         os.close(self.wake)
         gc.freeze()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from rustyray.core.node.knobs import configured
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
@@ -22,7 +23,7 @@ from rustyray.model.messages import RegisterDriver, Registered, Shutdown
 if TYPE_CHECKING:
     from rustyray.engines.native.boot import NodeBoot
     from rustyray.engines.native.driver import Driver
-    from rustyray.model.resources import ResourceSet
+    from rustyray.model.settings import Settings
 
 #: Seconds between two looks at whether a node that starts is still there.
 LOOK: Final = 0.5
@@ -78,16 +79,18 @@ class Nodes:
 
     # --- joining ------------------------------------------------------------------------------------------------------
 
-    def start(self, resources: ResourceSet, labels: dict[str, str], store: int, prestart: int) -> NodeProcess:
-        """Fork another node; it is of use once it has `join`-ed."""
+    def start(self, settings: Settings, store: int, spill_directory: str, prestart: int) -> NodeProcess:
+        """Fork another node with a store of ``store`` bytes; it is of use once it has `join`-ed."""
         first = self.first.boot
         arena = Arena.create(store)
         try:
             boot = msgspec.structs.replace(
                 first,
                 node=os.urandom(NODE_ID_SIZE),
-                resources=resources,
-                labels=labels,
+                resources=settings.resources,
+                labels=settings.labels,
+                spill_directory=spill_directory,
+                limits=configured(first.limits, settings.system_config),
                 arena_size=arena.size,
                 prestart=prestart,
                 head=first.node,

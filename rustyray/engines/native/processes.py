@@ -18,6 +18,7 @@ from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
+_PUNCH_HOLE_KEEP_SIZE: Final = 3
 #: How often the end of a process is asked for where nothing tells of it.
 POLL_SECONDS: Final = 0.01
 
@@ -50,6 +51,12 @@ def set_name(name: str) -> None:
     """Name this process in ``top`` and ``ps -e`` (up to 15 bytes; Linux only, elsewhere nothing happens)."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0)
+
+
+def punch_hole(fd: int, offset: int, size: int) -> None:
+    """Give the pages or blocks of this part of a file back to the system, where that can be done; it reads as zeros."""
+    if sys.platform == "linux":
+        _libc.fallocate(fd, _PUNCH_HOLE_KEEP_SIZE, ctypes.c_long(offset), ctypes.c_long(size))
 
 
 def open_watch(pid: int) -> int | None:

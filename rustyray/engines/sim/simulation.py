@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from rustyray.core.node import NodeLimits
+from rustyray.core.node.knobs import KNOBS, configured
 from rustyray.engines.sim import circles, stuck
 from rustyray.engines.sim.engine import SimDriver, SimWorker
 from rustyray.engines.sim.errors import Errors
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 #: The capacity of each node's store unless `init` is given one (bytes); only what is used takes memory.
 STORE_MEMORY: Final = 2 * 1024**3
 #: The engine's own settings: a bound for waiting, in events; and whether the story keeps everything.
-CONFIG: Final = ("max_busy", "max_steps", "record")
+CONFIG: Final = ("max_busy", "max_steps", "record", *KNOBS)
 #: A worker that does not get to start was crashed by an explorer, which is no sign that the next one will not start.
 LIMITS: Final = NodeLimits(max_failed_starts=1000)
 #: What the clocks say in the beginning: some program may not like 0. The date is that of 2024 in UTC.
@@ -100,9 +101,10 @@ class Simulation:
         self._then, self._haste = 0.0, HASTE
         self._hub = greenlet(self._run)
         store = settings.object_store_memory or STORE_MEMORY
+        limits = configured(LIMITS, settings.system_config)
         for number in range(settings.num_nodes or 1):
             pid = PIDS + PIDS_OF_NODE * (number + 1) - 1  # above its workers'
-            world.add_node(f"node-{number:03}".encode(), dict(settings.resources), LIMITS, store, settings.labels, pid)
+            world.add_node(f"node-{number:03}".encode(), dict(settings.resources), limits, store, settings.labels, pid)
         node = world.head
         process = UserProcess(self, worker_id(node, 0), node, b"", settings.namespace, PIDS, executes=False)
         world.processes[process.me] = process

@@ -117,6 +117,7 @@ from rustyray.model.messages.leases import (
 from rustyray.model.messages.store import (
     BETWEEN_NODES,
     Chunk,
+    ObjectLost,
     PullChunk,
     PullDone,
     PullElsewhere,
@@ -197,6 +198,7 @@ __all__ = [
     "NodeDied",
     "NodeInfo",
     "NodeRefused",
+    "ObjectLost",
     "ObjectReady",
     "Output",
     "OwnerDied",
@@ -290,6 +292,7 @@ Alone = (
     | StorePinned
     | StoreUnpin
     | StoreFree
+    | ObjectLost
     | PullChunk
     | PullFailed
     | PullElsewhere

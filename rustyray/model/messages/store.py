@@ -89,6 +89,15 @@ class StoreFree(msgspec.Struct, array_like=True, gc=False, tag=48):
     attempts: list[int] | None = None
 
 
+class ObjectLost(msgspec.Struct, array_like=True, gc=False, tag=49):
+    """To the owner of ``object``: what ``attempt`` has left on ``node`` is lost, though the node is not."""
+
+    object: ObjectID
+    node: NodeID
+    attempt: int
+    reason: str
+
+
 # --- node ↔ node ------------------------------------------------------------------------------------------------------
 
 
@@ -138,4 +147,4 @@ class PullDone(msgspec.Struct, array_like=True, gc=False, tag=95):
 
 
 #: What a node says to another as such, and not on behalf of the head in its process.
-BETWEEN_NODES: Final = frozenset({PullChunk, Chunk, PullFailed, PullElsewhere, PullDone, StoreFree})
+BETWEEN_NODES: Final = frozenset({PullChunk, Chunk, PullFailed, PullElsewhere, PullDone, StoreFree, ObjectLost})

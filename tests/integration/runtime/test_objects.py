@@ -344,7 +344,7 @@ class Filling:
 
 @pytest.fixture
 def store(start: Start) -> Filling:
-    start(object_store_memory=Filling.capacity)
+    start(object_store_memory=Filling.capacity, _system_config={"automatic_object_spilling_enabled": False})
     return Filling()
 
 

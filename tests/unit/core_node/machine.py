@@ -9,7 +9,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from rustyray.core.effects import Effect, EndProcess, FreeExtent, Send
+from rustyray.core.effects import Effect, EndProcess, FreeExtent, RestoreObject, Send, SpillObject
 from rustyray.core.node import NodeLimits
 from rustyray.model import ids
 from rustyray.model.messages import (
@@ -38,7 +38,7 @@ pick = st.integers(0, 1000)
 class Watched(World):
     """A world that keeps its own books on what the node promises."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: NodeLimits) -> None:
         self.alive: dict[bytes, bool] = {}
         self.leased: dict[bytes, tuple[bytes, int]] = {}
         self.extents: dict[int, int] = {}
@@ -49,7 +49,8 @@ class Watched(World):
         self.cut: dict[bytes, None] = {}
         self.creates: dict[tuple[bytes, int], StoreCreate] = {}
         self.pins: dict[tuple[bytes, int], StorePin] = {}
-        super().__init__(cpus=2, store_pages=8, prestart=1, limits=LIMITS, GPU=1)
+        self.disk_work: list[SpillObject | RestoreObject] = []
+        super().__init__(cpus=2, store_pages=8, prestart=1, limits=limits, GPU=1)
 
     def say(self, sender: bytes, message: Message) -> None:
         match message:
@@ -84,6 +85,12 @@ class Watched(World):
                 assert self.extents.pop(offset) == size, "a part of an extent was freed"
                 for (client, _), offsets in self.mapped.items():
                     assert offset not in offsets, f"freed while {client.hex()} maps it"
+            case SpillObject(offset=offset, size=size):
+                assert self.extents[offset] >= size, "there is nothing to spill"
+                self.disk_work.append(effect)
+            case RestoreObject(offset=offset, size=size):
+                self.note_extent(StoreCreated(0, offset, 0), size)
+                self.disk_work.append(effect)
             case EndProcess(worker=worker, force=True):
                 self.leased.pop(worker, None)
 
@@ -96,6 +103,14 @@ class Watched(World):
         assert created.touched <= max(0, self.high - created.offset), "fresh pages are called touched"
         self.extents[created.offset] = size
         self.high = max(self.high, created.offset + size)
+
+    def disk_answers(self, problem: str) -> None:
+        work = self.disk_work.pop(0)
+        if isinstance(work, SpillObject):
+            self.core.spilled(work.place, 0, problem, self.now)
+        else:
+            self.core.restored(work.place, problem, self.now)
+        self.settle()
 
     def lose(self, peer: bytes, reason: str = "end of file") -> None:
         orphans = [worker for worker, (owner, _) in self.leased.items() if owner == peer and peer not in self.alive]
@@ -121,9 +136,11 @@ class Watched(World):
 class Machine(RuleBasedStateMachine):
     """Workers that come up and die, connections that break, messages that come twice."""
 
+    limits = LIMITS
+
     def __init__(self) -> None:
         super().__init__()
-        self.world = Watched()
+        self.world = Watched(self.limits)
         self.requests = 0
 
     def next_request(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -20,7 +21,7 @@ from rustyray.model.messages import (
     StoreUnpin,
 )
 from rustyray.model.resources import UNIT
-from tests.unit.core_node.machine import REMOTES, Machine, pick
+from tests.unit.core_node.machine import LIMITS, REMOTES, Machine, pick
 from tests.unit.core_node.world import DRIVER, JOB, PAGE, obj
 
 
@@ -79,14 +80,33 @@ class StoreMachine(Machine):
         for remote in REMOTES:
             world.say(HEAD, OwnerDied(remote, "it crashed"))
         world.wait(10.0)
+        while world.disk_work:
+            world.disk_answers("")
+            world.wait(10.0)
         for client, object_ in list(world.mapped):
             world.say(client, StoreUnpin([object_] * 100))
         for client, object_ in self.written():
             world.say(client, StoreAbort(object_))
         world.say(DRIVER, StoreFree(list(self.store.objects)))
+        while world.disk_work:
+            world.disk_answers("")
         assert not world.extents
         assert self.store.arena.used == 0
+        assert self.store.room.spilling.file.used == 0
 
 
+class SpillingMachine(StoreMachine):
+    """Beside a disk that answers when it likes, and not always well."""
+
+    limits = msgspec.structs.replace(LIMITS, spill_capacity=20 * PAGE, trim=1.0)
+
+    @rule(problem=st.sampled_from(["", "", "", "it is full or bad"]))
+    def disk(self, problem: str) -> None:
+        if self.world.disk_work:
+            self.world.disk_answers(problem)
+
+
+SpillingMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+test_any_sequence_beside_a_disk = SpillingMachine.TestCase
 StoreMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=50, deadline=None)
 test_any_sequence = StoreMachine.TestCase

@@ -12,6 +12,7 @@ from rustyray.engines.sim.scripted.world import ScriptedWorld
 from rustyray.engines.sim.world import faults
 from rustyray.engines.sim.world.chooser import Chooser, Seeded
 from rustyray.engines.sim.world.faults import Trouble
+from rustyray.engines.sim.world.node import STORE
 from tests.unit.world.programs import BOOM, Limits, Maker
 from tests.unit.world.sequential import expected
 
@@ -38,6 +39,7 @@ class Profile:
     troubles: tuple[Trouble, ...] = ()
     count: int = 0
     exact: bool = True
+    store: int = STORE
 
 
 SMALL = (1, 0.5)
@@ -64,6 +66,15 @@ PROFILES = {
     "no retries": Profile(Limits(keep=True, max_retries=0), troubles=(Trouble.CRASH,), count=3, exact=False),
     "cuts": Profile(Limits(max_restarts=1, max_task_retries=1), troubles=(Trouble.CUT,), count=2, exact=False),
     "dying nodes": Profile(Limits(cpus=SMALL), (1, 1, 2), (Trouble.NODE, Trouble.CRASH), count=2, exact=False),
+    "spilling": Profile(Limits(keep=True, steps=12), (1, 2), store=2 * 4096),
+    "bad disks": Profile(
+        Limits(actors=False, refs_out=False, max_retries=-1, steps=12),
+        (1, 2),
+        (Trouble.ROT, Trouble.FULL),
+        count=6,
+        exact=False,
+        store=2 * 4096,
+    ),
     "everything": Profile(
         Limits(cpus=SMALL, keep=True, cancels=True, kills=True, max_restarts=1, max_task_retries=2),
         (2, 1),
@@ -93,7 +104,8 @@ def agrees(got: object, want: object) -> bool:
 def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[faults.Fault] = ()) -> ScriptedWorld:
     """Run ``program`` to its end, and see that the outcome is right and nothing is left."""
     want = expected(program)
-    world = ScriptedWorld(chooser, profile.nodes, faults=plan, limits=NodeLimits(chunk=1500))
+    limits = NodeLimits(chunk=1500, spill_capacity=1 << 30, store_wait=60.0)
+    world = ScriptedWorld(chooser, profile.nodes, faults=plan, limits=limits, store=profile.store)
     driver = world.add_driver(program)
     world.finish()
     got = shown(driver.outcome)

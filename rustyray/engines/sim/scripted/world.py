@@ -14,7 +14,7 @@ from rustyray.engines.sim.scripted.scripts import Script
 from rustyray.engines.sim.scripted.worker import Worker
 from rustyray.engines.sim.world.chooser import Chooser
 from rustyray.engines.sim.world.faults import Fault
-from rustyray.engines.sim.world.node import NodeHost
+from rustyray.engines.sim.world.node import STORE, NodeHost
 from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.engines.sim.world.story import short
 from rustyray.engines.sim.world.world import PATIENCE, Stuck, World
@@ -35,8 +35,9 @@ class ScriptedWorld(World):
         *,
         faults: Sequence[Fault] = (),
         limits: NodeLimits | None = None,
+        store: int = STORE,
     ) -> None:
-        super().__init__(chooser, nodes, faults=faults, limits=limits)
+        super().__init__(chooser, nodes, faults=faults, limits=limits, store=store)
         self.make_worker = self._make_worker
         self.library = Library()
         self.task_retries: dict[ActorID, int] = {}

@@ -106,8 +106,9 @@ class Books:
             if not host.core._actors.hosted and accounts.free != accounts.total:
                 return f"{short(host.me)} has free {accounts.free} of {accounts.total}"
             stored = [object_ for object_ in store.objects if object_ not in excused]
-            if not self.may_leak and (stored or (store.arena.used and not excused)):
-                return f"{short(host.me)} has {store.arena.used} bytes in use: {stored}"
+            used = store.arena.used + store.room.spilling.file.used
+            if not self.may_leak and (stored or (used and not excused)):
+                return f"{short(host.me)} has {used} bytes in use: {stored}"
             if host.head is not None and not self.may_leak:
                 living = [
                     actor

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rustyray.engines.sim.world.chooser import Chooser
+from rustyray.engines.sim.world.disk import FULL
 from rustyray.model.messages import (
     CancelLease,
     Chunk,
@@ -45,6 +46,8 @@ class Trouble(enum.StrEnum):
     NODE = "a node dies with all its processes (never the head's)"
     TWICE = "the next message to a node arrives twice"
     AGAIN = "an earlier message to a node arrives again"
+    FULL = "a node's disk takes nothing more for a while"
+    ROT = "an object in a node's spill file goes bad"
 
 
 class Fault(NamedTuple):
@@ -100,6 +103,12 @@ class Troubles:
             frm, to, content = self._heard[which % len(self._heard)]
             if world.processes[to].alive:
                 world.processes[to].receive(frm, decode(content))
+
+        elif trouble is Trouble.FULL:
+            nodes = world.nodes()
+            nodes[which % len(nodes)].disk.full_until = world.now + FULL
+        elif trouble is Trouble.ROT and (nodes := [host for host in world.nodes() if host.disk.file]):
+            nodes[which % len(nodes)].disk.rot(which)
 
     def _pairs(self) -> list[tuple[bytes, bytes]]:
         """Connections between two clients that run. (A node that loses a worker ends it, and so does a worker.)"""

@@ -9,13 +9,18 @@ from rustyray.core.effects import (
     EndProcess,
     ForkWorker,
     FreeExtent,
+    RestoreObject,
     Send,
     SendChunk,
+    SpillObject,
     Stopped,
+    TrimArena,
+    TrimSpilled,
     Warn,
 )
 from rustyray.core.head import HeadCore, HeadLimits
 from rustyray.core.node import THROWN_AWAY, NodeCore, NodeLimits
+from rustyray.engines.sim.world.disk import Disk
 from rustyray.model.ids import NODE_ID_SIZE, JobID, NodeID, WorkerID
 from rustyray.model.messages import (
     BETWEEN_NODES,
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
 
 #: The size of each node's store, in bytes.
 STORE: Final = 256 * 4096
+#: The size of each node's disk.
+DISK: Final = 1 << 40
 
 
 class NodeHost:
@@ -62,8 +69,9 @@ class NodeHost:
             hostname=me.decode(),
             pid=pid,
             labels=labels,
-            limits=limits,
+            limits=limits or NodeLimits(spill_capacity=DISK),
         )
+        self.disk = Disk(self, lambda: world.arena(me))
         self.head = None if head_address else HeadCore(HeadLimits())
         self._out: tuple[list[Effect], list[Effect]] = self.core.out, self.head.out if self.head is not None else []
         self.warnings: list[str] = []
@@ -112,13 +120,14 @@ class NodeHost:
         self.carry_out()
 
     def tick(self) -> None:
+        self.disk.serve()
         self.core.on_time(self.now)
         if self.head is not None:
             self.head.on_time(self.now)
         self.carry_out()
 
     def next_deadline(self) -> float | None:
-        times = [self.core.next_deadline(), self.head.next_deadline() if self.head is not None else None]
+        times = [self.disk.due, self.core.next_deadline(), self.head.next_deadline() if self.head is not None else None]
         return min((when for when in times if when is not None), default=None)
 
     def check(self) -> None:
@@ -155,6 +164,10 @@ class NodeHost:
             case SendChunk(to=to, object=object_, pull=pull, offset=offset, begin=begin, size=size):
                 data = self.world.arena(self.me)[offset][begin : begin + size]
                 self.world.send(self.me, to, Chunk(object_, pull, begin, size), "", data)
+            case SpillObject() | RestoreObject():
+                self.disk.do(effect)
+            case TrimArena() | TrimSpilled():
+                pass  # nothing is kept warm here
             case Warn(text=text):
                 self.warnings.append(text)
             case Stopped():

@@ -125,6 +125,7 @@ class World:
         *,
         faults: Sequence[Fault] = (),
         limits: NodeLimits | None = None,
+        store: int = STORE,
     ) -> None:
         self.pick = chooser.pick
         self._choose = chooser_of_events(chooser)
@@ -150,7 +151,7 @@ class World:
         self._arenas: dict[NodeID, dict[int, bytes]] = {}
         self.head: NodeID = b"node-000"
         for number, cpus in enumerate(nodes):
-            self.add_node(f"node-{number:03}".encode(), {CPU: round(cpus * UNIT)}, limits)
+            self.add_node(f"node-{number:03}".encode(), {CPU: round(cpus * UNIT)}, limits, store)
 
     # --- processes ----------------------------------------------------------------------------------------------------
 

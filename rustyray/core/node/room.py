@@ -1,0 +1,316 @@
+"""Room in the arena, for those who want to write an object or to have one back from the spill file.
+
+The order: use free pages again; evict what can be had again for nothing (spares, and copies that the spill file has
+too); spill the originals that nobody maps, those used longest ago first; wait for others to let go; refuse, with the
+numbers. Who waits is served in order, except that what is small may overtake, for a while.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from rustyray.core.effects import FreeExtent, TrimArena, TrimSpilled
+from rustyray.core.node.arena import Arena
+from rustyray.core.node.base import NodeBase
+from rustyray.core.node.copies import Copy, CopyEvent, CopyState, mb
+from rustyray.core.node.spilling import Spilling
+from rustyray.model.ids import ObjectID, owner_of
+from rustyray.model.values import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from rustyray.core.node.store import Store
+
+#: Seconds for which a disk may be silent before those who wait for it are told.
+SILENT: Final = 60.0
+#: So many who wait are looked at each time that something has changed.
+OVERTAKEN: Final = 32
+#: So many bytes are given back to the system at a time, and so many seconds lie between: it holds the node up.
+TRIM_STEP: Final = 64 << 20
+TRIM_PAUSE: Final = 0.05
+
+
+class Wish:
+    """``client`` (nobody: the node itself) waits for ``size`` bytes for ``object``.
+
+    It is ``granted`` an offset with the number of bytes there that were written before, or ``refused``.
+    """
+
+    __slots__ = ("client", "granted", "object", "refused", "since", "size", "until")
+
+    def __init__(
+        self,
+        client: bytes,
+        object_: ObjectID,
+        size: int,
+        granted: Callable[[int, int], None],
+        refused: Callable[[Fault], None],
+    ) -> None:
+        self.client = client
+        self.object = object_
+        self.size = size
+        self.granted = granted
+        self.refused = refused
+        self.since = self.until = 0.0
+
+
+class Room:
+    """Who gets which part of the arena, and what has to leave it."""
+
+    __slots__ = ("_base", "_clean", "_dirty", "_heard", "_store", "_trim_set", "_waiting", "arena", "spilling")
+
+    def __init__(self, base: NodeBase, capacity: int, store: Store) -> None:
+        self._base = base
+        self._store = store
+        self.arena = Arena(capacity, base.limits.page)
+        self.spilling = Spilling(base)
+        #: Copies that nobody maps, used longest ago first: those that may go at once, and those to be spilled before.
+        self._clean: OrderedDict[Copy, None] = OrderedDict()
+        self._dirty: OrderedDict[Copy, None] = OrderedDict()
+        self._waiting: list[Wish] = []
+        self._heard = 0.0
+        self._trim_set = False
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def ask(self, wish: Wish, now: float) -> None:
+        """Grant it now or later, or refuse it."""
+        limits = self._base.limits
+        fits_ever = self.arena.round_up(wish.size) <= self.arena.capacity
+        starves = self._waiting and self._waiting[0].since + limits.starving <= now
+        if fits_ever and not starves and self._serve(wish):
+            return
+        can_wait = limits.store_wait > 0 or (self._dirty and self.spilling.can_write(now))
+        if not fits_ever or not can_wait:
+            wish.refused(self._full(wish.size))
+            return
+        wish.since = now
+        wish.until = now + limits.store_wait
+        self._waiting.append(wish)
+        self._base.timers.at(wish.until, self._look)
+        self._spill(now)
+
+    def cancel(self, client: bytes, object_: ObjectID | None = None) -> None:
+        """The client waits no more, for this object or any."""
+        if self._waiting:
+            self._waiting = [
+                wish for wish in self._waiting if wish.client != client or object_ not in (None, wish.object)
+            ]
+
+    def refuse_all(self, fault: Fault) -> None:
+        waiting, self._waiting = self._waiting, []
+        for wish in waiting:
+            wish.refused(fault)
+
+    def _serve(self, wish: Wish) -> bool:
+        extent = self.arena.take(wish.size) or self._evict(wish.size)
+        if extent is None:
+            return False
+        wish.granted(*extent)
+        return True
+
+    def _serve_waiting(self, now: float) -> None:
+        """In order; a few of those behind who has to wait may overtake, unless that one starves."""
+        waiting, self._waiting = self._waiting, []
+        left: list[Wish] = []
+        for number, wish in enumerate(waiting):
+            starves = left and left[0].since + self._base.limits.starving <= now
+            if starves or len(left) > OVERTAKEN:
+                left += waiting[number:]
+                break
+            if not self._serve(wish):
+                left.append(wish)
+        self._waiting = left + self._waiting
+        self._spill(now)
+
+    def _evict(self, size: int) -> tuple[int, int] | None:
+        """Room from copies that can be had again."""
+        while self._clean:
+            copy, _ = self._clean.popitem(last=False)
+            if copy.place >= 0:
+                self._store.move(copy, CopyEvent.SPILL)
+            else:
+                self._store.evicted(copy)
+            self._free(copy)
+            extent = self.arena.take(size)
+            if extent is not None:
+                return extent
+        return None
+
+    def _spill(self, now: float) -> None:
+        """Write as much to the spill file as those who wait need."""
+        spilling = self.spilling
+        if not self._waiting or not spilling.can_write(now):
+            return
+        wanted = sum(wish.size for wish in islice(self._waiting, OVERTAKEN))
+        if not spilling.busy:
+            self._heard = now
+        while self._dirty and spilling.writing < wanted:
+            copy, _ = self._dirty.popitem(last=False)
+            if not spilling.write(copy):
+                self._dirty[copy] = None
+                break
+
+    # --- copies that come and go --------------------------------------------------------------------------------------
+
+    def idle(self, copy: Copy) -> None:
+        """The sealed copy is mapped by nobody, for now."""
+        self._clean.pop(copy, None)
+        self._dirty.pop(copy, None)
+        if not copy.leaving:
+            (self._clean if copy.source or copy.place >= 0 else self._dirty)[copy] = None
+
+    def busy(self, copy: Copy) -> None:
+        """It is mapped, or not needed any more."""
+        self._clean.pop(copy, None)
+        self._dirty.pop(copy, None)
+
+    def look_for_waiting(self, now: float) -> None:
+        """Something may leave now that could not before."""
+        if self._waiting:
+            self._serve_waiting(now)
+
+    def gone(self, copy: Copy, now: float, written: bool = True) -> None:
+        """Nobody needs it, wherever it lies."""
+        self.busy(copy)
+        if copy.coming:
+            self.cancel(b"", copy.object)
+            copy.coming = False
+        self.spilling.drop(copy)
+        if copy.offset >= 0:
+            self._free(copy, written)
+            if not self._trim_set:
+                self._trim_set = True
+                self._base.timers.at(now + self._base.limits.trim, partial(self._trim, self.arena.turns))
+        self.look_for_waiting(now)
+
+    def _free(self, copy: Copy, written: bool = True) -> None:
+        self.arena.give(copy.offset, copy.size, written)
+        self._base.out.append(FreeExtent(copy.offset, self.arena.round_up(copy.size)))
+        copy.offset = -1
+
+    # --- the spill file -----------------------------------------------------------------------------------------------
+
+    def on_spilled(self, place: int, checksum: int, problem: str, now: float) -> None:
+        """The host's answer to `SpillObject`."""
+        copy = self.spilling.writes[place]
+        self._heard = now
+        self.spilling.written(place, checksum, problem, now)
+        if copy.state is CopyState.SEALED and not copy.pins:
+            self.idle(copy)
+        if problem:
+            self._base.timers.at(self.spilling.retry, self.look_for_waiting)
+        self._serve_waiting(now)
+
+    def restore(self, copy: Copy, now: float) -> None:
+        """Have the copy in the arena again."""
+        if not copy.coming:
+            copy.coming = True
+            wish = Wish(b"", copy.object, copy.size, partial(self._read, copy), partial(self._cannot_restore, copy))
+            self.ask(wish, now)
+
+    def _read(self, copy: Copy, offset: int, touched: int) -> None:
+        self._store.move(copy, CopyEvent.RESTORE)
+        copy.offset = offset
+        self.spilling.read(copy)
+
+    def _cannot_restore(self, copy: Copy, fault: Fault) -> None:
+        copy.coming = False
+        self._store.came_back(copy, fault)
+
+    def on_restored(self, place: int, problem: str, now: float) -> None:
+        """The host's answer to `RestoreObject`."""
+        copy = self.spilling.has_read(place, problem)
+        self._heard = now
+        copy.coming = False
+        self._store.move(copy, CopyEvent.LOST if problem else CopyEvent.RESTORED)
+        if copy.state is CopyState.SEALED:
+            self.arena.written(copy.offset, self.arena.round_up(copy.size))
+            self.idle(copy)
+            self._store.came_back(copy)
+        else:
+            self.gone(copy, now, written=False)
+            self._store.lost(copy, problem)
+        self._serve_waiting(now)
+
+    # --- giving memory back to the system -----------------------------------------------------------------------------
+
+    def _trim(self, turns: int, now: float) -> None:
+        """When nothing was taken or freed for a while, free memory need not be kept warm; give it back bit by bit."""
+        again = self._base.limits.trim
+        self._trim_set = False
+        if turns == self.arena.turns:
+            if not self.trim():
+                return
+            again = TRIM_PAUSE
+        self._trim_set = True
+        self._base.timers.at(now + again, partial(self._trim, self.arena.turns))
+
+    def trim(self) -> bool:
+        """Give a part of the free memory and of the free places in the spill file back; False if there was none."""
+        extents, places = self.arena.trim(TRIM_STEP), self.spilling.file.trim(TRIM_STEP)
+        if extents:
+            self._base.out.append(TrimArena(extents))
+        if places:
+            self._base.out.append(TrimSpilled(places))
+        return bool(extents or places)
+
+    # --- refusals -----------------------------------------------------------------------------------------------------
+
+    def _look(self, now: float) -> None:
+        """Whoever has waited long is refused, unless the disk is at work for them."""
+        late = [wish for wish in self._waiting if wish.until <= now]
+        if not late:
+            return
+        if self.spilling.busy and now - self._heard < SILENT:
+            for wish in late:
+                wish.until = now + max(self._base.limits.store_wait, 0.1)
+            self._base.timers.at(late[0].until, self._look)
+            return
+        self._waiting = [wish for wish in self._waiting if wish.until > now]
+        for wish in late:
+            wish.refused(self._full(wish.size, silent=self.spilling.busy))
+
+    def _full(self, size: int, silent: bool = False) -> Fault:
+        node, arena, spilling = self._base.node, self.arena, self.spilling
+        copies = [copy for copy in self._store.objects.values() if copy.offset >= 0]
+        pinned = sum(copy.size for copy in copies if copy.pins)
+        largest = sorted(copies, key=lambda copy: -copy.size)[:3]
+        which = ", ".join(
+            f"{copy.object.hex()} ({mb(copy.size)}, owned by {owner_of(copy.object).hex()}"
+            f"{', freed but still mapped' if copy.freed else ''})"
+            for copy in largest
+        )
+        text = (
+            f"no room for an object of {mb(size)} in the store of node {node.hex()}: capacity "
+            f"{mb(arena.capacity)}, used {mb(arena.used)}, mapped by readers {mb(pinned)}, largest free "
+            f"piece {mb(arena.largest())}, spilled {mb(spilling.file.used)}; the largest objects: {which or 'none'}. "
+        )
+        if spilling.problem or silent:
+            problem = spilling.problem or f"the disk has not answered for {SILENT:g} s"
+            text += (
+                f"Objects could not be spilled: {problem}. Free space there, or name another directory in "
+                "init(object_spilling_directory=...)"
+            )
+            return Fault(FaultKind.OUT_OF_DISK, text, node=node)
+        text += "Drop references that are no longer needed, or give init(object_store_memory=...) more"
+        return Fault(FaultKind.STORE_FULL, text, node=node)
+
+    # --- invariants ---------------------------------------------------------------------------------------------------
+
+    def check(self, copies: list[Copy]) -> None:
+        """``copies`` are all that there are."""
+        for copy in copies:
+            idle = copy.state is CopyState.SEALED and not copy.pins and not copy.leaving
+            clean = idle and (bool(copy.source) or copy.place >= 0)
+            assert (copy in self._clean) is clean, f"{copy.object.hex()} ({copy.state.name}) may leave at once, or not"
+            assert (copy in self._dirty) is (idle and not clean), f"{copy.object.hex()} ({copy.state.name}) may leave"
+            assert (copy.offset < 0) is (copy.state is CopyState.SPILLED), f"{copy.object.hex()} is {copy.state.name}"
+        assert self._clean.keys() | self._dirty.keys() <= set(copies), "a copy is to leave that is not there"
+        reads = [copy for copy in self.spilling.reads.values() if copy.state is CopyState.RESTORING_FREED]
+        everything = list(dict.fromkeys(copies + reads))
+        self.arena.check([(copy.offset, copy.size) for copy in everything if copy.offset >= 0])
+        self.spilling.check(everything)

@@ -1,0 +1,159 @@
+"""A node's spill file, and the thread that writes and reads it, so that the node's loop never waits for a disk.
+
+The file has no name (or loses it before anybody can see it): the kernel frees it when the node's process is gone,
+however that ended. The node forks workers while the thread runs; so it holds no locks, imports nothing, and the worker
+closes its copy of the descriptor.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import zlib
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final, TypeAlias
+
+from rustyray.core.effects import RestoreObject, SpillObject, TrimSpilled
+from rustyray.engines.native import processes
+
+#: Bytes that are read, added to the checksum and written at a time, while they are in the processor's cache.
+STEP: Final = 1 << 20
+
+Work: TypeAlias = SpillObject | RestoreObject | TrimSpilled
+#: What was asked for, the checksum (of what was written), and what went wrong.
+Answer: TypeAlias = tuple[SpillObject | RestoreObject, int, str]
+
+
+class SpillFile:
+    """See the module.
+
+    Args:
+        directory: where the file is made, when it is needed first.
+        arena_fd: the arena.
+        wake: called, in the thread, when there is an answer.
+    """
+
+    def __init__(self, directory: str, arena_fd: int, wake: Callable[[], None]) -> None:
+        self._directory = directory
+        self._arena_fd = arena_fd
+        self._wake = wake
+        self._fd = -1
+        self._work: SimpleQueue[Work] = SimpleQueue()
+        self._answers: deque[Answer] = deque()
+        self._thread: threading.Thread | None = None
+        self._buffer = bytearray()
+
+    def do(self, work: Work) -> None:
+        """Have it done, in the order in which it is asked for."""
+        if self._thread is None:
+            self._buffer = bytearray(STEP)
+            self._thread = threading.Thread(target=self._run, name="rustyray-spill", daemon=True)
+            self._thread.start()
+        self._work.put(work)
+
+    def answers(self) -> list[Answer]:
+        """What was done since the last time."""
+        found = []
+        while self._answers:
+            found.append(self._answers.popleft())
+        return found
+
+    def after_fork(self) -> None:
+        """In a worker: let go of the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    # --- in the thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            work = self._work.get()
+            if isinstance(work, TrimSpilled):
+                for start, size in work.extents:
+                    processes.punch_hole(self._fd, start, size)
+                continue
+            checksum, problem = 0, ""
+            try:
+                if isinstance(work, SpillObject):
+                    checksum = self._spill(work)
+                else:
+                    self._restore(work)
+            except OSError as error:
+                problem = f"{self._directory}: {error.strerror}{self._room()}"
+            except _Corrupt as error:
+                problem = str(error)
+            self._answers.append((work, checksum, problem))
+            self._wake()
+
+    def _spill(self, work: SpillObject) -> int:
+        if self._fd < 0:
+            self._fd = open_unnamed(self._directory)
+        checksum = 0
+        for begin in range(0, work.size, STEP):
+            part = memoryview(self._buffer)[: min(STEP, work.size - begin)]
+            if _read(self._arena_fd, part, work.offset + begin) < len(part):
+                raise AssertionError("the arena ends before the object does")
+            checksum = zlib.crc32(part, checksum)
+            _write(self._fd, part, work.place + begin)
+        return checksum
+
+    def _restore(self, work: RestoreObject) -> None:
+        checksum = 0
+        for begin in range(0, work.size, STEP):
+            part = memoryview(self._buffer)[: min(STEP, work.size - begin)]
+            if _read(self._fd, part, work.place + begin) < len(part):
+                raise _Corrupt(f"the spill file in {self._directory} has lost its end")
+            checksum = zlib.crc32(part, checksum)
+            _write(self._arena_fd, part, work.offset + begin)
+        if checksum != work.checksum:
+            raise _Corrupt(
+                f"what was read back from {self._directory} is not what was written there: its checksum is "
+                f"{checksum:08x} and not {work.checksum:08x}"
+            )
+
+    def _room(self) -> str:
+        try:
+            found = os.statvfs(self._directory)
+        except OSError:
+            return ""
+        free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+        return f" ({free / 1e6:.3g} of {total / 1e6:.3g} MB free)"
+
+
+class _Corrupt(Exception):
+    """What was read back is not what was written."""
+
+
+def open_unnamed(directory: str) -> int:
+    """A file in ``directory`` that nobody can open by name. Raises OSError."""
+    if hasattr(os, "O_TMPFILE"):
+        try:
+            return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                raise
+            # The file system or the kernel has no such files.
+    path = os.path.join(directory, f"rustyray-spill-{os.getpid()}")
+    fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    os.unlink(path)
+    return fd
+
+
+def _read(fd: int, into: memoryview, offset: int) -> int:
+    """Fill ``into``; returns less than its length at the end of the file."""
+    done = 0
+    while done < len(into):
+        count = os.preadv(fd, [into[done:]], offset + done)
+        if not count:
+            break
+        done += count
+    return done
+
+
+def _write(fd: int, part: memoryview, offset: int) -> None:
+    done = 0
+    while done < len(part):
+        done += os.pwrite(fd, part[done:], offset + done)
