@@ -166,12 +166,12 @@ class Teller:
         return wrapped
 
     def _around_put(self, put: Callable[..., None]) -> Callable[..., None]:
-        def wrapped(frm: bytes, to: bytes, content: Any, ready: float) -> None:
+        def wrapped(frm: bytes, to: bytes, content: Any, ready: float, body: bytes = b"") -> None:
             if self._held_up:
                 seconds, self._held_up = self._held_up, 0.0
                 way = f"from {self._name(frm)} to {self._name(to)}"
                 self._tell(f"**delayed**: {told(content, self._function)} {way}, by {seconds:g} s")
-            put(frm, to, content, ready)
+            put(frm, to, content, ready, body)
 
         return wrapped
 
