@@ -42,14 +42,15 @@ from rustyray.model.resources import as_amounts
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault, FaultKind, Value
 
-#: So many jobs that ran are remembered.
+#: So many jobs that ran are remembered; as they are, if their arguments have no more bytes than this.
 REMEMBERED: Final = 1024
+SMALL: Final = 512
 
 
 class Job(msgspec.Struct, gc=False, eq=False):
     """A task or call on its way through this worker; ``lease`` is 0 for calls. ``orphaned``: its lease is over.
 
-    It runs since ``begun``, or ran for ``seconds`` and ``failed`` or not.
+    It runs since ``begun``.
     """
 
     caller: WorkerID
@@ -58,8 +59,6 @@ class Job(msgspec.Struct, gc=False, eq=False):
     cancelled: bool = False
     orphaned: bool = False
     begun: float = 0.0
-    seconds: float = 0.0
-    failed: bool = False
 
 
 class Interrupt(Effect):
@@ -117,8 +116,8 @@ class ExecutorCore:
         self._given: dict[int, WorkerID] = {}
         self._expected: dict[WorkerID, int] = {}
         self._farewell: ActorExited | None = None
-        #: What ran here last, without its arguments.
-        self.ran: deque[Job] = deque(maxlen=REMEMBERED)
+        #: What ran here last: the job (of one that is large or failed, what is told of it), then for how many seconds.
+        self.ran: deque[Job | tuple[TaskID, str, int, float, bool] | float] = deque(maxlen=2 * REMEMBERED)
         #: How many ran here.
         self.count = 0
 
@@ -250,11 +249,12 @@ class ExecutorCore:
         if job.orphaned:
             self.flush()
             self.out.append(Send(self.node, WorkerStays()))
-        job.seconds = seconds
-        job.failed = failed
         task = job.task
-        task.args, task.deps, task.buffers, task.refs = b"", None, None, None
-        self.ran.append(job)
+        if task.deps is None and task.buffers is None and len(task.args) <= SMALL and not failed:
+            self.ran.append(job)
+        else:
+            self.ran.append((task.id, name_of(task), task.attempt, job.begun, failed))
+        self.ran.append(seconds)
 
     def _report(self, caller: WorkerID, done: Done) -> None:
         results = self._results.get(caller)
@@ -307,19 +307,16 @@ class ExecutorCore:
         return teller.take(self._runs(teller)) if teller.query.wants("task") else []
 
     def _runs(self, teller: Teller) -> Iterator[Event]:
-        for job in [*reversed(self.running.values()), *reversed(self.ran)]:
-            task = job.task
-            about = {
-                "name": task.method if isinstance(task, Call) else task.name,
-                "task": task.id.hex(),
-                "attempt": task.attempt,
-                "actor": task.actor.hex() if isinstance(task, Call) else "",
-                "worker": self.me.hex(),
-            }
-            if task.id not in self.running:
-                what = "run failed" if job.failed else "run ended"
-                yield teller.event(job.begun + job.seconds, "task", what, **about)
-            yield teller.event(job.begun, "task", "run began", **about)
+        worker = self.me.hex()
+        for job in reversed(self.running.values()):
+            id_, name, attempt, begun, failed = _told(job)
+            yield teller.event(begun, "task", "run began", name=name, task=id_.hex(), attempt=attempt, worker=worker)
+        ran = reversed(self.ran)
+        for seconds, one in zip(ran, ran, strict=True):
+            assert isinstance(seconds, float) and not isinstance(one, float)
+            id_, name, attempt, begun, failed = _told(one) if isinstance(one, Job) else one
+            for time, what in ((begun + seconds, "run failed" if failed else "run ended"), (begun, "run began")):
+                yield teller.event(time, "task", what, name=name, task=id_.hex(), attempt=attempt, worker=worker)
 
     def check(self) -> None:
         """Raises AssertionError when a job is in two places."""
@@ -327,3 +324,11 @@ class ExecutorCore:
         assert len(queued) == len(dict.fromkeys(queued)), "a job is queued twice"
         assert not any(task in self.running for task in queued), "a job is queued and running"
         assert not (self.blocked and any(job.lease for job in self.queue)), "a blocked worker keeps tasks"
+
+
+def name_of(task: Task | Call) -> str:
+    return task.method if isinstance(task, Call) else task.name
+
+
+def _told(job: Job) -> tuple[TaskID, str, int, float, bool]:
+    return job.task.id, name_of(job.task), job.task.attempt, job.begun, False

@@ -125,20 +125,9 @@ class Record(msgspec.Struct, gc=False, eq=False):
             ) from None
 
 
-class Past(msgspec.Struct, gc=False):
-    """What is remembered of an attempt whose record is needed for more, or that did not end well.
-
-    ``since`` is when it was pushed to ``worker``, negative if it was not. ``ended`` is so if the journal tells of it.
-    """
-
-    id: TaskID
-    actor: ActorID
-    name: str
-    attempt: int
-    submitted: float
-    since: float
-    ended: float
-    worker: WorkerID
+#: What is remembered of an attempt that is over, if not its record: its task's id, plan and target, its number, when it was submitted and
+#: pushed (negative: never), and whether it ended well. If it did not, the journal tells what became of it.
+Past: TypeAlias = "tuple[TaskID, TaskPlan | MethodPlan, SchedulingClass | ActorLink, int, float, float, bool]"
 
 
 class End(msgspec.Struct, gc=False):

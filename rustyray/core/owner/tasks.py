@@ -33,15 +33,16 @@ from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.story import Journal
 from rustyray.core.telling import why
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, object_id
-from rustyray.model.messages import Arg, Call, CancelTask, Done, Results
+from rustyray.model.messages import Arg, CancelTask, Done, Results
 from rustyray.model.plans import TaskPlan
 from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 
 #: Seconds after which a task is tried again whose argument could not be had, doubled each time. By then it is known
 #: that the node which had it is dead, and the argument is made again.
 ARGUMENT_LOST: Final = 1.0
-#: So many tasks and calls that ended well are remembered. (Of the others the journal tells.)
+#: So many attempts are remembered; by their records, if their arguments have no more bytes than this.
 REMEMBERED: Final = 4096
+SMALL: Final = 512
 
 
 class Tasks:
@@ -52,7 +53,7 @@ class Tasks:
     ) -> None:
         self.refs = refs
         self.journal = journal
-        #: What ended well last: records without their arguments, and behind those of one message where it came from.
+        #: What is over; and behind what one message told of, when that came, and from where.
         self.ended: deque[Record | Past | End] = deque(maxlen=REMEMBERED)
         self.sched = sched
         self.out = out
@@ -174,6 +175,7 @@ class Tasks:
         """Settle what ended on ``worker``; returns the last record that was still expected from it."""
         ready: list[ObjectID] = []
         last: Record | None = None
+        ended = self.ended
         for done in message.done:
             record = inflight.pop(done.task, None)
             if record is None:
@@ -187,10 +189,10 @@ class Tasks:
                 record.state = DONE
                 record.lease = None
                 task = record.task
-                task.args = b""
-                if task.buffers is not None:
-                    task.buffers = None
-                self.ended.append(record)
+                if task.buffers is None and len(task.args) <= SMALL:
+                    ended.append(record)
+                else:
+                    self.remember(record, True)
                 if entry is not None:
                     record.entry = entry.record = None
                     entry.value = values
@@ -234,7 +236,7 @@ class Tasks:
             self._failed(record, values[0], now)
         else:
             record.apply("finish")
-            self.remember(record, worker, now)
+            self.remember(record, True)
             self._settle(record, values, ready, now)
         for value in values:
             self.refs.let_go(value)
@@ -344,7 +346,7 @@ class Tasks:
             record.retries -= 1
         policy = record.plan.retry
         delay = max(least, min(policy.maximum, policy.initial * policy.factor**record.task.attempt))
-        self.remember(record, b"")
+        self.remember(record)
         record.task.attempt += 1
         record.since = self.journal.now = now
         self.note(record, "retry")
@@ -368,7 +370,7 @@ class Tasks:
 
     def fail(self, record: Record, value: Value, now: float) -> None:
         """The task is over; ``value`` (`Failed` or `Fault`) becomes the value of each of its returns."""
-        self.remember(record, b"")
+        self.remember(record)
         record.apply("fail")
         record.since = self.journal.now = now
         cancelled = isinstance(value, Fault) and value.kind is FaultKind.TASK_CANCELLED
@@ -397,12 +399,11 @@ class Tasks:
         if not isinstance(record.target, SchedulingClass):
             self.call_failed(record, value, now)
 
-    def remember(self, record: Record, worker: WorkerID, ended: float = -1.0) -> None:
-        """An attempt is over that is not remembered by its record: see `Past`."""
+    def remember(self, record: Record, well: bool = False) -> None:
+        """An attempt is over, not in the common way."""
         task = record.task
-        actor = task.actor if isinstance(task, Call) else b""
         pushed = record.since if record.state in _PUSHED else -1.0
-        self.ended.append(Past(task.id, actor, record.plan.name, task.attempt, record.submitted, pushed, ended, worker))
+        self.ended.append((task.id, record.plan, record.target, task.attempt, record.submitted, pushed, well))
 
     def note(self, record: Record, what: str, cause: Value | None = None) -> None:
         """Remember what happened to a task. Of a long value only its sentence is kept."""

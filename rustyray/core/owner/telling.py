@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rustyray.core.owner.records import DONE, PUSHED, ActorLink, End, Past, Record
 from rustyray.core.telling import Teller
 from rustyray.model.events import Event
-from rustyray.model.messages import Call
 
 if TYPE_CHECKING:
     from rustyray.core.owner.core import OwnerCore
@@ -45,42 +44,32 @@ def worker_of(record: Record) -> bytes:
     return record.target.worker if isinstance(record.target, ActorLink) else b""
 
 
-def _task(core: OwnerCore, teller: Teller, record: Record, time: float, what: str, worker: bytes = b"") -> Event:
-    task = record.task
+def _event(core: OwnerCore, teller: Teller, past: Past, time: float, what: str, worker: bytes = b"") -> Event:
+    id_, plan, target, attempt = past[:4]
     return teller.event(
         time,
         "task",
         what,
-        name=record.plan.name,
-        task=task.id.hex(),
-        attempt=task.attempt,
-        actor=task.actor.hex() if isinstance(task, Call) else "",
+        name=plan.name,
+        task=id_.hex(),
+        attempt=attempt,
+        actor=target.actor.hex() if isinstance(target, ActorLink) else "",
         worker=worker.hex(),
         job=core.sched.job.hex(),
     )
 
 
-def _past(core: OwnerCore, teller: Teller, past: Past) -> Iterator[Event]:
-    about = {
-        "name": past.name,
-        "task": past.id.hex(),
-        "attempt": past.attempt,
-        "actor": past.actor.hex(),
-        "job": core.sched.job.hex(),
-    }
-    if past.ended >= 0:
-        yield teller.event(past.ended, "task", "finished", worker=past.worker.hex(), **about)
-    if past.since >= 0:
-        yield teller.event(past.since, "task", "pushed", worker=past.worker.hex(), **about)
-    if not past.attempt:
-        yield teller.event(past.submitted, "task", "submitted", **about)
+def _as_past(record: Record, well: bool) -> Past:
+    task = record.task
+    return task.id, record.plan, record.target, task.attempt, record.submitted, record.since, well
 
 
 def _of_the_living(core: OwnerCore, teller: Teller) -> Iterator[Event]:
     for record in living(core):
+        past = _as_past(record, False)
         if record.state == PUSHED:
-            yield _task(core, teller, record, record.since, "pushed", worker_of(record))
-        yield _task(core, teller, record, record.submitted, "submitted")
+            yield _event(core, teller, past, record.since, "pushed", worker_of(record))
+        yield _event(core, teller, past, record.submitted, "submitted")
 
 
 def _of_the_ended(core: OwnerCore, teller: Teller) -> Iterator[Event]:
@@ -88,9 +77,14 @@ def _of_the_ended(core: OwnerCore, teller: Teller) -> Iterator[Event]:
     for past in reversed(core.tasks.ended):
         if isinstance(past, End):
             end = past
-        elif isinstance(past, Past):
-            yield from _past(core, teller, past)
-        else:
-            yield _task(core, teller, past, end.time, "finished", end.worker)
-            yield _task(core, teller, past, past.since, "pushed", end.worker)
-            yield _task(core, teller, past, past.submitted, "submitted")
+            continue
+        if isinstance(past, Record):
+            past = _as_past(past, True)
+        attempt, submitted, pushed, well = past[3:]
+        worker = end.worker if well else b""
+        if well:
+            yield _event(core, teller, past, end.time, "finished", worker)
+        if pushed >= 0:
+            yield _event(core, teller, past, pushed, "pushed", worker)
+        if not attempt:
+            yield _event(core, teller, past, submitted, "submitted")

@@ -103,7 +103,7 @@ def test_only_what_was_asked_for() -> None:
     assert told(owner, "node") == [] == told(owner, limit=0)
 
 
-def test_memory_is_bounded_and_without_arguments() -> None:
+def test_memory_is_bounded() -> None:
     owner = Owner()
     fast = plan()
     owner.submit(fast)
@@ -112,6 +112,4 @@ def test_memory_is_bounded_and_without_arguments() -> None:
         task = owner.core.submit(fast, b"x" * 100, None, None, None, b"", owner.now)
         owner.flush()
         owner.done(WORKERS[0], *(owner.pushed(WORKERS[0]) or [task + b"\0\0\0\0"]))
-    remembered = owner.core.tasks.ended
-    assert len(remembered) == REMEMBERED
-    assert not any(getattr(getattr(one, "task", None), "args", b"") for one in remembered)
+    assert len(owner.core.tasks.ended) == REMEMBERED
