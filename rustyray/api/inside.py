@@ -53,10 +53,22 @@ def events(
         for report, shift in found.timed()
         for event in report.events
     ]
-    told.sort(key=lambda event: event.time)
+    told = _named(sorted(told, key=lambda event: event.time))
     now = time.time()
     for role, process in found.silent:
         cause = f"the {role} did not answer in {timeout:g} s, so what it remembers is missing"
         worker, node = (process.hex() if role == kind else "" for kind in ("worker", "node"))
         told.append(Event(time=now, kind="fault", what="does not answer", cause=cause, worker=worker, node=node))
     return told
+
+
+def _named(events: list[Event]) -> list[Event]:
+    """Workers do not remember what the tasks are called that they ran; their owners do."""
+    known = {event.task: event for event in events if event.name and event.task}
+    named = []
+    for event in events:
+        if event.task and not event.name and event.task in known:
+            owners = known[event.task]
+            event = msgspec.structs.replace(event, name=owners.name, actor=owners.actor, job=owners.job)
+        named.append(event)
+    return named

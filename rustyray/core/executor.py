@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from rustyray.core.effects import Effect, Send
+from rustyray.core.past import Batch, Batches
 from rustyray.core.telling import Teller
 from rustyray.model.events import Event
 from rustyray.model.ids import ActorID, NodeID, ObjectID, TaskID, WorkerID
@@ -42,15 +43,14 @@ from rustyray.model.resources import as_amounts
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault, FaultKind, Value
 
-#: So many jobs that ran are remembered; as they are, if their arguments have no more bytes than this.
-REMEMBERED: Final = 1024
-SMALL: Final = 512
+#: Seconds above which a run is remembered by itself; shorter ones together with others of the same message.
+SHORT: Final = 0.0005
 
 
 class Job(msgspec.Struct, gc=False, eq=False):
     """A task or call on its way through this worker; ``lease`` is 0 for calls. ``orphaned``: its lease is over.
 
-    It runs since ``begun``.
+    A call that runs beside others does so since ``begun``.
     """
 
     caller: WorkerID
@@ -116,8 +116,12 @@ class ExecutorCore:
         self._given: dict[int, WorkerID] = {}
         self._expected: dict[WorkerID, int] = {}
         self._farewell: ActorExited | None = None
-        #: What ran here last: the job (of one that is large or failed, what is told of it), then for how many seconds.
-        self.ran: deque[Job | tuple[TaskID, str, int, float, bool] | float] = deque(maxlen=2 * REMEMBERED)
+        #: When the last job began that does not say so itself, and the first of those whose results have gathered.
+        self.begun = 0.0
+        self._first = 0.0
+        #: What ran here last; of that whose results have gathered, what is in there already.
+        self.ran = Batches()
+        self._alone: dict[TaskID, object] = {}
         #: How many ran here.
         self.count = 0
 
@@ -236,7 +240,9 @@ class ExecutorCore:
         if not self.queue:
             return None
         job = self.queue.popleft()
-        job.begun = now
+        self.begun = now
+        if not self._results:
+            self._first = now
         self.running[job.task.id] = job
         return job
 
@@ -249,12 +255,22 @@ class ExecutorCore:
         if job.orphaned:
             self.flush()
             self.out.append(Send(self.node, WorkerStays()))
-        task = job.task
-        if task.deps is None and task.buffers is None and len(task.args) <= SMALL and not failed:
-            self.ran.append(job)
-        else:
-            self.ran.append((task.id, name_of(task), task.attempt, job.begun, failed))
-        self.ran.append(seconds)
+        if failed or seconds > SHORT:
+            what = "run failed" if failed else "run ended"
+            self.ran.add(Batch(self.begun_of(job), self.me, job.task.id, 1, b"", seconds, what))
+            self._alone[job.task.id] = None
+
+    def _remember(self, tasks: list[TaskID]) -> None:
+        """That these ran shortly, one after the other, but for those that are remembered by themselves."""
+        if self._alone:
+            tasks = [task for task in tasks if self._alone.pop(task, tasks) is tasks]
+        if tasks:
+            ids = b"".join(tasks) if len(tasks) > 1 else b""
+            self.ran.add(Batch(self._first, self.me, tasks[0], len(tasks), ids, self._seconds, "run ended"))
+
+    def begun_of(self, job: Job) -> float:
+        """Since when a job runs."""
+        return job.begun or self.begun
 
     def _report(self, caller: WorkerID, done: Done) -> None:
         results = self._results.get(caller)
@@ -270,6 +286,7 @@ class ExecutorCore:
             total = sum(map(len, results.values()))
             self.count += total
             for caller, done in results.items():
+                self._remember([one.task for one in done])
                 self.out.append(Send(caller, Results(done, self._seconds * len(done) / total)))
             self._seconds = 0.0
 
@@ -309,14 +326,20 @@ class ExecutorCore:
     def _runs(self, teller: Teller) -> Iterator[Event]:
         worker = self.me.hex()
         for job in reversed(self.running.values()):
-            id_, name, attempt, begun, failed = _told(job)
-            yield teller.event(begun, "task", "run began", name=name, task=id_.hex(), attempt=attempt, worker=worker)
-        ran = reversed(self.ran)
-        for seconds, one in zip(ran, ran, strict=True):
-            assert isinstance(seconds, float) and not isinstance(one, float)
-            id_, name, attempt, begun, failed = _told(one) if isinstance(one, Job) else one
-            for time, what in ((begun + seconds, "run failed" if failed else "run ended"), (begun, "run began")):
-                yield teller.event(time, "task", what, name=name, task=id_.hex(), attempt=attempt, worker=worker)
+            task = job.task
+            yield teller.event(
+                self.begun_of(job),
+                "task",
+                "run began",
+                name=task.method if isinstance(task, Call) else task.name,
+                task=task.id.hex(),
+                attempt=task.attempt,
+                worker=worker,
+            )
+        for batch in reversed(self.ran):
+            for id_ in batch.each():
+                yield teller.event(batch.time + batch.seconds, "task", batch.what, task=id_.hex(), worker=worker)
+                yield teller.event(batch.time, "task", "run began", task=id_.hex(), worker=worker)
 
     def check(self) -> None:
         """Raises AssertionError when a job is in two places."""
@@ -324,11 +347,3 @@ class ExecutorCore:
         assert len(queued) == len(dict.fromkeys(queued)), "a job is queued twice"
         assert not any(task in self.running for task in queued), "a job is queued and running"
         assert not (self.blocked and any(job.lease for job in self.queue)), "a blocked worker keeps tasks"
-
-
-def name_of(task: Task | Call) -> str:
-    return task.method if isinstance(task, Call) else task.name
-
-
-def _told(job: Job) -> tuple[TaskID, str, int, float, bool]:
-    return job.task.id, name_of(job.task), job.task.attempt, job.begun, False

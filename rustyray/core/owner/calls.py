@@ -14,6 +14,7 @@ from rustyray.core.effects import Effect, Send, Warn
 from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, Ending, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.tasks import Tasks
+from rustyray.core.past import Batch
 from rustyray.core.telling import why
 from rustyray.model.ids import ActorID, ObjectID, WorkerID, handle_id
 from rustyray.model.messages import (
@@ -82,6 +83,7 @@ class Calls:
         spec.args, spec.deps, spec.buffers, spec.refs = task.args, task.deps, task.buffers, task.refs
         record.state = PUSHED
         link.creation = record
+        self.tasks.pushed.add(Batch(self.journal.now, b"", task.id, 1))
         self.out.append(Send(HEAD, CreateActor(link.creating, spec, self._creations[link.creating][2])))
 
     def on_refused(self, message: HeadError, now: float) -> None:
@@ -133,7 +135,6 @@ class Calls:
         self.unsent.pop(link.actor, None)
         queue, inflight = link.queue, link.inflight
         calls: list[Call] = []
-        now = self.journal.now
         while queue and len(inflight) < WINDOW and link.state == ActorState.ALIVE:
             record = queue[0]
             if record.state == DONE:
@@ -148,10 +149,11 @@ class Calls:
             call.seq = link.seq
             link.seq += 1
             record.state = PUSHED
-            record.since = now
             inflight[call.id] = record
             calls.append(call)
         if calls:
+            ids = b"".join([call.id for call in calls]) if len(calls) > 1 else b""
+            self.tasks.pushed.add(Batch(self.journal.now, link.worker, calls[0].id, len(calls), ids))
             self.out.append(Send(link.worker, PushCalls(calls), link.address))
         elif link.held and not queue and len(inflight) == (link.actor in inflight):
             self._release_handle(link)  # what is left is its creation, whose arguments a restart will need

@@ -22,6 +22,7 @@ from rustyray.core.owner.records import (
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.owner.tasks import Tasks
+from rustyray.core.past import Kinds
 from rustyray.core.story import Journal
 from rustyray.model.ids import (
     FIRST_RETURN,
@@ -101,6 +102,8 @@ class OwnerCore:
         self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
         self.objects = self.refs.objects
         self.closed: str = ""
+        #: What was submitted.
+        self.kinds = Kinds()
         self._number = 0
         self.deaths = Deaths(self.refs, self.sched, self.tasks, self.calls)
         self._handlers: dict[type, Callable[..., None]] = {
@@ -153,6 +156,9 @@ class OwnerCore:
         target = stats.target
         self._number = number = self._number + 1
         tid = me + number.to_bytes(8, "big")
+        kinds = self.kinds
+        if plan is not kinds.plan or now > kinds.until:
+            kinds.note(plan, number, stats.name, now)
         task = Task(tid, plan.fn, args, plan.returns, stats.name, 0, stats.attempts, None, buffers, refs)
         record = Record(task, plan, target, plan.max_retries, parent, now, now)
         if plan.returns == 1:
@@ -214,6 +220,7 @@ class OwnerCore:
         if self.closed:
             raise RuntimeError(self.closed)
         actor = self.next_task()
+        self.kinds.note(plan, self._number, plan.class_name, now, actor)
         spec = ActorSpec(
             actor,
             self.sched.job,
@@ -260,6 +267,9 @@ class OwnerCore:
         link = self.calls.links.get(actor) or self.calls.link_for(actor, max_task_retries)
         self._number = number = self._number + 1
         tid = self.me + number.to_bytes(8, "big")
+        kinds = self.kinds
+        if plan is not kinds.plan or now > kinds.until or actor != kinds.actor:
+            kinds.note(plan, number, plan.name, now, actor)
         retries = plan.max_task_retries or max_task_retries
         call = Call(
             tid, actor, plan.name, 0, args, plan.returns, 0, retries + 1 if retries >= 0 else 0, None, buffers, refs

@@ -94,7 +94,7 @@ class Borrowing(msgspec.Struct, eq=False):
 class Record(msgspec.Struct, gc=False, eq=False):
     """A task or an actor call from submission until it settles (or as long as its lineage is needed).
 
-    It was ``submitted`` at that time, and is in its state (or on its way to it) ``since`` then.
+    It was ``submitted`` at that time, and waits to be tried again, or for its arguments, ``since`` then.
     ``alone``: it was on a worker, or near, that died. A task of that kind is not pushed together with others.
     """
 
@@ -125,18 +125,6 @@ class Record(msgspec.Struct, gc=False, eq=False):
             ) from None
 
 
-#: What is remembered of an attempt that is over, if not its record: its task's id, plan and target, its number, when it was submitted and
-#: pushed (negative: never), and whether it ended well. If it did not, the journal tells what became of it.
-Past: TypeAlias = "tuple[TaskID, TaskPlan | MethodPlan, SchedulingClass | ActorLink, int, float, float, bool]"
-
-
-class End(msgspec.Struct, gc=False):
-    """When, and on which worker, the tasks ended that are remembered before this."""
-
-    time: float
-    worker: WorkerID
-
-
 class FunctionStats(msgspec.Struct, gc=False, eq=False):
     """What the owner keeps in a plan: how its tasks are scheduled, and the seconds that a run takes.
 
@@ -156,6 +144,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
 
     ``ask_after`` is when a node may be asked for workers again, after one was lost with what it had been asked for.
     ``base`` is the class of the same tasks without large arguments, of one whose strategy is to be near those.
+    ``mixed``: they may be out of the order of their numbers.
     """
 
     resources: ResourceSet
@@ -169,6 +158,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
     last_result: float = 0.0
     ask_after: float = 0.0
     base: SchedulingClass | None = None
+    mixed: bool = False
 
 
 class Lease(msgspec.Struct, eq=False):

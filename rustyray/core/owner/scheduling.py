@@ -21,6 +21,7 @@ from rustyray.core.owner.records import (
     Record,
     SchedulingClass,
 )
+from rustyray.core.past import Batch, Batches, is_range
 from rustyray.core.story import Journal
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
@@ -68,6 +69,8 @@ class Scheduler:
         self.leases: dict[int, Lease] = {}
         self.by_worker: dict[WorkerID, Lease] = {}
         self.defined: dict[WorkerID, dict[bytes, None]] = {}
+        #: What was pushed to workers last.
+        self.pushed = Batches()
         self._requests: dict[int, SchedulingClass] = {}
         self._request = 0
         self.large = LARGE
@@ -164,7 +167,6 @@ class Scheduler:
             if record.state != QUEUED:
                 raise IllegalTaskStep(f"{record.task.id.hex()} is in the queue while it is {record.state!r}")
             record.state = PUSHED
-            record.since = now
             record.lease = lease
             task: Task = record.task  # type: ignore[assignment]
             inflight[task.id] = record
@@ -175,6 +177,7 @@ class Scheduler:
             if record.alone:
                 break
         if tasks:
+            self._remember(tasks, lease, now)
             lease.asked_back = False  # there is something to be had again
             if lease.idle:
                 lease.idle = False
@@ -183,6 +186,13 @@ class Scheduler:
             target = lease.target
             message = PushTasks(lease.id, tasks, target.resources, target.strategy)
             self.out.append(Send(lease.worker, message, lease.address))
+
+    def _remember(self, tasks: list[Task], lease: Lease, now: float) -> None:
+        first, count = tasks[0].id, len(tasks)
+        if count == 1 or (not lease.target.mixed and is_range(first, tasks[-1].id, count)):
+            self.pushed.add(Batch(now, lease.worker, first, count))
+        else:
+            self.pushed.add(Batch(now, lease.worker, first, count, b"".join([task.id for task in tasks])))
 
     def _define(self, lease: Lease, plan: TaskPlan, known: dict[bytes, None]) -> None:
         known[plan.fn] = None
@@ -356,10 +366,10 @@ class Scheduler:
             if record is None:
                 continue
             record.apply("give back")
-            record.since = now
             record.lease = None
             (cancelled if record.cancelled else back).append(record)
         lease.target.queue.extendleft(reversed(back))
+        lease.target.mixed = True
         if not lease.inflight and not lease.idle:
             self.became_idle(lease, now)
         self.pump(lease.target, now)

@@ -8,7 +8,6 @@ cancellation, a dead worker) falls here, once: whichever comes first takes the r
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -21,15 +20,14 @@ from rustyray.core.owner.records import (
     QUEUED,
     WAITING,
     Borrowing,
-    End,
     Lease,
     ObjectEntry,
-    Past,
     Record,
     SchedulingClass,
 )
 from rustyray.core.owner.references import References, refs_inside
 from rustyray.core.owner.scheduling import Scheduler
+from rustyray.core.past import Batch, Batches, is_range
 from rustyray.core.story import Journal
 from rustyray.core.telling import why
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, object_id
@@ -40,9 +38,6 @@ from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 #: Seconds after which a task is tried again whose argument could not be had, doubled each time. By then it is known
 #: that the node which had it is dead, and the argument is made again.
 ARGUMENT_LOST: Final = 1.0
-#: So many attempts are remembered; by their records, if their arguments have no more bytes than this.
-REMEMBERED: Final = 4096
-SMALL: Final = 512
 
 
 class Tasks:
@@ -53,8 +48,9 @@ class Tasks:
     ) -> None:
         self.refs = refs
         self.journal = journal
-        #: What is over; and behind what one message told of, when that came, and from where.
-        self.ended: deque[Record | Past | End] = deque(maxlen=REMEMBERED)
+        #: What was pushed to workers last, and what has ended well there.
+        self.pushed = sched.pushed
+        self.ended = Batches()
         self.sched = sched
         self.out = out
         self.jitter = jitter
@@ -141,6 +137,7 @@ class Tasks:
         if isinstance(target, SchedulingClass):
             if record.task.deps:
                 target = record.target = self.sched.near(target, record.task.deps)
+            target.mixed = True
             target.queue.append(record)
             if self._settling:
                 self._to_pump.append(target)
@@ -175,7 +172,6 @@ class Tasks:
         """Settle what ended on ``worker``; returns the last record that was still expected from it."""
         ready: list[ObjectID] = []
         last: Record | None = None
-        ended = self.ended
         for done in message.done:
             record = inflight.pop(done.task, None)
             if record is None:
@@ -188,11 +184,6 @@ class Tasks:
                 # The common case, spelled out: one small value, no refs anywhere.
                 record.state = DONE
                 record.lease = None
-                task = record.task
-                if task.buffers is None and len(task.args) <= SMALL:
-                    ended.append(record)
-                else:
-                    self.remember(record, True)
                 if entry is not None:
                     record.entry = entry.record = None
                     entry.value = values
@@ -204,7 +195,7 @@ class Tasks:
             else:
                 self._finish(record, done, worker, ready, now)
         if last is not None:
-            self.ended.append(End(now, worker))
+            self._remember(message.done, worker, last, now)
         self.refs.ready_effect(ready)
         return last
 
@@ -236,7 +227,6 @@ class Tasks:
             self._failed(record, values[0], now)
         else:
             record.apply("finish")
-            self.remember(record, True)
             self._settle(record, values, ready, now)
         for value in values:
             self.refs.let_go(value)
@@ -346,7 +336,6 @@ class Tasks:
             record.retries -= 1
         policy = record.plan.retry
         delay = max(least, min(policy.maximum, policy.initial * policy.factor**record.task.attempt))
-        self.remember(record)
         record.task.attempt += 1
         record.since = self.journal.now = now
         self.note(record, "retry")
@@ -370,7 +359,6 @@ class Tasks:
 
     def fail(self, record: Record, value: Value, now: float) -> None:
         """The task is over; ``value`` (`Failed` or `Fault`) becomes the value of each of its returns."""
-        self.remember(record)
         record.apply("fail")
         record.since = self.journal.now = now
         cancelled = isinstance(value, Fault) and value.kind is FaultKind.TASK_CANCELLED
@@ -399,11 +387,15 @@ class Tasks:
         if not isinstance(record.target, SchedulingClass):
             self.call_failed(record, value, now)
 
-    def remember(self, record: Record, well: bool = False) -> None:
-        """An attempt is over, not in the common way."""
-        task = record.task
-        pushed = record.since if record.state in _PUSHED else -1.0
-        self.ended.append((task.id, record.plan, record.target, task.attempt, record.submitted, pushed, well))
+    def _remember(self, done: list[Done], worker: WorkerID, last: Record, now: float) -> None:
+        """That these ended. Tasks end in order, unless some were queued again; an actor's calls as they please."""
+        first, count = done[0].task, len(done)
+        target = last.target
+        in_order = isinstance(target, SchedulingClass) and not target.mixed
+        if count == 1 or (in_order and is_range(first, done[-1].task, count)):
+            self.ended.add(Batch(now, worker, first, count))
+        else:
+            self.ended.add(Batch(now, worker, first, count, b"".join([one.task for one in done])))
 
     def note(self, record: Record, what: str, cause: Value | None = None) -> None:
         """Remember what happened to a task. Of a long value only its sentence is kept."""
@@ -491,10 +483,6 @@ class Tasks:
             if record.state == WAITING:
                 absent = [dep for dep in dict.fromkeys(record.deps or ()) if self.refs.objects[dep].value is None]
                 assert len(absent) == record.missing, f"{record.task.id.hex()} waits for {record.missing}, not {absent}"
-
-
-#: In these, `Record.since` is still the time of the push.
-_PUSHED: Final = (PUSHED, BACKOFF, DONE)
 
 
 def _no_calls(record: Record, now: float) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from rustyray.core.owner.records import DONE, PUSHED, ActorLink, End, Past, Record
+from rustyray.core.owner.records import DONE, ActorLink, Record
 from rustyray.core.telling import Teller
 from rustyray.model.events import Event
+
+#: Notes after which a task has another attempt.
+_AGAIN: Final = ("retry", "rebuild")
 
 if TYPE_CHECKING:
     from rustyray.core.owner.core import OwnerCore
@@ -17,7 +20,8 @@ def events(core: OwnerCore, teller: Teller) -> list[Event]:
     """What happened in an owner, as far as it is remembered and was asked for, oldest first."""
     sources = [teller.of(core.journal)]
     if teller.query.wants("task"):  # first, so that of one moment's events the end comes last
-        sources[:0] = [teller.take(_of_the_ended(core, teller)), teller.take(_of_the_living(core, teller))]
+        tasks = _Tasks(core, teller)
+        sources[:0] = [teller.take(source) for source in (tasks.submitted(), tasks.pushed(), tasks.ended())]
     return teller.told(*sources)
 
 
@@ -37,54 +41,65 @@ def living(core: OwnerCore) -> Iterator[Record]:
             yield link.creation
 
 
-def worker_of(record: Record) -> bytes:
-    """The worker that the task is on, or its actor is in."""
-    if record.lease is not None:
-        return record.lease.worker
-    return record.target.worker if isinstance(record.target, ActorLink) else b""
+class _Tasks:
+    """The events of an owner's tasks."""
 
+    def __init__(self, core: OwnerCore, teller: Teller) -> None:
+        self._core = core
+        self._teller = teller
+        self._job = core.sched.job.hex()
+        self._kinds = core.kinds.by_number()
+        #: The times at which each was tried again.
+        self._again: dict[bytes, list[float]] = {}
+        #: Attempts that ended otherwise than by a result.
+        self._failed: dict[tuple[bytes, float], None] = {}
+        for note in core.journal.notes.get("task", ()):
+            if note.what in _AGAIN:
+                self._again.setdefault(note.subject, []).append(note.time)
+            else:
+                self._failed[note.subject, note.time] = None
 
-def _event(core: OwnerCore, teller: Teller, past: Past, time: float, what: str, worker: bytes = b"") -> Event:
-    id_, plan, target, attempt = past[:4]
-    return teller.event(
-        time,
-        "task",
-        what,
-        name=plan.name,
-        task=id_.hex(),
-        attempt=attempt,
-        actor=target.actor.hex() if isinstance(target, ActorLink) else "",
-        worker=worker.hex(),
-        job=core.sched.job.hex(),
-    )
+    def ended(self) -> Iterator[Event]:
+        for batch in reversed(self._core.tasks.ended):
+            for id_ in batch.each():
+                if (id_, batch.time) not in self._failed:
+                    yield self._event(id_, batch.time, "finished", batch.worker)
 
+    def pushed(self) -> Iterator[Event]:
+        for batch in reversed(self._core.tasks.pushed):
+            for id_ in batch.each():
+                yield self._event(id_, batch.time, "pushed", batch.worker)
 
-def _as_past(record: Record, well: bool) -> Past:
-    task = record.task
-    return task.id, record.plan, record.target, task.attempt, record.submitted, record.since, well
+    def submitted(self) -> Iterator[Event]:
+        """In no order. When it was, is known to `GRAIN` seconds for those that are done."""
+        told: dict[bytes, None] = {}
+        for record in living(self._core):
+            told[record.task.id] = None
+            yield self._event(record.task.id, record.submitted, "submitted")
+        for batches in (self._core.tasks.pushed, self._core.tasks.ended):
+            for batch in reversed(batches):
+                for id_ in batch.each():
+                    kind = self._kinds.of(id_)
+                    if id_ not in told and kind is not None:
+                        told[id_] = None
+                        yield self._event(id_, kind.time, "submitted")
+        for id_, _ in self._failed:
+            kind = self._kinds.of(id_)
+            if id_ not in told and kind is not None:
+                told[id_] = None
+                yield self._event(id_, kind.time, "submitted")
 
-
-def _of_the_living(core: OwnerCore, teller: Teller) -> Iterator[Event]:
-    for record in living(core):
-        past = _as_past(record, False)
-        if record.state == PUSHED:
-            yield _event(core, teller, past, record.since, "pushed", worker_of(record))
-        yield _event(core, teller, past, record.submitted, "submitted")
-
-
-def _of_the_ended(core: OwnerCore, teller: Teller) -> Iterator[Event]:
-    end = End(0.0, b"")
-    for past in reversed(core.tasks.ended):
-        if isinstance(past, End):
-            end = past
-            continue
-        if isinstance(past, Record):
-            past = _as_past(past, True)
-        attempt, submitted, pushed, well = past[3:]
-        worker = end.worker if well else b""
-        if well:
-            yield _event(core, teller, past, end.time, "finished", worker)
-        if pushed >= 0:
-            yield _event(core, teller, past, pushed, "pushed", worker)
-        if not attempt:
-            yield _event(core, teller, past, submitted, "submitted")
+    def _event(self, id_: bytes, time: float, what: str, worker: bytes = b"") -> Event:
+        kind = self._kinds.of(id_)
+        attempt = sum(again <= time for again in self._again.get(id_, ())) if what != "submitted" else 0
+        return self._teller.event(
+            time,
+            "task",
+            what,
+            name=kind.name if kind is not None else "",
+            task=id_.hex(),
+            attempt=attempt,
+            actor=kind.actor.hex() if kind is not None else "",
+            worker=worker.hex(),
+            job=self._job,
+        )

@@ -132,6 +132,7 @@ class ActorHost:
 
     def _run_in_thread(self, job: Job) -> None:
         runner = self.worker.runner
+        job.begun = self.worker.pump.clock()
         runner.report_now(self._never_ran(job) if job.cancelled else runner.run(job))
 
     # --- async --------------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rustyray.core.owner.tasks import REMEMBERED
 from rustyray.core.owner.telling import events
+from rustyray.core.past import REMEMBERED
 from rustyray.core.telling import Teller
 from rustyray.model.events import Event, Query
 from rustyray.model.ids import task_of
@@ -112,4 +112,5 @@ def test_memory_is_bounded() -> None:
         task = owner.core.submit(fast, b"x" * 100, None, None, None, b"", owner.now)
         owner.flush()
         owner.done(WORKERS[0], *(owner.pushed(WORKERS[0]) or [task + b"\0\0\0\0"]))
-    assert len(owner.core.tasks.ended) == REMEMBERED
+    assert len(owner.core.tasks.ended) <= REMEMBERED
+    assert len(owner.core.tasks.pushed) <= REMEMBERED
