@@ -25,7 +25,7 @@ def events(
 ) -> list[Event]:
     """What happened in all processes of the runtime, as far as they remember it, in the order of time.
 
-    Each process keeps its last events only: the last 4096 tasks that ended well, the last 1024 of everything else of
+    Each process keeps its last events only: those of the last 4096 tasks, and the last 1024 of everything else of
     one kind. What a dead worker remembered is lost; its node and those that it worked for tell their part. A process
     that does not answer is itself an event of the kind ``"fault"``, the last in the list.
 
