@@ -213,7 +213,7 @@ def many_refs() -> list[Row]:
 
 
 def wait_rounds() -> list[Row]:
-    """Wait for one of the rest until none is left, while they are made. Each round takes the longer the more are left."""
+    """Wait for one of the rest until none is left, while they are made. The more are left, the longer each takes."""
     counts = (250, 500, 1000, 2000)
     took: dict[int, float] = {}
     with rustyray.init(num_cpus=2):

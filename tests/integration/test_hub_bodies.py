@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rustyray.core.node import THROWN_AWAY
+from rustyray.core.node import THROWN_AWAY, Place
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.bodies import STEP, Bodies
 from rustyray.engines.native.link import MAX_BODY
@@ -25,10 +25,10 @@ class Core:
     """Answers as a node's core does."""
 
     def __init__(self) -> None:
-        self.places: dict[int, int] = {}
+        self.places: dict[int, Place] = {}
         self.failed: list[str] = []
 
-    def place(self, sender: bytes, chunk: Chunk) -> int | None:
+    def place(self, sender: bytes, chunk: Chunk) -> Place | None:
         return self.places.get(chunk.pull)
 
     def not_written(self, sender: bytes, chunk: Chunk, why: str, now: float) -> None:
@@ -43,7 +43,7 @@ class Store:
         self.node = node
         self.core = Core()
         self.arena = Arena.create(SIZE)
-        self.bodies = node.hub.bodies = Bodies(self.core, self.arena.fd, SIZE, lambda: 0.0)
+        self.bodies = node.hub.bodies = Bodies(self.core, self.arena, lambda: 0.0)
 
     def fill(self, offset: int, size: int) -> bytes:
         data = os.urandom(size)
@@ -88,12 +88,12 @@ def test_bodies_land_in_the_arena_between_other_messages(stores: tuple[Store, St
     offsets = [sum(sizes[:number]) for number in range(len(sizes))]
     data = [a.fill(offset, size) for offset, size in zip(offsets, sizes, strict=True)]
     for number, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
-        b.core.places[number] = 8 << 20
+        b.core.places[number] = Place(8 << 20, number % 2 == 1)
         a.send(b.node, number, offset, 0, size)
         turn_until(lambda: len(b.node.got(a.node)) > 1 + number, a.node, b.node)  # noqa: B023 - called at once
         assert b.node.got(a.node)[-1] == Chunk(OBJECT, number, 0, size)
         assert b.holds(8 << 20, size) == data[number]
-    b.core.places[99] = 0
+    b.core.places[99] = Place(0, False)
     for number in range(20):
         a.send(b.node, 99, 0, number * 100_000, 100_000)
         a.node.send(b.node, BorrowAck(number))
@@ -107,7 +107,7 @@ def test_bodies_land_in_the_arena_between_other_messages(stores: tuple[Store, St
 
 def test_what_else_is_said_waits_for_one_body_at_most(stores: tuple[Store, Store]) -> None:
     a, b = stores
-    b.core.places[1] = 0
+    b.core.places[1] = Place(0, False)
     for number in range(8):
         a.send(b.node, 1, 0, number * 2 * STEP, 2 * STEP)
     a.node.send(b.node, BorrowAck(77))
@@ -129,7 +129,7 @@ def test_a_body_of_a_pull_that_is_over_is_read_and_thrown_away(stores: tuple[Sto
 
 def test_a_full_memory_is_told_and_the_rest_is_read(stores: tuple[Store, Store]) -> None:
     a, b = stores
-    b.core.places[1] = SIZE - STEP
+    b.core.places[1] = Place(SIZE - STEP, False)
     a.send(b.node, 1, 0, 0, 3 * STEP)
     turn_until(lambda: len(b.node.got(a.node)) == 2, a.node, b.node)
     assert len(b.core.failed) == 1
@@ -149,7 +149,7 @@ def test_a_full_memory_is_told_and_the_rest_is_read(stores: tuple[Store, Store])
 )
 def test_who_sends_what_nobody_asked_for_is_cut_off(listening: Store, said: bytes, complaint: str) -> None:
     a = listening.node
-    listening.core.places[1] = 0
+    listening.core.places[1] = Place(0, False)
     raw = RawPeer(a).authenticate()
     raw.send(frame(BorrowAck(1)) + said)
     turn_until(lambda: a.lost(raw.id), a)
@@ -171,7 +171,7 @@ def test_a_process_that_is_no_node_takes_no_bodies() -> None:
 
 def test_an_end_in_the_middle_of_a_body_is_said(listening: Store) -> None:
     a = listening.node
-    listening.core.places[1] = 0
+    listening.core.places[1] = Place(0, False)
     raw = RawPeer(a).authenticate()
     raw.send(raw_chunk(1, 1000, b"x" * 400))
     raw.socket.shutdown(socket.SHUT_WR)

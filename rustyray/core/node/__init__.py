@@ -14,6 +14,6 @@ core.py       `NodeCore`, the one door: messages and time in, effects out; base.
 
 from rustyray.core.node.base import NodeLimits
 from rustyray.core.node.core import NodeCore
-from rustyray.core.node.transfers import THROWN_AWAY
+from rustyray.core.node.transfers import THROWN_AWAY, Place
 
-__all__ = ["THROWN_AWAY", "NodeCore", "NodeLimits"]
+__all__ = ["THROWN_AWAY", "NodeCore", "NodeLimits", "Place"]

@@ -24,6 +24,7 @@ from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.node.routing import Router
 from rustyray.core.node.shutdown import NodeShutdown
 from rustyray.core.node.store import Store
+from rustyray.core.node.transfers import Place
 from rustyray.core.node.workers import Pool, Worker, WorkerState
 from rustyray.model.ids import WORKER_ID_SIZE, JobID, NodeID, WorkerID, node_of
 from rustyray.model.messages import (
@@ -215,7 +216,7 @@ class NodeCore:
         handler(sender, message, now)
         self._cluster.changed(now)
 
-    def place(self, sender: bytes, chunk: Chunk) -> int | None:
+    def place(self, sender: bytes, chunk: Chunk) -> Place | None:
         """Where the arena has the object that ``chunk`` is of, whose body arrives; ask again for each part of it.
 
         `THROWN_AWAY`: it is wanted no more. None: nobody asked for it, and who sends it is to be cut off.

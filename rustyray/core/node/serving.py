@@ -75,7 +75,7 @@ class Serving:
             if message.begin + message.size > pull.got:
                 self._park(sender, message)
             else:
-                self._send(sender, message, pull.offset, copied=True)
+                self._send(sender, message, pull.place.offset, copied=True)
             return
         text = f"object {object_.hex()} is not in the store of node {self._base.node.hex()}"
         self._fail(sender, message, Fault(FaultKind.OBJECT_LOST, text, node=self._base.node))

@@ -17,7 +17,7 @@ from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.copies import COPY_TABLE, Copy, CopyEvent, CopyState, is_node
 from rustyray.core.node.room import Room, Wish
-from rustyray.core.node.transfers import Transfers
+from rustyray.core.node.transfers import Place, Transfers
 from rustyray.model.ids import NodeID, ObjectID, WorkerID, node_of, owner_of
 from rustyray.model.messages import (
     ObjectLost,
@@ -79,7 +79,7 @@ class Store:
         copy = Copy(message.object, offset, message.size, message.attempt, source)
         self._writing.setdefault(client, {})[message.object] = copy
         if source:
-            self.transfers.granted(message.object, offset)
+            self.transfers.granted(message.object, Place(offset, touched >= message.size))
         else:
             self._base.send(client, StoreCreated(message.request, offset, min(touched, message.size)))
 

@@ -12,7 +12,7 @@ remembers where it went, and passes on that the object was freed.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
@@ -37,12 +37,23 @@ if TYPE_CHECKING:
 #: So many pieces of an object are asked for ahead; fewer when more than `AT_FULL_WIDTH` are pulled at once.
 WINDOW: Final = 8
 AT_FULL_WIDTH: Final = 4
-#: Instead of a place: of a pull that is over.
-THROWN_AWAY: Final = -1
+
+
+class Place(NamedTuple):
+    """Where an object is written; ``written``: all of its bytes were written to before, so that their pages exist."""
+
+    offset: int
+    written: bool
+
+
+#: There is no room yet.
+NOWHERE: Final = Place(-1, False)
+#: Of a pull that is over.
+THROWN_AWAY: Final = Place(-2, False)
 
 
 class Pull:
-    """An object on its way here, to ``offset`` once there is room (-1 before). ``asked`` and ``got`` are bytes."""
+    """An object on its way here, to ``place`` once there is room. ``asked`` and ``got`` are bytes."""
 
     __slots__ = (
         "asked",
@@ -52,7 +63,7 @@ class Pull:
         "heard",
         "number",
         "object",
-        "offset",
+        "place",
         "size",
         "source",
         "supplier",
@@ -64,7 +75,7 @@ class Pull:
         self.source = self.supplier = wanted.node
         self.size = wanted.size
         self.attempt = wanted.attempt
-        self.offset = -1
+        self.place = NOWHERE
         self.asked = 0
         self.got = 0
         #: When something of it came last, or was asked for.
@@ -127,11 +138,11 @@ class Transfers:
     def _make_room(self, pull: Pull, now: float) -> None:
         self._store.create(pull.source, StoreCreate(0, pull.object, pull.size, pull.attempt), now)
 
-    def granted(self, object_: ObjectID, offset: int) -> None:
+    def granted(self, object_: ObjectID, place: Place) -> None:
         """There is room for it."""
         pull = self.pulls[object_]
-        if pull.offset < 0:
-            pull.offset = offset
+        if pull.place is NOWHERE:
+            pull.place = place
             self._turn_to(pull, pull.source, pull.heard)
 
     def refused(self, object_: ObjectID, fault: Fault) -> None:
@@ -155,14 +166,16 @@ class Transfers:
         chunk = self._base.limits.chunk
         ahead = max(1, min(WINDOW, WINDOW * AT_FULL_WIDTH // len(self.pulls))) * chunk
         address = self._cluster.address_of(pull.supplier)
+        if pull.asked - pull.got > ahead // 2:
+            return  # some at a time: each message costs about as much as a tenth of a piece
         while pull.asked < pull.size and pull.asked - pull.got < ahead:
             size = min(chunk, pull.size - pull.asked)
             ask = PullChunk(pull.object, pull.number, pull.asked, size, pull.attempt, pull.direct)
             self._base.send(pull.supplier, ask, address)
             pull.asked += size
 
-    def place(self, sender: bytes, chunk: Chunk) -> int | None:
-        """The offset of the object that these bytes are of, or `THROWN_AWAY`; None if nobody asked for them.
+    def place(self, sender: bytes, chunk: Chunk) -> Place | None:
+        """The place of the object that these bytes are of, or `THROWN_AWAY`; None if nobody asked for them.
 
         They come in order, so that the first that is missing may be on its way to us in a message before this one.
         """
@@ -170,7 +183,7 @@ class Transfers:
         if pull is None:
             return THROWN_AWAY if 0 < chunk.pull <= self._last and len(sender) == NODE_ID_SIZE else None
         if pull.got <= chunk.begin and chunk.begin + chunk.size <= pull.asked:
-            return pull.offset
+            return pull.place
         return None
 
     def _pull_of(self, sender: bytes, message: Chunk | PullFailed | PullElsewhere) -> Pull | None:
@@ -254,7 +267,7 @@ class Transfers:
         """Nobody waits for a supplier that says nothing: a while for one that passes on, longer for the source."""
         stall = self._base.limits.stall
         for pull in list(self.pulls.values()):
-            if pull.offset < 0:
+            if pull.place is NOWHERE:
                 continue
             if pull.supplier != pull.source:
                 if now >= pull.heard + stall:
@@ -276,12 +289,12 @@ class Transfers:
         for pull in lost:
             del self.pulls[pull.object]
             self._unplaced.pop(pull.object, None)
-            if pull.offset < 0:
+            if pull.place is NOWHERE:
                 self.serving.look_again(pull.object)
         for pull in self.pulls.values():
             if pull.supplier == client:
                 self._go_back(pull, now)
-        return [pull.object for pull in lost if pull.offset < 0]
+        return [pull.object for pull in lost if pull.place is NOWHERE]
 
     def check(self) -> None:
         for object_, pull in self.pulls.items():

@@ -111,6 +111,28 @@ class Arena:
         view = self._readable.view(offset, size, on_release)
         return read_from(view, offset)
 
+    def in_place(self, offset: int, size: int, written: bool = False) -> memoryview | None:
+        """These bytes of objects themselves; None when this process cannot have them mapped (a limit on its memory).
+
+        Args:
+            written: all pages were written before, and are to be now: the page table is filled at once.
+        """
+        try:
+            target = self._mapping()
+        except (OSError, ValueError):
+            return None
+        if written:
+            chunks = slice(offset >> _CHUNK_SHIFT, (offset + size - 1 >> _CHUNK_SHIFT) + 1)
+            if not all(self._mapped[chunks]):
+                start = offset - offset % PAGE
+                _populate(target, start, offset + size - start)
+                self._mapped[chunks] = b"\x01" * (chunks.stop - chunks.start)
+        return memoryview(target)[offset : offset + size]
+
+    def is_part(self, data: memoryview) -> bool:
+        """Whether these bytes were got from `in_place`."""
+        return data.obj is self._map
+
     def punch(self, offset: int, size: int) -> None:
         """Give the memory of whole pages back to the system; reading them gives zeros."""
         self._check(offset, size)
@@ -133,19 +155,15 @@ class Arena:
 
     def _copy(self, offset: int, size: int, parts: list[bytes | memoryview]) -> bool:
         """Write through the mapping; False when this process cannot have one (a limit on its address space)."""
-        try:
-            target = self._mapping()
-        except (OSError, ValueError):
+        target = self.in_place(offset, size, written=True)
+        if target is None:
             return False
-        chunks = slice(offset >> _CHUNK_SHIFT, (offset + size - 1 >> _CHUNK_SHIFT) + 1)
-        if not all(self._mapped[chunks]):
-            _populate(target, offset, size)
-            self._mapped[chunks] = b"\x01" * (chunks.stop - chunks.start)
+        at = 0
         for part in parts:
             for begin in range(0, len(part), _COPY_STEP):
                 piece = part[begin : begin + _COPY_STEP]
-                target[offset : offset + len(piece)] = piece
-                offset += len(piece)
+                target[at : at + len(piece)] = piece
+                at += len(piece)
         return True
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from rustyray.engines.native.bodies import STEP, Bodies
 from rustyray.model.ids import short
 from rustyray.wire.codec import decode, decode_chunk
 from rustyray.wire.errors import ProtocolError, VersionMismatch, WireError
@@ -16,7 +17,6 @@ from rustyray.wire.framing import HEADER_SIZE, FrameBuffer, header, pack_header
 from rustyray.wire.handshake import ClientHandshake, Handshake, Peer
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.bodies import Bodies
     from rustyray.engines.native.tls import TlsSocket
     from rustyray.model.messages import Chunk, Message
 
@@ -165,26 +165,19 @@ class Link:
 
         A chunk is appended when ``bodies`` has all of its body.
         """
+        if self._body is not None and bodies is not None:
+            return self._receive_body(self._body, into, bodies)
         frames = self._frames
-        body = self._body
         try:
-            if body is None:
-                space = frames.space()
-            elif bodies is not None:
-                space = bodies.buffer[: body[0].size - body[1]]
-            size = self._receive(space)
+            size = self._receive(frames.space())
         except BlockingIOError:
             return False
         except OSError as error:
             raise Ended(_broke(error)) from error
         if not size:
-            rest = frames.partial if body is None else body[1]
-            raise Ended("closed the connection" + (f" {rest} bytes into a message" if rest else ""))
+            raise _closed(frames.partial)
         peer = self.peer
         try:
-            if body is not None:
-                self._take_body(*body, space[:size], into, bodies)
-                return True
             for frame in frames.take(size):
                 into.append((peer, decode(frame)))  # noqa: PERF401 - what comes before a malformed message counts
             while frames.marked is not None:
@@ -192,6 +185,28 @@ class Link:
         except WireError as error:
             raise Ended(f"was cut off for sending {error}") from error
         return True
+
+    def _receive_body(self, body: tuple[Chunk, int], into: list[tuple[bytes, Message]], bodies: Bodies) -> bool:
+        """As `receive`, up to the body's end, or as long as there is more of it at once."""
+        chunk, done = body
+        came = 0
+        while self._body is not None and came < STEP:
+            try:
+                space = bodies.space(self.peer, chunk, done)
+                size = self._receive(space)
+                if size:
+                    self._take_body(chunk, done, space[:size], into, bodies)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                raise Ended(_broke(error)) from error
+            except WireError as error:
+                raise Ended(f"was cut off for sending {error}") from error
+            if not size:
+                raise _closed(done)
+            came += size
+            done += size
+        return came > 0
 
     def _begin_body(self, frame: memoryview, into: list[tuple[bytes, Message]], bodies: Bodies | None) -> None:
         """A body follows ``frame``. Some of it may be here already, and more messages behind."""
@@ -300,6 +315,10 @@ class Link:
             raise Ended(_broke(error), early=True) from error
         if sent != len(data):
             raise Ended("took only a part of the handshake", early=True)
+
+
+def _closed(partial: int) -> Ended:
+    return Ended("closed the connection" + (f" {partial} bytes into a message" if partial else ""))
 
 
 def _broke(error: OSError) -> str:

@@ -41,6 +41,7 @@ from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeCore
 from rustyray.engines.native import processes
 from rustyray.engines.native.address import default_address
+from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.bodies import Bodies
 from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
 from rustyray.engines.native.hub import Hub
@@ -207,7 +208,7 @@ class _Node:
             shared=boot.shared,
             limits=boot.limits,
         )
-        self.bodies = self.hub.bodies = Bodies(self.node, arena_fd, boot.arena_size, lambda: self.now)
+        self.bodies = self.hub.bodies = Bodies(self.node, Arena(arena_fd, boot.arena_size), lambda: self.now)
         self.spill_file = SpillFile(boot.spill_directory, arena_fd, self.hub.wake)
         self.head = None if boot.head_address else HeadCore()
         self.job = boot.job

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rustyray.core.effects import SendChunk
+from rustyray.core.node import THROWN_AWAY
 from rustyray.core.node.serving import FANOUT
 from rustyray.core.node.transfers import WINDOW
 from rustyray.model.messages import (
@@ -196,7 +197,7 @@ def test_the_source_supplies_what_is_missing(world: Serving, how: str) -> None:
     assert [(ask.begin, ask.direct) for ask in asked] == [(1000, True), (2000, True)]
     if how == "silent":
         world.bring(late, NODES[0])
-        assert world.written[-1][0] == -1, "it is too late"
+        assert world.written[-1][0] is THROWN_AWAY, "it is too late"
     for ask in asked:
         world.bring(ask)
     world.one(DRIVER, StorePinned)

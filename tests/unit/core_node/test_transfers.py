@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rustyray.core.effects import Effect, SendChunk
-from rustyray.core.node import THROWN_AWAY, NodeLimits
+from rustyray.core.node import THROWN_AWAY, NodeLimits, Place
 from rustyray.core.node.transfers import WINDOW
 from rustyray.model.messages import (
     HEAD,
@@ -38,7 +38,7 @@ class Pulling(World):
 
     def __init__(self, pages: int = 8, known: bool = True) -> None:
         self.moved: list[Effect] = []
-        self.written: list[tuple[int | None, int, int]] = []
+        self.written: list[tuple[Place | None, int, int]] = []
         super().__init__(store_pages=pages, limits=LIMITS)
         if known:
             self.meet()
@@ -92,7 +92,7 @@ def test_an_object_comes_in_pieces_and_is_pinned_when_it_is_whole(world: Pulling
     for ask in asked:
         assert not world.take(DRIVER, StorePinned)
         world.bring(ask)
-    assert world.written == [(0, ask.begin, ask.size) for ask in asked]
+    assert world.written == [(Place(0, False), ask.begin, ask.size) for ask in asked]
     assert world.one(DRIVER, StorePinned) == StorePinned(1, 0, 2500)
     assert world.take(OTHER, PullDone) == [PullDone(obj(1))]
 
@@ -102,8 +102,19 @@ def test_few_pieces_are_asked_for_ahead() -> None:
     world.pin(1, 300_000)
     asked = world.take(OTHER, PullChunk)
     assert len(asked) == WINDOW
-    world.bring(asked[0])
-    assert [ask.begin for ask in world.take(OTHER, PullChunk)] == [WINDOW * 1000]
+    for ask in asked[: WINDOW // 2 - 1]:
+        world.bring(ask)
+    assert not world.take(OTHER, PullChunk)
+    world.bring(asked[WINDOW // 2 - 1])
+    more = [ask.begin for ask in world.take(OTHER, PullChunk)]
+    assert more == [(WINDOW + number) * 1000 for number in range(WINDOW // 2)]
+
+
+def test_pages_that_were_written_before_are_said_to_be(world: Pulling) -> None:
+    world.put(2, 2)
+    world.say(DRIVER, StoreFree([obj(2)]))
+    world.pull(1, 2 * PAGE)
+    assert world.written[0][0] == Place(0, True)
 
 
 def test_all_who_need_it_wait_for_one_pull(world: Pulling) -> None:
@@ -229,7 +240,7 @@ def test_spares_go_with_the_node_that_has_the_originals(world: Pulling) -> None:
 )
 def test_bytes_that_nobody_asked_for_have_no_place(world: Pulling, pull: int, begin: int, size: int) -> None:
     world.pin(1, 2500)
-    assert world.core.place(OTHER, Chunk(obj(1), 1, 0, 1000)) == 0
+    assert world.core.place(OTHER, Chunk(obj(1), 1, 0, 1000)) == Place(0, False)
     assert world.core.place(OTHER, Chunk(obj(1), pull, begin, size)) is None
     assert world.core.place(STRANGER, Chunk(obj(1), 1, 0, 1000)) is None, "a process that is no node"
     world.bring(world.take(OTHER, PullChunk)[0])

@@ -105,7 +105,7 @@ class NodeHost:
         assert len(data) == chunk.size, f"{len(data)} bytes came with {chunk}"
         if place is not THROWN_AWAY:
             arena = self.world.arena(self.me)
-            arena[place] = arena[place][: chunk.begin] + data if chunk.begin else data
+            arena[place.offset] = arena[place.offset][: chunk.begin] + data if chunk.begin else data
 
     def lost(self, peer: bytes, reason: str) -> None:
         if self.head is not None:
