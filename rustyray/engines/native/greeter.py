@@ -104,6 +104,7 @@ class Greeter:
     def call(self, link: Link) -> None:
         """Connect ``link`` to its address. Raises `Ended` when that has failed for good."""
         try:
+            handshake = ClientHandshake(self._me, link.peer, os.urandom(NONCE_SIZE))
             sock = addresses.connect(link.address, encrypted=self._tls is not None)
         except BlockingIOError:
             self._call_again(link, Ended("does not accept connections", early=True))
@@ -112,7 +113,7 @@ class Greeter:
             self.detach(link)
             why = getattr(error, "strerror", "") or error
             raise Ended(f"could not be reached at {link.address}: {why}") from error
-        self._attach(link, sock, ClientHandshake(self._me, link.peer, os.urandom(NONCE_SIZE)), server_side=False)
+        self._attach(link, sock, handshake, server_side=False)
         self._expect(link, ANSWER_PATIENCE)
         if sock.family == socket.AF_UNIX:
             self._advance(link)

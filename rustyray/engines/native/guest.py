@@ -14,6 +14,7 @@ from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import address as addresses
+from rustyray.engines.native import processes
 from rustyray.engines.native.any_driver import AnyDriver, on_effect
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.hub import Hub
@@ -172,7 +173,7 @@ def _setup() -> JobSetup:
     umask = os.umask(0o022)
     os.umask(umask)
     return JobSetup(
-        hostname=os.uname().nodename,
+        machine=processes.this_machine(),
         sys_path=[os.path.abspath(entry) for entry in sys.path],
         argv=list(sys.argv),
         cwd=os.getcwd(),

@@ -45,6 +45,7 @@ from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.bodies import Bodies
 from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
 from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.nonsense import cut_off
 from rustyray.engines.native.outputs import Outputs, WorkerPipes
 from rustyray.engines.native.spill_file import SpillFile
 from rustyray.engines.native.worker import main as run_worker
@@ -126,7 +127,7 @@ def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
 
 def _take_over(setup: JobSetup) -> None:
     """In a worker: what its driver has. From another machine only where its modules are, as far as that is here too."""
-    if setup.hostname != os.uname().nodename:
+    if setup.machine != processes.this_machine():
         sys.path += [entry for entry in setup.sys_path if entry not in sys.path and os.path.isdir(entry)]
         return
     os.umask(setup.umask)
@@ -256,8 +257,11 @@ class _Node:
         events = self.hub.wait(timeout)
         self.now = time.monotonic()
         for peer, message in self.hub.process(events):
-            self.deliver(peer, message)
-            self.carry_out()
+            try:
+                self.deliver(peer, message)
+                self.carry_out()
+            except Exception as error:  # noqa: BLE001 - whatever it is, others go on
+                cut_off(self.hub, peer, message, error)
         self.outputs.resume()
         for work, checksum, problem in self.spill_file.answers():
             if isinstance(work, SpillObject):
@@ -324,8 +328,12 @@ class _Node:
             for core in cores:
                 effects = core.out[:]
                 core.out.clear()
-                for effect in effects:
-                    self.perform(effect, from_head=core is self.head)
+                for number, effect in enumerate(effects, 1):
+                    try:
+                        self.perform(effect, from_head=core is self.head)
+                    except Exception:
+                        core.out[:0] = effects[number:]
+                        raise
         raise RuntimeError(f"node and head do not come to rest: {[core.out[:3] for core in cores]}")
 
     def perform(self, effect: Effect, *, from_head: bool) -> None:

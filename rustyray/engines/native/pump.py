@@ -25,6 +25,7 @@ from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.waiter import Waiter, Waiting
 from rustyray.engines.native import forks
 from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.nonsense import cut_off
 from rustyray.model.messages import (
     HEAD,
 )
@@ -128,10 +129,13 @@ class Pump(Waiting):
         core, handlers = self.core, self.handlers
         for peer, message in self.hub.process(events):
             handler = handlers.get(type(message))
-            if handler is None:
-                core.on_message(peer, message, now)
-            else:
-                handler(peer, message, now)
+            try:
+                if handler is None:
+                    core.on_message(peer, message, now)
+                else:
+                    handler(peer, message, now)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the program goes on
+                cut_off(self.hub, peer, message, error)
         deadline = core.next_deadline()
         if deadline is not None and deadline <= now:
             core.on_time(now)

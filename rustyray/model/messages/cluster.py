@@ -20,7 +20,7 @@ from rustyray.model.messages.groups import (
 )
 from rustyray.model.messages.inside import InspectHead
 from rustyray.model.messages.leases import JobSetup, WorkerDied
-from rustyray.model.resources import ResourceSet
+from rustyray.model.resources import Demand, ResourceSet
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault, RefInfo
 
@@ -45,8 +45,8 @@ class ActorSpec(Part):
     deps: list[Arg] | None = None
     buffers: list[bytes] | None = None
     refs: list[RefInfo] | None = None
-    resources: ResourceSet = msgspec.field(default_factory=dict)
-    placement: ResourceSet = msgspec.field(default_factory=dict)
+    resources: Demand = msgspec.field(default_factory=dict)
+    placement: Demand = msgspec.field(default_factory=dict)
     name: str = ""
     namespace: str = ""
     detached: bool = False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+from typing import Annotated
 
 import msgspec
 
 from rustyray.model.ids import ActorID, GroupID, JobID, NodeID
 from rustyray.model.messages.base import Part
-from rustyray.model.resources import ResourceSet
+from rustyray.model.resources import Demand, ResourceSet
 from rustyray.model.strategies import LabelMatch
 
 # --- anyone ↔ head ----------------------------------------------------------------------------------------------------
@@ -31,7 +32,7 @@ class GroupSpec(Part):
 
     group: GroupID
     job: JobID
-    bundles: list[ResourceSet]
+    bundles: Annotated[list[Demand], msgspec.Meta(min_length=1)]
     packing: Packing = Packing.PACK
     labels: list[tuple[LabelMatch, ...]] = msgspec.field(default_factory=list)
     name: str = ""
@@ -116,7 +117,7 @@ class PrepareBundles(msgspec.Struct, array_like=True, gc=False, tag=127):
 
     group: GroupID
     round: int
-    bundles: dict[int, ResourceSet]
+    bundles: dict[int, Demand]
 
 
 class BundlesPrepared(msgspec.Struct, array_like=True, gc=False, tag=128):

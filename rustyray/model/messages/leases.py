@@ -6,7 +6,7 @@ import msgspec
 
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages.base import Part
-from rustyray.model.resources import ResourceSet
+from rustyray.model.resources import Demand, ResourceSet
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault
 
@@ -14,9 +14,9 @@ from rustyray.model.values import Fault
 
 
 class JobSetup(Part):
-    """What the workers of a job take over from its driver, as far as they are on its machine (``hostname``)."""
+    """What the workers of a job take over from its driver, as far as they are on its ``machine``."""
 
-    hostname: str
+    machine: str
     sys_path: list[str]
     argv: list[str]
     cwd: str
@@ -61,7 +61,7 @@ class RequestLease(msgspec.Struct, array_like=True, gc=False, tag=23):
 
     request: int
     job: JobID
-    resources: ResourceSet
+    resources: Demand
     label: str = ""
     hops: int = 0
     local_only: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,9 @@ PATIENCE = 60.0
 
 class Commands:
     """Runs ``rustyray …`` and drivers, all of which look for clusters in ``directory``."""
+
+    #: What comes before every command.
+    prefix: Sequence[str] = ()
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -43,7 +46,7 @@ class Commands:
         self, arguments: list[str], cwd: str | None = None, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, *arguments],
+            [*self.prefix, sys.executable, *arguments],
             env=self.environment | (environment or {}),
             cwd=cwd,
             capture_output=True,

@@ -11,6 +11,7 @@ from rustyray.core.effects import Effect, Send
 from rustyray.core.head import HeadCore
 from rustyray.engines.native import processes
 from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.nonsense import cut_off
 from rustyray.engines.native.standing.places import ClusterFile
 from rustyray.model.messages import HEAD, Role
 
@@ -59,8 +60,11 @@ class HeadProcess:
         events = self.hub.wait(None if due is None else max(0.0, due - time.monotonic()))
         self.now = time.monotonic()
         for peer, message in self.hub.process(events):
-            self.core.on_message(peer, message, self.now)
-            self.carry_out()
+            try:
+                self.core.on_message(peer, message, self.now)
+                self.carry_out()
+            except Exception as error:  # noqa: BLE001 - whatever it is, others go on
+                cut_off(self.hub, peer, message, error)
         self.core.on_time(self.now)
         self.carry_out()
 
@@ -71,8 +75,12 @@ class HeadProcess:
         while self.core.out:
             effects = self.core.out[:]
             self.core.out.clear()
-            for effect in effects:
-                self.perform(effect)
+            for number, effect in enumerate(effects, 1):
+                try:
+                    self.perform(effect)
+                except Exception:
+                    self.core.out[:0] = effects[number:]
+                    raise
 
     def perform(self, effect: Effect) -> None:
         match effect:
