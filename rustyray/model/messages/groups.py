@@ -40,6 +40,10 @@ class GroupSpec(Part):
     detached: bool = False
     creator: ActorID = b""
 
+    def __post_init__(self) -> None:
+        if self.labels and len(self.labels) != len(self.bundles):
+            raise ValueError(f"{len(self.bundles)} bundles with labels for {len(self.labels)}")
+
 
 class GroupState(enum.IntEnum):
     """Where a group is in its life; the head decides, everybody else is told."""

@@ -38,9 +38,14 @@ class Commands:
 
     def driver(self, program: str, *arguments: str, cwd: str | None = None, **environment: str) -> str:
         """What a program prints that is run as a driver."""
-        done = self._run(["-c", program, *arguments], cwd, environment)
+        done = self.try_driver(program, *arguments, cwd=cwd, **environment)
         assert done.returncode == 0, f"{program}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def try_driver(
+        self, program: str, *arguments: str, cwd: str | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return self._run(["-c", program, *arguments], cwd, environment)
 
     def _run(
         self, arguments: list[str], cwd: str | None = None, environment: dict[str, str] | None = None

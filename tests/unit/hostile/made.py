@@ -7,6 +7,7 @@ import typing
 from collections.abc import Sequence
 from typing import Any
 
+from hypothesis import reject
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -57,7 +58,14 @@ def _struct(info: Any) -> st.SearchStrategy[Any]:
     for base in reversed(kind.__mro__):
         hints |= getattr(base, "__annotations__", {})
     fields = {field.name: _value(field.type, hints.get(field.name, "")) for field in info.fields}
-    return st.builds(kind, **fields)
+
+    def build(**values: Any) -> Any:
+        try:
+            return kind(**values)
+        except ValueError:
+            reject()  # it cannot be decoded either
+
+    return st.builds(build, **fields)
 
 
 def _value(info: Any, hint: str) -> st.SearchStrategy[Any]:

@@ -13,7 +13,8 @@ from rustyray.engines.native import processes
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.nonsense import cut_off
 from rustyray.engines.native.standing.places import ClusterFile
-from rustyray.model.messages import HEAD, Role
+from rustyray.model.ids import NODE_ID_SIZE
+from rustyray.model.messages import FROM_NODES, HEAD, Role
 
 #: Seconds that peers have to take what the head said last.
 FAREWELL: Final = 1.0
@@ -60,6 +61,8 @@ class HeadProcess:
         events = self.hub.wait(None if due is None else max(0.0, due - time.monotonic()))
         self.now = time.monotonic()
         for peer, message in self.hub.process(events):
+            if type(message) in FROM_NODES and len(peer) != NODE_ID_SIZE:
+                continue
             try:
                 self.core.on_message(peer, message, self.now)
                 self.carry_out()
