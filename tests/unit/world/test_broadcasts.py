@@ -64,6 +64,22 @@ def test_it_spreads_over_the_nodes_that_have_it() -> None:
     assert world.sent_on > 0
 
 
+@pytest.mark.parametrize("nodes", [1, 3, 7])
+def test_it_takes_as_long_as_two_transfers_however_many_nodes_there_are(nodes: int) -> None:
+    """The first node sends it twice at the same time, and the others pass each piece on as it comes."""
+    reads = Script("reads", [Add("s", ["a0", 1]), Return("s")])
+    tasks = [f"t{number}" for number in range(nodes)]
+    steps: list[Step] = [Put("x", 41, big=True), *(Submit(task, reads, ["x"]) for task in tasks)]
+    steps += [Get("v", tasks), Return("v")]
+    world = CountingWorld(Tame(), [], 64)
+    world.bandwidth = BIG  # a transfer takes a second
+    hold = Script("hold", [Work(100.0), Return(0)])
+    driver = world.add_driver(Script("main", [Submit("h", hold), *steps]))
+    world.run()
+    assert shown(driver.outcome) == [42] * nodes
+    assert max(1, min(nodes, 2)) <= world.now <= 2.3
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nodes_that_pass_it_on_may_die(seed: int) -> None:
     """The number of steps before the first death goes through the whole of the transfer."""

@@ -142,10 +142,10 @@ class Network:
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    def send(self, frm: bytes, to: bytes, message: Message, body: bytes = b"") -> None:
+    def send(self, frm: bytes, to: bytes, message: Message, body: bytes = b"", earliest: float = 0.0) -> None:
         """Send over the connection that is there."""
         self.sent += 1
-        self._put(frm, to, encode(message), self._delay(frm, to), body)
+        self._put(frm, to, encode(message), max(earliest, self._delay(frm, to)), body)
 
     def notify(self, frm: bytes, to: bytes, content: Lost | Ended) -> None:
         """Something that the system tells ``to`` about ``frm``, behind what has been sent."""

@@ -132,6 +132,9 @@ class World:
         #: Told of each event when it has been served, and its number before that.
         self.on_event: Callable[[Event, int], None] | None = None
         self.now = 0.0
+        #: Bytes of objects that each node can send in a second; 0: any number.
+        self.bandwidth = 0.0
+        self._busy_until: dict[bytes, float] = {}
         self.steps = 0
         #: Check all invariants after each step.
         self.careful = True
@@ -258,7 +261,11 @@ class World:
                 return
             assert address == there.address, f"{to.hex()} is sought at {address}"
             self.network.connect(frm, to)
-        self.network.send(frm, to, message, body)
+        earliest = 0.0
+        if body and self.bandwidth:
+            earliest = max(self.now, self._busy_until.get(frm, 0.0)) + len(body) / self.bandwidth
+            self._busy_until[frm] = earliest
+        self.network.send(frm, to, message, body, earliest)
 
     def later(self, process: bytes, run: Callable[[], None]) -> None:
         self._deferred.append(Deferred(self._stamp(), "later", process, run))
