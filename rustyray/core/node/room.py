@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SILENT: Final = 60.0
 #: So many who wait are looked at each time that something has changed.
 OVERTAKEN: Final = 32
+#: This part of the arena is kept ready to leave while others have to: it is in the spill file already.
+AHEAD: Final = 4
 #: So many bytes are given back to the system at a time, and so many seconds lie between: it holds the node up.
 TRIM_STEP: Final = 64 << 20
 TRIM_PAUSE: Final = 0.05
@@ -60,7 +62,19 @@ class Wish:
 class Room:
     """Who gets which part of the arena, and what has to leave it."""
 
-    __slots__ = ("_base", "_clean", "_dirty", "_heard", "_store", "_trim_set", "_waiting", "arena", "spilling")
+    __slots__ = (
+        "_base",
+        "_clean",
+        "_clean_bytes",
+        "_dirty",
+        "_heard",
+        "_pressed",
+        "_store",
+        "_trim_set",
+        "_waiting",
+        "arena",
+        "spilling",
+    )
 
     def __init__(self, base: NodeBase, capacity: int, store: Store) -> None:
         self._base = base
@@ -70,6 +84,9 @@ class Room:
         #: Copies that nobody maps, used longest ago first: those that may go at once, and those to be spilled before.
         self._clean: OrderedDict[Copy, None] = OrderedDict()
         self._dirty: OrderedDict[Copy, None] = OrderedDict()
+        self._clean_bytes = 0
+        #: Something had to leave since the last time that anything was spilled.
+        self._pressed = False
         self._waiting: list[Wish] = []
         self._heard = 0.0
         self._trim_set = False
@@ -82,6 +99,8 @@ class Room:
         fits_ever = self.arena.round_up(wish.size) <= self.arena.capacity
         starves = self._waiting and self._waiting[0].since + limits.starving <= now
         if fits_ever and not starves and self._serve(wish):
+            if self._pressed:
+                self._spill(now)
             return
         can_wait = limits.store_wait > 0 or (self._dirty and self.spilling.can_write(now))
         if not fits_ever or not can_wait:
@@ -129,8 +148,10 @@ class Room:
     def _evict(self, size: int) -> tuple[int, int] | None:
         """Room from copies that can be had again."""
         while self._clean:
-            copy, _ = self._clean.popitem(last=False)
+            copy = next(iter(self._clean))
+            self.busy(copy)
             if copy.place >= 0:
+                self._pressed = True
                 self._store.move(copy, CopyEvent.SPILL)
             else:
                 self._store.evicted(copy)
@@ -141,14 +162,15 @@ class Room:
         return None
 
     def _spill(self, now: float) -> None:
-        """Write as much to the spill file as those who wait need."""
+        """Write as much to the spill file as those who wait need, and some more: they will not be the last."""
         spilling = self.spilling
-        if not self._waiting or not spilling.can_write(now):
+        if not (self._waiting or self._pressed) or not spilling.can_write(now):
             return
-        wanted = sum(wish.size for wish in islice(self._waiting, OVERTAKEN))
+        self._pressed = False
+        wanted = sum(wish.size for wish in islice(self._waiting, OVERTAKEN)) + self.arena.capacity // AHEAD
         if not spilling.busy:
             self._heard = now
-        while self._dirty and spilling.writing < wanted:
+        while self._dirty and spilling.writing + self._clean_bytes < wanted:
             copy, _ = self._dirty.popitem(last=False)
             if not spilling.write(copy):
                 self._dirty[copy] = None
@@ -158,15 +180,22 @@ class Room:
 
     def idle(self, copy: Copy) -> None:
         """The sealed copy is mapped by nobody, for now."""
-        self._clean.pop(copy, None)
-        self._dirty.pop(copy, None)
-        if not copy.leaving:
-            (self._clean if copy.source or copy.place >= 0 else self._dirty)[copy] = None
+        self.busy(copy)
+        if copy.leaving:
+            return
+        if copy.source or copy.place >= 0:
+            self._clean[copy] = None
+            self._clean_bytes += copy.size
+        else:
+            self._dirty[copy] = None
 
     def busy(self, copy: Copy) -> None:
-        """It is mapped, or not needed any more."""
-        self._clean.pop(copy, None)
-        self._dirty.pop(copy, None)
+        """It is mapped, or on its way out, or not needed any more."""
+        if copy in self._clean:
+            del self._clean[copy]
+            self._clean_bytes -= copy.size
+        else:
+            self._dirty.pop(copy, None)
 
     def look_for_waiting(self, now: float) -> None:
         """Something may leave now that could not before."""
@@ -309,6 +338,8 @@ class Room:
             assert (copy in self._clean) is clean, f"{copy.object.hex()} ({copy.state.name}) may leave at once, or not"
             assert (copy in self._dirty) is (idle and not clean), f"{copy.object.hex()} ({copy.state.name}) may leave"
             assert (copy.offset < 0) is (copy.state is CopyState.SPILLED), f"{copy.object.hex()} is {copy.state.name}"
+        clean_bytes = sum(copy.size for copy in self._clean)
+        assert clean_bytes == self._clean_bytes, f"{clean_bytes} bytes may leave, the count says {self._clean_bytes}"
         assert self._clean.keys() | self._dirty.keys() <= set(copies), "a copy is to leave that is not there"
         reads = [copy for copy in self.spilling.reads.values() if copy.state is CopyState.RESTORING_FREED]
         everything = list(dict.fromkeys(copies + reads))

@@ -91,16 +91,21 @@ def world() -> Spilling:
 # --- out --------------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_used_longest_ago_is_spilled_as_much_as_is_needed(world: Spilling) -> None:
+def test_what_was_used_longest_ago_is_spilled_and_some_more(world: Spilling) -> None:
     for number in range(4):
         world.put(number, 2)
     world.pin(0)
     world.say(DRIVER, StoreUnpin([obj(0)]))
     assert world.create(7, 2) is None
-    assert world.work == [SpillObject(0, 2 * PAGE, 2 * PAGE)]
+    ahead = SpillObject(2 * PAGE, 4 * PAGE, 2 * PAGE)  # a quarter of the store is to be ready to leave
+    assert world.work == [SpillObject(0, 2 * PAGE, 2 * PAGE), ahead]
     world.spill()
     assert world.one(DRIVER, StoreCreated).offset == 2 * PAGE
-    assert (world.used, world.spilled) == (8, 2)
+    assert (world.used, world.spilled) == (8, 4)
+    assert world.spill() == ahead
+    world.say(DRIVER, StoreSeal(obj(7)))
+    assert world.create(8, 2) == 4 * PAGE, "at once"
+    assert len(world.work) == 1, "and the next is made ready"
 
 
 def test_small_objects_lie_next_to_one_another_in_the_file(world: Spilling) -> None:
