@@ -20,6 +20,7 @@ NODE_OPTIONS: Final = (
     "resources",
     "object_store_memory",
     "object_spilling_directory",
+    "enforce_memory",
     "labels",
     "_system_config",
 )
@@ -94,7 +95,7 @@ class Cluster:
         Args:
             wait: has no effect: a node that is returned is one that tasks and actors are sent to. (Ray has the option.)
             node_args: ``num_cpus``, ``num_gpus``, ``memory``, ``resources``, ``object_store_memory``,
-                ``object_spilling_directory`` and ``labels``, as in `rustyray.init`.
+                ``object_spilling_directory``, ``enforce_memory`` and ``labels``, as in `rustyray.init`.
 
         Raises:
             TypeError: There is no such option.

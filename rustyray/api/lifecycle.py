@@ -66,6 +66,7 @@ def init(
     resources: Mapping[str, float] | None = None,
     object_store_memory: int | None = None,
     object_spilling_directory: str | None = None,
+    enforce_memory: bool = False,
     namespace: str | None = None,
     labels: Mapping[str, str] | None = None,
     ignore_reinit_error: bool = False,
@@ -89,6 +90,7 @@ def init(
         resources: custom resources by name, such as ``{"license": 2}``.
         object_store_memory: the most memory that large objects may take, in bytes; the engine has a default. What does
             not fit is spilled to disk.
+        enforce_memory: end workers that use more memory than their task or actor asked for with ``memory=``.
         object_spilling_directory: where the spill file is made; the system's directory for temporary files.
         namespace: where names of actors are unique; a new, anonymous one.
         labels: labels of this node.
@@ -115,6 +117,7 @@ def init(
         "resources": resources,
         "object_store_memory": object_store_memory,
         "object_spilling_directory": object_spilling_directory,
+        "enforce_memory": enforce_memory or None,
         "labels": labels,
         "num_nodes": num_nodes,
         "seed": seed,
@@ -135,6 +138,7 @@ _OPTIONAL = (
     "resources",
     "object_store_memory",
     "object_spilling_directory",
+    "enforce_memory",
     "namespace",
     "labels",
     "seed",

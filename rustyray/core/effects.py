@@ -118,5 +118,9 @@ class TrimSpilled(Effect):
     extents: list[tuple[int, int]]
 
 
+class MeasureMemory(Effect):
+    """Measure the machine's memory and the workers'; answer: `NodeCore.measured`."""
+
+
 class Stopped(Effect):
     """The node has nothing left: its process may end."""

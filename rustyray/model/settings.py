@@ -19,7 +19,8 @@ class Settings(NamedTuple):
     ``object_store_memory`` is in bytes, None for the engine's default. ``namespace`` is empty for an anonymous one.
     ``system_config`` holds an engine's own knobs, which the engine checks. Each of ``num_nodes`` nodes has the
     resources. ``seed`` is the simulator's: 0 is the tame schedule. Objects are spilled to files in
-    ``spill_directory``, None for the engine's default.
+    ``spill_directory``, None for the engine's default. With ``enforce_memory`` a worker may use no more memory than its
+    task or actor has asked for.
     """
 
     engine: str
@@ -32,6 +33,7 @@ class Settings(NamedTuple):
     seed: int = 0
     num_nodes: int = 1
     spill_directory: str | None = None
+    enforce_memory: bool = False
 
 
 #: Options that only this engine has.
@@ -66,6 +68,7 @@ VALID = (
     "resources",
     "object_store_memory",
     "object_spilling_directory",
+    "enforce_memory",
     "namespace",
     "labels",
     "engine",
@@ -107,6 +110,7 @@ def settings(
     seed: Any = None,
     num_nodes: Any = None,
     object_spilling_directory: Any = None,
+    enforce_memory: Any = None,
 ) -> Settings:
     """Check the options of ``init``; amounts are given, or worked out from the machine. Raises as `check_options`."""
     total: dict[str, float] = opt.custom_resources("resources", resources) if resources is not None else {}
@@ -128,6 +132,7 @@ def settings(
         spill_directory=None
         if object_spilling_directory is None
         else opt.text("object_spilling_directory", object_spilling_directory),
+        enforce_memory=False if enforce_memory is None else _flag("enforce_memory", enforce_memory),
     )
 
 
@@ -150,6 +155,12 @@ def _level(level: Any) -> str:
             f"logging_level must be one of {', '.join(_LEVELS)}, got {level!r}{opt.hint(level.upper(), _LEVELS)}"
         )
     return level.upper()
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return value
 
 
 def _labels(labels: Any) -> dict[str, str]:

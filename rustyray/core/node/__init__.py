@@ -7,6 +7,7 @@ workers.py    the pool of processes; actors.py those that are an actor's
 store.py      who writes, maps and frees which copies (copies.py)
 room.py       who gets room in the arena, and what leaves it; arena.py its extents, spilling.py the spill file's
 transfers.py  what comes from other nodes; serving.py what goes to them
+memory.py     who is ended before memory runs out
 shutdown.py   the end, in order
 core.py       `NodeCore`, the one door: messages and time in, effects out; base.py what all parts share, knobs.py what a
               user may set

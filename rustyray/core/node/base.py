@@ -30,7 +30,8 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     wait for one at most, 0.7 ms on loopback, 17 ms at 1 Gbit/s. A node that passes an object on and is silent for
     ``stall`` is given up, one that has the original after three times that. A worker whose connection or owner is gone
     has ``lost_grace`` to come to an end, or back. One that was told to stop is killed after ``kill``; at shutdown TERM
-    comes after ``term``.
+    comes after ``term``. Memory is measured each ``memory_interval`` (0: never); above the share ``memory_threshold``
+    of it workers are killed, and with ``enforce_memory`` those that use more than they asked for.
     """
 
     soft_idle: int | None = None
@@ -46,6 +47,9 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     store_wait: float = 2.0
     spill_capacity: int = 0
     trim: float = 10.0
+    memory_interval: float = 0.0
+    memory_threshold: float = 0.95
+    enforce_memory: bool = False
     meet: float = 5.0
     chunk: int = 2 << 20
     stall: float = 10.0

@@ -70,6 +70,7 @@ class Claim:
         "need",
         "number",
         "request",
+        "retriable",
         "since",
         "state",
         "warned",
@@ -99,6 +100,7 @@ class Claim:
         self.given: Callable[[Worker], None] | None = None
         self.group: GroupID = b""
         self.label = ""
+        self.retriable = True
         self.hops: int | None = None
         self.warned = False
 

@@ -21,6 +21,7 @@ from rustyray.core.node.group_routing import GroupRouter
 from rustyray.core.node.inspections import Inspections
 from rustyray.core.node.jobs import Jobs
 from rustyray.core.node.leases import LeaseDesk
+from rustyray.core.node.memory import Memory, MemoryMonitor
 from rustyray.core.node.routing import Router
 from rustyray.core.node.shutdown import NodeShutdown
 from rustyray.core.node.store import Store
@@ -124,6 +125,7 @@ class NodeCore:
         self._jobs = Jobs(self._base, shared)
         self._pool = Pool(self._base, self._jobs, soft_idle)
         self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
+        self._memory = MemoryMonitor(self._base, self._desk)
         self._actors = HostedActors(self._base, self._desk)
         self._bundles = Bundles(self._base, self._accounts, self._desk, self._actors)
         groups = GroupRouter(self._base, self._accounts, self._desk, self._cluster, self._bundles)
@@ -201,6 +203,7 @@ class NodeCore:
         self._base.journal.now = now
         self._cluster.start(now)
         self._prestart_next(now)
+        self._memory.start(now)
 
     def on_message(self, sender: bytes, message: Message, now: float) -> None:
         """What ``sender`` (authenticated by the host) said. What is late, doubled or from the dead is ignored."""
@@ -262,6 +265,8 @@ class NodeCore:
         self._pool.ended(gone, reason)
         if gone.reason:
             reason = f"{gone.reason} ({reason})"
+        if gone.for_memory:
+            kind = FaultKind.OUT_OF_MEMORY
         self._actors.worker_ended(gone, reason, kind)
         self._limit_failed_starts(reason)
         self._base.note_gone(worker)
@@ -280,6 +285,12 @@ class NodeCore:
     def restored(self, place: int, problem: str, now: float) -> None:
         """The answer to a `RestoreObject`; ``problem`` says what is wrong with what was read."""
         self._store.room.on_restored(place, problem, now)
+
+    def measured(self, memory: Memory, now: float) -> None:
+        """The answer to a `MeasureMemory`."""
+        if not self._shutdown.stopped:
+            self._base.journal.now = now
+            self._memory.measured(memory, now)
 
     def on_time(self, now: float) -> None:
         if not self._shutdown.stopped:

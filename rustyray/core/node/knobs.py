@@ -11,10 +11,26 @@ from rustyray.core.node.base import NodeLimits
 
 #: The most that a node spills (bytes), unless it may not: as much as the disk takes.
 SPILL_CAPACITY: Final = 1 << 50
-KNOBS: Final = ("automatic_object_spilling_enabled",)
+KNOBS: Final = (
+    "automatic_object_spilling_enabled",
+    "memory_limit",
+    "memory_monitor_refresh_ms",
+    "memory_usage_threshold",
+)
 
 
 def configured(limits: NodeLimits, config: Mapping[str, Any]) -> NodeLimits:
-    """``limits``, as far as ``config`` does not say otherwise."""
+    """``limits``, as far as ``config`` does not say otherwise. Raises ValueError for what makes no sense."""
     spills = config.get("automatic_object_spilling_enabled", True)
-    return msgspec.structs.replace(limits, spill_capacity=SPILL_CAPACITY if spills else 0)
+    threshold = float(config.get("memory_usage_threshold", limits.memory_threshold))
+    if not 0 < threshold <= 1:
+        raise ValueError(f"memory_usage_threshold is a share of the memory between 0 and 1, got {threshold!r}")
+    refresh = float(config.get("memory_monitor_refresh_ms", 1000 * limits.memory_interval))
+    if refresh < 0:
+        raise ValueError(f"memory_monitor_refresh_ms must be zero (never) or more, got {refresh!r}")
+    return msgspec.structs.replace(
+        limits,
+        spill_capacity=SPILL_CAPACITY if spills else 0,
+        memory_threshold=threshold,
+        memory_interval=refresh / 1000,
+    )

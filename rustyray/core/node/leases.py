@@ -84,6 +84,7 @@ class LeaseDesk:
             return
         claim = self._new_claim(client, message.request, message.job, message.resources, message.resources, now)
         claim.label = message.label
+        claim.retriable = message.retriable
         if message.strategy is not None:
             claim.group = message.strategy.group
         claim.hops = None if message.local_only or is_pinned(message.strategy) else message.hops
@@ -103,6 +104,7 @@ class LeaseDesk:
         claim = self._new_claim(b"", 0, start.spec.job, need, hold, now)
         claim.group = strategy.group if strategy is not None else b""
         claim.actor = (start.spec.actor, start.incarnation)
+        claim.retriable = start.spec.max_restarts != 0
         claim.given = given
         return claim
 
@@ -180,7 +182,7 @@ class LeaseDesk:
         if worker is None:
             self.waiting[claim.number] = claim
         else:
-            self._give(claim, worker)
+            self._give(claim, worker, now)
 
     def offer(self, worker: Worker, now: float) -> None:
         """The worker has nothing to do: give it to the first who misses one, or keep it idle.
@@ -190,16 +192,17 @@ class LeaseDesk:
         for number, claim in self.waiting.items():
             if claim.job == worker.job and (claim.given is None or not worker.used):
                 del self.waiting[number]
-                self._give(claim, worker)
+                self._give(claim, worker, now)
                 if self._fresh:
                     self._tell_fresh()
                 return
         self.pool.put_idle(worker, now)
 
-    def _give(self, claim: Claim, worker: Worker) -> None:
+    def _give(self, claim: Claim, worker: Worker, now: float) -> None:
         self._move(claim, ClaimEvent.GIVEN)
         worker.held = claim.hold
         worker.group = claim.group
+        worker.retriable, worker.given_at = claim.retriable, now
         if claim.given is not None:
             worker.actor = claim.actor
             self.pool.move(worker, WorkerEvent.START_ACTOR, claim.number)

@@ -88,7 +88,9 @@ class Worker:
     __slots__ = (
         "actor",
         "address",
+        "for_memory",
         "forced",
+        "given_at",
         "group",
         "held",
         "id",
@@ -100,6 +102,7 @@ class Worker:
         "lost",
         "pid",
         "reason",
+        "retriable",
         "since",
         "state",
         "used",
@@ -120,6 +123,10 @@ class Worker:
         self.reason = ""
         self.intended = False
         self.killed = False
+        self.for_memory = False
+        #: Whether what it does now may be done again, and since when it does it.
+        self.retriable = True
+        self.given_at = now
         self.forced = False
         self.lost = False
         self.used = False

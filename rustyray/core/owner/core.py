@@ -52,6 +52,7 @@ from rustyray.model.messages import (
     GroupInfo,
     HeadError,
     KillActor,
+    KilledForMemory,
     LeaseElsewhere,
     LeaseFailed,
     LeaseGranted,
@@ -126,6 +127,7 @@ class OwnerCore:
             HeadError: lambda sender, message, now: self.calls.on_refused(message, now),
             WorkerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
             OwnerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
+            KilledForMemory: lambda sender, message, now: self.deaths.killed_for_memory(message),
             NodeDied: lambda sender, message, now: self.deaths.node_died(message, now),
             ObjectLost: lambda sender, message, now: self.deaths.object_lost(message, now),
         }

@@ -14,7 +14,7 @@ from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.owner.tasks import Tasks
 from rustyray.model.ids import NODE_ID_SIZE, ObjectID, WorkerID, node_of
-from rustyray.model.messages import NodeDied, ObjectLost
+from rustyray.model.messages import KilledForMemory, NodeDied, ObjectLost
 from rustyray.model.values import Stored
 
 #: Seconds to wait for a node's word on how a worker ended whose connection broke.
@@ -35,6 +35,8 @@ class Deaths:
         self._doubtful: dict[bytes, None] = {}
         #: Processes that others say are dead, or the actor in them, and whose last words may be on their way.
         self._endings = calls.endings
+        #: Workers that are killed for their memory.
+        self._for_memory: dict[WorkerID, KilledForMemory] = {}
 
     # --- connections --------------------------------------------------------------------------------------------------
 
@@ -103,12 +105,18 @@ class Deaths:
             return True
         return self.refs.awaits(worker) or self.refs.lends(worker)
 
+    def killed_for_memory(self, message: KilledForMemory) -> None:
+        """Whatever says next that the worker is gone: this is why."""
+        if message.worker in self.sched.by_worker:
+            self._for_memory[message.worker] = message
+
     def _bury(self, worker: WorkerID, reason: str, now: float) -> None:
         self._silent.pop(worker, None)
         self._doubtful.pop(worker, None)
         self.tasks.journal.note("worker", worker, "died", reason)
         self._lost_worker(worker, reason, now)
         self._void(worker, reason, now)
+        self._for_memory.pop(worker, None)
 
     def _conclude(self, worker: WorkerID, ending: Ending, now: float) -> None:
         """Nothing more comes from the worker, or not in time: what others have said of it holds."""
@@ -165,7 +173,7 @@ class Deaths:
     def _lose_lease(self, lease: Lease, reason: str, now: float) -> None:
         target = lease.target
         self.sched.give_up(lease, reusable=False)
-        self.tasks.worker_died(lease, reason, now)
+        self.tasks.worker_died(lease, reason, now, self._for_memory.pop(lease.worker, None))
         self.sched.pump(target, now)
 
     def _void(self, who: bytes, reason: str, now: float) -> None:

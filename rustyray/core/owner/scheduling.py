@@ -65,7 +65,7 @@ class Scheduler:
         self.node = node
         self.job = job
         self.out = out
-        self.classes: dict[tuple[str, Strategy | None, tuple[tuple[str, int], ...]], SchedulingClass] = {}
+        self.classes: dict[tuple[str, Strategy | None, bool, tuple[tuple[str, int], ...]], SchedulingClass] = {}
         self.leases: dict[int, Lease] = {}
         self.by_worker: dict[WorkerID, Lease] = {}
         self.defined: dict[WorkerID, dict[bytes, None]] = {}
@@ -79,10 +79,12 @@ class Scheduler:
 
     def stats_for(self, plan: TaskPlan) -> FunctionStats:
         """The class and the learned duration of a function, made at its first submission and kept in the plan."""
-        key = (plan.label, plan.strategy, tuple(sorted(plan.resources.items())))
+        retriable = plan.max_retries != 0
+        key = (plan.label, plan.strategy, retriable, tuple(sorted(plan.resources.items())))
         target = self.classes.get(key)
         if target is None:
-            target = self.classes[key] = SchedulingClass(dict(plan.resources), plan.label, plan.strategy)
+            target = SchedulingClass(dict(plan.resources), plan.label, plan.strategy, retriable)
+            self.classes[key] = target
         plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1, plan.task_name or plan.name)
         return stats
 
@@ -101,10 +103,10 @@ class Scheduler:
             return base
         if node == self.node and all(lease.node == node for lease in base.leases.values()):
             return base  # which tries this node first
-        key = (base.label, Strategy(near=node), tuple(sorted(base.resources.items())))
+        key = (base.label, Strategy(near=node), base.retriable, tuple(sorted(base.resources.items())))
         found = self.classes.get(key)
         if found is None:
-            found = SchedulingClass(base.resources, base.label, Strategy(near=node), base=base)
+            found = SchedulingClass(base.resources, base.label, Strategy(near=node), base.retriable, base=base)
             self.classes[key] = found
         return found
 
@@ -230,7 +232,9 @@ class Scheduler:
         target.requests[number] = node
         self._requests[number] = target
         pinned, strategy = hops >= MAX_HOPS, target.strategy
-        message = RequestLease(number, self.job, target.resources, target.label, hops, pinned, strategy)
+        message = RequestLease(
+            number, self.job, target.resources, target.label, hops, pinned, strategy, target.retriable
+        )
         self.out.append(Send(node, message, address))
 
     def _yield_idle(self, wanting: SchedulingClass) -> None:

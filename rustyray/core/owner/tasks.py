@@ -31,13 +31,16 @@ from rustyray.core.past import Batch, Batches, is_range
 from rustyray.core.story import Journal
 from rustyray.core.telling import why
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, object_id
-from rustyray.model.messages import Arg, CancelTask, Done, Results
+from rustyray.model.messages import Arg, CancelTask, Done, KilledForMemory, Results
 from rustyray.model.plans import TaskPlan
 from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 
 #: Seconds after which a task is tried again whose argument could not be had, doubled each time. By then it is known
 #: that the node which had it is dead, and the argument is made again.
 ARGUMENT_LOST: Final = 1.0
+#: Seconds after which a task is tried again whose worker was killed for its memory, doubled each time, so many times.
+MEMORY_PAUSE: Final = 0.5
+MEMORY_DOUBLINGS: Final = 6
 
 
 class Tasks:
@@ -404,7 +407,7 @@ class Tasks:
         worker = record.lease.worker if record.lease is not None else b""
         self.journal.note("task", task.id, what, text, name=record.plan.name, attempt=task.attempt, process=worker)
 
-    def worker_died(self, lease: Lease, reason: str, now: float) -> None:
+    def worker_died(self, lease: Lease, reason: str, now: float, for_memory: KilledForMemory | None = None) -> None:
         """The first task in flight was running: it used up an attempt. The others were only near, and go alone next."""
         records = list(lease.inflight.values())
         lease.inflight.clear()
@@ -418,16 +421,28 @@ class Tasks:
                 self.enqueue(record, now)
             elif record.retries != 0 and not record.forced:
                 record.alone = True
-                self.retry(record, now)
+                if for_memory is not None:
+                    self._try_with_more_room(record, for_memory, now)
+                else:
+                    self.retry(record, now)
             else:
                 record.alone = True
-                self.fail(record, self._crash_fault(record, lease, reason), now)
+                self.fail(record, self._crash_fault(record, lease, reason, for_memory), now)
 
-    def _crash_fault(self, record: Record, lease: Lease, reason: str) -> Fault:
+    def _try_with_more_room(self, record: Record, killed: KilledForMemory, now: float) -> None:
+        """After a while, when others may be done; an attempt that does not count does not use one up."""
+        if not killed.counts:
+            record.retries += record.retries > 0
+            record.task.max_attempts += record.task.max_attempts > 0
+        self._leave_worker(record, now)
+        self._back_off(record, now, MEMORY_PAUSE * 2.0 ** min(record.task.attempt, MEMORY_DOUBLINGS))
+
+    def _crash_fault(self, record: Record, lease: Lease, reason: str, for_memory: KilledForMemory | None) -> Fault:
         task = record.task
+        text = f"the worker died while it ran the task: {reason}"
         return Fault(
-            FaultKind.WORKER_CRASHED,
-            f"the worker died while it ran the task: {reason}",
+            FaultKind.WORKER_CRASHED if for_memory is None else FaultKind.OUT_OF_MEMORY,
+            text if for_memory is None else for_memory.reason,
             task=task.id,
             function=record.plan.name,
             attempt=task.attempt,

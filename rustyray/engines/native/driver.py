@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: The store's capacity unless `init` is given one (bytes): sparse, so only what is used takes memory.
 STORE_MEMORY: Final = 2 * 1024**3
+#: Seconds between two looks at a node's memory, when it is low.
+MEMORY_INTERVAL: Final = 0.25
 #: Seconds that a node may take to answer on a machine that is very busy.
 START_TIMEOUT: Final = 30.0
 #: Seconds that workers get to leave by themselves (``atexit`` hooks) before they are killed.
@@ -210,7 +212,8 @@ def _boot(
         log_level=settings.log_level,
         tcp=in_cluster,
         spill_directory=spill_directory(settings),
-        limits=configured(NodeLimits(), settings.system_config),
+        limits=configured(node_limits(settings), settings.system_config),
+        memory_limit=int(settings.system_config.get("memory_limit", 0)),
     )
 
 
@@ -226,6 +229,11 @@ def spill_directory(settings: Settings) -> str:
             "make it first"
         )
     return found
+
+
+def node_limits(settings: Settings) -> NodeLimits:
+    """The numbers by which a native node decides, before ``_system_config``."""
+    return NodeLimits(memory_interval=MEMORY_INTERVAL, enforce_memory=settings.enforce_memory)
 
 
 def _prestart(settings: Settings) -> int:

@@ -28,6 +28,7 @@ from rustyray.core.effects import (
     EndProcess,
     ForkWorker,
     FreeExtent,
+    MeasureMemory,
     RestoreObject,
     Send,
     SendChunk,
@@ -45,6 +46,7 @@ from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.bodies import Bodies
 from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
 from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.memory import Meter
 from rustyray.engines.native.nonsense import cut_off
 from rustyray.engines.native.outputs import Outputs, WorkerPipes
 from rustyray.engines.native.spill_file import SpillFile
@@ -211,6 +213,7 @@ class _Node:
         )
         self.bodies = self.hub.bodies = Bodies(self.node, Arena(arena_fd, boot.arena_size), lambda: self.now)
         self.spill_file = SpillFile(boot.spill_directory, arena_fd, self.hub.wake)
+        self.meter = Meter(arena_fd, boot.memory_limit)
         self.head = None if boot.head_address else HeadCore()
         self.job = boot.job
         self.namespace = boot.namespace
@@ -349,6 +352,8 @@ class _Node:
             case SendChunk(to=to, object=object_, pull=pull, offset=offset, begin=begin, size=size, copied=copied):
                 body = self.bodies.view(offset + begin, size, copied)
                 self.hub.send_body(to, Chunk(object_, pull, begin, size), body)
+            case MeasureMemory():
+                self.measure_memory()
             case SpillObject() | RestoreObject() | TrimSpilled():
                 self.spill_file.do(effect)
             case TrimArena(extents=extents):
@@ -377,6 +382,11 @@ class _Node:
             self.hub.send(to, message, address)
 
     # --- processes ----------------------------------------------------------------------------------------------------
+
+    def measure_memory(self) -> None:
+        memory = self.meter.read(self.pids)
+        if memory is not None:
+            self.node.measured(memory, self.now)
 
     def fork_worker(self, worker: WorkerID, job: JobDescribed | None) -> None:
         node_pid = os.getpid()

@@ -90,7 +90,11 @@ class Nodes:
                 resources=settings.resources,
                 labels=settings.labels,
                 spill_directory=spill_directory,
-                limits=configured(first.limits, settings.system_config),
+                limits=configured(
+                    msgspec.structs.replace(first.limits, enforce_memory=settings.enforce_memory),
+                    settings.system_config,
+                ),
+                memory_limit=int(settings.system_config.get("memory_limit", 0)),
                 arena_size=arena.size,
                 prestart=prestart,
                 head=first.node,

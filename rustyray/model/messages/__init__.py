@@ -94,6 +94,7 @@ from rustyray.model.messages.leases import (
     Blocked,
     CancelLease,
     JobSetup,
+    KilledForMemory,
     KillWorker,
     LeaseElsewhere,
     LeaseFailed,
@@ -184,6 +185,7 @@ __all__ = [
     "JobSetup",
     "KillActor",
     "KillWorker",
+    "KilledForMemory",
     "LeaseElsewhere",
     "LeaseFailed",
     "LeaseGranted",
@@ -279,6 +281,7 @@ Alone = (
     | WorkerDied
     | NodeDied
     | KillWorker
+    | KilledForMemory
     | LeaseOver
     | Output
     | LendArena

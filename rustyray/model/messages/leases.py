@@ -56,7 +56,8 @@ class RequestLease(msgspec.Struct, array_like=True, gc=False, tag=23):
     """The owner asks for one worker with ``resources`` for job ``job``; ``request`` is the owner's number for it.
 
     ``hops`` counts how often it was sent elsewhere, so that it cannot wander for ever; ``local_only`` pins it here.
-    With a ``strategy`` the owner's own node sends it where it belongs, and there it stays.
+    With a ``strategy`` the owner's own node sends it where it belongs, and there it stays. ``retriable``: the tasks
+    that it is for may be run again.
     """
 
     request: int
@@ -66,6 +67,7 @@ class RequestLease(msgspec.Struct, array_like=True, gc=False, tag=23):
     hops: int = 0
     local_only: bool = False
     strategy: Strategy | None = None
+    retriable: bool = True
 
 
 class CancelLease(msgspec.Struct, array_like=True, gc=False, tag=24):
@@ -132,6 +134,17 @@ class WorkerDied(msgspec.Struct, array_like=True, gc=False, tag=33):
     reason: str
     intended: bool = False
     kind: int = 1
+
+
+class KilledForMemory(msgspec.Struct, array_like=True, gc=False, tag=85):
+    """To the owner of a lease, before `WorkerDied`: the worker is killed because of the memory that it uses.
+
+    The attempt ``counts``, unless the task was only in the way of others.
+    """
+
+    worker: WorkerID
+    reason: str
+    counts: bool
 
 
 class NodeDied(msgspec.Struct, array_like=True, gc=False, tag=34):

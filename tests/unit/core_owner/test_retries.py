@@ -7,7 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from rustyray.model import ids
-from rustyray.model.messages import Done, LeaseElsewhere, NodeDied, PushTasks, Results, ReturnLease, StoreFree
+from rustyray.model.messages import (
+    Done,
+    KilledForMemory,
+    LeaseElsewhere,
+    NodeDied,
+    PushTasks,
+    Results,
+    ReturnLease,
+    StoreFree,
+)
 from rustyray.model.plans import RetryPolicy
 from rustyray.model.values import Fault, FaultKind, Packed, Stored
 from tests.unit.core_owner.owner import BOOM, NODE, OTHER_NODE, WORKERS, Owner, plan, ref_to
@@ -28,6 +37,46 @@ def test_a_task_whose_worker_died_is_tried_again_until_its_retries_are_used_up()
         owner.die(worker)
     assert owner.fault(result) is FaultKind.WORKER_CRASHED
     assert "SIGKILL" in str(owner.value(result))
+
+
+def test_who_was_killed_for_others_to_have_memory_is_tried_again_later_and_it_does_not_count() -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=1))
+    for attempt, worker in enumerate((A, B)):
+        owner.grant(worker)
+        (task,) = [task for message in owner.take(worker, PushTasks) for task in message.tasks]
+        assert (task.attempt, task.max_attempts) == (attempt, attempt + 2)
+        owner.say(NODE, KilledForMemory(worker, "it used 5 GB", False))
+        owner.die(worker)
+        owner.wait(0.2 * 2**attempt)
+        assert not owner.asked(), "others are to be done before"
+        owner.wait(0.4 * 2**attempt)
+    owner.grant(C)
+    owner.die(C)
+    owner.grant(WORKERS[3])
+    owner.die(WORKERS[3])
+    assert owner.fault(result) is FaultKind.WORKER_CRASHED, "now one that counts is used up"
+
+
+def test_who_was_killed_for_its_own_memory_uses_up_its_attempts() -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=1))
+    for worker in (A, B):
+        owner.grant(worker)
+        owner.say(NODE, KilledForMemory(worker, "it used 5 GB", True))
+        owner.die(worker)
+        owner.wait(2.0)
+    assert owner.fault(result) is FaultKind.OUT_OF_MEMORY
+    assert "it used 5 GB" in str(owner.value(result))
+
+
+def test_what_must_not_be_tried_again_fails_with_the_numbers() -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=0))
+    owner.grant(A)
+    owner.say(NODE, KilledForMemory(A, "it used 5 GB", False))
+    owner.die(A)
+    assert owner.fault(result) is FaultKind.OUT_OF_MEMORY
 
 
 def test_without_end_means_without_end() -> None:

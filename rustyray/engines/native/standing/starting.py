@@ -12,12 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rustyray.core.node import NodeLimits
 from rustyray.core.node.knobs import configured
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import NodeBoot
-from rustyray.engines.native.driver import ONE_THREAD, STORE_MEMORY, spill_directory
+from rustyray.engines.native.driver import ONE_THREAD, STORE_MEMORY, node_limits, spill_directory
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.daemon import detach
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
@@ -144,7 +143,8 @@ def _boot(
         shared=True,
         certificates=cluster.certificates,
         spill_directory=spill_directory(settings),
-        limits=configured(NodeLimits(), settings.system_config),
+        limits=configured(node_limits(settings), settings.system_config),
+        memory_limit=int(settings.system_config.get("memory_limit", 0)),
     )
 
 

@@ -9,6 +9,7 @@ from rustyray.core.effects import (
     EndProcess,
     ForkWorker,
     FreeExtent,
+    MeasureMemory,
     RestoreObject,
     Send,
     SendChunk,
@@ -20,6 +21,7 @@ from rustyray.core.effects import (
 )
 from rustyray.core.head import HeadCore, HeadLimits
 from rustyray.core.node import THROWN_AWAY, NodeCore, NodeLimits
+from rustyray.core.node.memory import Memory
 from rustyray.engines.sim.world.disk import Disk
 from rustyray.model.ids import NODE_ID_SIZE, JobID, NodeID, WorkerID
 from rustyray.model.messages import (
@@ -71,6 +73,8 @@ class NodeHost:
             labels=labels,
             limits=limits or NodeLimits(spill_capacity=DISK),
         )
+        #: What is measured here.
+        self.memory = Memory(0, 1, {})
         self.disk = Disk(self, lambda: world.arena(me))
         self.head = None if head_address else HeadCore(HeadLimits())
         self._out: tuple[list[Effect], list[Effect]] = self.core.out, self.head.out if self.head is not None else []
@@ -164,6 +168,8 @@ class NodeHost:
             case SendChunk(to=to, object=object_, pull=pull, offset=offset, begin=begin, size=size):
                 data = self.world.arena(self.me)[offset][begin : begin + size]
                 self.world.send(self.me, to, Chunk(object_, pull, begin, size), "", data)
+            case MeasureMemory():
+                self.core.measured(self.memory, self.now)
             case SpillObject() | RestoreObject():
                 self.disk.do(effect)
             case TrimArena() | TrimSpilled():
