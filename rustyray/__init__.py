@@ -22,7 +22,7 @@ from rustyray.api.calls import cancel, exit_actor, get, get_actor, kill, put, wa
 from rustyray.api.cluster import available_resources, cluster_resources, nodes
 from rustyray.api.decorators import method, remote
 from rustyray.api.ids import ActorID, JobID, NodeID, TaskID, WorkerID
-from rustyray.api.inside import events
+from rustyray.api.inside import events, stats
 from rustyray.api.lifecycle import Session, init, is_initialized, shutdown
 from rustyray.api.remote_function import RemoteFunction
 from rustyray.api.runtime_context import RuntimeContext, get_runtime_context
@@ -63,5 +63,6 @@ __all__ = [
     "put",
     "remote",
     "shutdown",
+    "stats",
     "wait",
 ]

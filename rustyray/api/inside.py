@@ -1,18 +1,23 @@
-"""Looking inside a running runtime: what happened in its processes."""
+"""Looking inside a running runtime: what happened in its processes, and what they count."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from typing import TypeVar
 
 import msgspec
 
 from rustyray.model import options as opt
-from rustyray.model.events import KINDS, Event, Query
+from rustyray.model.events import KINDS, Event, Inside, Query
+from rustyray.model.stats import LatencyStats, ObjectStats, Stats, StoreStats, TaskStats
 from rustyray.runtime import context
 
 #: Events that are asked of each process, at most.
 LIMIT = 10_000
+
+T = TypeVar("T", bound=Inside)
 
 
 def events(
@@ -72,3 +77,41 @@ def _named(events: list[Event]) -> list[Event]:
             event = msgspec.structs.replace(event, name=owners.name, actor=owners.actor, job=owners.job)
         named.append(event)
     return named
+
+
+def stats(*, timeout: float = 5.0) -> Stats:
+    """What the runtime counts of tasks, calls, objects, workers, actors, stores: by process, by node, and in sum.
+
+    The counterpart of what Ray's core workers and raylets export. What a process counted that is gone is gone with it.
+    To count the bytes of its objects a process looks at each, so this is not for every millisecond.
+
+    Args:
+        timeout: seconds to wait for processes that do not answer; these are in ``silent``.
+
+    Raises:
+        RuntimeError: The runtime is not up.
+    """
+    found = context.require_engine("stats()").inspect(Query(stats=True), timeout)
+    processes = [report.stats for report in found.reports if report.stats is not None]
+    nodes = [report.node_stats for report in found.reports if report.node_stats is not None]
+    return Stats(
+        tasks=_sum(TaskStats(), [process.tasks for process in processes]),
+        calls=_sum(TaskStats(), [process.calls for process in processes]),
+        objects=_sum(ObjectStats(), [process.objects for process in processes]),
+        latency=_latency([process.latency.classes for process in processes]),
+        store=_sum(StoreStats(), [node.store for node in nodes]),
+        processes=processes,
+        nodes=nodes,
+        head=next((report.head_stats for report in found.reports if report.head_stats is not None), None),
+        silent=found.named(),
+    )
+
+
+def _sum(zero: T, parts: Sequence[T]) -> T:
+    """Field by field."""
+    values = [sum(getattr(part, field) for part in parts) for field in zero.__struct_fields__]
+    return type(zero)(**dict(zip(zero.__struct_fields__, values, strict=True)))
+
+
+def _latency(parts: Sequence[tuple[int, ...]]) -> LatencyStats:
+    return LatencyStats(classes=tuple(map(sum, zip_longest(*parts, fillvalue=0))))

@@ -73,12 +73,16 @@ class Query(msgspec.Struct, frozen=True, array_like=True, gc=False):
         kinds: of these kinds, or of all if there are none.
         about: only those that are about this id (in hexadecimal), if it is not empty.
         age: only those of the last so many seconds.
+        stats: what it counts.
+        states: what it is doing.
     """
 
     events: int = 0
     kinds: tuple[str, ...] = ()
     about: str = ""
     age: float = float("inf")
+    stats: bool = False
+    states: bool = False
 
     def wants(self, kind: str) -> bool:
         return bool(self.events) and (not self.kinds or kind in self.kinds)

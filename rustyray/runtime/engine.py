@@ -75,6 +75,10 @@ class Inspection:
         same = asked <= report.now <= now
         self._shifts.append(epoch + (0.0 if same else (asked + now) / 2 - report.now))
 
+    def named(self) -> list[str]:
+        """Who did not answer, for people."""
+        return [f"{role} {process.hex()}".rstrip() for role, process in self.silent]
+
     def timed(self) -> Iterator[tuple[Report, float]]:
         """Each report, and what to add to the times in it to have seconds since the epoch."""
         return zip(self.reports, self._shifts, strict=True)

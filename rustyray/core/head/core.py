@@ -42,6 +42,7 @@ from rustyray.model.messages import (
     WatchGroup,
     WorkerDied,
 )
+from rustyray.model.stats import HeadStats
 
 
 class HeadCore:
@@ -182,8 +183,21 @@ class HeadCore:
     def _on_inspect(self, sender: bytes, message: InspectHead, now: float) -> None:
         teller = Teller("head", HEAD, b"", message.query, now)
         report = Report("head", HEAD, b"", now, 0, teller.told(teller.of(self._base.journal)))
+        if message.query.stats:
+            report.head_stats = self._stats()
+        if message.query.states:
+            report.nodes = [node.told(now) for node in self._nodes.nodes.values()]
         nodes = {node.info.node: node.info.address for node in self._nodes.living()}
         self._base.send(sender, Inspected(message.request, [report], nodes=nodes))
+
+    def _stats(self) -> HeadStats:
+        nodes, actors = [node.state.name for node in self._nodes.nodes.values()], self._actors.registry.all()
+        return HeadStats(
+            nodes={state: nodes.count(state) for state in dict.fromkeys(nodes)},
+            actors=self._actors.registry.count_by_state(),
+            restarts=sum(actor.restarts for actor in actors),
+            jobs=len(self._jobs.drivers()),
+        )
 
     def _tell_nodes(self, message: Message, but: bytes = b"") -> None:
         for node in self._nodes.living():

@@ -15,6 +15,7 @@ import msgspec
 
 from rustyray.core.head.base import HeadBase
 from rustyray.core.story import StateTable
+from rustyray.model import states
 from rustyray.model.ids import NodeID
 from rustyray.model.messages import (
     ClusterDescription,
@@ -68,6 +69,18 @@ class Node:
         self.seq = 0
         self.queued = 0
         self.dead_at = 0.0
+
+    def told(self, now: float) -> states.NodeState:
+        info = self.info
+        return states.NodeState(
+            node_id=info.node.hex(),
+            state=self.state.name,
+            silent=now - self.heard,
+            queued=self.queued,
+            node_name=info.hostname,
+            pid=info.pid,
+            reason=info.reason,
+        )
 
 
 class Nodes:

@@ -126,6 +126,16 @@ class Registry:
             for sender, message in self._early.pop(id_):
                 self.keep_early(sender, message)
 
+    def all(self) -> list[Actor]:
+        """The living and the dead that are remembered."""
+        return [*self.living.values(), *self.dead.values()]
+
+    def count_by_state(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for actor in self.all():
+            counts[actor.state.name] = counts.get(actor.state.name, 0) + 1
+        return counts
+
     def check(self) -> None:
         for id_, actor in [*self.living.items(), *self.dead.items()]:
             story = "\n  ".join([actor.what, *self._base.journal.story(id_)])

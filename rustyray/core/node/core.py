@@ -132,7 +132,7 @@ class NodeCore:
         self._router = Router(self._base, self._accounts, self._desk, self._cluster, info, groups)
         self._store = Store(self._base, store_capacity, self._cluster)
         self._drivers: dict[WorkerID, JobID] = {}
-        self._inspections = Inspections(self._base, self._pool, self._drivers, pid)
+        self._inspections = Inspections(self._base, self._desk, self._store, self._drivers, pid)
         self._shutdown = NodeShutdown(self._base, self._desk, self._actors, self._store)
         #: Who is connected, apart from the head and other nodes: they are told who died.
         self._clients: dict[bytes, None] = {}

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 
 from rustyray.core.node.base import NodeBase
-from rustyray.core.node.workers import Pool
+from rustyray.core.node.leases import LeaseDesk
+from rustyray.core.node.store import Store
+from rustyray.core.node.workers import Worker
 from rustyray.core.telling import Teller
 from rustyray.model.ids import WorkerID
 from rustyray.model.messages import Inspect, InspectClient, Inspected, Report
+from rustyray.model.states import WorkerState
+from rustyray.model.stats import NodeStats, StoreStats
 
 
 class Asked:
@@ -32,11 +36,15 @@ class Inspections:
         pid: of the node's process.
     """
 
-    __slots__ = ("_base", "_drivers", "_number", "_open", "_pid", "_pool")
+    __slots__ = ("_base", "_desk", "_drivers", "_number", "_open", "_pid", "_pool", "_store")
 
-    def __init__(self, base: NodeBase, pool: Pool, drivers: Mapping[WorkerID, object], pid: int) -> None:
+    def __init__(
+        self, base: NodeBase, desk: LeaseDesk, store: Store, drivers: Mapping[WorkerID, object], pid: int
+    ) -> None:
         self._base = base
-        self._pool = pool
+        self._desk = desk
+        self._store = store
+        self._pool = desk.pool
         self._drivers = drivers
         self._pid = pid
         self._number = 0
@@ -74,7 +82,54 @@ class Inspections:
     def _report(self, message: Inspect, now: float) -> Report:
         teller = Teller("node", self._base.node, self._base.node, message.query, now)
         events = teller.told(teller.of(self._base.journal))
-        return Report("node", self._base.node, self._base.node, now, self._pid, events)
+        report = Report("node", self._base.node, self._base.node, now, self._pid, events)
+        if message.query.stats:
+            report.node_stats = self._stats()
+        if message.query.states:
+            report.workers = [self._state(worker, now) for worker in self._pool.workers.values()]
+        return report
+
+    def _state(self, worker: Worker, now: float) -> WorkerState:
+        return WorkerState(
+            worker_id=worker.id.hex(),
+            node_id=self._base.node.hex(),
+            pid=worker.pid,
+            state=worker.state.name,
+            seconds=now - worker.since,
+            actor_id=worker.actor[0].hex() if worker.actor is not None else "",
+            reason=worker.reason,
+        )
+
+    def _stats(self) -> NodeStats:
+        workers: dict[str, int] = {}
+        for worker in self._pool.workers.values():
+            state = worker.state.name
+            workers[state] = workers.get(state, 0) + 1
+        store = self._store
+        spilled, spilled_bytes, restored, restored_bytes = store.room.spilling.counts
+        pulled, pulled_bytes = store.transfers.counts
+        return NodeStats(
+            node=self._base.node.hex(),
+            pid=self._pid,
+            workers=workers,
+            forked=self._pool.forked,
+            leases=len(self._desk.leases),
+            granted=self._desk.granted,
+            queue=self._desk.queue.count + len(self._desk.waiting),
+            store=StoreStats(
+                capacity=store.arena.capacity,
+                used=store.arena.used,
+                objects=len(store.objects),
+                pinned=sum(copy.pins > 0 for copy in store.objects.values()),
+                spilled=spilled,
+                spilled_bytes=spilled_bytes,
+                restored=restored,
+                restored_bytes=restored_bytes,
+                pulling=len(store.transfers.pulls),
+                pulled=pulled,
+                pulled_bytes=pulled_bytes,
+            ),
+        )
 
     def _answer_if_complete(self, number: int) -> None:
         if not self._open[number].awaited:

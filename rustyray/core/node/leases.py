@@ -72,6 +72,11 @@ class LeaseDesk:
         self._number = 0
         self._starving_set = False
 
+    @property
+    def granted(self) -> int:
+        """Leases ever."""
+        return (self._next_lease & 0xFFFFFFFF) - 1
+
     # --- messages -----------------------------------------------------------------------------------------------------
 
     def request(self, client: WorkerID, message: RequestLease, now: float) -> None:

@@ -87,7 +87,18 @@ class Pull:
 class Transfers:
     """What is on its way here; ``serving`` is about what goes from here to other nodes."""
 
-    __slots__ = ("_base", "_cluster", "_heard", "_last", "_looking", "_store", "_unplaced", "pulls", "serving")
+    __slots__ = (
+        "_base",
+        "_cluster",
+        "_heard",
+        "_last",
+        "_looking",
+        "_store",
+        "_unplaced",
+        "counts",
+        "pulls",
+        "serving",
+    )
 
     def __init__(self, base: NodeBase, cluster: Cluster, store: Store) -> None:
         self._base = base
@@ -97,6 +108,8 @@ class Transfers:
         self.serving = Serving(base, cluster, store, self.pulls)
         #: The last number of a pull; it has a new one with each supplier.
         self._last = 0
+        #: Objects and bytes that were pulled.
+        self.counts = [0, 0]
         #: Pulls from nodes that this one has not heard of yet.
         self._unplaced: dict[ObjectID, Pull] = {}
         #: When something came last from each supplier.
@@ -212,6 +225,8 @@ class Transfers:
             self.serving.look_again(pull.object)
             return
         del self.pulls[pull.object]
+        self.counts[0] += 1
+        self.counts[1] += pull.size
         self._store.seal(pull.source, StoreSeal(pull.object), now)
         self._let_go_of(pull)
 

@@ -151,6 +151,11 @@ class Pool:
     def move(self, worker: Worker, event: WorkerEvent, cause: object = None) -> None:
         worker.state = self._base.journal.move(WORKER_TABLE, worker.id, worker.state, event, cause)
 
+    @property
+    def forked(self) -> int:
+        """Workers ever."""
+        return self._next - 1
+
     # --- up -----------------------------------------------------------------------------------------------------------
 
     def fork(self, now: float, job: JobID = ANY) -> None:

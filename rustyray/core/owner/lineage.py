@@ -92,6 +92,7 @@ class Lineage:
         record.apply("rebuild")
         record.since = now
         self._tasks.note(record, "rebuild")
+        self._tasks.counts.rebuilt += 1
         record.retries -= record.retries > 0
         record.task.attempt += 1
         for object_ in record.held or ():

@@ -125,6 +125,11 @@ class Record(msgspec.Struct, gc=False, eq=False):
             ) from None
 
 
+def is_creation(record: Record) -> bool:
+    """Whether it is the constructor of an actor, which is there as long as the actor, for its restarts."""
+    return isinstance(record.task, Call) and record.task.id == record.task.actor
+
+
 class FunctionStats(msgspec.Struct, gc=False, eq=False):
     """What the owner keeps in a plan: how its tasks are scheduled, and the seconds that a run takes.
 
@@ -144,7 +149,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
 
     ``ask_after`` is when a node may be asked for workers again, after one was lost with what it had been asked for.
     ``base`` is the class of the same tasks without large arguments, of one whose strategy is to be near those.
-    ``mixed``: they may be out of the order of their numbers.
+    ``mixed``: they may be out of the order of their numbers. ``why`` a node let it wait, as it said last.
     """
 
     resources: ResourceSet
@@ -159,6 +164,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
     last_result: float = 0.0
     ask_after: float = 0.0
     base: SchedulingClass | None = None
+    why: str = ""
     mixed: bool = False
 
 

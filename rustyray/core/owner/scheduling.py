@@ -262,7 +262,7 @@ class Scheduler:
         self.by_worker[lease.worker] = lease
         self._journal.note("lease", lease.worker, "granted")
         target.idle += 1
-        target.warned = False
+        target.warned, target.why = False, ""
         self.pump(target, now)
 
     def on_elsewhere(self, message: LeaseElsewhere, now: float) -> None:
@@ -278,7 +278,7 @@ class Scheduler:
     def on_waits(self, message: LeaseWaits) -> None:
         target = self._requests.get(message.request)
         if target is not None and not target.warned:
-            target.warned = True
+            target.warned, target.why = True, message.reason
             self._journal.note("lease", b"", "waits", message.reason)
             self.out.append(Warn(message.reason))
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rustyray.core.effects import Effect, JudgeFailure, Send
+from rustyray.core.owner.counting import Counts, Latency
 from rustyray.core.owner.lineage import Lineage
 from rustyray.core.owner.records import (
     BACKOFF,
@@ -24,6 +25,7 @@ from rustyray.core.owner.records import (
     ObjectEntry,
     Record,
     SchedulingClass,
+    is_creation,
 )
 from rustyray.core.owner.references import References, refs_inside
 from rustyray.core.owner.scheduling import Scheduler
@@ -54,6 +56,7 @@ class Tasks:
         #: What was pushed to workers last, and what has ended well there.
         self.pushed = sched.pushed
         self.ended = Batches()
+        self.counts, self.call_counts, self.latency = Counts(), Counts(), Latency()
         self.sched = sched
         self.out = out
         self.jitter = jitter
@@ -175,10 +178,12 @@ class Tasks:
         """Settle what ended on ``worker``; returns the last record that was still expected from it."""
         ready: list[ObjectID] = []
         last: Record | None = None
+        stale = 0
         for done in message.done:
             record = inflight.pop(done.task, None)
             if record is None:
                 self._stale(done, worker)
+                stale += 1
                 continue
             last = record
             entry = record.entry
@@ -199,6 +204,7 @@ class Tasks:
                 self._finish(record, done, worker, ready, now)
         if last is not None:
             self._remember(message.done, worker, last, now)
+            self.counts_of(last).finished -= stale
         self.refs.ready_effect(ready)
         return last
 
@@ -281,7 +287,11 @@ class Tasks:
 
     # --- failures -----------------------------------------------------------------------------------------------------
 
+    def counts_of(self, record: Record) -> Counts:
+        return self.counts if isinstance(record.target, SchedulingClass) else self.call_counts
+
     def _failed(self, record: Record, value: Value, now: float) -> None:
+        self.counts_of(record).finished -= 1
         if record.cancelled:
             self.fail(record, self.cancelled_fault(record), now)
             return
@@ -342,6 +352,7 @@ class Tasks:
         record.task.attempt += 1
         record.since = self.journal.now = now
         self.note(record, "retry")
+        self.counts_of(record).retried += 1
         self._order += 1
         if delay > 0:
             heapq.heappush(self._backoff, (now + delay * (0.5 + self.jitter() / 2), self._order, record))
@@ -364,8 +375,8 @@ class Tasks:
         """The task is over; ``value`` (`Failed` or `Fault`) becomes the value of each of its returns."""
         record.apply("fail")
         record.since = self.journal.now = now
-        cancelled = isinstance(value, Fault) and value.kind is FaultKind.TASK_CANCELLED
-        self.note(record, "cancelled" if cancelled else "failed", value)
+        if not is_creation(record):
+            self._count_failure(record, value)
         self.pending.pop(record.task.id, None)
         if self.on_failure is not None:
             self.on_failure(record, value)
@@ -393,12 +404,23 @@ class Tasks:
     def _remember(self, done: list[Done], worker: WorkerID, last: Record, now: float) -> None:
         """That these ended. Tasks end in order, unless some were queued again; an actor's calls as they please."""
         first, count = done[0].task, len(done)
+        self.counts_of(last).finished += count  # of which some may be counted off
+        self.latency.add(now - last.submitted)
         target = last.target
         in_order = isinstance(target, SchedulingClass) and not target.mixed
         if count == 1 or (in_order and is_range(first, done[-1].task, count)):
             self.ended.add(Batch(now, worker, first, count))
         else:
             self.ended.add(Batch(now, worker, first, count, b"".join([one.task for one in done])))
+
+    def _count_failure(self, record: Record, value: Value) -> None:
+        cancelled = isinstance(value, Fault) and value.kind is FaultKind.TASK_CANCELLED
+        self.note(record, "cancelled" if cancelled else "failed", value)
+        counts = self.counts_of(record)
+        if cancelled:
+            counts.cancelled += 1
+        else:
+            counts.failed += 1
 
     def note(self, record: Record, what: str, cause: Value | None = None) -> None:
         """Remember what happened to a task. Of a long value only its sentence is kept."""

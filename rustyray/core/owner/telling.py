@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rustyray.core.owner.records import DONE, ActorLink, Record
 from rustyray.core.telling import Teller
 from rustyray.model.events import Event
+from rustyray.model.messages import ActorState
 
 #: Notes after which a task has another attempt.
 _AGAIN: Final = ("retry", "rebuild")
@@ -37,7 +38,7 @@ def living(core: OwnerCore) -> Iterator[Record]:
     for link in core.calls.links.values():
         yield from (record for record in reversed(link.queue) if record.state != DONE)
         yield from link.inflight.values()
-        if link.creation is not None and link.creation.state != DONE:
+        if link.creation is not None and link.state != ActorState.ALIVE:
             yield link.creation
 
 

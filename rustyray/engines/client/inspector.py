@@ -9,8 +9,12 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from rustyray.core.owner import OwnerCore
+from rustyray.core.owner.counting import stats
 from rustyray.core.owner.telling import events
+from rustyray.core.owner.waits import states
 from rustyray.core.telling import Teller
 from rustyray.engines.client.ports import Pump
 from rustyray.engines.client.waiter import Waiter
@@ -38,7 +42,12 @@ class Inspector:
         me = self._process
         role = "driver" if me.is_driver else "worker"
         told = events(self.core, Teller(role, me.worker, me.node, query, now))
-        return Report(role, me.worker, me.node, now, os.getpid() if me.is_driver else 0, told)
+        report = Report(role, me.worker, me.node, now, os.getpid() if me.is_driver else 0, told)
+        if query.stats:
+            report.stats = msgspec.structs.replace(stats(self.core), role=role, pid=report.pid)
+        if query.states:
+            report.tasks = states(self.core, now)
+        return report
 
     def _on_inspect(self, peer: bytes, message: InspectClient, now: float) -> None:
         self.pump.hub.send(peer, Inspected(message.request, [self.tell(message.query, now)]))
@@ -49,7 +58,7 @@ class Inspector:
         found = Inspection()
         asked = pump.clock()
         deadline = asked + timeout
-        head = self._ask([(pump.head, InspectHead(0, query), pump.head_address)], deadline)
+        head = self._ask([(pump.head, InspectHead(0, query), pump.head_address)], asked + timeout / 2)
         nodes = {self._process.node: ""}
         if isinstance(head[0], Inspected):
             nodes = head[0].nodes

@@ -37,12 +37,14 @@ class Hub(Protocol):
 class Pump(Protocol):
     """Messages in and out, and waiting. Methods are called with ``lock`` held, but for those that say otherwise.
 
-    ``handlers`` take the messages that are not the owner core's, by type. ``dropped`` and ``unpinned`` are the objects
-    whose refs and views the program has let go of, ``interrupted`` says that `check_interrupt` has something to raise,
-    ``head`` is the peer with the head, which listens at ``head_address``, ``clock`` gives seconds.
+    ``handlers`` take the messages that are not the owner core's, by type; ``waiting`` is who waits for which object.
+    ``dropped`` and ``unpinned`` are the objects whose refs and views the program has let go of, ``interrupted`` says
+    that `check_interrupt` has something to raise, ``head`` is the peer with the head, which listens at
+    ``head_address``, ``clock`` gives seconds.
     """
 
     handlers: dict[type, Callable[[bytes, Any, float], None]]
+    waiting: dict[bytes, list[Waiter]]
     dropped: deque[bytes]
     unpinned: deque[bytes]
     head: bytes

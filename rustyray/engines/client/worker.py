@@ -10,8 +10,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from rustyray.core.effects import Effect
 from rustyray.core.executor import ExecutorCore, Interrupt, Job, Start, Stop
+from rustyray.core.owner.waits import LISTED, tell_objects
 from rustyray.core.telling import Teller
 from rustyray.engines.client.actor_host import ActorHost
 from rustyray.engines.client.client import Client
@@ -28,6 +31,7 @@ from rustyray.model.messages import (
     WorkerReady,
     WorkerStays,
 )
+from rustyray.model.states import TaskState, WorkerState
 
 if TYPE_CHECKING:
     import asyncio
@@ -255,7 +259,37 @@ class WorkerClient(Client):
         report.role, report.pid = "worker", self.pid
         teller = Teller("worker", self.core.me, self.place.node, query, now)
         report.events = teller.told(report.events, self.executor.events(teller))
+        executor = self.executor
+        if report.stats is not None:
+            running, behind = len(executor.running), len(executor.queue)
+            report.stats = msgspec.structs.replace(
+                report.stats, pid=self.pid, ran=executor.count, running=running, behind=behind
+            )
+        if query.states:
+            report.workers = [self._state(now)]
         return report
+
+    def _state(self, now: float) -> WorkerState:
+        """What runs here, and what it waits for: what any thread of the process does, if several run."""
+        waiting = [object_ for object_, waiters in self.pump.waiting.items() if waiters]
+        waits_for = tell_objects(self.core, waiting)
+        runs = [
+            TaskState(
+                task_id=job.task.id.hex(),
+                name=self.runner.name_of(job.task),
+                state="running",
+                seconds=now - self.executor.begun_of(job),
+                attempt=job.task.attempt,
+                actor_id=self.actor.actor.hex() if self.actor is not None else "",
+                worker_id=self.core.me.hex(),
+                awaits=[object_.hex() for object_ in waiting[:LISTED]],
+                waits_for=waits_for,
+            )
+            for job in self.executor.running.values()
+        ]
+        return WorkerState(
+            worker_id=self.core.me.hex(), node_id=self.place.node.hex(), pid=self.pid, state="", seconds=0.0, runs=runs
+        )
 
     # --- what differs from a driver -----------------------------------------------------------------------------------
 

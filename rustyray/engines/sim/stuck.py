@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rustyray.core.owner.records import DONE, PUSHED
+from rustyray.core.owner.waits import tell_object
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim.green import Green
 from rustyray.engines.sim.host import UserProcess
@@ -94,7 +95,7 @@ def waiting_of(fiber: Fiber) -> Waiting | None:
     what, tasks = [], []
     for object_, waiters in process.waiting.items():
         if any(waiter.gate is fiber.until for waiter in waiters):
-            what.append(_object(process, object_))
+            what.append(tell_object(process.core, object_))
             tasks.append(task_of(object_))
     runs = f" ({context.function})" if context is not None else "" if fiber is process.main else f" ({fiber.title})"
     where = place(frame) if frame is not None else ""
@@ -116,7 +117,7 @@ def _waiting_coroutines(fiber: Fiber, process: UserProcess) -> Waiting | None:
                 where = place(frame)
             coroutine = getattr(coroutine, "cr_await", None)
     waits = [object_ for object_, waiters in process.waiting.items() if any(waiter.callback for waiter in waiters)]
-    what = [_object(process, object_) for object_ in waits] or [_else(fiber)]
+    what = [tell_object(process.core, object_) for object_ in waits] or [_else(fiber)]
     return Waiting(fiber, f"{process.name} ({names})", where, what, [task_of(object_) for object_ in waits])
 
 
@@ -128,14 +129,6 @@ def jobs_of(worker: WorkerClient) -> list[str]:
 def _else(fiber: Fiber) -> str:
     what = fiber.until.what if fiber.until is not None else ""
     return what or ("time to pass" if fiber.wake < NEVER else "something that nobody does")
-
-
-def _object(process: UserProcess, object_: bytes) -> str:
-    entry = process.core.objects.get(object_)
-    record = entry.record if entry is not None else None
-    if record is not None:
-        return f"the result of {record.plan.name}"
-    return f"object {object_.hex()}"
 
 
 def _cycle(simulation: Simulation, found: list[Waiting]) -> list[Waiting]:

@@ -10,10 +10,15 @@ import msgspec
 from rustyray.model.events import Event, Query
 from rustyray.model.ids import NodeID
 from rustyray.model.messages.base import Part
+from rustyray.model.states import NodeState, TaskState, WorkerState
+from rustyray.model.stats import HeadStats, NodeStats, ProcessStats
 
 
 class Report(Part):
-    """What one process tells about itself. ``now`` is the time there, by which the times in it are to be read."""
+    """What one process tells about itself. ``now`` is the time there, by which the times in it are to be read.
+
+    ``tasks`` are those that it submitted; a worker tells of those that run there as ``workers``, with itself alone.
+    """
 
     role: str
     process: bytes
@@ -21,6 +26,12 @@ class Report(Part):
     now: float
     pid: int = 0
     events: list[Event] = msgspec.field(default_factory=list)
+    stats: ProcessStats | None = None
+    node_stats: NodeStats | None = None
+    head_stats: HeadStats | None = None
+    tasks: list[TaskState] = msgspec.field(default_factory=list)
+    workers: list[WorkerState] = msgspec.field(default_factory=list)
+    nodes: list[NodeState] = msgspec.field(default_factory=list)
 
 
 class Inspect(msgspec.Struct, array_like=True, gc=False, tag=100):
