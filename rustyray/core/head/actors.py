@@ -227,11 +227,20 @@ class Actors:
             actor.failures = 0
             actor.told_unplaceable = False
             self.registry.tell(actor)
+        elif isinstance(message.failed, Fault) and message.failed.kind is FaultKind.UNSCHEDULABLE:
+            self._give_back(actor, message.failed.message, now)
         elif isinstance(message.failed, Fault) and message.failed.kind in LOSSES:
             actor.failures += 1
             self._lose(actor, message.failed.message, now)
         else:
             self._constructor_failed(actor, message.failed, message)
+
+    def _give_back(self, actor: Actor, reason: str, now: float) -> None:
+        """Its node has not begun to start it, and knows of one that has room for it."""
+        if actor.stopping or actor.killed:
+            self._lose(actor, actor.killed or reason, now)
+        else:
+            self._move_on(actor, now)
 
     def _constructor_failed(self, actor: Actor, failed: Failed | Fault, message: ActorStarted) -> None:
         actor.worker = message.worker

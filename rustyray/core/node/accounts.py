@@ -59,11 +59,15 @@ class Accounts:
 
     def close(self, names: ResourceSet) -> None:
         """Not any more. What is still held of it is missing until it is given back."""
-        for account in (self.total, self.free):
-            subtract(account, names)
-            for name in names:
-                if not account[name]:
-                    del account[name]
+        subtract(self.total, names)
+        subtract(self.free, names)
+
+    def forget(self, names: ResourceSet) -> None:
+        """Nobody holds anything of what was closed."""
+        for name in names:
+            if not self.total.get(name):
+                self.total.pop(name, None)
+                self.free.pop(name, None)
 
 
 def cpus(held: ResourceSet) -> ResourceSet:

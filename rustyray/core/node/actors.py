@@ -156,6 +156,20 @@ class HostedActors:
             self._move(hosted, HostedEvent.FAILED, fault.message)
             self._report_failure(hosted.actor, hosted.incarnation, b"", fault)
 
+    def look_elsewhere(self, now: float) -> None:
+        """The view of the cluster changed: who waits for room here, while another node has some, goes back to the head.
+
+        Otherwise it might wait as long as a placement group has that room, or an actor.
+        """
+        for hosted in list(self.hosted.values()):
+            claim = hosted.claim
+            if hosted.state is HostedState.PLACING and self._desk.has_better_place(claim):
+                del self.hosted[hosted.actor, hosted.incarnation]
+                self._move(hosted, HostedEvent.FAILED, "there is room elsewhere")
+                self._desk.drop(claim)
+                fault = Fault(FaultKind.UNSCHEDULABLE, f"node {self._base.node.hex()} has no room")
+                self._report_failure(hosted.actor, hosted.incarnation, b"", fault)
+
     def _report_failure(self, actor: ActorID, incarnation: int, worker: WorkerID, fault: Fault) -> None:
         self._base.tell_head(ActorStarted(actor, incarnation, worker, "", 0, fault))
 

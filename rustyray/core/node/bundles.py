@@ -15,7 +15,7 @@ from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.story import StateTable
-from rustyray.model.bundles import PLACE, in_bundle
+from rustyray.model.bundles import PLACE, in_bundle, is_in_bundle
 from rustyray.model.ids import GroupID
 from rustyray.model.messages import (
     HEAD,
@@ -180,6 +180,7 @@ class Bundles:
 
     def _free(self, known: KnownGroup, bundle: Bundle) -> None:
         del known.bundles[bundle.number]
+        self._accounts.forget(bundle.names)
         self._accounts.free_reserved(bundle.resources)
 
     def _forget(self) -> None:
@@ -209,5 +210,5 @@ class Bundles:
             assert (group in self._ending) is (removed and bool(known.bundles)), f"waits for its workers? {story}"
         mine = {name: units for name, units in self._accounts.reserved.items() if units}
         assert mine == reserved, f"{mine} are reserved, by the bundles it should be {reserved}"
-        names = {name: units for name, units in self._accounts.total.items() if name in open_}
+        names = {name: units for name, units in self._accounts.total.items() if units and is_in_bundle(name)}
         assert names == open_, f"{names} can be had of bundles, it should be {open_}"

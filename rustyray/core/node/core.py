@@ -507,6 +507,7 @@ class NodeCore:
             self._cluster.see(message)
             self._store.transfers.meet(now)
             self._router.look_again(now)
+            self._actors.look_elsewhere(now)
             self._desk.look_elsewhere(now)
 
     # --- invariants ---------------------------------------------------------------------------------------------------

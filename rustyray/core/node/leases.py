@@ -108,6 +108,7 @@ class LeaseDesk:
             need, hold = (in_bundle(strategy.group, strategy.bundle, part) for part in (need, hold))
         claim = self._new_claim(b"", 0, start.spec.job, need, hold, now)
         claim.group = strategy.group if strategy is not None else b""
+        claim.hops = None if is_pinned(strategy) else 0
         claim.actor = (start.spec.actor, start.incarnation)
         claim.retriable = start.spec.max_restarts != 0
         claim.given = given
@@ -299,6 +300,12 @@ class LeaseDesk:
             return False
         self._base.send(claim.client, LeaseElsewhere(claim.request, other.node, other.address))
         return True
+
+    def has_better_place(self, claim: Claim) -> bool:
+        """Whether an actor's claim waits for resources that another node has, as far as is known."""
+        if claim.state is not ClaimState.QUEUED or claim.hops is None or self.accounts.fits_now(claim.need):
+            return False
+        return self._cluster.elsewhere(claim.need, only_free=True) is not None
 
     def look_elsewhere(self, now: float) -> None:
         """The view of the cluster changed: some who wait here may be better off on another node."""

@@ -11,12 +11,14 @@ from rustyray.model.messages import (
     ActorInfo,
     ActorStarted,
     ActorState,
+    Heartbeat,
     KillActor,
     RegisterNode,
     StopActor,
     WatchActor,
     WorkerDied,
 )
+from rustyray.model.resources import resource_set
 from rustyray.model.values import Failed, Fault, FaultKind
 from tests.unit.core_head.world import DRIVER, NODES, OTHER_DRIVER, World, make_info, make_spec
 
@@ -336,3 +338,31 @@ def test_its_owners_nodes_death_ends_it() -> None:
     world.lose(TWO)
     assert world.news(WATCHER[:-1] + b"\1")[-1] is DEAD
     assert world.news(DRIVER)[-1] is PENDING
+
+
+def test_an_actor_that_its_node_gives_back_goes_elsewhere_at_no_charge() -> None:
+    world = World(2, cpus=1)
+    spec = make_spec(1, cpus=1)
+    world.create(spec)
+    ((node, start),) = world.starting()
+    other = NODES[1 - NODES.index(node)]
+    gone = ActorStarted(spec.actor, start.incarnation, b"", "", 0, Fault(FaultKind.UNSCHEDULABLE, "no room"))
+    world.say(node, Heartbeat(node, 1, resource_set({"CPU": 0}), 0))
+    world.say(node, gone)
+    ((there, again),) = world.starting()
+    assert (there, again.incarnation) == (other, start.incarnation + 1)
+    world.say(node, gone)  # doubled
+    assert not world.starting()
+    world.say(there, ActorStarted(spec.actor, again.incarnation, ids.worker_id(there, 1), "unix:@w", 7))
+    assert world.news()[-1] is ActorState.ALIVE
+
+
+def test_an_actor_that_is_given_back_while_it_is_told_to_end_is_dead() -> None:
+    world = World(2, cpus=1)
+    spec = make_spec(1, cpus=1)
+    world.create(spec)
+    ((node, start),) = world.starting()
+    world.say(DRIVER, kill(graceful=True))
+    world.say(node, ActorStarted(spec.actor, start.incarnation, b"", "", 0, Fault(FaultKind.UNSCHEDULABLE, "no room")))
+    assert not world.starting()
+    assert world.news()[-1] is ActorState.DEAD

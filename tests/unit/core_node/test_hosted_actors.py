@@ -9,7 +9,9 @@ from rustyray.model.messages import (
     HEAD,
     ActorExited,
     ActorStarted,
+    ClusterView,
     LeaseGranted,
+    NodeInfo,
     ReclaimLeases,
     ReturnLease,
     Shutdown,
@@ -19,8 +21,9 @@ from rustyray.model.messages import (
     WorkerDied,
     WorkerStays,
 )
+from rustyray.model.resources import resource_set
 from rustyray.model.values import Failed, Fault, FaultKind
-from tests.unit.core_node.world import DRIVER, STRANGER, World
+from tests.unit.core_node.world import DRIVER, OTHER, STRANGER, World
 
 
 def running(world: World, number: int = 1, cpus: float = 0) -> tuple[bytes, bytes]:
@@ -287,3 +290,16 @@ def test_only_the_head_starts_and_stops_actors() -> None:
     actor, _ = running(world)
     world.say(DRIVER, StopActor(actor, 0, False, "no"))
     assert not world.ended
+
+
+def test_an_actor_that_waits_for_room_goes_back_to_the_head_when_another_node_has_some() -> None:
+    world = World(1)
+    world.lease(1)
+    world.start_actor(1, cpus=1)
+    world.start_actor(2, cpus=1)
+    room = NodeInfo(OTHER, "tcp:other", True, resource_set({"CPU": 4}), resource_set({"CPU": 1}))
+    world.say(HEAD, ClusterView([room]))
+    told = world.one(HEAD, ActorStarted)  # for one of them
+    assert isinstance(told.failed, Fault)
+    assert told.failed.kind is FaultKind.UNSCHEDULABLE
+    assert len(world.core._actors.hosted) == 1

@@ -6,12 +6,13 @@ that scripts raise have the same text, so that it does not matter which of sever
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from rustyray.engines.sim.scripted import scripts as s
 from rustyray.engines.sim.scripted.scripts import ActorScript, Expr, Script, Step
 from rustyray.engines.sim.world.chooser import Chooser
+from rustyray.model.messages import Packing
 
 BOOM = "boom"
 #: A burst is of so many runs at most, those of the functions that it calls included.
@@ -49,6 +50,7 @@ class Limits:
     keep: bool = False
     cancels: bool = False
     kills: bool = False
+    groups: bool = False
     max_retries: int = 3
     max_restarts: int = 0
     max_task_retries: int = 0
@@ -135,6 +137,8 @@ class Maker:
         makers = [self.submit, self.work, self.burst, self.put, self.take, self.drop]
         if waits:
             makers += [self.get, self.wait, self.actor]
+        if main and self.limits.groups:
+            makers += [self.group, self.group]
         steps = makers[self.pick(len(makers))](shapes, depth)
         if not steps and not main and self.limits.errors and self.pick(8) == 7:
             return [s.Raise(BOOM)]
@@ -240,6 +244,32 @@ class Maker:
         if self.limits.keep and self.pick(2):
             return [s.Keep(name)]
         return [s.Drop(name)]
+
+    def group(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        """Tasks in a placement group, which is removed when they are done, or (with ``kills``) at any time.
+
+        It never takes more than 1 CPU, so that there is room for it and for all that its tasks submit.
+        """
+        name = self.name("g")
+        cpus = ((0.5,), (0.5, 0.5), (1,))[self.pick(3)]
+        packing = (Packing.PACK, Packing.SPREAD, Packing.STRICT_PACK)[self.pick(3)]
+        steps: list[Step] = [s.MakeGroup(name, cpus, packing)]
+        if self.pick(2):
+            into = self.name("r")
+            shapes[into] = RefTo(0)
+            steps += [s.ReadyGroup(into, name), s.Get(self.name("v"), [into])]
+        made: list[str] = []
+        for _ in range(1 + self.pick(4)):
+            args, given = self.arguments(shapes)
+            script, shape = self.script(given, depth - 1)
+            bundle = self.pick(len(cpus) + 1) - 1
+            into = self.name("r")
+            shapes[into] = RefTo(shape)
+            made.append(into)
+            steps.append(s.Submit(into, replace(script, cpus=0.5), args, name, bundle))
+        if not self.limits.kills or self.pick(2):
+            steps.append(s.Wait(made, len(made)))
+        return [*steps, s.RemoveGroup(name)]
 
     def actor(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
         """Call an actor that is there, or make one."""

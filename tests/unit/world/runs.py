@@ -26,7 +26,8 @@ MOODS = (
 #: What may become of a result when processes die, connections break, or somebody cancels.
 FAULTS = frozenset(
     f"fault {name}"
-    for name in "WORKER_CRASHED TASK_CANCELLED ACTOR_DIED ACTOR_UNAVAILABLE OWNER_DIED OBJECT_LOST OBJECT_FREED".split()
+    for name in "WORKER_CRASHED TASK_CANCELLED ACTOR_DIED ACTOR_UNAVAILABLE OWNER_DIED OBJECT_LOST OBJECT_FREED "
+    "GROUP_REMOVED".split()
 )
 
 
@@ -74,6 +75,21 @@ PROFILES = {
         count=6,
         exact=False,
         store=2 * 4096,
+    ),
+    "groups": Profile(Limits(cpus=SMALL, groups=True, refs_out=False), (2, 1, 1)),
+    "removed groups": Profile(
+        Limits(cpus=SMALL, groups=True, kills=True, max_restarts=1),
+        (2, 1, 1),
+        (Trouble.CRASH, Trouble.TWICE, Trouble.AGAIN),
+        count=3,
+        exact=False,
+    ),
+    "dying nodes and groups": Profile(
+        Limits(cpus=SMALL, groups=True, kills=True, max_restarts=1, max_task_retries=1),
+        (2, 1, 1),
+        (Trouble.NODE, Trouble.CRASH, Trouble.TWICE, Trouble.AGAIN),
+        count=3,
+        exact=False,
     ),
     "everything": Profile(
         Limits(cpus=SMALL, keep=True, cancels=True, kills=True, max_restarts=1, max_task_retries=2),

@@ -78,6 +78,10 @@ class _Frame:
                     raise Raised(text)
                 case s.Return(expr):
                     return self.value(expr)
+                case s.ReadyGroup(into):
+                    self.variables[into] = Result(0)
+                case s.MakeGroup() | s.RemoveGroup():
+                    pass
                 case s.Work() | s.Wait() | s.Cancel() | s.Kill():
                     pass
                 case _:

@@ -7,14 +7,19 @@ from typing import Final
 
 from rustyray.engines.sim.scripted import values
 from rustyray.engines.sim.scripted.process import ClientProcess, ProgramError
+from rustyray.engines.sim.scripted.scripts import in_cpus
 from rustyray.engines.sim.scripted.values import Plain, Ref
 from rustyray.engines.sim.world.process import Program, Until
-from rustyray.model.ids import FIRST_RETURN, ObjectID, handle_id, object_id
+from rustyray.model.ids import FIRST_RETURN, GroupID, ObjectID, handle_id, object_id
 from rustyray.model.messages import (
     HEAD,
     ActorInfo,
+    CreateGroup,
     FindActor,
+    GroupSpec,
     HeadError,
+    Packing,
+    RemoveGroup,
     StoreAbort,
     StoreCreate,
     StoreCreated,
@@ -95,6 +100,28 @@ class Client(ClientProcess):
     def cancel(self, ref: Ref, force: bool) -> None:
         self.core.cancel(ref.object, force, True, self.now)
         self.flush()
+
+    # --- placement groups ---------------------------------------------------------------------------------------------
+
+    def create_group(self, cpus: Sequence[float], packing: Packing) -> Program[GroupID]:
+        group = self.core.next_task()
+        spec = GroupSpec(group, self.core.sched.job, [in_cpus(amount) for amount in cpus], packing)
+        request, until = self.expect()
+        self.flush()
+        self.send(HEAD, CreateGroup(request, spec))
+        yield until
+        return group
+
+    def group_ready(self, group: GroupID) -> Ref:
+        object_ = self.core.group_ready(group, values.write(0)[0])
+        self.carry_out()
+        return self._counted(object_, self.address)
+
+    def remove_group(self, group: GroupID) -> Program[None]:
+        request, until = self.expect()
+        self.flush()
+        self.send(HEAD, RemoveGroup(request, group))
+        yield until
 
     # --- values -------------------------------------------------------------------------------------------------------
 

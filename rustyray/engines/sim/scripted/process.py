@@ -13,6 +13,7 @@ from rustyray.model.ids import ActorID, JobID, NodeID, ObjectID, WorkerID
 from rustyray.model.messages import (
     HEAD,
     ActorInfo,
+    GroupInfo,
     HeadError,
     Message,
     StoreCreated,
@@ -56,6 +57,7 @@ class ClientProcess(OwnerProcess):
             StoreFailed: self._on_reply,
             StorePinned: self._on_reply,
             ActorInfo: self._on_answer,
+            GroupInfo: self._on_answer,
             HeadError: self._on_answer,
         }
 

@@ -10,6 +10,8 @@ from rustyray.engines.sim.scripted.process import ProgramError, name_of
 from rustyray.engines.sim.scripted.scripts import Expr, Script, Step
 from rustyray.engines.sim.scripted.values import Plain, Ref, refs_in, total
 from rustyray.engines.sim.world.process import Program, Sleep
+from rustyray.model.ids import GroupID
+from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Frame:
         self.attempt = attempt
         self.kept = kept if kept is not None else []
         self.variables: dict[str, Plain] = {}
+        self.groups: dict[str, GroupID] = {}
 
     @property
     def world(self) -> ScriptedWorld:
@@ -100,7 +103,7 @@ class Frame:
             case scripts.Work(seconds):
                 yield Sleep(seconds)
             case scripts.Submit(into, script, args):
-                plan = self.world.library.plan(client.me, script)
+                plan = self.world.library.plan(client.me, script, self._where(step))
                 refs = client.submit(plan, [self.value(arg) for arg in args])
                 self._set(into, refs[0] if script.returns == 1 else list(refs))
             case scripts.Get(into, names, catch):
@@ -135,17 +138,16 @@ class Frame:
         client = self.client
         match step:
             case scripts.Create(into, actor, args):
-                created = yield from client.create_actor(
-                    self.world.library.actor_plan(actor), [self.value(arg) for arg in args]
-                )
+                plan = self.world.library.actor_plan(actor, self._where(step))
+                created = yield from client.create_actor(plan, [self.value(arg) for arg in args])
                 if created is not None:
                     self.world.task_retries.setdefault(created.actor, actor.max_task_retries)
                 self._set(into, created if created is not None else -1)
             case scripts.Call(into, name, method, args):
                 handle = self.handle(name)
                 retries = self.world.task_retries.get(handle.actor, 0)
-                plan = self.world.library.method_plan(method)
-                refs = client.call(handle, retries, plan, [self.value(arg) for arg in args])
+                called = self.world.library.method_plan(method)
+                refs = client.call(handle, retries, called, [self.value(arg) for arg in args])
                 self._set(into, refs[0] if method.returns == 1 else list(refs))
             case scripts.Cancel(name, force):
                 client.cancel(self.ref(name), force)
@@ -158,7 +160,22 @@ class Frame:
             case scripts.ExitActor():
                 raise ActorExit
             case _:
+                yield from self._group_step(step)
+
+    def _group_step(self, step: Step) -> Program[None]:
+        client = self.client
+        match step:
+            case scripts.MakeGroup(into, cpus, packing):
+                self.groups[into] = yield from client.create_group(cpus, packing)
+            case scripts.ReadyGroup(into, group):
+                self._set(into, client.group_ready(self.groups[group]))
+            case scripts.RemoveGroup(group):
+                yield from client.remove_group(self.groups[group])
+            case _:
                 raise TypeError(f"{step!r} is no step")
+
+    def _where(self, step: scripts.Submit | scripts.Create) -> Strategy | None:
+        return Strategy(group=self.groups[step.group], bundle=step.bundle) if step.group else None
 
     def _get(self, into: str, names: list[str], catch: bool) -> Program[None]:
         try:

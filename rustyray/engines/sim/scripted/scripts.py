@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from rustyray.model.messages import Packing
 from rustyray.model.plans import ActorPlan, MethodPlan, RetryPolicy, TaskPlan
 from rustyray.model.resources import CPU, UNIT, ResourceSet
 
@@ -25,9 +26,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Submit:
+    """``group`` names the placement group that it is to run in, in ``bundle`` (-1: any)."""
+
     into: str
     script: Script
     args: list[Expr] = field(default_factory=list)
+    group: str = ""
+    bundle: int = -1
 
 
 @dataclass(frozen=True)
@@ -90,9 +95,13 @@ class Recall:
 
 @dataclass(frozen=True)
 class Create:
+    """``group`` and ``bundle`` as in `Submit`."""
+
     into: str
     actor: ActorScript
     args: list[Expr] = field(default_factory=list)
+    group: str = ""
+    bundle: int = -1
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,28 @@ class Find:
 
     into: str
     name: str
+
+
+@dataclass(frozen=True)
+class MakeGroup:
+    """``into`` names a placement group (and is no variable) with a bundle of so many CPUs for each of ``cpus``."""
+
+    into: str
+    cpus: tuple[float, ...]
+    packing: Packing = Packing.PACK
+
+
+@dataclass(frozen=True)
+class ReadyGroup:
+    """``into`` is a ref to 0, which has its value when the group is created."""
+
+    into: str
+    group: str
+
+
+@dataclass(frozen=True)
+class RemoveGroup:
+    group: str
 
 
 @dataclass(frozen=True)
@@ -163,6 +194,9 @@ Step: TypeAlias = (
     | Cancel
     | Kill
     | Find
+    | MakeGroup
+    | ReadyGroup
+    | RemoveGroup
     | Raise
     | Crash
     | ExitActor
@@ -184,7 +218,7 @@ class Script:
 
     def plan(self) -> TaskPlan:
         fn = self.name.encode()
-        return TaskPlan(fn, fn, self.name, _cpus(self.cpus), self.returns, self.max_retries, self.retry())
+        return TaskPlan(fn, fn, self.name, in_cpus(self.cpus), self.returns, self.max_retries, self.retry())
 
     def method_plan(self) -> MethodPlan:
         return MethodPlan(self.name, self.returns, retry=self.retry())
@@ -210,7 +244,7 @@ class Script:
 
 @dataclass(frozen=True)
 class ActorScript:
-    """A class and its options; ``init`` is its constructor."""
+    """A class and its options; ``init`` is its constructor. It holds ``cpus`` and needs ``needs`` to be placed."""
 
     name: str
     init: Script = field(default_factory=lambda: Script("init", [Return(0)]))
@@ -220,6 +254,7 @@ class ActorScript:
     max_restarts: int = 0
     max_task_retries: int = 0
     cpus: float = 0
+    needs: float = 1
 
     def plan(self) -> ActorPlan:
         return ActorPlan(
@@ -227,8 +262,8 @@ class ActorScript:
             self.init.name.encode(),
             self.name,
             [],
-            _cpus(self.cpus),
-            {CPU: UNIT},
+            in_cpus(self.cpus),
+            in_cpus(self.needs),
             name=self.named,
             detached=self.detached,
             get_if_exists=self.get_if_exists,
@@ -237,5 +272,5 @@ class ActorScript:
         )
 
 
-def _cpus(amount: float) -> ResourceSet:
+def in_cpus(amount: float) -> ResourceSet:
     return {CPU: round(amount * UNIT)} if amount else {}

@@ -11,9 +11,11 @@ from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.engines.sim.world.story import short
 from rustyray.model.ids import HANDLE_INDEX, ActorID, ObjectID, TaskID, WorkerID, handle_id, owner_of
 from rustyray.model.messages import Call
+from rustyray.model.resources import subtract
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.scripted.worker import Worker
+    from rustyray.engines.sim.world.node import NodeHost
     from rustyray.engines.sim.world.world import World
 
 
@@ -103,8 +105,12 @@ class Books:
                 return f"{short(client.me)} waits for acknowledgements"
         for host in world.nodes():
             accounts, store = host.core._accounts, host.core._store
-            if not host.core._actors.hosted and accounts.free != accounts.total:
-                return f"{short(host.me)} has free {accounts.free} of {accounts.total}"
+            left = dict(accounts.total)
+            subtract(left, accounts.reserved)
+            if not host.core._actors.hosted and accounts.free != left:
+                return f"{short(host.me)} has free {accounts.free} of {left}"
+            if stray := self._stray_bundles(host):
+                return stray
             stored = [object_ for object_ in store.objects if object_ not in excused]
             used = store.arena.used + store.room.spilling.file.used
             if not self.may_leak and (stored or (used and not excused)):
@@ -117,6 +123,20 @@ class Books:
                 ]
                 if living:
                     return f"the head has {len(living)} living actors"
+        return ""
+
+    def _stray_bundles(self, host: NodeHost) -> str:
+        """Which group a node has bundles of, or has none, other than the head believes."""
+        head = self.world.node(self.world.head).head
+        assert head is not None
+        living = head._actors.groups.living
+        known = host.core._bundles.groups
+        for id_ in (*living, *known):
+            group = living.get(id_)
+            believed = [n for n, there in enumerate(group.nodes) if there == host.me] if group is not None else []
+            reserved = sorted(known[id_].bundles) if id_ in known else []
+            if believed != reserved and (group is None or group.round is None):
+                return f"{short(host.me)} has bundles {reserved} of group {id_.hex()}, the head believes {believed}"
         return ""
 
     def _excused(self) -> dict[ObjectID, None]:

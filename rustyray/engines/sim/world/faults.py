@@ -10,17 +10,24 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rustyray.engines.sim.world.chooser import Chooser
 from rustyray.engines.sim.world.disk import FULL
 from rustyray.model.messages import (
+    BundlesPrepared,
     CancelLease,
     Chunk,
     CreateActor,
+    CreateGroup,
+    GroupInfo,
+    PrepareBundles,
     PullChunk,
     RegisterNode,
+    RemoveGroup,
+    ReturnBundles,
     ReturnLease,
     StoreFree,
     StorePin,
     StoreSeal,
     StoreUnpin,
     WatchActor,
+    WatchGroup,
     WorkerDied,
     WorkerReady,
 )
@@ -32,7 +39,24 @@ if TYPE_CHECKING:
 
 #: Messages that a node or head promises to bear a second time, late.
 HARMLESS: Final = frozenset(
-    {CancelLease, ReturnLease, StoreFree, StoreSeal, CreateActor, WatchActor, WorkerDied, WorkerReady, RegisterNode}
+    {
+        BundlesPrepared,
+        CancelLease,
+        CreateActor,
+        CreateGroup,
+        GroupInfo,
+        PrepareBundles,
+        RegisterNode,
+        RemoveGroup,
+        ReturnBundles,
+        ReturnLease,
+        StoreFree,
+        StoreSeal,
+        WatchActor,
+        WatchGroup,
+        WorkerDied,
+        WorkerReady,
+    }
 )
 #: Messages of which each counts.
 FRAGILE: Final = frozenset({StorePin, StoreUnpin, PullChunk, Chunk})

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final
 
 from rustyray.model.ids import NODE_ID_SIZE, WORKER_ID_SIZE, node_of
-from rustyray.wire.codec import decode
+from rustyray.wire.codec import decode, decode_chunk
 
 #: Events that are not told, only counted in the fingerprint.
 QUIET: Final = frozenset({"Heartbeat", "ReclaimLeases", "ClusterView", "run", "due", "later"})
@@ -62,5 +62,6 @@ class Story:
 
 def line(now: float, what: str, frm: bytes, to: bytes, content: bytes) -> str:
     """An event for people."""
-    told = repr(decode(content))[:300] if content else what
+    read = decode_chunk if what == "Chunk" else decode
+    told = repr(read(content))[:300] if content else what
     return f"{now:.4f} {short(frm)} -> {short(to)}: {told}" if to else f"{now:.4f} {what} {short(frm)}"
