@@ -367,7 +367,7 @@ def an_async_actor() -> object:
 
     actor = Async.remote()
     ref = actor.sleeps.remote()
-    rustyray.wait([ref], timeout=0.1)
+    rustyray.get(actor.elsewhere.remote())  # which began after the other one
     rustyray.cancel(ref)
     others = [Counter.remote(n) for n in range(3)]
     rest = [actor.late.remote(), actor.cancelled.remote(), actor.elsewhere.remote(), actor.calls.remote(others)]
