@@ -24,8 +24,10 @@ from rustyray.api.decorators import method, remote
 from rustyray.api.ids import ActorID, JobID, NodeID, TaskID, WorkerID
 from rustyray.api.inside import events, stats
 from rustyray.api.lifecycle import Session, init, is_initialized, shutdown
+from rustyray.api.pressure import MemoryPressureHandle, on_memory_pressure
 from rustyray.api.remote_function import RemoteFunction
 from rustyray.api.runtime_context import RuntimeContext, get_runtime_context
+from rustyray.runtime.engine import MemoryPressure
 from rustyray.runtime.ref import ObjectRef
 
 #: Ray's other name for it.
@@ -37,6 +39,8 @@ __all__ = [
     "ActorID",
     "ActorMethod",
     "JobID",
+    "MemoryPressure",
+    "MemoryPressureHandle",
     "NodeID",
     "ObjectID",
     "ObjectRef",
@@ -60,6 +64,7 @@ __all__ = [
     "kill",
     "method",
     "nodes",
+    "on_memory_pressure",
     "put",
     "remote",
     "shutdown",

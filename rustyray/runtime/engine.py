@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -96,6 +96,14 @@ class ShutdownReport:
     def __str__(self) -> str:
         lines = [f"{stage:<22} {1000 * seconds:8.1f} ms  {note}".rstrip() for stage, seconds, note in self.stages]
         return "\n".join(lines + [f"forced: {what}" for what in self.forced])
+
+
+class MemoryPressure(NamedTuple):
+    """How full the object store of a node is: ``used`` of ``capacity`` bytes, when it passed ``fraction``."""
+
+    used: int
+    capacity: int
+    fraction: float
 
 
 class Engine(Protocol):
@@ -193,6 +201,9 @@ class Engine(Protocol):
 
     def remove_node(self, node: bytes, graceful: bool) -> None:
         """End a node; returns when it is gone, and the head knows. Raises RuntimeError as `add_node`."""
+
+    def on_memory_pressure(self, callback: Callable[[MemoryPressure], object], fraction: float) -> Callable[[], None]:
+        """Call ``callback`` when the node's store is filled to ``fraction``; returns what takes that back."""
 
     def shutdown(self, grace: float | None = None) -> ShutdownReport:
         """Stop everything; safe from many threads at once, returns when it is done."""

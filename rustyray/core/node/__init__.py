@@ -6,6 +6,7 @@ bundles.py    bundles of placement groups that lie here; group_routing.py reques
 workers.py    the pool of processes; actors.py those that are an actor's
 store.py      who writes, maps and frees which copies (copies.py)
 room.py       who gets room in the arena, and what leaves it; arena.py its extents, spilling.py the spill file's
+pressure.py   who is told that it fills up
 transfers.py  what comes from other nodes; serving.py what goes to them
 memory.py     who is ended before memory runs out
 shutdown.py   the end, in order

@@ -17,6 +17,7 @@ from rustyray.core.effects import FreeExtent, TrimArena, TrimSpilled
 from rustyray.core.node.arena import Arena
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.copies import Copy, CopyEvent, CopyState, mb
+from rustyray.core.node.pressure import Pressure
 from rustyray.core.node.spilling import Spilling
 from rustyray.model.ids import ObjectID, owner_of
 from rustyray.model.values import Fault, FaultKind
@@ -73,6 +74,7 @@ class Room:
         "_trim_set",
         "_waiting",
         "arena",
+        "pressure",
         "spilling",
     )
 
@@ -80,6 +82,7 @@ class Room:
         self._base = base
         self._store = store
         self.arena = Arena(capacity, base.limits.page)
+        self.pressure = Pressure(base, self.arena)
         self.spilling = Spilling(base)
         #: Copies that nobody maps, used longest ago first: those that may go at once, and those to be spilled before.
         self._clean: OrderedDict[Copy, None] = OrderedDict()
@@ -129,6 +132,7 @@ class Room:
         if extent is None:
             return False
         wish.granted(*extent)
+        self.pressure.look()
         return True
 
     def _serve_waiting(self, now: float) -> None:
@@ -220,6 +224,7 @@ class Room:
         self.arena.give(copy.offset, copy.size, written)
         self._base.out.append(FreeExtent(copy.offset, self.arena.round_up(copy.size)))
         copy.offset = -1
+        self.pressure.look()
 
     # --- the spill file -----------------------------------------------------------------------------------------------
 

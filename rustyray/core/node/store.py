@@ -312,6 +312,7 @@ class Store:
         for object_ in self.transfers.client_gone(client, now):
             self.answer_waiters(object_)
         self.room.cancel(client)
+        self.room.pressure.client_gone(client)
         for copy in list(self._writing.get(client, {}).values()):
             self._end_writing(client, copy, CopyEvent.ABORT, now)
         for object_, waiters in list(self._pin_waiters.items()):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.inspector import Inspector
 from rustyray.engines.client.ports import Pump
+from rustyray.engines.client.pressure import PressureCallbacks
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.model import resources
@@ -24,7 +25,7 @@ from rustyray.model.messages import (
     NamedActors,
     NodeInfo,
 )
-from rustyray.runtime.engine import ActorHandleState, ProcessContext
+from rustyray.runtime.engine import ActorHandleState, MemoryPressure, ProcessContext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,11 +43,15 @@ class ClusterClient(Inspector):
         self.address = process.address
         self._submitted = 0
         self._process = process
+        self._pressure = PressureCallbacks(pump, process.node)
         self._drop: Callable[[bytes], None] = pump.dropped.append
         pump.handlers[InspectClient] = self._on_inspect
 
     def process(self) -> ProcessContext:
         return self._process
+
+    def on_memory_pressure(self, callback: Callable[[MemoryPressure], object], fraction: float) -> Callable[[], None]:
+        return self._pressure.add(callback, fraction)
 
     def _ask_head(self, make: Callable[[int], Message]) -> Message:
         """Send a request to the head and wait for its answer. Raises RuntimeError when the head is gone."""

@@ -130,8 +130,11 @@ from rustyray.model.messages.store import (
     StoreFree,
     StorePin,
     StorePinned,
+    StorePressure,
     StoreSeal,
     StoreUnpin,
+    UnwatchPressure,
+    WatchPressure,
 )
 
 __all__ = [
@@ -238,13 +241,16 @@ __all__ = [
     "StoreFree",
     "StorePin",
     "StorePinned",
+    "StorePressure",
     "StoreSeal",
     "StoreUnpin",
     "TakeBack",
     "Task",
     "Unblocked",
+    "UnwatchPressure",
     "WatchActor",
     "WatchGroup",
+    "WatchPressure",
     "WorkerDied",
     "WorkerReady",
     "WorkerStays",
@@ -296,6 +302,9 @@ Alone = (
     | StoreUnpin
     | StoreFree
     | ObjectLost
+    | WatchPressure
+    | UnwatchPressure
+    | StorePressure
     | PullChunk
     | PullFailed
     | PullElsewhere

@@ -98,6 +98,27 @@ class ObjectLost(msgspec.Struct, array_like=True, gc=False, tag=49):
     reason: str
 
 
+class WatchPressure(msgspec.Struct, array_like=True, gc=False, tag=86):
+    """Tell the sender, under its ``number``, when the store is filled to ``fraction``."""
+
+    number: int
+    fraction: float
+
+
+class UnwatchPressure(msgspec.Struct, array_like=True, gc=False, tag=87):
+    """It does not want to know any more."""
+
+    number: int
+
+
+class StorePressure(msgspec.Struct, array_like=True, gc=False, tag=88):
+    """The store has passed the fraction of watch ``number``: ``used`` of ``capacity`` bytes."""
+
+    number: int
+    used: int
+    capacity: int
+
+
 # --- node ↔ node ------------------------------------------------------------------------------------------------------
 
 

@@ -151,3 +151,74 @@ class TestFiles:
     def test_a_directory_that_is_not_there(self, start: Start, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="is no directory that this process may write to"):
             start(object_spilling_directory=str(tmp_path / "none"))
+
+
+# --- being told -------------------------------------------------------------------------------------------------------
+
+
+def test_a_program_is_told_when_its_store_fills_up_once_for_each_time(start: Start) -> None:
+    told: list[rustyray.MemoryPressure] = []
+    with start(object_store_memory=STORE):
+        handle = rustyray.on_memory_pressure(told.append, 0.5)
+        refs = [rustyray.put(block(number)) for number in range(3)]
+        assert not told
+        refs += [rustyray.put(block(number)) for number in range(3)]
+        assert eventually(lambda: len(told) == 1, 5)
+        assert (told[0].capacity, told[0].fraction) == (STORE, 0.5)
+        assert told[0].used >= STORE / 2
+        del refs
+        rustyray.get(rustyray.put(1))
+        refs = [rustyray.put(block(number)) for number in range(6)]
+        assert eventually(lambda: len(told) == 2, 5)
+        handle.unregister()
+        handle.unregister()
+        del refs
+        more = [rustyray.put(block(number)) for number in range(6)]
+        rustyray.get(more[0])
+        assert len(told) == 2
+
+
+def test_a_callback_may_use_the_runtime_and_fail(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[int] = []
+
+    def look(pressure: rustyray.MemoryPressure) -> None:
+        seen.append(rustyray.get(rustyray.put(pressure.capacity)))
+        raise LookupError("no more")
+
+    with start(object_store_memory=STORE):
+        rustyray.on_memory_pressure(look, 0.1)
+        refs = [rustyray.put(block(number)) for number in range(2)]
+        assert eventually(lambda: seen == [STORE], 5)
+        assert int(rustyray.get(refs[0])[0]) == 1
+    assert "LookupError: no more" in capsys.readouterr().err
+
+
+def test_in_an_actor_it_is_its_own_node_that_counts(start: Start) -> None:
+    @rustyray.remote
+    class Watcher:
+        def __init__(self) -> None:
+            self.told = 0
+            self.handle = rustyray.on_memory_pressure(self.note, 0.5)
+
+        def note(self, pressure: rustyray.MemoryPressure) -> None:
+            self.told += 1
+
+        def count(self) -> int:
+            return self.told
+
+    with start(object_store_memory=STORE):
+        watcher = Watcher.remote()
+        assert rustyray.get(watcher.count.remote()) == 0
+        refs = [rustyray.put(block(number)) for number in range(5)]
+        assert eventually(lambda: rustyray.get(watcher.count.remote()) == 1, 5)
+        del refs
+
+
+def test_wrong_calls(start: Start) -> None:
+    with pytest.raises(RuntimeError, match="on_memory_pressure"):
+        rustyray.on_memory_pressure(print)
+    with start():
+        with pytest.raises(TypeError, match="needs a function to call, got 3"):
+            rustyray.on_memory_pressure(3)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="fraction is a share"):
+            rustyray.on_memory_pressure(print, 1.5)

@@ -20,7 +20,7 @@ from rustyray.model.values import Failed, Fault, FaultKind
 from rustyray.runtime import context, faults
 from rustyray.runtime import serialization as ser
 from rustyray.runtime.context import HostedActor, TaskContext
-from rustyray.runtime.engine import ActorHandleState, Inspection, ProcessContext, ShutdownReport
+from rustyray.runtime.engine import ActorHandleState, Inspection, MemoryPressure, ProcessContext, ShutdownReport
 from rustyray.runtime.ref import ObjectRef
 
 NODE = b"fakenode"
@@ -227,6 +227,9 @@ class FakeEngine:
         raise NotImplementedError
 
     def remove_node(self, node: bytes, graceful: bool) -> None:
+        raise NotImplementedError
+
+    def on_memory_pressure(self, callback: Callable[[MemoryPressure], object], fraction: float) -> Callable[[], None]:
         raise NotImplementedError
 
     def cluster_resources(self) -> dict[str, float]:
