@@ -111,3 +111,38 @@ def as_it_arrives(message: Any) -> Message | None:
         return decode_chunk(data) if isinstance(message, Chunk) else decode(data)
     except (ProtocolError, OverflowError):
         return None
+
+
+def plainest(kind: type[Any]) -> Any:
+    """One message of this type, the same each time, with little in it."""
+    return _plainest(inspect.type_info(kind))
+
+
+def _plainest(info: Any) -> Any:
+    match info:
+        case inspect.StructType():
+            return info.cls(**{field.name: _plainest(field.type) for field in info.fields})
+        case inspect.ListType(item_type=item):
+            return [_plainest(item)]
+        case inspect.DictType(key_type=key, value_type=value):
+            return {_plainest(key): _plainest(value)}
+        case inspect.TupleType(item_types=items):
+            return tuple(_plainest(item) for item in items)
+        case inspect.VarTupleType():
+            return ()
+        case inspect.UnionType(types=types):
+            return None if inspect.NoneType() in types else _plainest(types[0])
+        case inspect.EnumType(cls=cls):
+            return next(iter(cls))
+        case inspect.LiteralType(values=values):
+            return values[0]
+        case inspect.BytesType():
+            return b"id"
+        case inspect.StrType():
+            return "text"
+        case inspect.BoolType():
+            return True
+        case inspect.IntType() | inspect.FloatType():
+            return 1
+        case _:
+            raise TypeError(f"messages with a field of type {info!r} are not made here")
