@@ -119,9 +119,16 @@ class TlsSocket:
         size = len(space)
         done = 0
         while done < size:
+            # Not to be told by an exception that there is nothing: that takes longer than to decrypt a message.
+            if not (self._from_kernel.pending or self._tls.pending()):
+                if done:
+                    return done
+                if not self._fill():
+                    return 0
             try:
                 done += self._decrypt(size - done, space[done:])
             except ssl.SSLWantReadError:
+                # A part of a record is here.
                 if done:
                     return done
                 if not self._fill():

@@ -15,12 +15,11 @@ from tests.integration.drivers import eventually
 from tests.integration.standing.machines import Machine, missing, two_machines
 from tests.integration.standing.test_tls import PROGRAM
 
-REASON = missing()
-pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
-
 
 @pytest.fixture
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Machine]]:
+    if reason := missing():
+        pytest.skip(reason)
     with two_machines(tmp_path_factory.mktemp("m")) as made:
         yield made
 
