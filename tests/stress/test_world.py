@@ -10,12 +10,27 @@ from hypothesis import HealthCheck, given, settings
 
 from rustyray.engines.sim.world.chooser import Deviations, Replay
 from rustyray.engines.sim.world.faults import Fault, Trouble
-from tests.unit.world import test_actor_hazards, test_group_hazards, test_ref_hazards, test_task_hazards
+from tests.unit.world import (
+    test_actor_hazards,
+    test_broadcasts,
+    test_group_hazards,
+    test_locality,
+    test_ref_hazards,
+    test_task_hazards,
+)
 from tests.unit.world.programs import Maker
 from tests.unit.world.runs import PROFILES, check, run
 from tests.unit.world.test_random_programs import choices, deviations, plans
 
 SEEDS = 1500
+HAZARDS = (
+    test_actor_hazards,
+    test_broadcasts,
+    test_group_hazards,
+    test_locality,
+    test_ref_hazards,
+    test_task_hazards,
+)
 #: Of Hypothesis, in each of four tests.
 EXAMPLES = 2000
 
@@ -34,7 +49,7 @@ def hazards() -> dict[str, Callable[[int], None]]:
     """The tests of the hazards that take a seed and nothing else."""
     return {
         name: test
-        for module in (test_actor_hazards, test_group_hazards, test_ref_hazards, test_task_hazards)
+        for module in HAZARDS
         for name, test in vars(module).items()
         if name.startswith("test_") and [*inspect.signature(test).parameters] == ["seed"]
     }
