@@ -117,6 +117,23 @@ def test_what_else_is_said_waits_for_one_body_at_most(stores: tuple[Store, Store
     turn_until(lambda: len(b.node.got(a.node)) == 10, a.node, b.node)
 
 
+def test_pulls_take_turns(stores: tuple[Store, Store]) -> None:
+    a, b = stores
+    for pull in (1, 2, 3):
+        b.core.places[pull] = Place(0, False)
+    for number in range(14):
+        a.send(b.node, 1, 0, number * 2 * STEP, 2 * STEP)
+    for pull in (2, 3, 2):
+        a.send(b.node, pull, 0, 0, 1000)
+    turn_until(lambda: len(b.node.got(a.node)) == 18, a.node, b.node)
+    chunks = [chunk.pull for chunk in b.node.got(a.node) if isinstance(chunk, Chunk)]
+    behind = chunks.index(2)  # what was on its way, and the one that had begun
+    assert behind < 10
+    assert [pull for pull in chunks[behind:] if pull != 1] == [2, 3, 2]
+    assert chunks[-1] == 1
+    assert 1 in chunks[behind : len(chunks) - chunks[::-1].index(2)], "it had its turn between the two"
+
+
 def test_a_body_of_a_pull_that_is_over_is_read_and_thrown_away(stores: tuple[Store, Store]) -> None:
     a, b = stores
     a.fill(0, 3 * STEP)

@@ -156,13 +156,15 @@ class Hub:
             self._dirty.append(link)
 
     def send_body(self, to: bytes, chunk: Chunk, body: memoryview) -> None:
-        """Queue ``chunk`` and the bytes that it is about, behind all other messages. They stay as they are until then.
+        """Queue ``chunk`` and the bytes that it is about, behind all other messages; pulls take turns.
+
+        The bytes stay as they are until they are sent.
 
         Who asked for them is connected, or gone.
         """
         link = self._routes.get(to)
         if link is not None:
-            link.push_body(encode(chunk), body)
+            link.push_body(encode(chunk), body, chunk.pull)
             if not link.dirty:
                 link.dirty = True
                 self._dirty.append(link)

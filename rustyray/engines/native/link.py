@@ -81,8 +81,9 @@ class Link:
         #: Frames to send, some in two pieces, and their size together.
         self.out: deque[bytes | memoryview] = deque()
         self.queued = 0
-        #: Frames whose bodies are to follow them, with these: each goes out when there is nothing else to send.
-        self.bodies: deque[tuple[bytes, memoryview]] = deque()
+        #: Frames whose bodies are to follow them, with these, by their lines: a line's first goes out when there is
+        #: nothing else to send, and then it is the others' turn.
+        self.bodies: dict[int, deque[tuple[bytes, memoryview]]] = {}
         #: The chunk whose body is being received, and how much of it is here.
         self._body: tuple[Chunk, int] | None = None
         #: It is in the hub's list of links to flush.
@@ -114,9 +115,9 @@ class Link:
             self.out.append(payload)
         self.queued += size + HEADER_SIZE
 
-    def push_body(self, payload: bytes, body: memoryview) -> None:
-        """Queue a frame and its body, to go when no frame waits. The bytes stay as they are until then."""
-        self.bodies.append((header(len(payload), body=True) + payload, body))
+    def push_body(self, payload: bytes, body: memoryview, line: int) -> None:
+        """Queue a frame and its body, to go when no frame waits; ``line`` after line. The bytes stay until then."""
+        self.bodies.setdefault(line, deque()).append((header(len(payload), body=True) + payload, body))
 
     def send_with(self, payload: bytes, fd: int) -> bool:
         """Send a small frame now, and a descriptor beside it; False if that cannot be."""
@@ -134,7 +135,11 @@ class Link:
         out = self.out
         bodies = self.bodies
         if bodies and not out:
-            frame, body = bodies.popleft()
+            line = next(iter(bodies))
+            waiting = bodies.pop(line)
+            frame, body = waiting.popleft()
+            if waiting:
+                bodies[line] = waiting
             out.append(frame)
             out.append(body)
             self.queued = len(frame) + len(body)
@@ -283,7 +288,7 @@ class Link:
         self.queued += other.queued
         other.out.clear()
         other.queued = 0
-        self.bodies.extend(other.bodies)
+        self.bodies.update(other.bodies)
         other.bodies.clear()
 
     def close(self) -> None:
