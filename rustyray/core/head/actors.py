@@ -162,6 +162,10 @@ class Actors:
         if group is None or group.state is GroupState.REMOVED:
             self._lose_group(actor, group.reason if group is not None else f"{strategy} is gone")
             return
+        if strategy.bundle >= len(group.nodes):
+            text = f"{actor.what} cannot start: {group.what} has no bundle {strategy.bundle}"
+            self._die_of(actor, actor.fault_of(FaultKind.ACTOR_UNSCHEDULABLE, text))
+            return
         held: dict[NodeID, list[ResourceSet]] = {}
         for there in dict.fromkeys(node for node in group.nodes if node):
             others = self._on_node.get(there, {}).values()

@@ -137,9 +137,9 @@ class Groups:
         """A group that is not known any more was removed long ago: the sender was told its id, so it was there."""
         group = self.get(message.group)
         if group is None:
-            spec = GroupSpec(message.group, b"", [])
+            spec = GroupSpec(message.group, b"", [{}])
             reason = f"placement group {message.group.hex()} is gone: it was removed long ago"
-            self._base.send(sender, GroupInfo(spec, GroupState.REMOVED, [], 0, reason))
+            self._base.send(sender, GroupInfo(spec, GroupState.REMOVED, [b""], 0, reason))
             return
         if group.id in self.living:
             self._watchers.add(group.id, sender)

@@ -87,6 +87,10 @@ class GroupRouter:
         if info.state is GroupState.REMOVED:
             self._fail(client, message, info.reason)
             return True
+        if strategy.bundle >= len(info.spec.bundles):
+            fault = Fault(FaultKind.UNSCHEDULABLE, f"there is no {strategy}")
+            self._base.send(client, LeaseFailed(message.request, fault))
+            return True
         named = in_bundle(strategy.group, strategy.bundle, message.resources or {PLACE: 1})
         hosts = self._hosts(info, message, strategy)
         if not hosts:

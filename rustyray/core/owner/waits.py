@@ -34,6 +34,8 @@ def tell_object(core: OwnerCore, object_: ObjectID) -> str:
     record = entry.record if entry is not None else None
     if record is not None:
         return f"the result of {record.plan.name}"
+    if group := core.groups.awaited(object_):
+        return f"placement group {group.hex()} to be created"
     if owner_of(object_) == core.me:
         return f"object {object_.hex()}"
     return f"object {object_.hex()} of worker {owner_of(object_).hex()}"
@@ -111,4 +113,5 @@ def _worker(target: SchedulingClass) -> str:
     have = f"; {len(target.leases)} are busy with others of its kind" if target.leases else ""
     asked = ", ".join(f"node {node.hex()}" for node in dict.fromkeys(target.requests.values()))
     why = f" ({target.why})" if target.why else ""
-    return f"a worker with {describe(target.resources)}{f', asked of {asked}' if asked else ''}{have}{why}"
+    where = f" in {target.strategy}" if target.strategy is not None and target.strategy.group else ""
+    return f"a worker with {describe(target.resources)}{where}{f', asked of {asked}' if asked else ''}{have}{why}"

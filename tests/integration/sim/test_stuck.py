@@ -12,6 +12,7 @@ import pytest
 
 import rustyray
 from rustyray.exceptions import DeadlockError, LivelockError
+from rustyray.util.placement_group import placement_group
 from tests.integration.sim.conftest import Start
 
 
@@ -127,3 +128,10 @@ def test_computing_without_end(start: Start) -> None:
     rustyray.shutdown()
     assert signal.getsignal(signal.SIGVTALRM) == signal.SIG_DFL
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+
+
+def test_a_group_that_is_never_there(start: Start) -> None:
+    start()
+    group = placement_group([{"CPU": 100}])
+    with pytest.raises(DeadlockError, match=f"waits for placement group {group.id.hex()} to be created"):
+        rustyray.get(group.ready())

@@ -197,3 +197,26 @@ def test_the_environment_names_the_cluster(cluster: Commands, monkeypatch: pytes
     monkeypatch.delenv("RUSTYRAY_ADDRESS")
     with rustyray.init(num_cpus=1):
         assert rustyray.cluster_resources()["CPU"] == 1
+
+
+def test_detached_groups_stay_and_the_others_end_with_their_job(cluster: Commands) -> None:
+    begin = BEGIN + (
+        "from rustyray.util.placement_group import *\n"
+        "from rustyray.util.scheduling_strategies import PlacementGroupSchedulingStrategy\n"
+    )
+    cluster.driver(
+        begin + "kept = placement_group([{'CPU': 1}], name='kept', lifetime='detached')\n"
+        "gone = placement_group([{'CPU': 1}], name='gone')\n"
+        "rustyray.get([kept.ready(), gone.ready()])\n"
+    )
+    later = begin + (
+        "kept = get_placement_group('kept')\n"
+        "while rustyray.available_resources().get('CPU') != 1:\n"
+        "    time.sleep(0.01)\n"
+        "strategy = PlacementGroupSchedulingStrategy(kept)\n"
+        "assert rustyray.get(about.options(scheduling_strategy=strategy).remote())\n"
+        "print(sorted((row['name'], row['state']) for row in placement_group_table().values()))\n"
+        "remove_placement_group(kept)\n"
+    )
+    assert cluster.driver(later) == "[('gone', 'REMOVED'), ('kept', 'CREATED')]\n"
+    assert eventually(lambda: not busy(cluster))

@@ -31,6 +31,7 @@ from rustyray.model.messages import (
 from rustyray.model.resources import resource_set
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import FaultKind
+from rustyray.wire.codec import decode, encode
 from tests.unit.core_head.world import DRIVER, NODES, Cluster, World, make_info, make_spec
 
 JOB = b"\0\0\0\1"
@@ -230,7 +231,9 @@ def test_watchers_hear_of_changes_until_they_are_gone() -> None:
     world.say(watcher, WatchGroup(group))
     assert world.state(watcher) is GroupState.PREPARING
     world.say(watcher, WatchGroup(b"?" * 20))
-    assert world.state(watcher) is GroupState.REMOVED
+    unknown = world.one(watcher, GroupInfo)
+    assert decode(encode(unknown)) == unknown
+    assert unknown.state is GroupState.REMOVED
     world.lose(watcher)
     world.say(DRIVER, RemoveGroup(9, group))
     assert world.state(watcher) is None
@@ -268,6 +271,16 @@ def test_a_detached_actor_keeps_its_groups_beyond_the_job() -> None:
     world.say(DRIVER, KillActor(actor, True, False, "killed"))
     world.say(DRIVER, ListGroups(10))
     assert [info.state for info in world.one(DRIVER, GroupList).groups] == [GroupState.REMOVED] * 2
+
+
+def test_an_actor_in_a_bundle_that_is_not_there_is_dead() -> None:
+    world = Groups()
+    group = world.created(make_group())
+    world.create(actor_in(group, 1, bundle=2))
+    info = world.take(DRIVER, ActorInfo)[-1]
+    assert info.fault is not None
+    assert info.fault.kind is FaultKind.ACTOR_UNSCHEDULABLE
+    assert "has no bundle 2" in info.fault.message
 
 
 # --- actors -----------------------------------------------------------------------------------------------------------

@@ -182,6 +182,15 @@ def test_a_request_may_come_before_the_group_is_heard_of_but_not_for_ever() -> N
     assert (failed.request, failed.fault.kind) == (3, FaultKind.GROUP_REMOVED)
 
 
+def test_a_bundle_that_the_group_has_not_got_is_refused() -> None:
+    world = Groups(2)
+    world.make()
+    world.ask(1, bundle=1)
+    failed = world.one(DRIVER, LeaseFailed)
+    assert failed.fault.kind is FaultKind.UNSCHEDULABLE
+    assert f"there is no bundle 1 of placement group {GROUP.hex()}" in failed.fault.message
+
+
 def test_tasks_without_resources_have_places_in_bundles_too() -> None:
     world = Groups(1)
     world.make()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rustyray.core.effects import Effect, Ready, Send, Warn
 from rustyray.core.owner import OwnerCore
+from rustyray.core.owner.waits import tell_object
 from rustyray.model import ids
 from rustyray.model.messages import HEAD, GroupInfo, GroupSpec, GroupState, WatchGroup
 from rustyray.model.values import Fault, FaultKind
@@ -32,7 +33,7 @@ def test_a_ref_has_its_value_when_the_group_is_created() -> None:
     core, group = make()
     object_ = core.group_ready(group, b"handle")
     assert taken(core) == [Send(HEAD, WatchGroup(group))]
-    assert core.groups.awaited(object_) == group
+    assert tell_object(core, object_) == f"placement group {group.hex()} to be created"
     core.watch(object_)
     for state in (GroupState.PENDING, GroupState.PREPARING):
         core.on_message(HEAD, news(group, state), 0.0)
