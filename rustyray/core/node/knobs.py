@@ -13,6 +13,7 @@ from rustyray.core.node.base import NodeLimits
 SPILL_CAPACITY: Final = 1 << 50
 KNOBS: Final = (
     "automatic_object_spilling_enabled",
+    "cpu_quota",
     "memory_limit",
     "memory_monitor_refresh_ms",
     "memory_usage_threshold",

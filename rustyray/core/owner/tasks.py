@@ -188,7 +188,13 @@ class Tasks:
             last = record
             entry = record.entry
             values = done.values
-            if type(values) is bytes and not done.failed and done.kept is None and record.held is None:
+            if (
+                type(values) is bytes
+                and not done.failed
+                and done.kept is None
+                and record.held is None
+                and not record.alone
+            ):
                 # The common case, spelled out: one small value, no refs anywhere.
                 record.state = DONE
                 record.lease = None
@@ -258,8 +264,11 @@ class Tasks:
                 self.refs.forget_stored(object_, value)
                 continue
             self.refs.settle(object_, entry, value, ready)
-            if isinstance(value, Stored) and record.task.attempt:
-                self.refs.scattered[object_] = True
+            if record.task.attempt or record.alone:
+                if isinstance(value, Stored):
+                    self.refs.scattered[object_] = True
+                else:  # an attempt before may have stored another, and not lived to say so
+                    self.refs.free_stored([object_], record.task.attempt)
             if isinstance(value, Stored) and isinstance(record.plan, TaskPlan) and record.retries != 0:
                 wanted_again = True
             else:

@@ -47,7 +47,8 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     ``argv``, ``sys_path``, ``cwd``, ``env`` and ``umask`` are the driver's, taken over by the workers. ``prestart``
     workers are forked at once. On SIGTERM the workers have ``grace`` seconds to end before they are killed. Objects are
     spilled to ``spill_directory``; ``limits`` are the numbers by which the node decides. Its workers and its store may
-    take ``memory_limit`` bytes, if that is not 0, instead of what the machine has.
+    take ``memory_limit`` bytes, if that is not 0, instead of what the machine has. The workers run on ``cpus`` alone,
+    if any are given.
     """
 
     node: NodeID
@@ -79,6 +80,7 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     spill_directory: str = "/tmp"
     limits: NodeLimits = NodeLimits()
     memory_limit: int = 0
+    cpus: list[int] = []
 
 
 class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
@@ -117,7 +118,8 @@ class Driver(AnyDriver):
     def start_node(self, settings: Settings) -> nodes.NodeProcess:
         """Fork another node with the resources, labels and store of these settings."""
         store = settings.object_store_memory or STORE_MEMORY
-        return self.node_processes.start(settings, store, spill_directory(settings), _prestart(settings))
+        cpus = cpu_quota(settings, self.node_processes.cpus_taken())
+        return self.node_processes.start(settings, store, spill_directory(settings), _prestart(settings), cpus)
 
     def add_node(self, settings: Settings) -> bytes:
         node = self.start_node(settings)
@@ -213,6 +215,7 @@ def _boot(
         tcp=in_cluster,
         spill_directory=spill_directory(settings),
         limits=configured(node_limits(settings), settings.system_config),
+        cpus=cpu_quota(settings),
         memory_limit=int(settings.system_config.get("memory_limit", 0)),
     )
 
@@ -234,6 +237,24 @@ def spill_directory(settings: Settings) -> str:
 def node_limits(settings: Settings) -> NodeLimits:
     """The numbers by which a native node decides, before ``_system_config``."""
     return NodeLimits(memory_interval=MEMORY_INTERVAL, enforce_memory=settings.enforce_memory)
+
+
+def cpu_quota(settings: Settings, taken: int = 0) -> list[int]:
+    """The CPUs that the workers of a node with these settings may run on; none: all. ``taken`` are other nodes'.
+
+    It is said where that cannot be.
+    """
+    if not settings.system_config.get("cpu_quota"):
+        return []
+    if not hasattr(os, "sched_setaffinity"):
+        print("rustyray: this system has no CPU affinity, so that cpu_quota has no effect", file=sys.stderr)
+        return []
+    mine = sorted(os.sched_getaffinity(0))
+    count = max(1, math.ceil(resources.from_units(settings.resources.get(resources.CPU, 0))))
+    if count >= len(mine):
+        print(f"rustyray: num_cpus={count} leaves nothing of {len(mine)} CPUs for cpu_quota to deny", file=sys.stderr)
+        return []
+    return [mine[(taken + number) % len(mine)] for number in range(count)]
 
 
 def _prestart(settings: Settings) -> int:

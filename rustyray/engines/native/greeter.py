@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from rustyray.engines.native import address as addresses
+from rustyray.engines.native import processes
 from rustyray.engines.native.link import Ended, Link
 from rustyray.engines.native.poller import Poller
 from rustyray.wire.handshake import NONCE_SIZE, ClientHandshake, Credentials, Handshake, ServerHandshake
@@ -87,6 +88,7 @@ class Greeter:
                 return
             except OSError as error:
                 self._refused(f"cannot accept a connection: {error.strerror or error}")
+                processes.tell_of_descriptors(error)
                 self._pause()
                 self._resume_at = self._clock() + ACCEPT_PAUSE
                 self._note_deadline(self._resume_at)
@@ -111,6 +113,8 @@ class Greeter:
             return
         except (OSError, ValueError) as error:
             self.detach(link)
+            if isinstance(error, OSError):
+                processes.tell_of_descriptors(error)
             why = getattr(error, "strerror", "") or error
             raise Ended(f"could not be reached at {link.address}: {why}") from error
         self._attach(link, sock, handshake, server_side=False)

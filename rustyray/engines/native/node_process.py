@@ -223,6 +223,7 @@ class _Node:
         self.warned: set[str] = set()
         self.terminated = False
         self.stopped = False
+        self.descriptors = processes.raise_descriptor_limit()
         self.now = time.monotonic()
         self.woken, self.wake = processes.open_wake_pipe()
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -433,6 +434,9 @@ class _Node:
         self.spill_file.after_fork()
         os.close(self.woken)
         os.close(self.wake)
+        processes.lower_descriptor_limit(self.descriptors)
+        if self.boot.cpus:
+            os.sched_setaffinity(0, self.boot.cpus)
         gc.freeze()
         if (numpy_random := sys.modules.get("numpy.random")) is not None:
             numpy_random.seed()  # or all workers would draw the same numbers

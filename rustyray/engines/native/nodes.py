@@ -79,7 +79,13 @@ class Nodes:
 
     # --- joining ------------------------------------------------------------------------------------------------------
 
-    def start(self, settings: Settings, store: int, spill_directory: str, prestart: int) -> NodeProcess:
+    def cpus_taken(self) -> int:
+        """How many CPUs the nodes that run have for themselves."""
+        return sum(len(node.boot.cpus) for node in self.all.values() if not node.gone)
+
+    def start(
+        self, settings: Settings, store: int, spill_directory: str, prestart: int, cpus: list[int]
+    ) -> NodeProcess:
         """Fork another node with a store of ``store`` bytes; it is of use once it has `join`-ed."""
         first = self.first.boot
         arena = Arena.create(store)
@@ -94,6 +100,7 @@ class Nodes:
                     msgspec.structs.replace(first.limits, enforce_memory=settings.enforce_memory),
                     settings.system_config,
                 ),
+                cpus=cpus,
                 memory_limit=int(settings.system_config.get("memory_limit", 0)),
                 arena_size=arena.size,
                 prestart=prestart,

@@ -7,6 +7,7 @@ daemon thread turns the parent's end into the signal. Where neither is there, th
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -21,6 +22,8 @@ _PR_SET_NAME: Final = 15
 _PUNCH_HOLE_KEEP_SIZE: Final = 3
 #: How often the end of a process is asked for where nothing tells of it.
 POLL_SECONDS: Final = 0.01
+#: Errors of which the user has been told.
+_told: Final[set[int]] = set()
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -63,6 +66,43 @@ def set_name(name: str) -> None:
     """Name this process in ``top`` and ``ps -e`` (up to 15 bytes; Linux only, elsewhere nothing happens)."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0)
+
+
+def raise_descriptor_limit() -> int:
+    """Let this process open as many files as it may; returns how many it could before."""
+    import resource  # only here: a worker may have more use for its own
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            pass  # macOS allows less than it says; what there is has to do
+    return soft
+
+
+def lower_descriptor_limit(soft: int) -> None:
+    """Take back `raise_descriptor_limit`, in a process that was forked since."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
+def tell_of_descriptors(error: OSError) -> None:
+    """If it is why, say once that this process has opened as many files as it may."""
+    if error.errno in (errno.EMFILE, errno.ENFILE) and error.errno not in _told:
+        _told.add(error.errno)
+        import resource
+
+        may = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        whose = f"this process (pid {os.getpid()}) has opened as many files as it may ({may})"
+        if error.errno == errno.ENFILE:
+            whose = "the machine has opened as many files as it may"
+        text = f"rustyray: {whose}, so that nobody can connect to it: raise that limit (ulimit -n), or start less"
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            pass  # nobody reads it
 
 
 def punch_hole(fd: int, offset: int, size: int) -> None:

@@ -58,6 +58,18 @@ def test_who_was_killed_for_others_to_have_memory_is_tried_again_later_and_it_do
     assert owner.fault(result) is FaultKind.WORKER_CRASHED, "now one that counts is used up"
 
 
+def test_an_attempt_that_may_have_stored_its_result_and_died_leaves_nothing() -> None:
+    owner = Owner()
+    result = owner.submit(plan())
+    owner.grant(A)
+    owner.die(A)
+    owner.grant(B)
+    owner.done(B, result)
+    owner.flush()
+    (freed,) = owner.take(NODE, StoreFree)
+    assert (freed.objects, freed.anywhere, freed.attempts) == ([result], True, [1])
+
+
 def test_who_was_killed_for_its_own_memory_uses_up_its_attempts() -> None:
     owner = Owner()
     result = owner.submit(plan(max_retries=1))

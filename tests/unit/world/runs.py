@@ -67,7 +67,7 @@ PROFILES = {
     "no retries": Profile(Limits(keep=True, max_retries=0), troubles=(Trouble.CRASH,), count=3, exact=False),
     "cuts": Profile(Limits(max_restarts=1, max_task_retries=1), troubles=(Trouble.CUT,), count=2, exact=False),
     "dying nodes": Profile(Limits(cpus=SMALL), (1, 1, 2), (Trouble.NODE, Trouble.CRASH), count=2, exact=False),
-    "spilling": Profile(Limits(keep=True, steps=12), (1, 2), store=2 * 4096),
+    "spilling": Profile(Limits(keep=True, actors=False, steps=12), (1, 2), store=2 * 4096),
     "bad disks": Profile(
         Limits(actors=False, refs_out=False, max_retries=-1, steps=12),
         (1, 2),

@@ -16,7 +16,7 @@ from rustyray.core.node.knobs import configured
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import NodeBoot
-from rustyray.engines.native.driver import ONE_THREAD, STORE_MEMORY, node_limits, spill_directory
+from rustyray.engines.native.driver import ONE_THREAD, STORE_MEMORY, cpu_quota, node_limits, spill_directory
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.daemon import detach
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
@@ -144,6 +144,7 @@ def _boot(
         certificates=cluster.certificates,
         spill_directory=spill_directory(settings),
         limits=configured(node_limits(settings), settings.system_config),
+        cpus=cpu_quota(settings),
         memory_limit=int(settings.system_config.get("memory_limit", 0)),
     )
 
