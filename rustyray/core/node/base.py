@@ -21,18 +21,18 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     ``soft_idle``: idle workers above this number are stopped after ``idle``; None: one per CPU. ``max_starting``
     workers may be on their way at once, each for ``start_timeout`` at most; after ``max_failed_starts`` in a row that
-    came to nothing, whoever waits for a worker is told. A request that others overtook for ``starving`` is served
-    next. A worker that nobody has asked for starts ``prestart_pause`` after the one before is ready. At most
+    came to nothing, whoever waits for a worker is told. A request that others overtook for ``starving`` is served next.
+    A worker that nobody has asked for starts ``prestart_pause`` after the one before is ready. At most
     ``max_demanding_nothing`` leases without any resources have a worker, not counting those that wait in ``get``. At
-    most ``max_kept`` processes of ended actors stay for what they own. An object waits ``store_wait`` for room; up to
-    ``spill_capacity`` bytes may be spilled; free memory is given back after ``trim`` without any use. An object to be
-    pulled from a node that is not known yet waits ``meet``, and it comes in pieces of ``chunk`` bytes: other messages
-    wait for one at most (0.7 ms on loopback, 17 ms at 1 Gbit/s), and for what the system has buffered. A node that
-    passes an object on and is silent for ``stall`` is given up, one that has the original after three times that. A
-    worker whose connection or owner is gone has ``lost_grace`` to come to an end, or back. One that was told to stop is
-    killed after ``kill``; at shutdown TERM comes after ``term``. Memory is measured each ``memory_interval`` (0:
-    never); above the share ``memory_threshold`` of it workers are killed, and with ``enforce_memory`` those that use
-    more than they asked for.
+    most ``max_kept`` processes of ended actors stay for what they own. An object waits ``store_wait`` for room, and up
+    to ``mapped_wait`` while others map some; up to ``spill_capacity`` bytes may be spilled; free memory is given back
+    after ``trim`` without any use. An object to be pulled from a node that is not known yet waits ``meet``, and it
+    comes in pieces of ``chunk`` bytes: other messages wait for one at most (0.7 ms on loopback, 17 ms at 1 Gbit/s), and
+    for what the system has buffered. A node that passes an object on and is silent for ``stall`` is given up, one that
+    has the original after three times that. A worker whose connection or owner is gone has ``lost_grace`` to come to an
+    end, or back. One that was told to stop is killed after ``kill``; at shutdown TERM comes after ``term``. Memory is
+    measured each ``memory_interval`` (0: never); above the share ``memory_threshold`` of it workers are killed, and
+    with ``enforce_memory`` those that use more than they asked for.
     """
 
     soft_idle: int | None = None
@@ -46,6 +46,7 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_kept: int = 64
     reclaim_gap: float = 0.005
     store_wait: float = 2.0
+    mapped_wait: float = 60.0
     spill_capacity: int = 0
     trim: float = 10.0
     memory_interval: float = 0.0

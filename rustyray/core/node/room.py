@@ -295,18 +295,24 @@ class Room:
     # --- refusals -----------------------------------------------------------------------------------------------------
 
     def _look(self, now: float) -> None:
-        """Whoever has waited long is refused, unless the disk is at work for them."""
+        """Whoever has waited long is refused, unless the disk is at work for them, or others may let go."""
         late = [wish for wish in self._waiting if wish.until <= now]
-        if not late:
-            return
-        if self.spilling.busy and now - self._heard < SILENT:
-            for wish in late:
-                wish.until = now + max(self._base.limits.store_wait, 0.1)
-            self._base.timers.at(late[0].until, self._look)
-            return
+        at_work = self.spilling.busy and now - self._heard < SILENT
+        spared = [wish for wish in late if at_work or self._may_hope(wish, now)]
+        if spared:
+            until = now + max(self._base.limits.store_wait, 0.1)
+            for wish in spared:
+                wish.until = until
+            self._base.timers.at(until, self._look)
         self._waiting = [wish for wish in self._waiting if wish.until > now]
         for wish in late:
+            if wish.until > now:
+                continue
             wish.refused(self._full(wish.size, silent=self.spilling.busy))
+
+    def _may_hope(self, wish: Wish, now: float) -> bool:
+        """Whether others have something mapped, and may be done with it. Not for ever: they may wait, too."""
+        return now - wish.since < self._base.limits.mapped_wait and self._store.others_map(wish.client, wish.object)
 
     def _full(self, size: int, silent: bool = False) -> Fault:
         node, arena, spilling = self._base.node, self.arena, self.spilling

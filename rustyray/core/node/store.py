@@ -83,6 +83,11 @@ class Store:
         else:
             self._base.send(client, StoreCreated(message.request, offset, min(touched, message.size)))
 
+    def others_map(self, client: bytes, object_: ObjectID) -> bool:
+        """Whether anybody has something mapped, other than who waits for this object."""
+        waiters = {client, *(waiter for waiter, _ in self._pin_waiters.get(object_, ()))}
+        return not self._pins.keys() <= waiters
+
     def evicted(self, copy: Copy) -> None:
         """A spare has to go; its room is taken care of."""
         self.move(copy, CopyEvent.FREE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -222,3 +223,14 @@ def test_wrong_calls(start: Start) -> None:
             rustyray.on_memory_pressure(3)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="fraction is a share"):
             rustyray.on_memory_pressure(print, 1.5)
+
+
+def test_who_needs_room_waits_for_tasks_that_map_theirs(start: Start) -> None:
+    @rustyray.remote
+    def hold(one: np.ndarray[tuple[int], np.dtype[np.uint8]], seconds: float) -> int:
+        time.sleep(seconds)
+        return int(one[0])
+
+    with start(num_cpus=3, object_store_memory=STORE):
+        refs = [rustyray.put(block(number, 9 * MB)) for number in range(3)]
+        assert rustyray.get([hold.remote(ref, 3.0) for ref in refs], timeout=60) == [1, 2, 3]

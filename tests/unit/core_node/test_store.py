@@ -237,7 +237,8 @@ def test_a_full_store_waits_for_frees(world: World) -> None:
 
 def test_and_says_what_fills_it_when_none_come(world: World) -> None:
     one = world.put(1, 6)
-    world.say(STRANGER, StorePin(1, one))
+    world.say(DRIVER, StorePin(1, one))
+    world.one(DRIVER, StorePinned)
     assert world.create(2, 4) is None
     world.wait(1.9)
     assert not world.take(DRIVER, StoreFailed)
