@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from hypothesis import reject
@@ -47,13 +48,10 @@ def any_message() -> st.SearchStrategy[Any]:
     return st.sampled_from(messages()).flatmap(one)
 
 
+@cache
 def one(kind: type[Any]) -> st.SearchStrategy[Any]:
-    """Messages of one type."""
-    return _struct(inspect.type_info(kind))
-
-
-def _struct(info: Any) -> st.SearchStrategy[Any]:
-    kind = info.cls
+    """Messages of one type (or parts of them)."""
+    info: Any = inspect.type_info(kind)
     hints: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         hints |= getattr(base, "__annotations__", {})
@@ -99,7 +97,7 @@ def _value(info: Any, hint: str) -> st.SearchStrategy[Any]:
         case inspect.LiteralType(values=values):
             return st.sampled_from(list(values))
         case inspect.StructType():
-            return st.deferred(lambda: _struct(info))
+            return st.deferred(lambda: one(info.cls))
         case _:
             raise TypeError(f"messages with a field of type {info!r} are not made here")
 
