@@ -98,10 +98,15 @@ class Actors:
     def _is_of_detached(self, spec: ActorSpec) -> bool:
         """Whether it was created by a detached actor, or by an actor of one: it outlives the job, as they do (in Ray,
         whatever descends from a detached actor does)."""
-        owner = owner_of(spec.actor)
-        for other in self._on_node.get(node_of(owner), {}).values():
-            if other.worker == owner:
-                return other.spec.detached or self._is_of_detached(other.spec)
+        seen: dict[ActorID, None] = {}
+        while spec.actor not in seen:  # a peer may say that two made each other
+            seen[spec.actor] = None
+            owner = owner_of(spec.actor)
+            there = self._on_node.get(node_of(owner), {}).values()
+            maker = next((other for other in there if other.worker == owner), None)
+            if maker is None or maker.spec.detached:
+                return maker is not None
+            spec = maker.spec
         return False
 
     def has_detached(self, job: JobID) -> bool:
@@ -189,7 +194,7 @@ class Actors:
 
     def _outlives_job(self, actor: ActorID) -> bool:
         known = self.registry.living.get(actor)
-        return known is not None and known.spec.detached
+        return known is not None and (known.spec.detached or self._is_of_detached(known.spec))
 
     def _is_gone(self, strategy: Strategy | None) -> bool:
         """Whether it names a node that is not there, and that will not come: ids are never used again."""

@@ -21,7 +21,8 @@ class HeadLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     A node that was silent for ``suspect`` is not given new work, after ``dead`` it is dead. What is free is told to the
     nodes at most every ``view_gap``. An actor that never came up is started again after ``first_delay``, then twice as
-    long each time, up to ``last_delay``.
+    long each time, up to ``last_delay``. A group that cannot be placed says so after ``explain``: nodes may be about to
+    join.
     """
 
     suspect: float = 3.0
@@ -29,6 +30,7 @@ class HeadLimits(msgspec.Struct, frozen=True, kw_only=True):
     view_gap: float = 0.1
     first_delay: float = 0.05
     last_delay: float = 5.0
+    explain: float = 0.5
 
 
 class HeadBase:

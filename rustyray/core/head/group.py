@@ -55,10 +55,23 @@ class Group:
 
     ``was_created``: some of its bundles are or were in use, so that those which are missing were lost. ``reason`` is
     why it cannot be placed as things are, or why it was removed; ``over`` that its job is, and only its creator, an
-    actor that outlives the job, keeps it.
+    actor that outlives the job, keeps it; ``explaining`` that it is looked at soon whether it can be placed at all.
     """
 
-    __slots__ = ("id", "nodes", "over", "reason", "round", "rounds", "spec", "state", "version", "was_created", "what")
+    __slots__ = (
+        "explaining",
+        "id",
+        "nodes",
+        "over",
+        "reason",
+        "round",
+        "rounds",
+        "spec",
+        "state",
+        "version",
+        "was_created",
+        "what",
+    )
 
     def __init__(self, spec: GroupSpec) -> None:
         self.id = spec.group
@@ -72,6 +85,7 @@ class Group:
         self.reason = ""
         self.was_created = False
         self.over = ""
+        self.explaining = False
 
     @property
     def name(self) -> tuple[str, str] | None:

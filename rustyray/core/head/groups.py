@@ -10,6 +10,7 @@ detached actor that made them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from rustyray.core.head.base import HeadBase
@@ -166,7 +167,9 @@ class Groups:
             return
         places = place(group.spec, group.placed(), self._nodes.usable())
         if places is None:
-            self._explain(group)
+            if not group.reason and not group.explaining:
+                group.explaining = True
+                self._base.timers.at(now + self._base.limits.explain, partial(self._explain, group))
             return
         group.rounds += 1
         round_ = group.round = Round(group.rounds, {number: node.info.node for number, node in places.items()})
@@ -178,10 +181,12 @@ class Groups:
             address = self._nodes.nodes[node].info.address
             self._base.send(node, PrepareBundles(group.id, round_.number, bundles), address)
 
-    def _explain(self, group: Group) -> None:
+    def _explain(self, group: Group, now: float) -> None:
         """It waits for room. If there never will be any, as things are, the watchers are told once."""
+        group.explaining = False
         living = self._nodes.living()
-        if not group.reason and place(group.spec, group.placed(), living, ever=True) is None:
+        waits = group.id in self.living and group.round is None and not all(group.nodes)
+        if waits and not group.reason and place(group.spec, group.placed(), living, ever=True) is None:
             group.reason = f"{group.what} cannot be placed: {why_nowhere(group.spec, living)}"
             self._tell(group, nodes=False)
 

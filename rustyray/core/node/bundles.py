@@ -13,6 +13,7 @@ from typing import Final
 from rustyray.core.node.accounts import Accounts
 from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase
+from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.story import StateTable
 from rustyray.model.bundles import PLACE, in_bundle, is_in_bundle
@@ -88,10 +89,13 @@ class KnownGroup:
 class Bundles:
     """The groups that the node knows, and their bundles here."""
 
-    __slots__ = ("_accounts", "_actors", "_base", "_desk", "_ending", "groups")
+    __slots__ = ("_accounts", "_actors", "_base", "_cluster", "_desk", "_ending", "groups")
 
-    def __init__(self, base: NodeBase, accounts: Accounts, desk: LeaseDesk, actors: HostedActors) -> None:
+    def __init__(
+        self, base: NodeBase, accounts: Accounts, desk: LeaseDesk, actors: HostedActors, cluster: Cluster
+    ) -> None:
         self._base = base
+        self._cluster = cluster
         self._accounts = accounts
         self._desk = desk
         self._actors = actors
@@ -177,6 +181,7 @@ class Bundles:
                 self._move(bundle, BundleEvent.UNUSED)
                 self._free(known, bundle)
             self._desk.schedule(now)
+            self._cluster.beat(now)  # the head does not know it, and others may wait for just that
 
     def _free(self, known: KnownGroup, bundle: Bundle) -> None:
         del known.bundles[bundle.number]

@@ -129,7 +129,7 @@ class NodeCore:
         self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
         self._memory = MemoryMonitor(self._base, self._desk)
         self._actors = HostedActors(self._base, self._desk)
-        self._bundles = Bundles(self._base, self._accounts, self._desk, self._actors)
+        self._bundles = Bundles(self._base, self._accounts, self._desk, self._actors, self._cluster)
         groups = GroupRouter(self._base, self._accounts, self._desk, self._cluster, self._bundles)
         self._router = Router(self._base, self._accounts, self._desk, self._cluster, info, groups)
         self._store = Store(self._base, store_capacity, self._cluster)

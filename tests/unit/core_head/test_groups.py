@@ -176,9 +176,12 @@ def test_a_second_loss_while_the_first_is_made_good() -> None:
 def test_what_can_never_be_placed_is_said_once() -> None:
     world = Groups(cpus=1)
     group = world.make(make_group(1, 2))
+    assert [info.reason for info in world.take(DRIVER, GroupInfo)] == [""]
+    world.wait(1.0)
     (reason,) = [info.reason for info in world.take(DRIVER, GroupInfo)]
     assert "needs 1 × CPU: 2 (STRICT_SPREAD), and node 6e6f64652d6f6e65 has CPU: 1" in reason
     world.say(b"node-4th", RegisterNode(make_info(b"node-4th", 1)))
+    world.wait(1.0)
     assert world.state() is None
     world.say(b"node-5th", RegisterNode(make_info(b"node-5th", 2)))
     (question,) = world.take(b"node-5th", PrepareBundles)
@@ -189,6 +192,7 @@ def test_what_has_no_room_now_waits_in_silence() -> None:
     world = Groups(1)
     world.created(make_group(1, 2))
     world.make(make_group(2, 1))
+    world.wait(1.0)
     assert world.one(DRIVER, GroupInfo).reason == ""
     assert not world.asked()
     world.say(DRIVER, RemoveGroup(9, ids.task_id(DRIVER, 1001)))

@@ -16,6 +16,7 @@ from rustyray.model.messages import (
     GroupInfo,
     GroupSpec,
     GroupState,
+    Heartbeat,
     LeaseElsewhere,
     LeaseFailed,
     LeaseGranted,
@@ -212,8 +213,10 @@ def test_a_removed_group_takes_along_who_works_and_who_waits_in_it() -> None:
     assert (failed.request, failed.fault.kind) == (2, FaultKind.GROUP_REMOVED)
     assert (worker, True) in world.ended
     assert world.free() == 0  # it may still use the CPU
+    world.take(HEAD, Heartbeat)
     world.end(worker)
     assert world.free() == 1
+    assert world.one(HEAD, Heartbeat).available["CPU"] == 10_000
     world.ask(3)
     failed = world.one(DRIVER, LeaseFailed)
     assert failed.fault.message == "work cannot run: placement group 'x' is gone"
