@@ -122,5 +122,16 @@ class MeasureMemory(Effect):
     """Measure the machine's memory and the workers'; answer: `NodeCore.measured`."""
 
 
+class Keep(Effect):
+    """Write ``value`` down under ``kind`` and ``key``, in place of what is there, before any effect that follows.
+
+    None: nothing is to be kept there any more.
+    """
+
+    kind: str
+    key: bytes
+    value: bytes | None
+
+
 class Stopped(Effect):
     """The node has nothing left: its process may end."""

@@ -30,6 +30,7 @@ from rustyray.model.messages import (
     CreateActor,
     GroupState,
     HeadError,
+    HostedActor,
     KillActor,
     StartActor,
     StopActor,
@@ -75,6 +76,7 @@ class Actors:
             return
         actor = Actor(spec)
         self.registry.add(actor)
+        self._changed(actor)
         self._unplaced[actor.id] = actor
         self.registry.answer(sender, actor, message.request)
         early = self.registry.take_early(actor.id)
@@ -124,6 +126,7 @@ class Actors:
             self._die(actor, message.reason)
         elif actor.node and not actor.killed:
             actor.killed = message.reason
+            self._changed(actor)
             self._base.send(actor.node, StopActor(actor.id, actor.incarnation, False, message.reason))
 
     def _stop_gracefully(self, actor: Actor, reason: str) -> None:
@@ -132,6 +135,7 @@ class Actors:
             self._die(actor, reason)
         elif not actor.stopping:
             actor.stopping = reason
+            self._changed(actor)
             self.registry.free_name(actor)
             self._base.send(actor.node, StopActor(actor.id, actor.incarnation, True, reason))
 
@@ -156,6 +160,7 @@ class Actors:
 
     def _start_on(self, node: Node, actor: Actor, takes: ResourceSet) -> None:
         del self._unplaced[actor.id]
+        self._changed(actor)
         actor.node = node.info.node
         self._on_node.setdefault(actor.node, {})[actor.id] = actor
         self._nodes.take(node, takes)
@@ -293,6 +298,37 @@ class Actors:
             if actor.spec.job == job and not actor.spec.detached and not self._is_of_detached(actor.spec):
                 self._die(actor, f"its job {job.hex()} is finished: {reason}")
 
+    def owners(self) -> list[WorkerID]:
+        return [owner_of(actor.id) for actor in self.registry.living.values()]
+
+    def compare(self, node: NodeID, hosted: list[HostedActor], now: float) -> None:
+        """What the node says that it has is what is there: what is missing is lost, or was never heard of there."""
+        there = {each.actor: each for each in hosted}
+        for actor in list(self._on_node.get(node, {}).values()):
+            each = there.get(actor.id)
+            if each is None or each.incarnation != actor.incarnation:
+                self._is_missing(actor, node, now)
+                continue
+            if each.running and not actor.worker:
+                started = ActorStarted(actor.id, each.incarnation, each.worker, each.address, each.pid)
+                self.started(node, started, now)
+            elif actor.worker and actor.worker != each.worker:
+                self._is_missing(actor, node, now)
+            if actor.stopping or actor.killed:
+                graceful, reason = not actor.killed, actor.killed or actor.stopping
+                self._base.send(node, StopActor(actor.id, actor.incarnation, graceful, reason))
+        for each in hosted:
+            known = self.registry.living.get(each.actor)
+            if known is None or known.node != node or known.incarnation != each.incarnation:
+                reason = "the cluster has given this incarnation up"
+                self._base.send(node, StopActor(each.actor, each.incarnation, False, reason))
+
+    def _is_missing(self, actor: Actor, node: NodeID, now: float) -> None:
+        if actor.worker or actor.stopping or actor.killed:
+            self._lose(actor, "its process ended while its node and the head were apart", now)
+        else:
+            self._base.send(node, StartActor(actor.spec, actor.incarnation))
+
     def _end_owned(self, prefix: bytes, reason: str) -> None:
         for actor in list(self.registry.living.values()):
             if actor.id.startswith(prefix) and not actor.spec.detached:
@@ -332,6 +368,7 @@ class Actors:
         self._place(actor, now)
 
     def _leave(self, actor: Actor) -> None:
+        self._changed(actor)
         if actor.node:
             del self._on_node[actor.node][actor.id]
         self._unplaced.pop(actor.id, None)
@@ -356,7 +393,21 @@ class Actors:
 
     # --- bookkeeping --------------------------------------------------------------------------------------------------
 
+    def _changed(self, actor: Actor) -> None:
+        self._base.changed("actor", actor.id, actor)
+
+    def restore(self, actor: Actor) -> None:
+        """It was there when the head ended."""
+        self.registry.restore(actor)
+        if actor.state is ActorState.DEAD:
+            return
+        if actor.node:
+            self._on_node.setdefault(actor.node, {})[actor.id] = actor
+        else:
+            self._unplaced[actor.id] = actor
+
     def _move(self, actor: Actor, event: ActorEvent, cause: object = None) -> None:
+        self._changed(actor)
         actor.state = self._base.journal.move(ACTOR_TABLE, actor.id, actor.state, event, cause)
 
     def check(self) -> None:

@@ -19,14 +19,15 @@ REMEMBERED: Final = 10_000
 class HeadLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers by which the head decides. Times are in seconds.
 
-    A node that was silent for ``suspect`` is not given new work, after ``dead`` it is dead. What is free is told to the
-    nodes at most every ``view_gap``. An actor that never came up is started again after ``first_delay``, then twice as
-    long each time, up to ``last_delay``. A group that cannot be placed says so after ``explain``: nodes may be about to
-    join.
+    A node that was silent for ``suspect`` is not given new work, after ``dead`` it is dead; so is one whose connection
+    is gone and that is not back within ``come_back``. What is free is told to the nodes at most every ``view_gap``. An
+    actor that never came up is started again after ``first_delay``, then twice as long each time, up to ``last_delay``.
+    A group that cannot be placed says so after ``explain``: nodes may be about to join.
     """
 
     suspect: float = 3.0
     dead: float = 10.0
+    come_back: float = 2.0
     view_gap: float = 0.1
     first_delay: float = 0.05
     last_delay: float = 5.0
@@ -36,10 +37,12 @@ class HeadLimits(msgspec.Struct, frozen=True, kw_only=True):
 class HeadBase:
     """The common ground of the head's parts."""
 
-    __slots__ = ("_gone", "journal", "limits", "out", "timers")
+    __slots__ = ("_gone", "changes", "journal", "limits", "out", "timers")
 
     def __init__(self, limits: HeadLimits) -> None:
         self.limits = limits
+        #: What has to be written down, by kind and key; None when nothing ever is.
+        self.changes: dict[tuple[str, bytes], object] | None = None
         self.out: list[Effect] = []
         self.timers = Timers()
         self.journal = Journal()
@@ -47,6 +50,15 @@ class HeadBase:
 
     def send(self, to: bytes, message: Message, address: str = "") -> None:
         self.out.append(Send(to, message, address))
+
+    def changed(self, kind: str, key: bytes, what: object) -> None:
+        """``what`` is not what it was (None: it is no more), and is to be known again should the head come back."""
+        if self.changes is not None:
+            self.changes[kind, key] = what
+
+    def gone(self) -> list[tuple[bytes, str]]:
+        """The dead that are remembered, with the reasons."""
+        return list(self._gone.items())
 
     def note_gone(self, worker: WorkerID, reason: str) -> None:
         """A worker or driver is dead for good. Remembered for a while: its last messages may still come."""

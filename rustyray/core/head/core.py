@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from rustyray.core.effects import Effect
 from rustyray.core.head.actors import Actors
 from rustyray.core.head.base import HeadBase, HeadLimits
 from rustyray.core.head.jobs import Job, Jobs
-from rustyray.core.head.nodes import Node, Nodes
+from rustyray.core.head.keeping import keep, restore
+from rustyray.core.head.nodes import Joined, Node, Nodes
 from rustyray.core.telling import Teller
-from rustyray.model.ids import JobID, WorkerID, node_of
+from rustyray.model.ids import WORKER_ID_SIZE, JobID, NodeID, WorkerID, node_of
 from rustyray.model.messages import (
     HEAD,
     ActorExited,
@@ -44,12 +45,20 @@ from rustyray.model.messages import (
 )
 from rustyray.model.stats import HeadStats
 
+#: So many of the last deaths are told again to a node that may have missed them.
+TOLD_AGAIN: Final = 1_000
+
 
 class HeadCore:
-    """Everything that the head decides. Its host treats it like any other core; see `rustyray.core.effects`."""
+    """Everything that the head decides. Its host treats it like any other core; see `rustyray.core.effects`.
 
-    def __init__(self, limits: HeadLimits | None = None) -> None:
+    With ``durable`` it says with `Keep` what is to be written down, for a head that comes after it to `restore`.
+    """
+
+    def __init__(self, limits: HeadLimits | None = None, durable: bool = False) -> None:
         self._base = HeadBase(limits or HeadLimits())
+        if durable:
+            self._base.changes = {}
         self._nodes = Nodes(self._base, self._node_died)
         self._jobs = Jobs(self._base)
         self._actors = Actors(self._base, self._nodes, self._jobs, self._detached_died)
@@ -100,20 +109,30 @@ class HeadCore:
         self._base.journal.now = now
         if self._base.why_gone(sender) is None or isinstance(message, RegisterNode | Heartbeat):
             handler(sender, message, now)
+            keep(self._base)
+
+    def restore(self, kept: Iterable[bytes], now: float) -> None:
+        """Go on where another head has ended: ``kept`` are the values that it had kept, oldest first."""
+        restore(kept, self._nodes, self._jobs, self._actors, now)
+        for node in self._nodes.dead():
+            self._base.note_gone(node.info.node, f"its node {node.info.node.hex()} died: {node.info.reason}")
+        keep(self._base)
 
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
         """The connection to ``peer`` is gone. Of workers and drivers the nodes say when they are dead."""
         self._base.journal.now = now
         node = self._nodes.nodes.get(peer)
         if node is not None:
-            self._nodes.lose(node, f"the connection to it is lost ({reason})", now)
+            self._nodes.cut_off(node, reason, now)
         else:
             self._actors.registry.forget_peer(peer)
             self._actors.groups.forget_peer(peer)
+        keep(self._base)
 
     def on_time(self, now: float) -> None:
         self._base.journal.now = now
         self._base.timers.run(now)
+        keep(self._base)
 
     def next_deadline(self) -> float | None:
         return self._base.timers.next()
@@ -121,9 +140,39 @@ class HeadCore:
     # --- nodes --------------------------------------------------------------------------------------------------------
 
     def _on_register_node(self, sender: bytes, message: RegisterNode, now: float) -> None:
-        if self._nodes.register(sender, message, now):
-            self._actors.groups.node_joined(sender)
-            self._place_waiting(now)
+        joined = self._nodes.register(sender, message, now)
+        if joined is Joined.NOT:
+            return
+        self._actors.groups.node_joined(sender)
+        if joined is Joined.AGAIN:
+            self._compare(sender, message, now)
+        self._place_waiting(now)
+
+    def _compare(self, node: NodeID, message: RegisterNode, now: float) -> None:
+        """A node that may have missed something, and of which something may be missing here, is there (again)."""
+        for report in message.reports:
+            self._handlers[type(report)](node, report, now)
+        processes = set(message.processes)
+        for process in self._owners_on(node):
+            if process not in processes and self._base.why_gone(process) is None:
+                self._on_worker_died(node, WorkerDied(process, "it ended while its node and the head were apart"), now)
+        self._actors.compare(node, message.actors, now)
+        self._actors.groups.compare(node, message.rounds)
+        for dead in self._nodes.dead():
+            self._base.send(node, NodeDied(dead.info.node, dead.info.reason))
+        for peer, reason in self._base.gone()[-TOLD_AGAIN:]:
+            if len(peer) == WORKER_ID_SIZE and node_of(peer) != node:
+                self._base.send(node, OwnerDied(peer, reason))
+        for job in message.jobs:
+            known = self._jobs.jobs.get(job)
+            if known is None or known.over:
+                self._base.send(node, JobOver(job, known.finished if known is not None else "nothing is known of it"))
+
+    def _owners_on(self, node: NodeID) -> list[WorkerID]:
+        """The node's processes that own a job or an actor."""
+        owners = dict.fromkeys(driver for driver in self._jobs.drivers() if node_of(driver) == node)
+        owners |= dict.fromkeys(owner for owner in self._actors.owners() if node_of(owner) == node)
+        return list(owners)
 
     def _on_heartbeat(self, sender: bytes, message: Heartbeat, now: float) -> None:
         if self._nodes.heartbeat(sender, message, now):

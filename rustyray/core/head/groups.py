@@ -241,6 +241,18 @@ class Groups:
         for group in self.living.values():
             self._base.send(node, group.info(), address)
 
+    def compare(self, node: NodeID, rounds: list[tuple[GroupID, int]]) -> None:
+        """The node may have missed something: it is asked again, and frees what belongs to no round any more."""
+        for id_, number in rounds:
+            group = self.living.get(id_)
+            round_ = group.round if group is not None else None
+            if round_ is None or round_.number != number:
+                self._base.send(node, ReturnBundles(id_, number))
+        for group in self.living.values():
+            if group.round is not None and group.round.reserved.get(node) is False:
+                bundles = group.round.bundles_on(node, group.spec)
+                self._base.send(node, PrepareBundles(group.id, group.round.number, bundles))
+
     def node_died(self, node: Node, now: float) -> None:
         id_ = node.info.node
         for group in list(self.living.values()):
@@ -282,7 +294,9 @@ class Groups:
             del self.names[group.name]
         self.removed[group.id] = group
         if len(self.removed) > REMOVED_REMEMBERED:
-            del self.removed[next(iter(self.removed))]
+            oldest = next(iter(self.removed))
+            del self.removed[oldest]
+            self._base.changed("group", oldest, None)
         self._tell(group)
         self._watchers.drop(group.id)
         self._on_removed(group)
@@ -292,12 +306,23 @@ class Groups:
     def _tell(self, group: Group, nodes: bool = True) -> None:
         """Tell the nodes and the watchers."""
         group.version += 1
+        self._base.changed("group", group.id, group)
         for node in self._nodes.living() if nodes else ():
             self._base.send(node.info.node, group.info(), node.info.address)
         for peer in self._watchers.of(group.id):
             self._base.send(peer, group.info())
 
+    def restore(self, group: Group) -> None:
+        """It was there when the head ended."""
+        if group.state is GroupState.REMOVED:
+            self.removed[group.id] = group
+            return
+        self.living[group.id] = group
+        if group.name is not None:
+            self.names[group.name] = group.id
+
     def _move(self, group: Group, event: GroupEvent, cause: object = None) -> None:
+        self._base.changed("group", group.id, group)
         group.state = self._base.journal.move(GROUP_TABLE, group.id, group.state, event, cause)
 
     def check(self) -> None:

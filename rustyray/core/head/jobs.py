@@ -50,6 +50,7 @@ class Jobs:
             namespace = message.namespace or f"anonymous-{message.driver.hex()}"
             job = self.jobs[id_] = Job(id_, message.driver, namespace, message.pid, message.setup)
             self._of_driver[message.driver] = job
+            self._base.changed("job", id_, job)
         self._base.send(sender, JobAccepted(message.driver, job.id, job.namespace))
 
     def finish(self, driver: WorkerID, reason: str) -> Job | None:
@@ -58,14 +59,23 @@ class Jobs:
         if job is None:
             return None
         job.finished = reason
+        self._base.changed("job", job.id, job)
         return job
 
     def end(self, job: Job) -> None:
         """Nothing of it is left."""
         job.over, job.setup = True, None
+        self._base.changed("job", job.id, job)
         over = [other for other in self.jobs.values() if other.over]
         for old in over[:-FINISHED]:
             del self.jobs[old.id]
+            self._base.changed("job", old.id, None)
+
+    def restore(self, job: Job) -> None:
+        self.jobs[job.id] = job
+        self._count = max(self._count, int.from_bytes(job.id, "big"))
+        if not job.finished:
+            self._of_driver[job.driver] = job
 
     def describe(self, sender: bytes, message: DescribeJob, now: float) -> None:
         """A node needs workers for the job."""

@@ -1,8 +1,9 @@
 """The nodes of the cluster: who is in it, what is free there, and who is suspected or dead.
 
-Silence makes a node suspect and then dead. A lost connection makes it dead at once: what was on its way to or from the
-node may be lost, and nobody could tell what. Death is final: a node that speaks again afterwards is refused, because
-its actors have been given to others.
+Silence makes a node suspect and then dead. So does a lost connection, and faster: the node is called, and dead if it
+cannot be reached. If it can, it says again all that the head has to know of it, because what was on its way may be
+lost; the same goes for all nodes after the head itself was gone. Death is final: a node that speaks again afterwards is
+refused, because its actors have been given to others.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rustyray.model.messages import (
     NodeAccepted,
     NodeInfo,
     NodeRefused,
+    RegisterAgain,
     RegisterNode,
 )
 from rustyray.model.resources import ResourceSet, subtract
@@ -40,6 +42,14 @@ class NodeEvent(enum.IntEnum):
     HEARD = 1
     SILENT = 2
     DECLARED_DEAD = 3
+
+
+class Joined(enum.Enum):
+    """What a registration was: none that counts, a new node's, or that of one which may have missed something."""
+
+    NOT = 1
+    NEW = 2
+    AGAIN = 3
 
 
 _S, _E = NodeState, NodeEvent
@@ -58,9 +68,12 @@ NODE_TABLE = StateTable(
 
 
 class Node:
-    """A node as the head knows it; ``heard`` is the time and ``seq`` the number of its last heartbeat."""
+    """A node as the head knows it; ``heard`` is the time and ``seq`` the number of its last heartbeat.
 
-    __slots__ = ("dead_at", "heard", "info", "queued", "seq", "state")
+    ``away`` says why it has to register again before anything else that it says counts; empty if it has not.
+    """
+
+    __slots__ = ("away", "dead_at", "heard", "info", "queued", "seq", "state")
 
     def __init__(self, info: NodeInfo, now: float) -> None:
         self.info = info
@@ -69,6 +82,7 @@ class Node:
         self.seq = 0
         self.queued = 0
         self.dead_at = 0.0
+        self.away = ""
 
     def told(self, now: float) -> states.NodeState:
         info = self.info
@@ -98,28 +112,41 @@ class Nodes:
     def living(self) -> list[Node]:
         return [node for node in self.nodes.values() if node.state is not NodeState.DEAD]
 
+    def dead(self) -> list[Node]:
+        return [node for node in self.nodes.values() if node.state is NodeState.DEAD]
+
     def usable(self) -> list[Node]:
         """Where new work may go."""
         return [node for node in self.nodes.values() if node.state is NodeState.ALIVE]
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
-    def register(self, sender: bytes, message: RegisterNode, now: float) -> bool:
-        """Take a node in; True when it is new. One that is known answers to its old entry."""
+    def register(self, sender: bytes, message: RegisterNode, now: float) -> Joined:
+        """Take a node in, again if need be."""
         info = message.info
         node = self.nodes.get(sender)
         if info.node != sender or (node is not None and node.state is NodeState.DEAD):
             why = node.info.reason if node is not None else "its message names another node than its connection"
             self._base.send(sender, NodeRefused(info.node, f"node {info.node.hex()} is refused: {why}"))
-            return False
+            return Joined.NOT
         self._base.send(sender, NodeAccepted(sender))
-        if node is not None:
-            self._heard(node, now)
-            return False
-        self.nodes[sender] = Node(_copy(info), now)
-        self._watch_health(now)
+        if node is None:
+            self.nodes[sender] = node = Node(_copy(info), now)
+            node.seq = message.seq
+            self._base.changed("node", sender, node)
+            self._watch_health(now)
+            self._tell(now)
+            return Joined.NEW
+        if message.seq <= node.seq:
+            if not node.away:
+                self._heard(node, now)
+            return Joined.NOT
+        node.seq = message.seq
+        node.away = ""
+        node.info.available = dict(info.available)
+        self._heard(node, now)
         self._tell(now)
-        return True
+        return Joined.AGAIN
 
     def heartbeat(self, sender: bytes, message: Heartbeat, now: float) -> bool:
         """True when the node has news: what is free there has changed, or it is trusted again."""
@@ -129,7 +156,7 @@ class Nodes:
         if node.state is NodeState.DEAD:
             self._base.send(sender, NodeRefused(sender, f"node {sender.hex()} is refused: {node.info.reason}"))
             return False
-        if message.seq <= node.seq:
+        if message.seq <= node.seq or node.away:
             return False
         node.seq = message.seq
         node.queued = message.queued
@@ -191,6 +218,35 @@ class Nodes:
                     self.lose(node, f"it was silent for {now - node.heard:.3g} s", now)
         self._watch_health(now)
 
+    def cut_off(self, node: Node, reason: str, now: float) -> None:
+        """The connection to it is gone. It is called, to say again what it has; if it cannot be reached it is dead."""
+        if node.state is NodeState.DEAD:
+            return
+        if node.away:
+            self.lose(node, node.away, now)
+            return
+        node.away = f"the connection to it is lost ({reason})"
+        self._call(node, now + self._base.limits.come_back)
+
+    def restore(self, node: Node, now: float) -> None:
+        """It was there when the head ended. It has some time to say that it still is."""
+        self.nodes[node.info.node] = node
+        if node.state is not NodeState.DEAD:
+            node.away = "it did not come back after the head had been away"
+            self._call(node, now + self._base.limits.dead)
+            self._watch_health(now)
+
+    def _call(self, node: Node, deadline: float) -> None:
+        if node.state is NodeState.ALIVE:
+            self._move(node, NodeEvent.SILENT)
+        node.dead_at = deadline
+        self._base.timers.at(deadline, partial(self._give_up, node))
+        self._base.send(node.info.node, RegisterAgain(node.info.node), node.info.address)
+
+    def _give_up(self, node: Node, now: float) -> None:
+        if node.away and node.state is not NodeState.DEAD and node.dead_at <= now:
+            self.lose(node, node.away, now)
+
     def lose(self, node: Node, reason: str, now: float) -> None:
         """The node is dead, for good."""
         if node.state is NodeState.DEAD:
@@ -199,6 +255,7 @@ class Nodes:
         node.info.alive = False
         node.info.available = {}
         node.info.reason = reason
+        self._base.changed("node", node.info.node, node)
         self._base.note_gone(node.info.node, f"its node {node.info.node.hex()} died: {reason}")
         self._on_dead(node, reason, now)
 

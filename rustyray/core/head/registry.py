@@ -53,6 +53,14 @@ class Registry:
         if actor.name is not None:
             self.names[actor.name] = actor.id
 
+    def restore(self, actor: Actor) -> None:
+        if actor.state is ActorState.DEAD:
+            self.dead[actor.id] = actor
+            return
+        self.living[actor.id] = actor
+        if actor.name is not None and not actor.stopping:
+            self.names[actor.name] = actor.id
+
     def free_name(self, actor: Actor) -> None:
         if actor.name is not None and self.names.get(actor.name) == actor.id:
             del self.names[actor.name]
@@ -66,7 +74,9 @@ class Registry:
         del self.living[actor.id]
         self.dead[actor.id] = actor
         if len(self.dead) > DEAD_REMEMBERED:
-            del self.dead[next(iter(self.dead))]
+            oldest = next(iter(self.dead))
+            del self.dead[oldest]
+            self._base.changed("actor", oldest, None)
 
     # --- telling ------------------------------------------------------------------------------------------------------
 

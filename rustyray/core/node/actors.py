@@ -11,7 +11,7 @@ from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.node.workers import Incarnation, Worker, WorkerState
 from rustyray.core.story import StateTable
 from rustyray.model.ids import ActorID, WorkerID
-from rustyray.model.messages import ActorExited, ActorStarted, StartActor, StopActor
+from rustyray.model.messages import ActorExited, ActorStarted, HostedActor, StartActor, StopActor
 from rustyray.model.values import Fault, FaultKind
 
 
@@ -84,6 +84,8 @@ class HostedActors:
             text = f"node {self._base.node.hex()} is shutting down"
             self._report_failure(actor, message.incarnation, b"", Fault(FaultKind.SHUT_DOWN, text))
             return
+        if self._was_reported(actor, message.incarnation):
+            return  # it is over, and the head is told so again
         claim = self._desk.claim_for_actor(message, partial(self._given_worker, message), now)
         self.hosted[actor, message.incarnation] = Hosted(message, claim)
         self._desk.enqueue(claim, now)
@@ -104,7 +106,7 @@ class HostedActors:
         if hosted.state is HostedState.GONE:
             del self.hosted[hosted.actor, hosted.incarnation]
             self._desk.drop(hosted.claim)
-            self._base.tell_head(ActorExited(hosted.actor, hosted.incarnation, reason))
+            self._base.report(ActorExited(hosted.actor, hosted.incarnation, reason))
             self._desk.schedule(now)
         elif graceful:
             self._base.send(hosted.worker, StopActor(hosted.actor, hosted.incarnation, True, reason))
@@ -122,7 +124,7 @@ class HostedActors:
             self._desk.stop(worker, "its actor failed to start", now, self._base.limits.kill, tell=False)
         elif hosted.state is HostedState.STARTING:
             self._move(hosted, HostedEvent.STARTED)
-        self._base.tell_head(
+        self._base.report(
             ActorStarted(message.actor, message.incarnation, worker.id, worker.address, worker.pid, message.failed)
         )
 
@@ -136,7 +138,7 @@ class HostedActors:
             return
         self._move(hosted, HostedEvent.EXITED, message.reason)
         hosted.told = True
-        self._base.tell_head(message)
+        self._base.report(message)
         self._desk.stop(worker, message.reason, now, self._base.limits.kill, tell=False)
 
     def worker_ended(self, worker: Worker, reason: str, kind: FaultKind) -> None:
@@ -170,8 +172,32 @@ class HostedActors:
                 fault = Fault(FaultKind.UNSCHEDULABLE, f"node {self._base.node.hex()} has no room")
                 self._report_failure(hosted.actor, hosted.incarnation, b"", fault)
 
+    def _was_reported(self, actor: ActorID, incarnation: int) -> bool:
+        return any(
+            report.actor == actor and report.incarnation == incarnation
+            for report in self._base.reports
+            if isinstance(report, ActorStarted | ActorExited)
+        )
+
+    def snapshot(self) -> list[HostedActor]:
+        """What there is, for the head. An incarnation that is ending counts as there as long as its end is not told."""
+        workers = self._desk.pool.workers
+        return [
+            HostedActor(hosted.actor, hosted.incarnation, hosted.state is HostedState.RUNNING)
+            if not hosted.worker
+            else HostedActor(
+                hosted.actor,
+                hosted.incarnation,
+                hosted.state is HostedState.RUNNING,
+                hosted.worker,
+                workers[hosted.worker].address,
+                workers[hosted.worker].pid,
+            )
+            for hosted in self.hosted.values()
+        ]
+
     def _report_failure(self, actor: ActorID, incarnation: int, worker: WorkerID, fault: Fault) -> None:
-        self._base.tell_head(ActorStarted(actor, incarnation, worker, "", 0, fault))
+        self._base.report(ActorStarted(actor, incarnation, worker, "", 0, fault))
 
     def _of(self, worker: Worker, actor: ActorID, incarnation: int) -> Hosted | None:
         hosted = self.hosted.get((actor, incarnation))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 import msgspec
@@ -10,8 +11,10 @@ from rustyray.core.effects import Effect, Send
 from rustyray.core.story import Journal
 from rustyray.core.timers import Timers
 from rustyray.model.ids import NodeID, node_of
-from rustyray.model.messages import HEAD, Message
+from rustyray.model.messages import HEAD, ActorExited, ActorStarted, JobFinished, Message, WorkerDied
 
+#: So many of the last reports to the head are remembered.
+REPORTED: Final = 256
 #: So many dead peers are remembered.
 REMEMBERED: Final = 10_000
 
@@ -32,7 +35,8 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     has the original after three times that. A worker whose connection or owner is gone has ``lost_grace`` to come to an
     end, or back. One that was told to stop is killed after ``kill``; at shutdown TERM comes after ``term``. Memory is
     measured each ``memory_interval`` (0: never); above the share ``memory_threshold`` of it workers are killed, and
-    with ``enforce_memory`` those that use more than they asked for.
+    with ``enforce_memory`` those that use more than they asked for. A head that is away is called every ``call_head``,
+    and given up after ``head_away``: the node ends then.
     """
 
     soft_idle: int | None = None
@@ -60,6 +64,8 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     kill: float = 5.0
     heartbeat: float = 1.0
     heartbeat_gap: float = 0.1
+    call_head: float = 0.2
+    head_away: float = 60.0
     max_hops: int = 4
     page: int = 4096
 
@@ -67,7 +73,18 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
 class NodeBase:
     """The common ground of a node's parts."""
 
-    __slots__ = ("_gone", "address", "head_address", "journal", "limits", "node", "out", "stopping", "timers")
+    __slots__ = (
+        "_gone",
+        "address",
+        "head_address",
+        "journal",
+        "limits",
+        "node",
+        "out",
+        "reports",
+        "stopping",
+        "timers",
+    )
 
     def __init__(self, node: NodeID, address: str, head_address: str, limits: NodeLimits) -> None:
         self.node = node
@@ -78,6 +95,7 @@ class NodeBase:
         self.timers = Timers()
         self.journal = Journal()
         self.stopping = False
+        self.reports: deque[ActorStarted | ActorExited | WorkerDied | JobFinished] = deque(maxlen=REPORTED)
         self._gone: dict[bytes, None] = {}
 
     def note_gone(self, peer: bytes) -> None:
@@ -94,3 +112,8 @@ class NodeBase:
 
     def tell_head(self, message: Message) -> None:
         self.out.append(Send(HEAD, message, self.head_address))
+
+    def report(self, message: ActorStarted | ActorExited | WorkerDied | JobFinished) -> None:
+        """Tell the head of a change. It is told again when it was away: this may have been lost with the connection."""
+        self.reports.append(message)
+        self.tell_head(message)

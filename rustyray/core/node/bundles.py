@@ -76,13 +76,15 @@ class Bundle:
 
 
 class KnownGroup:
-    """What the node knows of a group: the head's last word, the last round that it was asked in, its bundles here."""
+    """What the node knows of a group: the head's last word, the last round that it was asked in and what it answered,
+    its bundles here."""
 
-    __slots__ = ("bundles", "info", "round")
+    __slots__ = ("answer", "bundles", "info", "round")
 
     def __init__(self) -> None:
         self.info: GroupInfo | None = None
         self.round = 0
+        self.answer: BundlesPrepared | None = None
         self.bundles: dict[int, Bundle] = {}
 
 
@@ -115,6 +117,9 @@ class Bundles:
             return
         known = self.groups.setdefault(message.group, KnownGroup())
         removed = known.info is not None and known.info.state is GroupState.REMOVED
+        if message.round == known.round and known.answer is not None:
+            self._base.tell_head(known.answer)  # the head was away: it may not have got it
+            return
         if message.round <= known.round or removed:
             return
         known.round = message.round
@@ -127,13 +132,23 @@ class Bundles:
             known.bundles[number] = Bundle(message.group, number, bundle, places)
             self._accounts.reserve(bundle)
         free = dict(self._accounts.free)
-        self._base.tell_head(BundlesPrepared(message.group, message.round, room, free))
+        known.answer = BundlesPrepared(message.group, message.round, room, free)
+        self._base.tell_head(known.answer)
         if not room:
             self._desk.want_room(now)
+
+    def reserved(self) -> list[tuple[GroupID, int]]:
+        """The groups of which something is reserved and not in use yet, with the round."""
+        return [
+            (group, known.round)
+            for group, known in self.groups.items()
+            if any(bundle.state is BundleState.RESERVED for bundle in known.bundles.values())
+        ]
 
     def give_back(self, sender: bytes, message: ReturnBundles, now: float) -> None:
         known = self.groups.get(message.group)
         if sender == HEAD and known is not None and known.round == message.round:
+            known.answer = None
             self._return(known, BundleEvent.RETURNED)
             self._desk.schedule(now)
 
@@ -149,13 +164,13 @@ class Bundles:
         if known.info is not None and info.version <= known.info.version:
             return
         known.info = info
-        if info.state is GroupState.CREATED:
-            for bundle in known.bundles.values():
-                if bundle.state is BundleState.RESERVED:
-                    self._move(bundle, BundleEvent.CREATED)
-                    self._accounts.open(bundle.names)
-        elif info.state is GroupState.REMOVED:
+        if info.state is GroupState.REMOVED:
             self._end(known, info, now)
+            return
+        for bundle in known.bundles.values():
+            if bundle.state is BundleState.RESERVED and info.nodes[bundle.number] == self._base.node:
+                self._move(bundle, BundleEvent.CREATED)
+                self._accounts.open(bundle.names)
 
     # --- the end of a group -------------------------------------------------------------------------------------------
 

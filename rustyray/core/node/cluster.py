@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rustyray.core.node.accounts import Accounts
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.claims import ClaimQueue
@@ -14,22 +16,39 @@ class Cluster:
 
     __slots__ = (
         "_accounts",
+        "_away_since",
         "_base",
         "_beat_at",
         "_beat_set",
-        "_info",
+        "_call_set",
+        "_give_up",
         "_queue",
         "_sent",
         "_seq",
+        "_snapshot",
         "accepted",
+        "info",
         "others",
     )
 
-    def __init__(self, base: NodeBase, accounts: Accounts, queue: ClaimQueue, info: NodeInfo) -> None:
+    def __init__(
+        self,
+        base: NodeBase,
+        accounts: Accounts,
+        queue: ClaimQueue,
+        info: NodeInfo,
+        snapshot: Callable[[], RegisterNode],
+        give_up: Callable[[float], None],
+    ) -> None:
         self._base = base
+        self._snapshot = snapshot
+        self._give_up = give_up
+        #: Since when the head could not be reached.
+        self._away_since: float | None = None
+        self._call_set = False
         self._accounts = accounts
         self._queue = queue
-        self._info = info
+        self.info = info
         self._seq = 0
         self._sent: ResourceSet = {}
         self._beat_at = float("-inf")
@@ -39,17 +58,42 @@ class Cluster:
 
     def register(self) -> None:
         self._sent = dict(self._accounts.free)
-        self._info.available = self._sent
-        self._base.tell_head(RegisterNode(self._info))
+        self.info.available = self._sent
+        self._seq += 1
+        message = self._snapshot()
+        message.seq = self._seq
+        self._base.tell_head(message)
 
     def start(self, now: float) -> None:
         self.register()
         self._base.timers.at(now + self._base.limits.heartbeat, self._tick)
 
-    def _tick(self, now: float) -> None:
-        if not self.accepted:
+    def accept(self) -> None:
+        """The head knows of us."""
+        self.accepted = True
+        self._away_since = None
+
+    def head_lost(self, now: float) -> None:
+        """The connection with the head is gone, or could not be made: call it now and then, for some time."""
+        self.accepted = False
+        if self._away_since is None:
+            self._away_since = now
+        if not self._call_set:
+            self._call_set = True
+            self._base.timers.at(now + self._base.limits.call_head, self._call_head)
+
+    def _call_head(self, now: float) -> None:
+        self._call_set = False
+        if self._away_since is not None and now >= self._away_since + self._base.limits.head_away:
+            self._give_up(now)
+        elif self._away_since is not None:
             self.register()
-        self.beat(now)
+
+    def _tick(self, now: float) -> None:
+        if self.accepted:
+            self.beat(now)
+        elif not self._call_set:
+            self.register()
         self._base.timers.at(now + self._base.limits.heartbeat, self._tick)
 
     def beat(self, now: float) -> None:
@@ -60,14 +104,14 @@ class Cluster:
 
     def changed(self, now: float) -> None:
         """Something was taken or given back: tell the head soon, but not for each change."""
-        if self._beat_set or self._sent == self._accounts.free:
+        if self._beat_set or not self.accepted or self._sent == self._accounts.free:
             return
         self._beat_set = True
         self._base.timers.at(max(now, self._beat_at + self._base.limits.heartbeat_gap), self._beat_changed)
 
     def _beat_changed(self, now: float) -> None:
         self._beat_set = False
-        if self._sent != self._accounts.free:
+        if self.accepted and self._sent != self._accounts.free:
             self.beat(now)
 
     def see(self, view: ClusterView) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rustyray.core.effects import Effect, Stopped
+from rustyray.core.effects import Effect, Stopped, Warn
 from rustyray.core.node.accounts import Accounts
 from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase, NodeLimits
@@ -56,9 +56,11 @@ from rustyray.model.messages import (
     PullDone,
     PullElsewhere,
     PullFailed,
+    RegisterAgain,
     RegisterDriver,
     Registered,
     RegisterJob,
+    RegisterNode,
     RequestLease,
     Resumed,
     ReturnBundles,
@@ -123,7 +125,7 @@ class NodeCore:
         self._prestart = prestart
         self._embedded = embedded_driver
         self._accounts = Accounts(resources)
-        self._cluster = Cluster(self._base, self._accounts, queue, info)
+        self._cluster = Cluster(self._base, self._accounts, queue, info, self._snapshot, self._head_stays_away)
         self._jobs = Jobs(self._base, shared)
         self._pool = Pool(self._base, self._jobs, soft_idle)
         self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
@@ -174,6 +176,7 @@ class NodeCore:
             ActorExited: self._on_actor_exited,
             StartActor: self._on_start_actor,
             StopActor: self._on_stop_actor,
+            RegisterAgain: self._on_register_again,
             NodeAccepted: self._on_node_accepted,
             NodeRefused: self._on_node_refused,
             ClusterView: self._on_cluster_view,
@@ -248,7 +251,7 @@ class NodeCore:
         elif peer == self._embedded:
             self._shutdown.at_once(now)
         elif peer == HEAD:
-            self._cluster.accepted = False
+            self._cluster.head_lost(now)
         elif peer in self._drivers or peer in self._registering:
             self._driver_gone(peer, reason, now)
         else:
@@ -390,7 +393,7 @@ class NodeCore:
         self._forget_client(driver, reason, now)
         self._store.owners_gone(driver, now)
         if job is not None:
-            self._base.tell_head(JobFinished(job, driver))
+            self._base.report(JobFinished(job, driver))
         self._tell_death(WorkerDied(driver, reason))
 
     def _on_owner_died(self, sender: bytes, message: OwnerDied, now: float) -> None:
@@ -418,7 +421,7 @@ class NodeCore:
 
     def _tell_death(self, died: WorkerDied) -> None:
         self._tell_clients(died)
-        self._base.tell_head(died)
+        self._base.report(died)
 
     def _tell_clients(self, message: Message) -> None:
         for client in self._clients:
@@ -498,8 +501,33 @@ class NodeCore:
             self._actors.stop(message, now)
 
     def _on_node_accepted(self, sender: bytes, message: NodeAccepted, now: float) -> None:
+        if sender == HEAD and message.node == self._base.node and not self._cluster.accepted:
+            self._cluster.accept()
+            self._jobs.ask_again()
+            for driver, hello in self._registering.items():
+                self._base.tell_head(RegisterJob(driver, hello.namespace, hello.pid, hello.setup))
+
+    def _on_register_again(self, sender: bytes, message: RegisterAgain, now: float) -> None:
         if sender == HEAD and message.node == self._base.node:
-            self._cluster.accepted = True
+            self._cluster.accepted = False
+            self._cluster.register()
+
+    def _snapshot(self) -> RegisterNode:
+        """What is here, for a head that may have missed something."""
+        return RegisterNode(
+            self._cluster.info,
+            0,
+            self._actors.snapshot(),
+            [*self._pool.workers, *self._drivers, *([self._embedded] if self._embedded else [])],
+            list(self._base.reports),
+            self._jobs.known(),
+            self._bundles.reserved(),
+        )
+
+    def _head_stays_away(self, now: float) -> None:
+        away = self._base.limits.head_away
+        self._base.out.append(Warn(f"the head could not be reached for {away:g} s: node {self._base.node.hex()} ends"))
+        self._shutdown.at_once(now)
 
     def _on_node_refused(self, sender: bytes, message: NodeRefused, now: float) -> None:
         """The cluster took this node for dead: whatever ran here was given up, so it must not go on."""

@@ -41,6 +41,9 @@ class Jobs:
     def described(self, job: JobID) -> JobDescribed | None:
         return self._known.get(job)
 
+    def known(self) -> list[JobID]:
+        return list(self._known)
+
     def learn(self, message: JobDescribed) -> None:
         self._asked.pop(message.job, None)
         self._known[message.job] = message

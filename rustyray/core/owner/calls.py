@@ -8,6 +8,7 @@ flight when the actor died fails.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from rustyray.core.effects import Effect, Send, Warn
@@ -58,6 +59,8 @@ class Calls:
         #: By worker; the owner's core ends them.
         self.endings: dict[WorkerID, Ending] = {}
         self._creations: dict[int, tuple[ActorLink, Record, bool]] = {}
+        #: Has the head end an actor.
+        self.kill: Callable[[KillActor], None]
         tasks.call_ready = self._on_arguments
         tasks.call_returns = self._on_return
         tasks.call_failed = self._on_failed
@@ -85,6 +88,11 @@ class Calls:
         link.creation = record
         self.tasks.pushed.add(Batch(self.journal.now, b"", task.id, 1))
         self.out.append(Send(HEAD, CreateActor(link.creating, spec, self._creations[link.creating][2])))
+
+    def creation_of(self, link: ActorLink) -> tuple[Record, bool] | None:
+        """The record of its creation as long as the head has not answered, and whether an existing one would do."""
+        creation = self._creations.get(link.creating)
+        return creation[1:] if creation is not None and creation[0] is link else None
 
     def on_refused(self, message: HeadError, now: float) -> None:
         """The head would not create the actor (its name is taken)."""
@@ -407,7 +415,7 @@ class Calls:
         if link.state == ActorState.DEAD:
             del self.links[actor]
         elif self.refs.owns(actor):
-            self.out.append(Send(HEAD, KillActor(actor, True, True, "its last handle went out of scope")))
+            self.kill(KillActor(actor, True, True, "its last handle went out of scope"))
 
     def killed(self, actor: ActorID, now: float) -> None:
         """We have it killed for good: what the head will tell is known already."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from rustyray.core.effects import Effect, Send
+from rustyray.core.effects import Effect
 from rustyray.core.owner.calls import CREATION, Calls
 from rustyray.core.owner.deaths import Deaths
 from rustyray.core.owner.groups import Groups
+from rustyray.core.owner.head import HeadLine
 from rustyray.core.owner.records import (
     DONE,
     ActorLink,
@@ -100,6 +101,8 @@ class OwnerCore:
         self.tasks = Tasks(self.refs, self.sched, self.out, jitter, journal)
         self.calls = Calls(self.refs, self.tasks, self.out)
         self.groups = Groups(self.refs, self.tasks, self.out)
+        self.head = HeadLine(self.calls, self.out)
+        self.calls.kill = self.head.kill
         self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
         self.objects = self.refs.objects
         self.closed: str = ""
@@ -121,7 +124,7 @@ class OwnerCore:
             ReclaimLeases: lambda sender, message, now: self.sched.on_reclaim(now),
             GiveBack: self._on_give_back,
             Unblocked: self._on_unblocked,
-            ActorInfo: lambda sender, message, now: self.calls.on_info(message, now),
+            ActorInfo: self._on_info,
             ActorExited: lambda sender, message, now: self.calls.exited(sender, message.actor, message.reason, now),
             GroupInfo: lambda sender, message, now: self.groups.on_info(message, now),
             HeadError: lambda sender, message, now: self.calls.on_refused(message, now),
@@ -290,7 +293,7 @@ class OwnerCore:
         """End the actor. Unless it may be restarted, this process' calls fail from now on, not only once it is dead."""
         if no_restart:
             self.calls.killed(actor, now)
-        self.out.append(Send(HEAD, KillActor(actor, no_restart, False, "killed with rustyray.kill")))
+        self.head.kill(KillActor(actor, no_restart, False, "killed with rustyray.kill"))
 
     def watch(self, object_: ObjectID) -> ObjectEntry:
         """A local thread waits for the object: `Ready` will name it. A borrowed one is asked for."""
@@ -385,6 +388,10 @@ class OwnerCore:
         else:
             self.tasks.take_results({}, sender, message, now)
 
+    def _on_info(self, sender: bytes, message: ActorInfo, now: float) -> None:
+        self.head.heard(message)
+        self.calls.on_info(message, now)
+
     def _on_borrow_ack(self, sender: WorkerID, message: BorrowAck, now: float) -> None:
         self.deaths.answered(sender)
         self.refs.on_borrow_ack(message)
@@ -422,17 +429,18 @@ class OwnerCore:
         self._story.append((now, peer, "loss of the connection"))
         self.journal.now = now
         self.journal.note("fault", peer, "connection lost", reason)
-        self.deaths.peer_lost(peer, reason, now)
+        if peer == HEAD:
+            self.head.lost(now)
+        else:
+            self.deaths.peer_lost(peer, reason, now)
 
     # --- time and the end ---------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
         soonest = self.sched.next_deadline()
-        backoff, ending = self.tasks.next_deadline(), self.deaths.next_deadline()
-        if backoff is not None and (soonest is None or backoff < soonest):
-            soonest = backoff
-        if ending is not None and (soonest is None or ending < soonest):
-            soonest = ending
+        for other in (self.tasks.next_deadline(), self.deaths.next_deadline(), self.head.next_deadline()):
+            if other is not None and (soonest is None or other < soonest):
+                soonest = other
         return soonest
 
     def on_time(self, now: float) -> None:
@@ -440,6 +448,7 @@ class OwnerCore:
         self.tasks.on_time(now)
         self.sched.on_time(now)
         self.deaths.on_time(now)
+        self.head.on_time(now)
 
     def close(self, reason: str) -> None:
         """Accept nothing any more: `submit`, `call`, `put` and `create_actor` raise RuntimeError with ``reason``."""

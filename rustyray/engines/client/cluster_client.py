@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
     from rustyray.model.settings import Settings
 
+#: Seconds after which a question to the head is asked again, and how often it is asked.
+ASK_AGAIN: Final = 1.0
+HEAD_AWAY: Final = 60
+
 
 class ClusterClient(Inspector):
     """Shared state, and the requests to the head."""
@@ -54,14 +58,20 @@ class ClusterClient(Inspector):
         return self._pressure.add(callback, fraction)
 
     def _ask_head(self, make: Callable[[int], Message]) -> Message:
-        """Send a request to the head and wait for its answer. Raises RuntimeError when the head is gone."""
+        """Ask the head, again if it was away, and wait for its answer. Raises RuntimeError when it is gone."""
         pump = self.pump
         with pump.lock:
             number, waiter = pump.expect()
             pump.flush()
-            pump.hub.send(pump.head, make(number), pump.head_address)
-            pump.hub.flush()
-        return self._reply(waiter)
+        question = make(number)
+        for _ in range(HEAD_AWAY):
+            with pump.lock:
+                pump.hub.send(pump.head, question, pump.head_address)
+                pump.hub.flush()
+            if pump.wait(waiter, pump.clock() + ASK_AGAIN):
+                return self._reply(waiter)
+        pump.forget(number)
+        raise RuntimeError(f"the head has not answered for {HEAD_AWAY * ASK_AGAIN:g} s: {type(question).__name__}")
 
     def _reply(self, waiter: Waiter) -> Message:
         self.pump.wait(waiter, None)

@@ -15,7 +15,7 @@ from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.interrupts import CtrlC
 from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.engines.native.stopping import Ending
-from rustyray.model.messages import Shutdown, ShutdownDone
+from rustyray.model.messages import HEAD, Shutdown, ShutdownDone
 from rustyray.runtime.engine import ProcessContext, ShutdownReport
 
 
@@ -44,6 +44,10 @@ class AnyDriver(Client):
 
     def lost(self, peer: bytes, reason: str) -> None:
         now = time.monotonic()
+        if peer == self.pump.head:
+            self.core.on_peer_lost(HEAD, reason, now)
+        if peer == HEAD:
+            return
         if peer != self.core.refs.node:
             self.core.on_peer_lost(peer, reason, now)
             return

@@ -29,6 +29,7 @@ from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.interrupts import in_runtime
 from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.model.messages import (
+    HEAD,
     Role,
 )
 from rustyray.runtime import context
@@ -82,7 +83,11 @@ class Worker(WorkerClient):
     def _peer_lost(self, peer: bytes, reason: str) -> None:
         if peer == self.boot.node:
             os._exit(1)  # a worker without its node has nobody to work for, and nobody to tell
-        self.core.on_peer_lost(peer, reason, time.monotonic())
+        now = time.monotonic()
+        if peer == self.boot.head:
+            self.core.on_peer_lost(HEAD, reason, now)
+        if peer != HEAD:
+            self.core.on_peer_lost(peer, reason, now)
 
     def _effect(self, effect: Effect) -> None:
         if not self.perform(effect) and isinstance(effect, Warn):

@@ -29,6 +29,7 @@ from rustyray.model.messages.cluster import (
     FindActor,
     HeadError,
     Heartbeat,
+    HostedActor,
     JobAccepted,
     JobDescribed,
     JobFinished,
@@ -40,6 +41,7 @@ from rustyray.model.messages.cluster import (
     NodeInfo,
     NodeRefused,
     OwnerDied,
+    RegisterAgain,
     RegisterJob,
     RegisterNode,
     StartActor,
@@ -177,6 +179,7 @@ __all__ = [
     "GroupState",
     "HeadError",
     "Heartbeat",
+    "HostedActor",
     "Inspect",
     "InspectClient",
     "InspectHead",
@@ -217,6 +220,7 @@ __all__ = [
     "PushCalls",
     "PushTasks",
     "ReclaimLeases",
+    "RegisterAgain",
     "RegisterDriver",
     "RegisterJob",
     "RegisterNode",
@@ -327,6 +331,7 @@ Alone = (
     | JobOver
     | OwnerDied
     | RegisterNode
+    | RegisterAgain
     | NodeAccepted
     | NodeRefused
     | Heartbeat

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
+from rustyray.model.ids import ActorID, GroupID, JobID, NodeID, WorkerID
 from rustyray.model.messages.base import Part
 from rustyray.model.messages.data_path import Arg
 from rustyray.model.messages.groups import (
@@ -221,8 +221,40 @@ class JobOver(msgspec.Struct, array_like=True, gc=False, tag=66):
 # --- head ↔ node ------------------------------------------------------------------------------------------------------
 
 
+class HostedActor(Part):
+    """An incarnation of an actor that its node has. It has a ``worker`` once it was given one, and is ``running`` when
+    its constructor has returned."""
+
+    actor: ActorID
+    incarnation: int
+    running: bool = False
+    worker: WorkerID = b""
+    address: str = ""
+    pid: int = 0
+
+
 class RegisterNode(msgspec.Struct, array_like=True, gc=False, tag=70):
+    """A node joins, or is there again after its connection with the head, or the head, was gone.
+
+    ``seq`` counts on with the heartbeats'. The rest is for the head to compare with what it knows: the ``actors`` of
+    the node, its living ``processes`` (workers and drivers), what it has reported last (``reports``, in order), the
+    ``jobs`` that it has workers for, and what it has reserved for placement groups that do not use it yet (``rounds``,
+    by group and round).
+    """
+
     info: NodeInfo
+    seq: int = 0
+    actors: list[HostedActor] = msgspec.field(default_factory=list)
+    processes: list[WorkerID] = msgspec.field(default_factory=list)
+    reports: list[ActorStarted | ActorExited | WorkerDied | JobFinished] = msgspec.field(default_factory=list)
+    jobs: list[JobID] = msgspec.field(default_factory=list)
+    rounds: list[tuple[GroupID, int]] = msgspec.field(default_factory=list)
+
+
+class RegisterAgain(msgspec.Struct, array_like=True, gc=False, tag=81):
+    """Head → node: the connection was gone, or the head was. Say what there is."""
+
+    node: NodeID
 
 
 class NodeAccepted(msgspec.Struct, array_like=True, gc=False, tag=71):

@@ -93,6 +93,7 @@ def test_an_actor_moves_when_its_node_dies() -> None:
     assert ids.node_of(state(it, actor).worker) == TWO
     it.crash_node(TWO)
     it.head.on_peer_lost(TWO, "connection reset by peer", it.now)
+    it.head.on_peer_lost(TWO, "connection refused", it.now)
     it.collect()
     it.run()
     info = state(it, actor)
@@ -114,12 +115,28 @@ def test_a_node_that_was_given_up_stops_when_it_is_heard_again() -> None:
     create(it, 1)
     actor = create(it, 2, max_restarts=1)
     old = state(it, actor).worker
-    it.head.on_peer_lost(TWO, "connection reset by peer", it.now)
+    for reason in ("connection reset by peer", "connection refused"):
+        it.head.on_peer_lost(TWO, reason, it.now)
     it.collect()
     it.wait(1.5)
     assert it.nodes[TWO].stopped
     assert old not in it.workers
     assert state(it, actor).worker in it.workers
+
+
+def test_a_node_whose_connection_is_cut_goes_on_where_it_was() -> None:
+    it = cluster()
+    create(it, 1)
+    actor = create(it, 2)
+    before = state(it, actor)
+    it.head.on_peer_lost(TWO, "connection reset by peer", it.now)
+    it.nodes[TWO].on_peer_lost(HEAD, "connection reset by peer", it.now)
+    it.collect()
+    it.wait(1.5)
+    assert not it.heard(DRIVER, NodeDied)
+    assert not it.nodes[TWO].stopped
+    assert state(it, actor).worker == before.worker
+    assert before.worker in it.workers
 
 
 def test_a_worker_is_replaced_and_its_resources_return() -> None:

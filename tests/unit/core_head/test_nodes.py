@@ -13,6 +13,7 @@ from rustyray.model.messages import (
     NodeDied,
     NodeRefused,
     OwnerDied,
+    RegisterAgain,
     RegisterNode,
     WorkerDied,
 )
@@ -148,12 +149,45 @@ def test_time_in_which_the_head_itself_stood_still_is_nobodys_silence() -> None:
     assert alive(world) == [True, False]
 
 
-def test_a_lost_connection_is_a_death() -> None:
+def test_a_node_whose_connection_is_lost_is_called_and_dead_if_nobody_answers() -> None:
     world = World(nodes=2)
-    world.lose(TWO, "connection reset by peer")
+    world.cut(TWO, "connection reset by peer")
+    assert world.one(TWO, RegisterAgain) == RegisterAgain(TWO)
+    assert alive(world) == [True, True]
+    world.cut(TWO, "connection refused")
     assert world.one(ONE, NodeDied).reason == "the connection to it is lost (connection reset by peer)"
     world.lose(TWO)
     assert not world.take(ONE, NodeDied)
+
+
+def test_a_node_that_does_not_come_back_in_time_is_dead() -> None:
+    world = World(nodes=2, limits=LIMITS)
+    world.cut(TWO, "connection reset by peer")
+    beat(world, TWO, 1)
+    world.wait(1.9)
+    assert alive(world) == [True, True]
+    world.wait(0.2)
+    assert alive(world) == [True, False]
+
+
+def test_a_node_that_comes_back_is_trusted_again() -> None:
+    world = World(nodes=2)
+    world.cut(TWO)
+    world.say(TWO, RegisterNode(make_info(TWO), seq=5))
+    for seq in range(6, 30):
+        world.wait(0.5)
+        beat(world, ONE, seq)
+        beat(world, TWO, seq)
+    assert alive(world) == [True, True]
+
+
+def test_an_old_registration_does_not_count() -> None:
+    world = World(nodes=2)
+    world.say(TWO, RegisterNode(make_info(TWO), seq=5))
+    world.cut(TWO)
+    world.say(TWO, RegisterNode(make_info(TWO), seq=5))
+    world.wait(2.1)
+    assert alive(world) == [True, False]
 
 
 def test_the_dead_are_refused_whatever_they_say() -> None:

@@ -95,9 +95,15 @@ class World:
         self.head.on_message(sender, message, self.now)
         self.settle()
 
-    def lose(self, peer: bytes, reason: str = "end of file") -> None:
+    def cut(self, peer: bytes, reason: str = "end of file") -> None:
+        """The connection is gone."""
         self.head.on_peer_lost(peer, reason, self.now)
         self.settle()
+
+    def lose(self, peer: bytes, reason: str = "end of file") -> None:
+        """It is gone, and when it is called nobody answers."""
+        self.cut(peer, reason)
+        self.cut(peer, "connection refused")
 
     def wait(self, seconds: float) -> None:
         until = self.now + seconds

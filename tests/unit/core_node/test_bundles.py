@@ -84,7 +84,8 @@ def test_all_bundles_are_reserved_or_none() -> None:
 def test_a_round_that_is_over_reserves_nothing_any_more() -> None:
     world = Groups(2)
     assert world.prepare(1, {0: dict(CPU)})
-    world.say(HEAD, PrepareBundles(GROUP, 1, {0: dict(CPU)}))  # doubled
+    world.say(HEAD, PrepareBundles(GROUP, 1, {0: dict(CPU)}))  # asked again, by a head that was away
+    assert world.one(HEAD, BundlesPrepared).reserved
     world.say(HEAD, ReturnBundles(GROUP, 1))
     assert world.free() == 2
     world.say(HEAD, PrepareBundles(GROUP, 1, {0: dict(CPU)}))  # late

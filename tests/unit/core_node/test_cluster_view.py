@@ -5,6 +5,7 @@ from __future__ import annotations
 from rustyray.core.node import NodeLimits
 from rustyray.model.messages import (
     HEAD,
+    ActorStarted,
     ClusterView,
     Heartbeat,
     LeaseElsewhere,
@@ -12,6 +13,7 @@ from rustyray.model.messages import (
     LeaseWaits,
     NodeAccepted,
     NodeInfo,
+    RegisterAgain,
     RegisterNode,
     RequestLease,
     ReturnLease,
@@ -47,20 +49,54 @@ def test_it_registers_again_when_the_head_was_lost() -> None:
     world.say(HEAD, NodeAccepted(NODE))
     world.take(HEAD, RegisterNode)
     world.lose(HEAD)
-    world.wait(1.0)
-    world.one(HEAD, RegisterNode)
+    world.wait(0.2)
+    first = world.one(HEAD, RegisterNode)
+    world.lose(HEAD)
+    world.wait(0.2)
+    second = world.one(HEAD, RegisterNode)
+    assert second.seq > first.seq
+    world.say(HEAD, NodeAccepted(NODE))
+    world.wait(5.0)
+    assert not world.take(HEAD, RegisterNode)
+
+
+def test_it_gives_up_a_head_that_stays_away() -> None:
+    world = World(shared=True, limits=NodeLimits(call_head=1.0, head_away=5.0))
+    world.say(HEAD, NodeAccepted(NODE))
+    for _ in range(5):
+        world.lose(HEAD)
+        world.wait(1.0)
+    assert world.stopped
+
+
+def test_a_head_that_comes_back_is_told_what_there_is() -> None:
+    world = World(shared=True)
+    (worker,) = world.ready_all()
+    actor = world.start_actor(1)
+    world.say(worker, ActorStarted(actor, 0, worker, "unix:@w", 7))
+    world.take(HEAD, RegisterNode)
+    world.say(HEAD, RegisterAgain(NODE))
+    said = world.one(HEAD, RegisterNode)
+    assert [(each.actor, each.incarnation, each.running, each.worker) for each in said.actors] == [
+        (actor, 0, True, worker)
+    ]
+    assert said.processes == [worker, DRIVER]
+    assert [type(report) for report in said.reports] == [ActorStarted]
+    assert said.jobs == [JOB]
 
 
 def test_heartbeats_count_up() -> None:
     world = World(limits=NodeLimits(heartbeat=1.0))
+    registered = world.one(HEAD, RegisterNode)
+    world.say(HEAD, NodeAccepted(NODE))
     world.wait(3.0)
     beats = world.take(HEAD, Heartbeat)
-    assert [beat.seq for beat in beats] == list(range(1, len(beats) + 1))
-    assert len(beats) == 3
+    assert [registered.seq, *(beat.seq for beat in beats)] == [1, 2, 3, 4]
 
 
 def test_changes_are_told_soon_but_together() -> None:
     world = World(cpus=2, limits=NodeLimits(heartbeat=10.0, heartbeat_gap=0.1))
+    world.say(HEAD, NodeAccepted(NODE))
     for number in range(3):
         world.request(number)
     world.wait(0.0)
