@@ -9,7 +9,7 @@ import msgspec
 from rustyray.core.effects import Effect, Send
 from rustyray.core.story import Journal
 from rustyray.core.timers import Timers
-from rustyray.model.ids import WorkerID, node_of
+from rustyray.model.ids import NodeID, WorkerID, node_of
 from rustyray.model.messages import Message
 
 #: So many dead workers and drivers are remembered, and so many dead actors.
@@ -37,19 +37,23 @@ class HeadLimits(msgspec.Struct, frozen=True, kw_only=True):
 class HeadBase:
     """The common ground of the head's parts."""
 
-    __slots__ = ("_gone", "changes", "journal", "limits", "out", "timers")
+    __slots__ = ("_gone", "away", "changes", "journal", "limits", "out", "timers")
 
     def __init__(self, limits: HeadLimits) -> None:
         self.limits = limits
         #: What has to be written down, by kind and key; None when nothing ever is.
         self.changes: dict[tuple[str, bytes], object] | None = None
         self.out: list[Effect] = []
+        #: Nodes that may have missed something, and have to register again.
+        self.away: set[NodeID] = set()
         self.timers = Timers()
         self.journal = Journal()
         self._gone: dict[bytes, str] = {}
 
     def send(self, to: bytes, message: Message, address: str = "") -> None:
-        self.out.append(Send(to, message, address))
+        """What is for a node that is away is not sent: the node is told all that counts when it is there again."""
+        if to not in self.away:
+            self.out.append(Send(to, message, address))
 
     def changed(self, kind: str, key: bytes, what: object) -> None:
         """``what`` is not what it was (None: it is no more), and is to be known again should the head come back."""

@@ -118,12 +118,15 @@ class HeadCore:
             self._base.note_gone(node.info.node, f"its node {node.info.node.hex()} died: {node.info.reason}")
         keep(self._base)
 
-    def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
-        """The connection to ``peer`` is gone. Of workers and drivers the nodes say when they are dead."""
+    def on_peer_lost(self, peer: bytes, reason: str, now: float, reached: bool = True) -> None:
+        """The connection to ``peer`` is gone, or (not ``reached``) could not be made.
+
+        Of workers and drivers the nodes say when they are dead.
+        """
         self._base.journal.now = now
         node = self._nodes.nodes.get(peer)
         if node is not None:
-            self._nodes.cut_off(node, reason, now)
+            self._nodes.cut_off(node, reason, reached, now)
         else:
             self._actors.registry.forget_peer(peer)
             self._actors.groups.forget_peer(peer)

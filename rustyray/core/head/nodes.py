@@ -129,6 +129,8 @@ class Nodes:
             why = node.info.reason if node is not None else "its message names another node than its connection"
             self._base.send(sender, NodeRefused(info.node, f"node {info.node.hex()} is refused: {why}"))
             return Joined.NOT
+        if node is None or message.seq > node.seq:
+            self._base.away.discard(sender)
         self._base.send(sender, NodeAccepted(sender))
         if node is None:
             self.nodes[sender] = node = Node(_copy(info), now)
@@ -218,15 +220,16 @@ class Nodes:
                     self.lose(node, f"it was silent for {now - node.heard:.3g} s", now)
         self._watch_health(now)
 
-    def cut_off(self, node: Node, reason: str, now: float) -> None:
+    def cut_off(self, node: Node, reason: str, reached: bool, now: float) -> None:
         """The connection to it is gone. It is called, to say again what it has; if it cannot be reached it is dead."""
         if node.state is NodeState.DEAD:
             return
-        if node.away:
+        first = not node.away
+        node.away = node.away or f"the connection to it is lost ({reason})"
+        if not reached:
             self.lose(node, node.away, now)
-            return
-        node.away = f"the connection to it is lost ({reason})"
-        self._call(node, now + self._base.limits.come_back)
+        else:
+            self._call(node, now + self._base.limits.come_back if first else node.dead_at)
 
     def restore(self, node: Node, now: float) -> None:
         """It was there when the head ended. It has some time to say that it still is."""
@@ -241,7 +244,9 @@ class Nodes:
             self._move(node, NodeEvent.SILENT)
         node.dead_at = deadline
         self._base.timers.at(deadline, partial(self._give_up, node))
+        self._base.away.discard(node.info.node)
         self._base.send(node.info.node, RegisterAgain(node.info.node), node.info.address)
+        self._base.away.add(node.info.node)
 
     def _give_up(self, node: Node, now: float) -> None:
         if node.away and node.state is not NodeState.DEAD and node.dead_at <= now:
@@ -252,6 +257,7 @@ class Nodes:
         if node.state is NodeState.DEAD:
             return
         self._move(node, NodeEvent.DECLARED_DEAD, reason)
+        self._base.away.discard(node.info.node)
         node.info.alive = False
         node.info.available = {}
         node.info.reason = reason

@@ -518,7 +518,7 @@ class NodeCore:
             self._cluster.info,
             0,
             self._actors.snapshot(),
-            [*self._pool.workers, *self._drivers, *([self._embedded] if self._embedded else [])],
+            [*self._pool.workers, *self._drivers, *self._registering, *([self._embedded] if self._embedded else [])],
             list(self._base.reports),
             self._jobs.known(),
             self._bundles.reserved(),

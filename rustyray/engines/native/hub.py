@@ -92,6 +92,8 @@ class Hub:
         self._broken: list[tuple[Link, Ended]] = []
         #: Peers that are gone, with the reason, until the host is told.
         self._lost: dict[bytes, str] = {}
+        #: Those of them with whom there was no connection, while the host is told.
+        self.unreached: set[bytes] = set()
         self._to_self: Received = []
         self._waiters: list[None] = []
         self._closed = False
@@ -312,7 +314,7 @@ class Hub:
             # Its loss is about to be reported: this message is one of those that went with it.
             return None
         if not address:
-            self._lose(to, f"there is no connection to {short(to)}, and no address to reach it at")
+            self._lose(to, f"there is no connection to {short(to)}, and no address to reach it at", reached=False)
             return None
         if self._near and node_of(to) == self._near:
             address = default_address(self._me.session, to)
@@ -320,7 +322,7 @@ class Hub:
         try:
             self._greeter.call(link)
         except Ended as end:
-            self._lose(to, f"{link} {end}")
+            self._lose(to, f"{link} {end}", reached=False)
             return None
         self._routes[to] = link
         if self._waiters:
@@ -357,7 +359,7 @@ class Hub:
         others = self._others.pop(peer, None)
         if others is None:
             del self._routes[peer]
-            self._lose(peer, f"{link} {end}")
+            self._lose(peer, f"{link} {end}", reached=False)
             return
         first = self._routes[peer] = others.pop(0)
         if others:
@@ -391,7 +393,9 @@ class Hub:
     def _take_links(self, peer: bytes) -> list[Link]:
         return [self._routes.pop(peer), *self._others.pop(peer, ())]
 
-    def _lose(self, peer: bytes, reason: str) -> None:
+    def _lose(self, peer: bytes, reason: str, reached: bool = True) -> None:
+        if not reached and peer not in self._lost:
+            self.unreached.add(peer)
         self._lost.setdefault(peer, reason)
         self._waker.set()
 
@@ -399,6 +403,7 @@ class Hub:
         lost, self._lost = self._lost, {}
         for peer, reason in lost.items():
             self._on_lost(peer, reason)
+            self.unreached.discard(peer)
 
     def _clear(self) -> None:
         self._links.clear()

@@ -318,7 +318,7 @@ class _Node:
 
     def on_lost(self, peer: bytes, reason: str) -> None:
         if self.head is not None:
-            self.head.on_peer_lost(peer, reason, self.now)
+            self.head.on_peer_lost(peer, reason, self.now, reached=peer not in self.hub.unreached)
         elif peer == self.boot.head:
             self.node.on_peer_lost(HEAD, reason, self.now)
         self.node.on_peer_lost(peer, reason, self.now)

@@ -122,7 +122,10 @@ class UserProcess(OwnerProcess, Waiting):
             self.core.close(text)
             self.core.fail_everything(text, self.world.now)
             self.fail_requests()
-        self.core.on_peer_lost(peer, reason, self.world.now)
+        if peer == self.head:
+            self.core.on_peer_lost(HEAD, reason, self.world.now)
+        if peer != HEAD:
+            self.core.on_peer_lost(peer, reason, self.world.now)
         self._after()
 
     def tick(self) -> None:

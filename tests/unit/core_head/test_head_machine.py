@@ -183,7 +183,7 @@ class HeadMachine(RuleBasedStateMachine):
             self.it.nodes[node].on_peer_lost(HEAD, "connection reset by peer", self.it.now)
         self.it.head.on_peer_lost(node, "connection reset by peer", self.it.now)
         if kind == "node":
-            self.it.head.on_peer_lost(node, "connection refused", self.it.now)
+            self.it.head.on_peer_lost(node, "connection refused", self.it.now, reached=False)
         self.it.collect()
 
     # --- what must hold -----------------------------------------------------------------------------------------------

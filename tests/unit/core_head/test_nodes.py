@@ -154,7 +154,7 @@ def test_a_node_whose_connection_is_lost_is_called_and_dead_if_nobody_answers() 
     world.cut(TWO, "connection reset by peer")
     assert world.one(TWO, RegisterAgain) == RegisterAgain(TWO)
     assert alive(world) == [True, True]
-    world.cut(TWO, "connection refused")
+    world.lose(TWO, "connection refused")
     assert world.one(ONE, NodeDied).reason == "the connection to it is lost (connection reset by peer)"
     world.lose(TWO)
     assert not world.take(ONE, NodeDied)

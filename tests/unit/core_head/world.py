@@ -103,7 +103,8 @@ class World:
     def lose(self, peer: bytes, reason: str = "end of file") -> None:
         """It is gone, and when it is called nobody answers."""
         self.cut(peer, reason)
-        self.cut(peer, "connection refused")
+        self.head.on_peer_lost(peer, "connection refused", self.now, reached=False)
+        self.settle()
 
     def wait(self, seconds: float) -> None:
         until = self.now + seconds

@@ -41,6 +41,7 @@ class Profile:
     count: int = 0
     exact: bool = True
     store: int = STORE
+    apart: bool = False
 
 
 SMALL = (1, 0.5)
@@ -91,6 +92,17 @@ PROFILES = {
         count=3,
         exact=False,
     ),
+    "apart": Profile(Limits(keep=True), (1, 1, 2), apart=True),
+    "dying heads": Profile(Limits(keep=True), (1, 1, 2), (Trouble.HEAD,), count=4, apart=True),
+    "lonely heads": Profile(Limits(keep=True), (1, 1, 2), (Trouble.APART, Trouble.HEAD), count=6, apart=True),
+    "dying heads and nodes": Profile(
+        Limits(cpus=SMALL, keep=True, max_restarts=1, max_task_retries=1),
+        (1, 1, 2),
+        (Trouble.HEAD, Trouble.APART, Trouble.NODE, Trouble.CRASH),
+        count=4,
+        exact=False,
+        apart=True,
+    ),
     "everything": Profile(
         Limits(cpus=SMALL, keep=True, cancels=True, kills=True, max_restarts=1, max_task_retries=2),
         (2, 1),
@@ -121,7 +133,7 @@ def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[fa
     """Run ``program`` to its end, and see that the outcome is right and nothing is left."""
     want = expected(program)
     limits = NodeLimits(chunk=1500, spill_capacity=1 << 30, store_wait=60.0)
-    world = ScriptedWorld(chooser, profile.nodes, faults=plan, limits=limits, store=profile.store)
+    world = ScriptedWorld(chooser, profile.nodes, faults=plan, limits=limits, store=profile.store, apart=profile.apart)
     driver = world.add_driver(program)
     world.finish()
     got = shown(driver.outcome)

@@ -72,7 +72,7 @@ class HeadProcess:
         self.carry_out()
 
     def on_lost(self, peer: bytes, reason: str) -> None:
-        self.core.on_peer_lost(peer, reason, self.now)
+        self.core.on_peer_lost(peer, reason, self.now, reached=peer not in self.hub.unreached)
 
     def carry_out(self) -> None:
         while self.core.out:

@@ -77,7 +77,10 @@ class ClientProcess(OwnerProcess):
         self._after()
 
     def lost(self, peer: bytes, reason: str) -> None:
-        self.core.on_peer_lost(peer, reason, self.now)
+        if peer == self.world.head:
+            self.core.on_peer_lost(HEAD, reason, self.now)
+        if peer != HEAD:
+            self.core.on_peer_lost(peer, reason, self.now)
         self._after()
 
     def tick(self) -> None:
@@ -97,7 +100,7 @@ class ClientProcess(OwnerProcess):
 
     def send(self, to: bytes, message: Message, address: str = "") -> None:
         if to == HEAD:
-            to, address = self.world.head, self.world.node(self.world.head).address
+            to, address = self.world.head, self.world.head_address
         self.world.send(self.me, to, message, address)
 
     def carry_out(self) -> None:

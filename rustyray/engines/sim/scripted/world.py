@@ -36,8 +36,9 @@ class ScriptedWorld(World):
         faults: Sequence[Fault] = (),
         limits: NodeLimits | None = None,
         store: int = STORE,
+        apart: bool = False,
     ) -> None:
-        super().__init__(chooser, nodes, faults=faults, limits=limits, store=store)
+        super().__init__(chooser, nodes, faults=faults, limits=limits, store=store, apart=apart)
         self.make_worker = self._make_worker
         self.library = Library()
         self.task_retries: dict[ActorID, int] = {}

@@ -11,6 +11,7 @@ from rustyray.engines.sim.world.chooser import Chooser
 from rustyray.engines.sim.world.disk import FULL
 from rustyray.model.messages import (
     BundlesPrepared,
+    HEAD,
     CancelLease,
     Chunk,
     CreateActor,
@@ -72,6 +73,8 @@ class Trouble(enum.StrEnum):
     AGAIN = "an earlier message to a node arrives again"
     FULL = "a node's disk takes nothing more for a while"
     ROT = "an object in a node's spill file goes bad"
+    HEAD = "the head, where it is apart, dies, and another takes its place"
+    APART = "the connection of the head, where it is apart, with another process breaks"
 
 
 class Fault(NamedTuple):
@@ -131,6 +134,10 @@ class Troubles:
         elif trouble is Trouble.FULL:
             nodes = world.nodes()
             nodes[which % len(nodes)].disk.full_until = world.now + FULL
+        elif trouble is Trouble.HEAD and world.head == HEAD:
+            world.replace_head("it was killed by signal 9 (SIGKILL)")
+        elif trouble is Trouble.APART and world.head == HEAD and (peers := world.network.peers(HEAD)):
+            world.cut_off_head(peers[which % len(peers)])
         elif trouble is Trouble.ROT and (nodes := [host for host in world.nodes() if host.disk.file]):
             nodes[which % len(nodes)].disk.rot(which)
 

@@ -23,6 +23,7 @@ class Lost(NamedTuple):
     """Instead of a message: the connection is gone."""
 
     reason: str
+    reached: bool = True
 
 
 class Ended(NamedTuple):

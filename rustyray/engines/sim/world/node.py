@@ -111,9 +111,9 @@ class NodeHost:
             arena = self.world.arena(self.me)
             arena[place.offset] = arena[place.offset][: chunk.begin] + data if chunk.begin else data
 
-    def lost(self, peer: bytes, reason: str) -> None:
+    def lost(self, peer: bytes, reason: str, reached: bool) -> None:
         if self.head is not None:
-            self.head.on_peer_lost(peer, reason, self.now)
+            self.head.on_peer_lost(peer, reason, self.now, reached)
         elif peer == self.world.head:
             self.core.on_peer_lost(HEAD, reason, self.now)
         self.core.on_peer_lost(peer, reason, self.now)

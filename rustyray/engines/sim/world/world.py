@@ -14,12 +14,14 @@ from rustyray.core.node import NodeLimits
 from rustyray.engines.sim.world.books import Books
 from rustyray.engines.sim.world.chooser import Chooser, chooser_of_events
 from rustyray.engines.sim.world.faults import Fault, Troubles
+from rustyray.engines.sim.world.head import HeadHost
 from rustyray.engines.sim.world.network import Channel, Ended, Lost, Network
 from rustyray.engines.sim.world.node import STORE, NodeHost
 from rustyray.engines.sim.world.process import NEVER, Interrupted, OwnerProcess, Program, Sleep, Until
 from rustyray.engines.sim.world.story import Story, short
 from rustyray.model.ids import NodeID, WorkerID
 from rustyray.model.messages import (
+    HEAD,
     Chunk,
     ClusterView,
     Heartbeat,
@@ -40,7 +42,7 @@ PATIENCE: Final = 20.0
 
 _NUMBER: Final = attrgetter("number")
 
-Process: TypeAlias = "OwnerProcess | NodeHost"
+Process: TypeAlias = "OwnerProcess | NodeHost | HeadHost"
 
 
 class Stuck(AssertionError):
@@ -109,7 +111,7 @@ class World:
 
     Args:
         chooser: decides.
-        nodes: CPUs of each node; the first one has the head.
+        nodes: CPUs of each node; the first one has the head, unless that is ``apart``, in a process of its own.
         faults: what goes wrong.
 
     ``make_worker`` makes the process of a worker that a node forks, and starts its program; whoever makes a world sets
@@ -126,6 +128,7 @@ class World:
         faults: Sequence[Fault] = (),
         limits: NodeLimits | None = None,
         store: int = STORE,
+        apart: bool = False,
     ) -> None:
         self.pick = chooser.pick
         self._choose = chooser_of_events(chooser)
@@ -152,7 +155,9 @@ class World:
         self._ticks: dict[bytes, float] = {}
         self._number = 0
         self._arenas: dict[NodeID, dict[int, bytes]] = {}
-        self.head: NodeID = b"node-000"
+        self.head: bytes = HEAD if apart else b"node-000"
+        if apart:
+            self.processes[HEAD] = HeadHost(self)
         for number, cpus in enumerate(nodes):
             self.add_node(f"node-{number:03}".encode(), {CPU: round(cpus * UNIT)}, limits, store)
 
@@ -167,7 +172,7 @@ class World:
         labels: dict[str, str] | None = None,
         pid: int = 0,
     ) -> NodeHost:
-        address = "" if me == self.head else self.node(self.head).address
+        address = "" if me == self.head else self.head_address
         host = NodeHost(self, me, resources, address, limits, store, labels, pid)
         self.processes[me] = host
         host.start()
@@ -230,7 +235,7 @@ class World:
             with_it = [client for client in self.clients() if client.node == process and not client.outlives_node]
             for client in with_it:
                 self._end(client.me, "its node died", keep)
-        elif victim.executes and self.processes[victim.node].alive:
+        elif isinstance(victim, OwnerProcess) and victim.executes and self.processes[victim.node].alive:
             self.network.notify(process, victim.node, Ended(reason))
 
     def close(self, fiber: Fiber) -> None:
@@ -240,6 +245,24 @@ class World:
             fiber.program.close()
         finally:
             self.running = outer
+
+    def replace_head(self, reason: str) -> None:
+        """The head dies. Some time later another one takes its place."""
+        old = self.processes[HEAD]
+        if not isinstance(old, HeadHost) or not old.alive:
+            return
+        self._end(HEAD, reason, lambda count: count - self.pick("keep", count + 1))
+        kept = old.kept
+
+        def come_back() -> None:
+            head = self.processes[HEAD] = HeadHost(self, kept)
+            head.start()
+
+        self.later(HEAD, come_back)
+
+    def cut_off_head(self, other: bytes, reason: str = "the connection broke") -> None:
+        """The connection of the head with a process breaks."""
+        self.network.cut(HEAD, other, reason, lambda count: count - self.pick("keep", count + 1))
 
     def stop_node(self, node: NodeID) -> None:
         self.end(node, "it stopped")
@@ -257,7 +280,7 @@ class World:
         if not self.network.connected(frm, to):
             there = self.processes.get(to)
             if there is None or not there.alive or not address:
-                self.network.notify(to, frm, Lost("it cannot be reached"))
+                self.network.notify(to, frm, Lost("it cannot be reached", False))
                 return
             assert address == there.address, f"{to.hex()} is sought at {address}"
             self.network.connect(frm, to)
@@ -276,7 +299,10 @@ class World:
         process = self.processes[to]
         if isinstance(content, Lost):
             self.tell(self.now, "lost", frm, to)
-            process.lost(frm, content.reason)
+            if isinstance(process, OwnerProcess):
+                process.lost(frm, content.reason)
+            else:
+                process.lost(frm, content.reason, content.reached)
         elif isinstance(content, Ended):
             self.tell(self.now, "ended", frm, to)
             assert isinstance(process, NodeHost)
