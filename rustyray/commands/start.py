@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from rustyray.engines.native.certificates import Certificates
     from rustyray.engines.native.standing.places import ClusterFile
 
-#: As Ray's.
-PORT = 6379
-
 
 def add_to(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser("start", help="start a cluster, or add a node to one")
@@ -26,7 +23,10 @@ def add_to(commands: Any) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--head", action="store_true", help="start a cluster: its head, and a node on this machine")
     what.add_argument("--address", metavar="HOST:PORT", help="add a node to the cluster whose head is there")
-    parser.add_argument("--port", type=int, default=None, help=f"where the head listens; {PORT}, 0: any that is free")
+    parser.add_argument("--port", type=int, default=None, help="where the head listens; 6379, 0: any that is free")
+    parser.add_argument(
+        "--store", default="", metavar="URL", help="sqlite:PATH or redis://…, for another head to go on from"
+    )
     parser.add_argument(
         "--node-ip-address",
         metavar="IP",
@@ -61,15 +61,19 @@ def run(given: argparse.Namespace) -> None:
     encrypt = _certificates(given)
     host = given.node_ip_address or "127.0.0.1"
     if given.head:
-        cluster = starting.start_head(host, PORT if given.port is None else given.port, encrypt)
-    elif given.port is not None or given.tls:
-        raise ValueError(f"{'--tls' if given.tls else '--port'} is the head's: it goes with --head")
+        cluster = starting.start_head(host, given.port, encrypt, given.store)
+    elif given.port is not None or given.tls or given.store:
+        option = "--tls" if given.tls else "--store" if given.store else "--port"
+        raise ValueError(f"{option} is the head's: it goes with --head")
     else:
         cluster = find(given.address, given.key_file)
         if encrypt is not None:
             cluster = msgspec.structs.replace(cluster, certificates=encrypt(cluster.session))
         host = given.node_ip_address or starting.facing(cluster)
     place = Place.of(cluster)
+    if given.head and any(process.node for process in place.processes()):
+        print(f"The head is back at {cluster.address}; the nodes of this machine still run, and no other was started.")
+        return
     try:
         node = starting.start_node(cluster, settings, host)
     except BaseException:

@@ -7,12 +7,13 @@ import socket
 import time
 from typing import Final
 
-from rustyray.core.effects import Effect, Send
+from rustyray.core.effects import Effect, Keep, Send
 from rustyray.core.head import HeadCore
 from rustyray.engines.native import processes
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.nonsense import cut_off
 from rustyray.engines.native.standing.places import ClusterFile
+from rustyray.engines.native.standing.stores import Store, StoreError
 from rustyray.model.ids import NODE_ID_SIZE
 from rustyray.model.messages import FROM_NODES, HEAD, Role
 
@@ -21,11 +22,15 @@ FAREWELL: Final = 1.0
 
 
 class HeadProcess:
-    """The loop: it sleeps until a peer speaks or a deadline of the core comes. SIGTERM ends it."""
+    """The loop: it sleeps until a peer speaks or a deadline of the core comes. SIGTERM ends it.
 
-    def __init__(self, cluster: ClusterFile, listener: socket.socket) -> None:
+    With a ``store`` it goes on where the head before it has ended, and writes down what the next one has to know.
+    """
+
+    def __init__(self, cluster: ClusterFile, listener: socket.socket, store: Store | None = None) -> None:
         processes.set_name("rr-head")
-        self.core = HeadCore()
+        self.store = store
+        self.core = HeadCore(durable=store is not None)
         self.hub = Hub(
             role=Role.HEAD,
             identity=HEAD,
@@ -38,6 +43,7 @@ class HeadProcess:
         self.hub.listen(listener)
         self.terminated = False
         self.now = time.monotonic()
+        self.renew_at = self.now if store is not None and store.renewal is not None else None
         self.woken, self.wake = processes.open_wake_pipe()
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
@@ -48,24 +54,35 @@ class HeadProcess:
 
     def run(self) -> None:
         """Serve until told to end."""
+        if self.store is not None:
+            self.store.claim()
+            self.core.restore(self.store.load(), self.now)
+            self.carry_out()
         while not self.terminated:
             self.turn()
         until = time.monotonic() + FAREWELL
         while any(self.hub.backlog(peer) for peer in self.hub.peers()) and (left := until - time.monotonic()) > 0:
             self.hub.process(self.hub.wait(left))
         self.hub.close()
+        if self.store is not None:
+            self.store.close()
 
     def turn(self) -> None:
-        due = self.core.next_deadline()
+        due = [when for when in (self.core.next_deadline(), self.renew_at) if when is not None]
         self.hub.flush()
-        events = self.hub.wait(None if due is None else max(0.0, due - time.monotonic()))
+        events = self.hub.wait(max(0.0, min(due) - time.monotonic()) if due else None)
         self.now = time.monotonic()
+        if self.store is not None and self.renew_at is not None and self.now >= self.renew_at:
+            self.store.renew()
+            self.renew_at = self.now + (self.store.renewal or 0.0)
         for peer, message in self.hub.process(events):
             if type(message) in FROM_NODES and len(peer) != NODE_ID_SIZE:
                 continue
             try:
                 self.core.on_message(peer, message, self.now)
                 self.carry_out()
+            except StoreError:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever it is, others go on
                 cut_off(self.hub, peer, message, error)
         self.core.on_time(self.now)
@@ -78,6 +95,9 @@ class HeadProcess:
         while self.core.out:
             effects = self.core.out[:]
             self.core.out.clear()
+            changes = [effect for effect in effects if isinstance(effect, Keep)]
+            if changes and self.store is not None:
+                self.store.write(changes)  # before anybody is told
             for number, effect in enumerate(effects, 1):
                 try:
                     self.perform(effect)
@@ -89,5 +109,7 @@ class HeadProcess:
         match effect:
             case Send(to=to, message=message, address=address):
                 self.hub.send(to, message, address)
+            case Keep():
+                pass  # it is written down
             case _:
                 raise TypeError(f"a head cannot do what its core asks for: {effect!r}")

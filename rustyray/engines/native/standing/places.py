@@ -106,10 +106,15 @@ class Place:
     @classmethod
     def of(cls, cluster: ClusterFile) -> Place:
         """Make the directory, and write the cluster down, unless that was done."""
-        place = cls(os.path.join(base(), f"cluster-{cluster.session}"))
+        place = cls.named(cluster.session)
         os.makedirs(place.path, 0o700, exist_ok=True)
         write(os.path.join(place.path, _CLUSTER), cluster)
         return place
+
+    @classmethod
+    def named(cls, session: str) -> Place:
+        """The directory of the cluster with this session; it may not be there."""
+        return cls(os.path.join(base(), f"cluster-{session}"))
 
     @property
     def key_file(self) -> str:

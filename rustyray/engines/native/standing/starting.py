@@ -20,6 +20,7 @@ from rustyray.engines.native.driver import ONE_THREAD, STORE_MEMORY, cpu_quota, 
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.daemon import detach
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
+from rustyray.engines.native.standing.stores import open_store
 from rustyray.engines.native.zygote_main import FOR_WORKERS
 from rustyray.model.ids import NODE_ID_SIZE, NodeID
 from rustyray.model.messages import HEAD, ClusterDescription, DescribeCluster, NodeInfo
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from rustyray.engines.native.certificates import Certificates
     from rustyray.model.settings import Settings
 
+#: Where a head listens unless it is told (as in Ray).
+PORT: Final = 6379
 #: Seconds that a head or a node may take to be there.
 PATIENCE: Final = 30.0
 #: Seconds between two questions whether it is.
@@ -40,42 +43,78 @@ class StartError(RuntimeError):
     """A head or a node could not be started; the text says why."""
 
 
-def start_head(host: str, port: int, encrypt: Callable[[str], Certificates] | None = None) -> ClusterFile:
-    """Start a head that listens on ``host`` at ``port`` (0: any that is free); returns when it answers.
+def start_head(
+    host: str, port: int | None, encrypt: Callable[[str], Certificates] | None = None, store: str = ""
+) -> ClusterFile:
+    """Start a head that listens on ``host`` at ``port``; returns when it answers.
 
-    Its cluster speaks TLS with what ``encrypt`` makes of its session's name, if that is given.
+    Args:
+        encrypt: makes the certificates for the TLS of a cluster from its session's name; without it there is no TLS,
+            unless the head before had it.
+        port: 0: any that is free; None: that of the head before, if its cluster is known here, or `PORT`.
+        store: what `open_store` takes: where the head writes down what it knows, and maybe goes on from.
 
     Raises:
         StartError: it could not be started.
-        ValueError: ``host`` is not one to listen on.
+        StoreError: the store cannot be used.
+        ValueError: ``host`` is not one to listen on, or ``store`` names nothing.
     """
-    wanted = f"{addresses.any_port(host)[:-1]}{port}"
-    try:
-        listener = addresses.listen(wanted, encrypted=encrypt is not None)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise StartError(f"port {port} is taken: stop what has it, or name another with --port=…") from error
-        raise StartError(f"cannot listen at {wanted}: {error.strerror}") from error
-    session = os.urandom(8).hex()
+    session = _session_of(store) if store else ""
+    before = _known(session) if session else None
+    if port is None:
+        port = PORT if before is None else int(before.address.rpartition(":")[2])
+    certificates = before.certificates if before is not None else None
+    listener = _listen(host, port, encrypted=encrypt is not None or certificates is not None)
+    session = session or os.urandom(8).hex()
     cluster = ClusterFile(
         address=addresses.format_address(listener).removeprefix("tcp:"),
         session=session,
-        key=os.urandom(32).hex(),
-        certificates=None if encrypt is None else encrypt(session),
+        key=before.key if before is not None else os.urandom(32).hex(),
+        certificates=certificates if encrypt is None else encrypt(session),
     )
     place = Place.of(cluster)
     log = place.log("head")
-    pid = detach(partial(_run_head, cluster, listener), log, {listener.fileno()})
+    pid = detach(partial(_run_head, cluster, listener, store), log, {listener.fileno()})
     listener.close()
     place.note(ProcessFile(pid=pid, started=started(pid)))
     _wait_for(lambda: describe(cluster) is not None, pid, "the head", log)
     return cluster
 
 
-def _run_head(cluster: ClusterFile, listener: socket.socket) -> None:
+def _session_of(url: str) -> str:
+    """The session of the store's cluster. The store of one that is new gets one."""
+    store = open_store(url)
+    try:
+        session = store.session() or os.urandom(8).hex()
+        store.belong_to(session)
+        return session
+    finally:
+        store.close()
+
+
+def _known(session: str) -> ClusterFile | None:
+    """What is written down here about the cluster. Raises `StartError` when its head runs."""
+    place = Place.named(session)
+    for process in place.processes():
+        if not process.node:
+            raise StartError(f"the head of this cluster runs already (pid {process.pid})")
+    return place.cluster()
+
+
+def _listen(host: str, port: int, encrypted: bool) -> socket.socket:
+    wanted = f"{addresses.any_port(host)[:-1]}{port}"
+    try:
+        return addresses.listen(wanted, encrypted=encrypted)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(f"port {port} is taken: stop what has it, or name another with --port=…") from error
+        raise StartError(f"cannot listen at {wanted}: {error.strerror}") from error
+
+
+def _run_head(cluster: ClusterFile, listener: socket.socket, store: str) -> None:
     from rustyray.engines.native.standing.head_process import HeadProcess
 
-    HeadProcess(cluster, listener).run()
+    HeadProcess(cluster, listener, open_store(store) if store else None).run()
 
 
 def start_node(cluster: ClusterFile, settings: Settings, host: str) -> NodeInfo:

@@ -126,6 +126,8 @@ class Network:
             self._put(process, peer, Lost(reason), 0.0)
             self._shorten(peer, process, 0)
         self._shorten(process, process, 0)
+        for pair in [pair for pair in self._broken if pair[0] == process]:
+            del self._broken[pair]  # it is not told any more, and another process may take its name
 
     def _disconnect(self, one: bytes, other: bytes) -> bool:
         if other not in self._peers.get(one, ()):
