@@ -160,7 +160,7 @@ class HeadCore:
             if process not in processes and self._base.why_gone(process) is None:
                 self._on_worker_died(node, WorkerDied(process, "it ended while its node and the head were apart"), now)
         self._actors.compare(node, message.actors, now)
-        self._actors.groups.compare(node, message.rounds)
+        self._actors.groups.compare(node, message.groups)
         for dead in self._nodes.dead():
             self._base.send(node, NodeDied(dead.info.node, dead.info.reason))
         for peer, reason in self._base.gone()[-TOLD_AGAIN:]:

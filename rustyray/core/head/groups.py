@@ -38,6 +38,8 @@ from rustyray.model.messages import (
 )
 from rustyray.model.resources import add
 
+#: The version of what is said last about a group.
+LAST: Final = 1 << 62
 #: So many removed groups are remembered.
 REMOVED_REMEMBERED: Final = 1_000
 
@@ -241,12 +243,16 @@ class Groups:
         for group in self.living.values():
             self._base.send(node, group.info(), address)
 
-    def compare(self, node: NodeID, rounds: list[tuple[GroupID, int]]) -> None:
-        """The node may have missed something: it is asked again, and frees what belongs to no round any more."""
-        for id_, number in rounds:
-            group = self.living.get(id_)
-            round_ = group.round if group is not None else None
-            if round_ is None or round_.number != number:
+    def compare(self, node: NodeID, groups: list[tuple[GroupID, int]]) -> None:
+        """The node may have missed something: it is asked again, and frees what belongs to no round, or no group."""
+        for id_, number in groups:
+            group = self.get(id_)
+            if id_ not in self.living:
+                gone = GroupInfo(
+                    GroupSpec(id_, b"", []), GroupState.REMOVED, [], LAST, "nothing is known of it any more"
+                )
+                self._base.send(node, gone if group is None else group.info())
+            elif group is not None and (group.round is None or group.round.number != number):
                 self._base.send(node, ReturnBundles(id_, number))
         for group in self.living.values():
             if group.round is not None and group.round.reserved.get(node) is False:

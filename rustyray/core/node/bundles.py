@@ -137,13 +137,9 @@ class Bundles:
         if not room:
             self._desk.want_room(now)
 
-    def reserved(self) -> list[tuple[GroupID, int]]:
-        """The groups of which something is reserved and not in use yet, with the round."""
-        return [
-            (group, known.round)
-            for group, known in self.groups.items()
-            if any(bundle.state is BundleState.RESERVED for bundle in known.bundles.values())
-        ]
+    def snapshot(self) -> list[tuple[GroupID, int]]:
+        """The groups that have bundles here, with the last round of each."""
+        return [(group, known.round) for group, known in self.groups.items() if known.bundles]
 
     def give_back(self, sender: bytes, message: ReturnBundles, now: float) -> None:
         known = self.groups.get(message.group)

@@ -521,7 +521,7 @@ class NodeCore:
             [*self._pool.workers, *self._drivers, *self._registering, *([self._embedded] if self._embedded else [])],
             list(self._base.reports),
             self._jobs.known(),
-            self._bundles.reserved(),
+            self._bundles.snapshot(),
         )
 
     def _head_stays_away(self, now: float) -> None:

@@ -238,8 +238,7 @@ class RegisterNode(msgspec.Struct, array_like=True, gc=False, tag=70):
 
     ``seq`` counts on with the heartbeats'. The rest is for the head to compare with what it knows: the ``actors`` of
     the node, its living ``processes`` (workers and drivers), what it has reported last (``reports``, in order), the
-    ``jobs`` that it has workers for, and what it has reserved for placement groups that do not use it yet (``rounds``,
-    by group and round).
+    ``jobs`` that it has workers for, and the placement ``groups`` that have bundles there, with their last rounds.
     """
 
     info: NodeInfo
@@ -248,7 +247,7 @@ class RegisterNode(msgspec.Struct, array_like=True, gc=False, tag=70):
     processes: list[WorkerID] = msgspec.field(default_factory=list)
     reports: list[ActorStarted | ActorExited | WorkerDied | JobFinished] = msgspec.field(default_factory=list)
     jobs: list[JobID] = msgspec.field(default_factory=list)
-    rounds: list[tuple[GroupID, int]] = msgspec.field(default_factory=list)
+    groups: list[tuple[GroupID, int]] = msgspec.field(default_factory=list)
 
 
 class RegisterAgain(msgspec.Struct, array_like=True, gc=False, tag=81):
