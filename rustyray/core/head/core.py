@@ -12,7 +12,7 @@ from rustyray.core.head.jobs import Job, Jobs
 from rustyray.core.head.keeping import keep, restore
 from rustyray.core.head.nodes import Joined, Node, Nodes
 from rustyray.core.telling import Teller
-from rustyray.model.ids import WORKER_ID_SIZE, JobID, NodeID, WorkerID, node_of
+from rustyray.model.ids import WORKER_ID_SIZE, JobID, NodeID, WorkerID, node_of, worker_id
 from rustyray.model.messages import (
     HEAD,
     ActorExited,
@@ -156,7 +156,7 @@ class HeadCore:
         for report in message.reports:
             self._handlers[type(report)](node, report, now)
         processes = set(message.processes)
-        for process in self._owners_on(node):
+        for process in self._owners_on(node, worker_id(node, message.next)):
             if process not in processes and self._base.why_gone(process) is None:
                 self._on_worker_died(node, WorkerDied(process, "it ended while its node and the head were apart"), now)
         self._actors.compare(node, message.actors, now)
@@ -171,10 +171,13 @@ class HeadCore:
             if known is None or known.over:
                 self._base.send(node, JobOver(job, known.finished if known is not None else "nothing is known of it"))
 
-    def _owners_on(self, node: NodeID) -> list[WorkerID]:
-        """The node's processes that own a job or an actor."""
+    def _owners_on(self, node: NodeID, later: WorkerID) -> list[WorkerID]:
+        """The node's processes that own a job or an actor; but no worker that may have been started ``later``.
+
+        (What drivers say comes through the node itself, so none of them can be newer than the node's word.)
+        """
         owners = dict.fromkeys(driver for driver in self._jobs.drivers() if node_of(driver) == node)
-        owners |= dict.fromkeys(owner for owner in self._actors.owners() if node_of(owner) == node)
+        owners |= dict.fromkeys(owner for owner in self._actors.owners() if node_of(owner) == node and owner < later)
         return list(owners)
 
     def _on_heartbeat(self, sender: bytes, message: Heartbeat, now: float) -> None:

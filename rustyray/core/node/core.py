@@ -522,6 +522,7 @@ class NodeCore:
             list(self._base.reports),
             self._jobs.known(),
             self._bundles.snapshot(),
+            self._pool.next,
         )
 
     def _head_stays_away(self, now: float) -> None:

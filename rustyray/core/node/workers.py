@@ -135,13 +135,13 @@ class Worker:
 class Pool:
     """All worker processes of the node that have not ended."""
 
-    __slots__ = ("_base", "_next", "_retire_set", "_soft_idle", "failed_starts", "idle", "jobs", "starting", "workers")
+    __slots__ = ("_base", "_retire_set", "_soft_idle", "failed_starts", "idle", "jobs", "next", "starting", "workers")
 
     def __init__(self, base: NodeBase, jobs: Jobs, soft_idle: int) -> None:
         self._base = base
         self.jobs = jobs
         self._soft_idle = soft_idle
-        self._next = 1
+        self.next = 1
         self._retire_set = False
         self.workers: dict[WorkerID, Worker] = {}
         self.idle: dict[WorkerID, Worker] = {}
@@ -154,13 +154,13 @@ class Pool:
     @property
     def forked(self) -> int:
         """Workers ever."""
-        return self._next - 1
+        return self.next - 1
 
     # --- up -----------------------------------------------------------------------------------------------------------
 
     def fork(self, now: float, job: JobID = ANY) -> None:
-        worker = Worker(worker_id(self._base.node, self._next), job, now)
-        self._next += 1
+        worker = Worker(worker_id(self._base.node, self.next), job, now)
+        self.next += 1
         self.workers[worker.id] = worker
         self.starting += 1
         self._base.out.append(ForkWorker(worker.id, self.jobs.described(job)))

@@ -238,7 +238,8 @@ class RegisterNode(msgspec.Struct, array_like=True, gc=False, tag=70):
 
     ``seq`` counts on with the heartbeats'. The rest is for the head to compare with what it knows: the ``actors`` of
     the node, its living ``processes`` (workers and drivers), what it has reported last (``reports``, in order), the
-    ``jobs`` that it has workers for, and the placement ``groups`` that have bundles there, with their last rounds.
+    ``jobs`` that it has workers for, and the placement ``groups`` that have bundles there, with their last rounds. The
+    workers that it starts later are numbered from ``next`` on.
     """
 
     info: NodeInfo
@@ -248,6 +249,7 @@ class RegisterNode(msgspec.Struct, array_like=True, gc=False, tag=70):
     reports: list[ActorStarted | ActorExited | WorkerDied | JobFinished] = msgspec.field(default_factory=list)
     jobs: list[JobID] = msgspec.field(default_factory=list)
     groups: list[tuple[GroupID, int]] = msgspec.field(default_factory=list)
+    next: int = 0
 
 
 class RegisterAgain(msgspec.Struct, array_like=True, gc=False, tag=81):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rustyray.engines.sim.world.chooser import Chooser
 from rustyray.engines.sim.world.disk import FULL
 from rustyray.model.messages import (
-    BundlesPrepared,
     HEAD,
+    BundlesPrepared,
     CancelLease,
     Chunk,
     CreateActor,
