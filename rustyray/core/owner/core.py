@@ -101,7 +101,7 @@ class OwnerCore:
         self.tasks = Tasks(self.refs, self.sched, self.out, jitter, journal)
         self.calls = Calls(self.refs, self.tasks, self.out)
         self.groups = Groups(self.refs, self.tasks, self.out)
-        self.head = HeadLine(self.calls, self.out)
+        self.head = HeadLine(self.calls, self.groups, self.out)
         self.calls.kill = self.head.kill
         self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
         self.objects = self.refs.objects

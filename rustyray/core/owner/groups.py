@@ -32,6 +32,9 @@ class Groups:
         waiting[object_] = value
         self._out.append(Send(HEAD, WatchGroup(group)))
 
+    def awaited_groups(self) -> list[GroupID]:
+        return list(self._waiting)
+
     def awaited(self, object_: ObjectID) -> GroupID:
         """The group that the object waits for; empty if it is no such object."""
         return next((group for group, waiting in self._waiting.items() if object_ in waiting), b"")

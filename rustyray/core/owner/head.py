@@ -6,9 +6,10 @@ from typing import Final
 
 from rustyray.core.effects import Effect, Send
 from rustyray.core.owner.calls import Calls
+from rustyray.core.owner.groups import Groups
 from rustyray.core.owner.records import PUSHED
 from rustyray.model.ids import ActorID
-from rustyray.model.messages import HEAD, ActorInfo, ActorState, CreateActor, KillActor, WatchActor
+from rustyray.model.messages import HEAD, ActorInfo, ActorState, CreateActor, KillActor, WatchActor, WatchGroup
 
 #: Seconds until the head is called again for the first time, and at most.
 FIRST: Final = 0.05
@@ -20,8 +21,9 @@ KILLS: Final = 256
 class HeadLine:
     """The way to the head. The hosts make the connection; here it is known what has to be said on a new one."""
 
-    def __init__(self, calls: Calls, out: list[Effect]) -> None:
+    def __init__(self, calls: Calls, groups: Groups, out: list[Effect]) -> None:
         self._calls = calls
+        self._groups = groups
         self._out = out
         self._kills: dict[ActorID, KillActor] = {}
         self._delay = FIRST
@@ -61,5 +63,7 @@ class HeadLine:
                     self._out.append(Send(HEAD, CreateActor(link.creating, link.spec, creation[1])))
             elif link.watching and link.state != ActorState.DEAD:
                 self._out.append(Send(HEAD, WatchActor(link.actor)))
+        for group in self._groups.awaited_groups():
+            self._out.append(Send(HEAD, WatchGroup(group)))
         for kill in self._kills.values():
             self._out.append(Send(HEAD, kill))

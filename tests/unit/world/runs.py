@@ -95,6 +95,13 @@ PROFILES = {
     "apart": Profile(Limits(keep=True), (1, 1, 2), apart=True),
     "dying heads": Profile(Limits(keep=True), (1, 1, 2), (Trouble.HEAD,), count=4, apart=True),
     "lonely heads": Profile(Limits(keep=True), (1, 1, 2), (Trouble.APART, Trouble.HEAD), count=6, apart=True),
+    "dying heads and groups": Profile(
+        Limits(cpus=SMALL, groups=True, refs_out=False),
+        (2, 1, 1),
+        (Trouble.HEAD, Trouble.APART),
+        count=4,
+        apart=True,
+    ),
     "dying heads and nodes": Profile(
         Limits(cpus=SMALL, keep=True, max_restarts=1, max_task_retries=1),
         (1, 1, 2),

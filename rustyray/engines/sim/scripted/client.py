@@ -18,6 +18,7 @@ from rustyray.model.messages import (
     FindActor,
     GroupSpec,
     HeadError,
+    Message,
     Packing,
     RemoveGroup,
     StoreAbort,
@@ -31,6 +32,8 @@ from rustyray.model.messages import (
 from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
 from rustyray.model.values import Failed, Fault, FaultKind, Packed, RefInfo, Stored, Value
 
+#: Seconds after which a question to the head is asked again.
+ASK_AGAIN: Final = 5.0
 #: The size of a big value in the store, in bytes.
 BIG: Final = 4096
 
@@ -85,9 +88,7 @@ class Client(ClientProcess):
 
     def find_actor(self, name: str) -> Program[Ref | None]:
         request, until = self.expect()
-        self.flush()
-        self.send(HEAD, FindActor(request, name, self.namespace))
-        yield until
+        yield from self._ask_head(FindActor(request, name, self.namespace), until)
         reply = until.reply
         if not isinstance(reply, ActorInfo):
             return None
@@ -107,9 +108,7 @@ class Client(ClientProcess):
         group = self.core.next_task()
         spec = GroupSpec(group, self.core.sched.job, [in_cpus(amount) for amount in cpus], packing)
         request, until = self.expect()
-        self.flush()
-        self.send(HEAD, CreateGroup(request, spec))
-        yield until
+        yield from self._ask_head(CreateGroup(request, spec), until)
         return group
 
     def group_ready(self, group: GroupID) -> Ref:
@@ -119,9 +118,15 @@ class Client(ClientProcess):
 
     def remove_group(self, group: GroupID) -> Program[None]:
         request, until = self.expect()
+        yield from self._ask_head(RemoveGroup(request, group), until)
+
+    def _ask_head(self, question: Message, until: Until) -> Program[None]:
+        """Ask until there is an answer: the head may be away."""
         self.flush()
-        self.send(HEAD, RemoveGroup(request, group))
-        yield until
+        while not until.done:
+            self.send(HEAD, question)
+            until.deadline = self.now + ASK_AGAIN
+            yield until
 
     # --- values -------------------------------------------------------------------------------------------------------
 

@@ -127,8 +127,7 @@ class Books:
 
     def _stray_bundles(self, host: NodeHost) -> str:
         """Which group a node has bundles of, or has none, other than the head believes."""
-        head = self.world.node(self.world.head).head
-        assert head is not None
+        head = self.world.head_core
         living = head._actors.groups.living
         known = host.core._bundles.groups
         for id_ in (*living, *known):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
 
+from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeLimits
 from rustyray.engines.sim.world.books import Books
 from rustyray.engines.sim.world.chooser import Chooser, chooser_of_events
@@ -198,6 +199,13 @@ class World:
 
     def clients(self) -> list[OwnerProcess]:
         return [client for client in self.processes.values() if isinstance(client, OwnerProcess) and client.alive]
+
+    @property
+    def head_core(self) -> HeadCore:
+        host = self.processes[self.head]
+        core = host.core if isinstance(host, HeadHost) else self.node(self.head).head
+        assert core is not None
+        return core
 
     @property
     def head_address(self) -> str:
