@@ -193,6 +193,7 @@ class TaskOptions(Resources, total=False):
 
     max_retries: int | None
     retry_exceptions: Retry | None
+    retry_backoff: float | tuple[float, float, float] | None
 
 
 class ActorOptions(Resources, total=False):

@@ -181,6 +181,19 @@ def retry_exceptions(name: str, value: Any) -> bool | Callable[[BaseException], 
     raise _wrong_type(name, "True, False, a list of exception classes, or a function of an exception", value)
 
 
+def retry_backoff(name: str, value: Any) -> tuple[float, float, float]:
+    """Seconds before the first retry, or (first, factor, most): each pause is ``factor`` times the one before."""
+    given = value if isinstance(value, tuple | list) else (value,)
+    if len(given) not in (1, 3) or not all(
+        isinstance(part, int | float) and not isinstance(part, bool) for part in given
+    ):
+        raise _wrong_type(name, "a number of seconds, or (first, factor, most)", value)
+    first, factor, most = map(float, given if len(given) == 3 else (*given, 2.0, 30.0))
+    if not (first >= 0 and factor >= 1 and most >= 0) or not math.isfinite(first + factor + most):
+        raise ValueError(f"{name} needs seconds of zero or more, and a factor of one or more, got {value!r}")
+    return first, factor, most
+
+
 def scheduling_strategy(name: str, value: Any) -> Strategy | PlacementGroupSchedulingStrategy:
     """The text "DEFAULT" or "SPREAD", or one of the classes in `rustyray.util.scheduling_strategies`."""
     from rustyray.model import strategies as known  # which few programs need
@@ -209,6 +222,7 @@ OPTIONS: dict[str, Option] = {
     "num_returns": Option(_T | _M, num_returns),
     "max_retries": Option(_T, at_least(-1, _ENDLESS), 3),
     "retry_exceptions": Option(_T | _M, retry_exceptions, False),
+    "retry_backoff": Option(_T, retry_backoff, (0.0, 2.0, 30.0)),
     "max_restarts": Option(_A, at_least(-1, _ENDLESS), 0),
     "max_task_retries": Option(_A | _M, at_least(-1, _ENDLESS), 0),
     "max_concurrency": Option(_A, at_least(1)),
@@ -310,9 +324,10 @@ def check_actor_options(options: Mapping[str, Any]) -> None:
 
 
 def retry_policy(options: Mapping[str, Any]) -> RetryPolicy | None:
-    """None when exceptions of the application are not retried."""
+    """None when exceptions of the application are not retried, and nothing else waits before it is."""
     on_error = value_of(options, "retry_exceptions")
-    return RetryPolicy(on_error) if on_error else None
+    first, factor, most = value_of(options, "retry_backoff")
+    return RetryPolicy(on_error, first, factor, most) if on_error or first else None
 
 
 # --- resources --------------------------------------------------------------------------------------------------------

@@ -62,6 +62,11 @@ def test_none_means_the_default(name: str) -> None:
         (Scope.TASK, {"retry_exceptions": ValueError}, TypeError, r"a list of exception classes \(\[ValueError\]\)"),
         (Scope.TASK, {"retry_exceptions": ["x"]}, TypeError, "a list of exception classes, got 'x'"),
         (Scope.TASK, {"retry_exceptions": [int]}, TypeError, "a list of exception classes"),
+        (Scope.TASK, {"retry_backoff": "1"}, TypeError, r"a number of seconds, or \(first, factor, most\)"),
+        (Scope.TASK, {"retry_backoff": (1, 2)}, TypeError, r"a number of seconds, or \(first, factor, most\)"),
+        (Scope.TASK, {"retry_backoff": -1}, ValueError, "seconds of zero or more"),
+        (Scope.TASK, {"retry_backoff": (1, 0.5, 3)}, ValueError, "a factor of one or more"),
+        (Scope.TASK, {"retry_backoff": math.inf}, ValueError, "seconds of zero or more"),
         (Scope.TASK, {"retry_exceptions": 1}, TypeError, "True, False, a list of exception classes, or a function"),
         (Scope.ACTOR, {"max_restarts": -2}, ValueError, "max_restarts must be -1 or more"),
         (Scope.ACTOR, {"max_task_retries": 0.5}, TypeError, "max_task_retries must be an integer"),
@@ -129,6 +134,15 @@ def test_get_if_exists_needs_a_name() -> None:
 
 
 # --- retries ----------------------------------------------------------------------------------------------------------
+
+
+def test_retry_backoff_becomes_a_policy() -> None:
+    policy = opt.retry_policy(check(Scope.TASK, retry_backoff=0.5))
+    assert policy is not None
+    assert (policy.on_error, policy.initial, policy.factor, policy.maximum) == (False, 0.5, 2.0, 30.0)
+    policy = opt.retry_policy(check(Scope.TASK, retry_backoff=(1, 3, 10), retry_exceptions=True))
+    assert policy is not None
+    assert (policy.on_error, policy.initial, policy.factor, policy.maximum) == (True, 1.0, 3.0, 10.0)
 
 
 def test_retry_exceptions_becomes_a_policy() -> None:
