@@ -12,6 +12,7 @@ import resource
 import socket
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 import rustyray
+from benchmarks import spilling
 from rustyray.cluster_utils import Cluster
 from rustyray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -248,6 +250,15 @@ def wait_rounds() -> list[Row]:
     return [Row("wait, one popped of so many at a time", figure, "1000: 2 s", good)]
 
 
+def spill() -> list[Row]:
+    """Objects to the spill file and back, beside a plain file in the same directory: see `benchmarks.spilling`."""
+    best = spilling.best_of_all(tempfile.gettempdir())
+    raw, ours, whole = (sum(best[name]) for name in ("raw file", "the thread", "put, get"))
+    rate = 2 * spilling.COUNT * spilling.SIZE / 1e9
+    figure = f"{rate / ours:.2f} GB/s, {raw / ours:.2f} of a file's ({rate / raw:.2f}); a program: {rate / whole:.2f}"
+    return [Row("spill + restore", figure, "0.6", raw / ours >= 0.6)]
+
+
 def resident() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
@@ -294,6 +305,7 @@ ROWS: Final[dict[str, Callable[[], list[Row]]]] = {
     "broadcast": broadcast,
     "refs": many_refs,
     "wait": wait_rounds,
+    "spill": spill,
     "queued": queued,
 }
 

@@ -41,12 +41,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--num-gpus", type=float, help="GPUs of the node, which are plain numbers; 0")
     parser.add_argument("--memory", type=int, help="bytes of memory for tasks that ask for some; 70%% of the machine's")
     parser.add_argument("--object-store-memory", type=int, help="bytes that the node's large objects may take")
+    parser.add_argument("--object-spilling-directory", metavar="PATH", help="where to spill those that do not fit")
     parser.add_argument("--resources", type=_json, help="custom resources, as JSON: '{\"license\": 2}'")
     parser.add_argument("--labels", type=_labels, help='labels, as JSON or as "key=value,key=value"')
     parser.add_argument("--block", action="store_true", help="stay until interrupted, then stop what was started")
 
 
 def run(given: argparse.Namespace) -> None:
+    from rustyray.engines.native.driver import spill_directory
     from rustyray.engines.native.standing import starting
     from rustyray.engines.native.standing.places import Place, find
 
@@ -55,9 +57,11 @@ def run(given: argparse.Namespace) -> None:
         num_gpus=given.num_gpus,
         memory=given.memory,
         object_store_memory=given.object_store_memory,
+        object_spilling_directory=given.object_spilling_directory,
         resources=given.resources,
         labels=given.labels,
     )
+    spill_directory(settings)  # before anything has been started
     encrypt = _certificates(given)
     host = given.node_ip_address or "127.0.0.1"
     if given.head:

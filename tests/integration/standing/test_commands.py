@@ -84,6 +84,7 @@ def test_a_port_that_is_taken_is_named(commands: Commands) -> None:
     ("arguments", "sentence"),
     [
         (["start", "--head", "--port=0", "--num-cpus=-1"], "num_cpus must be"),
+        (["start", "--head", "--port=0", "--object-spilling-directory=/nowhere"], "is no directory"),
         (["start", "--head", "--port=0", "--resources=[]"], "not a JSON object"),
         (["start", "--head", "--port=0", "--labels=zone"], "not of the form key=value"),
         (["start", "--head", "--port=0", "--node-ip-address=10.1.2.3"], "no TLS (rustyray start --head --tls)"),
