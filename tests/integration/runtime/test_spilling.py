@@ -41,8 +41,21 @@ def add(one: np.ndarray[tuple[int], np.dtype[np.uint8]], number: int) -> int:
 def spill_files(directory: Path) -> list[Path]:
     """Ways to the spill files there of all processes beneath this one: they have no names."""
     nodes = [node for zygote in children(os.getpid()) for node in children(zygote)]
-    entries = [entry for node in nodes for entry in Path(f"/proc/{node}/fd").iterdir()]
-    return [entry for entry in entries if os.readlink(entry).startswith(f"{directory}/")]
+    return [entry for node in nodes for entry in open_files(node) if points_into(entry, directory)]
+
+
+def open_files(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:
+        return []  # it has ended meanwhile
+
+
+def points_into(entry: Path, directory: Path) -> bool:
+    try:
+        return os.readlink(entry).startswith(f"{directory}/")
+    except FileNotFoundError:
+        return False
 
 
 def test_four_times_the_store(start: Start) -> None:
