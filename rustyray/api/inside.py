@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
-from rustyray.model import options as opt
-from rustyray.model.events import KINDS, Event, Inside, Query
-from rustyray.model.stats import LatencyStats, ObjectStats, Stats, StoreStats, TaskStats
 from rustyray.runtime import context
+
+if TYPE_CHECKING:
+    from rustyray.model.events import Event, Inside
+    from rustyray.model.stats import LatencyStats, Stats
 
 #: Events that are asked of each process, at most.
 LIMIT = 10_000
 
-T = TypeVar("T", bound=Inside)
+T = TypeVar("T", bound="Inside")
 
 
 def events(
@@ -46,6 +45,11 @@ def events(
         RuntimeError: The runtime is not up.
         TypeError, ValueError: An argument is not what it should be.
     """
+    import msgspec
+
+    from rustyray.model import options as opt
+    from rustyray.model.events import KINDS, Event, Query
+
     engine = context.require_engine("events()")
     kinds = (kind,) if isinstance(kind, str) else tuple(kind)
     for one in kinds:
@@ -69,6 +73,8 @@ def events(
 
 def _named(events: list[Event]) -> list[Event]:
     """Workers do not remember what the tasks are called that they ran; their owners do."""
+    import msgspec
+
     known = {event.task: event for event in events if event.name and event.task}
     named = []
     for event in events:
@@ -91,6 +97,9 @@ def stats(*, timeout: float = 5.0) -> Stats:
     Raises:
         RuntimeError: The runtime is not up.
     """
+    from rustyray.model.events import Query
+    from rustyray.model.stats import ObjectStats, Stats, StoreStats, TaskStats
+
     found = context.require_engine("stats()").inspect(Query(stats=True), timeout)
     processes = [report.stats for report in found.reports if report.stats is not None]
     nodes = [report.node_stats for report in found.reports if report.node_stats is not None]
@@ -114,4 +123,6 @@ def _sum(zero: T, parts: Sequence[T]) -> T:
 
 
 def _latency(parts: Sequence[tuple[int, ...]]) -> LatencyStats:
+    from rustyray.model.stats import LatencyStats
+
     return LatencyStats(classes=tuple(map(sum, zip_longest(*parts, fillvalue=0))))

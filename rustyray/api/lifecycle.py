@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
+    from rustyray.model.logging_config import LoggingConfig
     from rustyray.model.settings import Settings
     from rustyray.runtime.engine import Engine, ShutdownReport
 
@@ -74,6 +76,8 @@ def init(
     seed: int | None = None,
     num_nodes: int | None = None,
     logging_level: int | str = "WARNING",
+    logging_config: LoggingConfig | None = None,
+    _tracing_startup_hook: str | Callable[[], object] | None = None,
     _system_config: Mapping[str, Any] | None = None,
     **options: object,
 ) -> Session:
@@ -100,6 +104,9 @@ def init(
         seed: for "sim" only: draw another order of events, and delays, from this number; 0 draws nothing.
         num_nodes: how many nodes there are, each a process of its own with these resources; 1.
         logging_level: a level of the logging module, for messages of the runtime itself.
+        logging_config: how the driver and the workers log; without it, logging is left alone.
+        _tracing_startup_hook: a function (or "module:function", as in Ray) that sets up OpenTelemetry, called here and
+            in each worker: submissions and runs are then spans.
         options: Ray's other options are refused, unless they ask for nothing; the message says what to do.
 
     Raises:
@@ -109,6 +116,9 @@ def init(
         ValueError: A value is out of range, or the option is not supported yet.
     """
     from rustyray.model import settings
+    from rustyray.model.logging_config import LoggingConfig
+    from rustyray.runtime import tracing
+    from rustyray.runtime.serialization import dumps_function
 
     of_nodes: dict[str, Any] = {
         "num_cpus": num_cpus,
@@ -124,14 +134,27 @@ def init(
         "_system_config": _system_config,
     }
     settings.refuse_unknown(options)
+    if logging_config is not None and not isinstance(logging_config, LoggingConfig):
+        raise TypeError(f"logging_config must be a rustyray.LoggingConfig, got {logging_config!r}")
     address = address or os.environ.get(ADDRESS_VARIABLE) or LOCAL
     if address != LOCAL:
+        _refuse_observing(address, logging_config, _tracing_startup_hook)
         _refuse_for_nodes(address, of_nodes)
         if address in context.apart:
             return _connect(address, namespace, ignore_reinit_error)
         return _join(address, engine, namespace, ignore_reinit_error)
     chosen = checked(engine=engine, namespace=namespace, logging_level=logging_level, **of_nodes)
-    return start(chosen, ignore_reinit_error)
+    hook = None if _tracing_startup_hook is None else tracing.resolve(_tracing_startup_hook)
+    blob = b"" if hook is None else dumps_function(hook, "_tracing_startup_hook")[0]
+    return start(chosen._replace(logging=logging_config, tracing_hook=blob), ignore_reinit_error)
+
+
+def _refuse_observing(address: str, *options: object) -> None:
+    if any(option is not None for option in options):
+        raise ValueError(
+            f"init(address={address!r}) connects to a cluster whose workers log and trace as they were started to: "
+            "logging_config and _tracing_startup_hook are for runtimes that init starts itself"
+        )
 
 
 _OPTIONAL = (
@@ -227,10 +250,27 @@ def start(settings: Settings, ignore_reinit_error: bool = False) -> Session:
     with _lock:
         if context.own_engine() is not None:
             return _already(ignore_reinit_error)
-        started = engines.start(settings)
+        if settings.tracing_hook:
+            _start_tracing(settings.tracing_hook)
+        try:
+            started = engines.start(settings)
+        except BaseException:
+            _observe_no_more()
+            raise
         context.set_engine(started)
+        if settings.logging is not None:
+            from rustyray.runtime import logs
+
+            logs.configure(settings.logging, settings.log_level)
         _shut_down_at_exit()
         return Session(started)
+
+
+def _start_tracing(hook: bytes) -> None:
+    from rustyray.runtime import tracing
+    from rustyray.runtime.serialization import loads
+
+    tracing.start(loads(hook))
 
 
 def start_apart(settings: Settings) -> Engine:
@@ -279,11 +319,19 @@ def running_engine() -> Engine:
 def _shut_down(engine: Engine, grace: float | None) -> ShutdownReport | None:
     report = engine.shutdown(grace)
     with _lock:
+        _observe_no_more()
         for address in [address for address, other in context.apart.items() if other is engine]:
             del context.apart[address]
         if context.engine() is engine:
             context.set_engine(None)
     return report
+
+
+def _observe_no_more() -> None:
+    if (tracing := sys.modules.get("rustyray.runtime.tracing")) is not None:
+        tracing.stop()
+    if (logs := sys.modules.get("rustyray.runtime.logs")) is not None:
+        logs.restore()
 
 
 def _shut_down_at_exit() -> None:

@@ -7,13 +7,9 @@ are; the functions here are the only arithmetic done on them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, TypeAlias
-
-import msgspec
+from typing import Final, TypeAlias
 
 ResourceSet: TypeAlias = dict[str, int]
-#: What somebody asks for. Less than nothing is refused when it is decoded; what is *free* may be that for a while.
-Demand: TypeAlias = dict[str, Annotated[int, msgspec.Meta(ge=0)]]
 
 UNIT: Final = 10_000
 CPU: Final = "CPU"

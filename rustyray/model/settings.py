@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from rustyray.model import options as opt
 from rustyray.model import resources as res
+from rustyray.model.logging_config import LoggingConfig
 from rustyray.model.resources import ResourceSet
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -20,7 +21,7 @@ class Settings(NamedTuple):
     ``system_config`` holds an engine's own knobs, which the engine checks. Each of ``num_nodes`` nodes has the
     resources. ``seed`` is the simulator's: 0 is the tame schedule. Objects are spilled to files in
     ``spill_directory``, None for the engine's default. With ``enforce_memory`` a worker may use no more memory than its
-    task or actor has asked for.
+    task or actor has asked for. Drivers and workers log by ``logging``, and trace after the pickled ``tracing_hook``.
     """
 
     engine: str
@@ -34,6 +35,8 @@ class Settings(NamedTuple):
     num_nodes: int = 1
     spill_directory: str | None = None
     enforce_memory: bool = False
+    logging: LoggingConfig | None = None
+    tracing_hook: bytes = b""
 
 
 #: Options that only this engine has.
@@ -51,8 +54,7 @@ UNSUPPORTED: dict[str, tuple[tuple[object, ...], str]] = {
     "dashboard_host": (("127.0.0.1",), _DASHBOARD),
     "dashboard_port": ((), _DASHBOARD),
     "configure_logging": ((True, False), "Give True or False"),
-    "logging_format": ((), "Configure the logger 'rustyray' with the logging module"),
-    "logging_config": ((), "Configure the logger 'rustyray' with the logging module"),
+    "logging_format": ((), "Give logging_config=rustyray.LoggingConfig(…)"),
     "log_to_driver": ((True,), _LOGS),
     "enable_resource_isolation": ((False,), _LIMITS),
     "cgroup_path": ((), _LIMITS),
@@ -76,6 +78,8 @@ VALID = (
     "num_nodes",
     "ignore_reinit_error",
     "logging_level",
+    "logging_config",
+    "_tracing_startup_hook",
     "_system_config",
 )
 

@@ -150,6 +150,7 @@ class OwnerCore:
         deps: list[ObjectID] | None,
         parent: TaskID,
         now: float,
+        trace: dict[str, str] | None = None,
     ) -> TaskID:
         """Submit a task. Its return objects exist from now on, each with one local reference for the caller."""
         if self.closed:
@@ -165,6 +166,8 @@ class OwnerCore:
         if plan is not kinds.plan or now > kinds.until:
             kinds.note(plan, number, stats.name, now)
         task = Task(tid, plan.fn, args, plan.returns, stats.name, 0, stats.attempts, None, buffers, refs)
+        if trace is not None:
+            task.trace = trace
         record = Record(task, plan, target, plan.max_retries, parent, now, now)
         if plan.returns == 1:
             record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)
@@ -264,6 +267,7 @@ class OwnerCore:
         deps: list[ObjectID] | None,
         parent: TaskID,
         now: float,
+        trace: dict[str, str] | None = None,
     ) -> TaskID:
         """Call a method; like `submit` for its return objects."""
         if self.closed:
@@ -279,6 +283,8 @@ class OwnerCore:
         call = Call(
             tid, actor, plan.name, 0, args, plan.returns, 0, retries + 1 if retries >= 0 else 0, None, buffers, refs
         )
+        if trace is not None:
+            call.trace = trace
         if plan.group:
             call.group = plan.group
         record = Record(call, plan, link, retries, parent, now, now)

@@ -18,8 +18,8 @@ from rustyray.engines.client.running import ActorExit, Outcome
 from rustyray.engines.client.waiter import Waiter
 from rustyray.model.messages import ActorExited, ActorSpec, ActorStarted, Call, StartActor
 from rustyray.model.resources import as_amounts
-from rustyray.model.values import Failed, Fault, FaultKind
-from rustyray.runtime import context
+from rustyray.model.values import Failed, Fault, FaultKind, Value
+from rustyray.runtime import context, tracing
 from rustyray.runtime.context import HostedActor, TaskContext
 from rustyray.runtime.engine import ActorHandleState
 
@@ -145,7 +145,7 @@ class ActorHost:
 
     def _begin(self, job: Job) -> None:
         assert self._loop is not None
-        task = self._loop.create_task(self._run_async(job))
+        task = self._loop.create_task(self._run_async(job) if job.task.trace is None else self._run_traced(job))
         self._running[job.task.id] = task
         task.add_done_callback(lambda ended: self._has_ended(job, ended))
         if job.cancelled:
@@ -156,7 +156,18 @@ class ActorHost:
         if task.cancelled():  # before its first step, so that it could not report that itself
             self.worker.runner.report_now(self._never_ran(job))
 
-    async def _run_async(self, job: Job) -> None:
+    async def _run_traced(self, job: Job) -> None:
+        tracer, runner = tracing.active, self.worker.runner
+        if tracer is None or job.task.trace is None:
+            await self._run_async(job)
+            return
+        with tracer.running(job.task.trace, runner.name_of(job.task), runner.ids(job)) as span:
+            error = await self._run_async(job)
+            if error is not None:
+                tracer.failed(span, error)
+
+    async def _run_async(self, job: Job) -> Value | None:
+        """Returns the error, if it ended with one."""
         import asyncio
 
         assert self._limit is not None
@@ -174,12 +185,13 @@ class ActorHost:
                 del args, kwargs
                 values, failed = runner.pack_result(job, result)
         except ActorExit:
-            return
+            return None
         except asyncio.CancelledError as error:
             values, failed = [self._cancelled(job) if job.cancelled else runner.failure(job, error)], True
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             values, failed = [runner.failure(job, error)], True
         runner.report_now((job, values, failed, clock() - begun))
+        return values[0] if failed and isinstance(values, list) else None
 
     def _finish_coroutines(self) -> None:
         import asyncio

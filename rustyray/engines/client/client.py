@@ -15,7 +15,7 @@ from rustyray.engines.client.waiter import Waiter
 from rustyray.exceptions import GetTimeoutError
 from rustyray.model.ids import FIRST_RETURN, handle_id, object_id
 from rustyray.model.values import Failed, Fault, FaultKind, Packed, RefInfo, Stored, Value
-from rustyray.runtime import context
+from rustyray.runtime import context, tracing
 from rustyray.runtime.engine import ActorHandleState
 from rustyray.runtime.faults import from_value, task_error
 from rustyray.runtime.ref import ObjectRef
@@ -73,9 +73,10 @@ class Client(Futures):
             parent = task.task
             if plan.follows and task.strategy is not None and task.strategy.capture:
                 plan = self._following(plan, task.strategy)
+        trace = None if tracing.active is None else tracing.active.submitted(plan.task_name or plan.name)
         pump = self.pump
         with pump.lock:
-            tid = self.core.submit(plan, data, buffers, infos, deps, parent, pump.clock())
+            tid = self.core.submit(plan, data, buffers, infos, deps, parent, pump.clock(), trace)
             if self.core.out:
                 pump.carry_out()
         del keep
@@ -190,10 +191,11 @@ class Client(Futures):
             (data, buffers, infos, deps), keep = _NOTHING, None
         task = context.current_task.get()
         parent = task.task if task is not None else b""
+        trace = None if tracing.active is None else tracing.active.submitted(method.name)
         pump = self.pump
         with pump.lock:
             tid = self.core.call(
-                handle.actor, handle.max_task_retries, method, data, buffers, infos, deps, parent, pump.clock()
+                handle.actor, handle.max_task_retries, method, data, buffers, infos, deps, parent, pump.clock(), trace
             )
             if self.core.out:
                 pump.carry_out()

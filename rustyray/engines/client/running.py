@@ -10,7 +10,7 @@ from rustyray.core.owner.references import refs_inside
 from rustyray.model.ids import object_id
 from rustyray.model.messages import Call, Task
 from rustyray.model.values import Failed, Fault, FaultKind, RefInfo, Stored, Value
-from rustyray.runtime import context
+from rustyray.runtime import context, tracing
 from rustyray.runtime.context import TaskContext
 from rustyray.runtime.faults import make_failed
 from rustyray.runtime.serialization import INLINE_MAX, Serialized, loads, loads_args, pack, to_value
@@ -48,10 +48,37 @@ class Runner:
         clock = self.worker.pump.clock
         begun = clock()
         try:
-            values, failed = self._call(job)
+            if job.task.trace is None:
+                values, failed = self._call(job)
+            else:
+                values, failed = self._call_traced(job, job.task.trace)
         except ActorExit:
             return None
         return job, values, failed, clock() - begun
+
+    def _call_traced(self, job: Job, trace: dict[str, str]) -> tuple[bytes | list[Value], bool]:
+        tracer = tracing.active
+        if tracer is None:
+            return self._call(job)
+        with tracer.running(trace, self.name_of(job.task), self.ids(job)) as span:
+            values, failed = self._call(job)
+            if failed:
+                tracer.failed(span, values[0] if isinstance(values, list) else values)
+        return values, failed
+
+    def ids(self, job: Job) -> dict[str, str | int]:
+        """Where a job runs, for a trace."""
+        place, task = self.worker.place, job.task
+        ids: dict[str, str | int] = {
+            "rustyray.job_id": place.job.hex(),
+            "rustyray.node_id": place.node.hex(),
+            "rustyray.worker_id": place.worker.hex(),
+            "rustyray.task_id": task.id.hex(),
+            "rustyray.attempt": task.attempt,
+        }
+        if isinstance(task, Call):
+            ids["rustyray.actor_id"] = task.actor.hex()
+        return ids
 
     def _call(self, job: Job) -> tuple[bytes | list[Value], bool]:
         task = job.task

@@ -68,6 +68,8 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     prestart: int = 0
     labels: dict[str, str] = {}
     log_level: str = "WARNING"
+    logging: tuple[str, str, tuple[str, ...]] | None = None
+    tracing_hook: bytes = b""
     grace: float = 1.0
     session_dir: str = ""
     head: bytes = b""
@@ -107,6 +109,8 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     arena_fd: int
     arena_size: int
     log_level: str = "WARNING"
+    logging: tuple[str, str, tuple[str, ...]] | None = None
+    tracing_hook: bytes = b""
     session_dir: str = ""
     tcp: bool = False
     host: str = "127.0.0.1"

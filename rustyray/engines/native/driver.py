@@ -212,6 +212,8 @@ def _boot(
         prestart=_prestart(settings),
         labels=settings.labels,
         log_level=settings.log_level,
+        logging=None if settings.logging is None else settings.logging.plain(),
+        tracing_hook=settings.tracing_hook,
         tcp=in_cluster,
         spill_directory=spill_directory(settings),
         limits=configured(node_limits(settings), settings.system_config),

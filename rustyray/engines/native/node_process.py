@@ -458,6 +458,8 @@ class _Node:
             arena_fd=self.arena_fd,
             arena_size=boot.arena_size,
             log_level=boot.log_level,
+            logging=boot.logging,
+            tracing_hook=boot.tracing_hook,
             session_dir=boot.session_dir,
             tcp=boot.tcp,
             host=boot.host,

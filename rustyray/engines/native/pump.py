@@ -364,7 +364,7 @@ class Pump(Waiting):
 
 
 def show_warning(effect: Warn) -> None:
-    """A sentence for the user, on standard error."""
-    import sys
+    """A sentence for the user."""
+    from rustyray.runtime import logs
 
-    print(f"rustyray: {effect.text}", file=sys.stderr, flush=True)
+    logs.warn(effect.text)

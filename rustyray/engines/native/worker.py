@@ -32,8 +32,9 @@ from rustyray.model.messages import (
     HEAD,
     Role,
 )
-from rustyray.runtime import context
+from rustyray.runtime import context, tracing
 from rustyray.runtime.engine import ProcessContext
+from rustyray.runtime.serialization import loads
 
 if TYPE_CHECKING:
     import asyncio
@@ -173,6 +174,13 @@ def main(boot: WorkerBoot) -> NoReturn:
     """The life of a forked worker process."""
     worker = Worker(boot)
     context.set_engine(worker)
+    if boot.logging is not None:
+        from rustyray.model.logging_config import LoggingConfig
+        from rustyray.runtime import logs
+
+        logs.configure(LoggingConfig(*boot.logging), boot.log_level)
+    if boot.tracing_hook:
+        tracing.start(loads(boot.tracing_hook))
     signal.signal(signal.SIGINT, worker.on_signal)
     try:
         worker.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,10 @@ class Role(enum.StrEnum):
     WORKER = "worker"
     NODE = "node"
     HEAD = "head"
+
+
+#: What somebody asks for. Less than nothing is refused when it is decoded; what is *free* may be that for a while.
+Demand: TypeAlias = dict[str, Annotated[int, msgspec.Meta(ge=0)]]
 
 
 class Part(msgspec.Struct, array_like=True, gc=False):

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from rustyray.model.ids import ActorID, GroupID, JobID, NodeID, WorkerID
-from rustyray.model.messages.base import Part
+from rustyray.model.messages.base import Demand, Part
 from rustyray.model.messages.data_path import Arg
 from rustyray.model.messages.groups import (
     BundlesPrepared,
@@ -20,7 +20,7 @@ from rustyray.model.messages.groups import (
 )
 from rustyray.model.messages.inside import InspectHead
 from rustyray.model.messages.leases import JobSetup, WorkerDied
-from rustyray.model.resources import Demand, ResourceSet
+from rustyray.model.resources import ResourceSet
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault, RefInfo
 

@@ -29,7 +29,7 @@ class Task(Part):
 
     ``args`` is the pickled ``(args, kwargs)``, empty when there are none; ``buffers`` are its out-of-band parts; top
     level refs in it are numbered placeholders, resolved by ``deps``. ``refs`` are the refs nested inside it.
-    ``returns`` is the number of return values; the attempt counts from 0.
+    ``returns`` is the number of return values; the attempt counts from 0. ``trace`` is the context of a trace, if any.
     """
 
     id: TaskID
@@ -42,6 +42,7 @@ class Task(Part):
     deps: list[Arg] | None = None
     buffers: list[bytes] | None = None
     refs: list[RefInfo] | None = None
+    trace: dict[str, str] | None = None
 
 
 class Call(Part):
@@ -60,6 +61,7 @@ class Call(Part):
     buffers: list[bytes] | None = None
     refs: list[RefInfo] | None = None
     group: str = ""
+    trace: dict[str, str] | None = None
 
 
 class DefineFunction(msgspec.Struct, array_like=True, gc=False, tag=1):

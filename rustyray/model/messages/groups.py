@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 
 from rustyray.model.ids import ActorID, GroupID, JobID, NodeID
-from rustyray.model.messages.base import Part
-from rustyray.model.resources import Demand, ResourceSet
+from rustyray.model.messages.base import Demand, Part
+from rustyray.model.resources import ResourceSet
 from rustyray.model.strategies import LabelMatch
 
 # --- anyone ↔ head ----------------------------------------------------------------------------------------------------

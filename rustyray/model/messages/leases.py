@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from rustyray.model.ids import JobID, NodeID, WorkerID
-from rustyray.model.messages.base import Part
-from rustyray.model.resources import Demand, ResourceSet
+from rustyray.model.messages.base import Demand, Part
+from rustyray.model.resources import ResourceSet
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault
 
