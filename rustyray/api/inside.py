@@ -55,12 +55,14 @@ def events(
     for one in kinds:
         if one not in KINDS:
             raise ValueError(f"there are no events of the kind {one!r}{opt.hint(str(one), KINDS)}: {', '.join(KINDS)}")
-    age = float("inf") if since is None else max(0.0, time.time() - since)
+    # Until they look, some time passes: they may tell more than is wanted.
+    age = float("inf") if since is None else max(0.0, time.time() - since) + timeout
     found = engine.inspect(Query(opt.at_least(1)("limit", limit), kinds, about, age), timeout)
     told = [
         msgspec.structs.replace(event, time=event.time + shift)
         for report, shift in found.timed()
         for event in report.events
+        if since is None or event.time + shift >= since
     ]
     told = _named(sorted(told, key=lambda event: event.time))
     now = time.time()

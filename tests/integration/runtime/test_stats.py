@@ -136,10 +136,10 @@ def test_a_worker_that_stands_still_is_told_of(start: Start) -> None:
     stopped = next(worker for worker in state.list_workers() if worker.runs)
     os.kill(stopped.pid, signal.SIGSTOP)
     try:
-        assert rustyray.stats(timeout=1.0).silent == [f"worker {stopped.worker_id}"]
-        (task,) = [task for task in state.list_tasks(timeout=1.0) if task.task_id == ref.task_id().hex()]
+        assert rustyray.stats(timeout=4.0).silent == [f"worker {stopped.worker_id}"]
+        (task,) = [task for task in state.list_tasks(timeout=4.0) if task.task_id == ref.task_id().hex()]
         assert task.waits_for == f"worker {stopped.worker_id}, which does not answer"
-        told = {worker.worker_id: worker.answers for worker in state.list_workers(timeout=1.0)}
+        told = {worker.worker_id: worker.answers for worker in state.list_workers(timeout=4.0)}
         assert told[stopped.worker_id] is False
     finally:
         os.kill(stopped.pid, signal.SIGKILL)
