@@ -54,7 +54,7 @@ def number_of(task: TaskID) -> int:
 
 def is_range(first: TaskID, last: TaskID, count: int) -> bool:
     """Whether ``count`` ids in ascending order are all that there are between the two."""
-    return first[:WORKER_ID_SIZE] == last[:WORKER_ID_SIZE] and number_of(last) - number_of(first) == count - 1
+    return int.from_bytes(last, "big") - int.from_bytes(first, "big") == count - 1
 
 
 class Batches:

@@ -209,8 +209,7 @@ class Tasks:
             else:
                 self._finish(record, done, worker, ready, now)
         if last is not None:
-            self._remember(message.done, worker, last, now)
-            self.counts_of(last).finished -= stale
+            self._remember(message.done, worker, last, stale, now)
         self.refs.ready_effect(ready)
         return last
 
@@ -410,13 +409,15 @@ class Tasks:
         if not isinstance(record.target, SchedulingClass):
             self.call_failed(record, value, now)
 
-    def _remember(self, done: list[Done], worker: WorkerID, last: Record, now: float) -> None:
+    def _remember(self, done: list[Done], worker: WorkerID, last: Record, stale: int, now: float) -> None:
         """That these ended. Tasks end in order, unless some were queued again; an actor's calls as they please."""
         first, count = done[0].task, len(done)
-        self.counts_of(last).finished += count  # of which some may be counted off
-        self.latency.add(now - last.submitted)
         target = last.target
-        in_order = isinstance(target, SchedulingClass) and not target.mixed
+        is_task = isinstance(target, SchedulingClass)
+        counts = self.counts if is_task else self.call_counts
+        counts.finished += count - stale  # failures among them are counted off
+        self.latency.add(now - last.submitted)
+        in_order = is_task and not target.mixed  # type: ignore[union-attr]
         if count == 1 or (in_order and is_range(first, done[-1].task, count)):
             self.ended.add(Batch(now, worker, first, count))
         else:
