@@ -264,7 +264,9 @@ class _Node:
             try:
                 self.deliver(peer, message)
                 self.carry_out()
-            except Exception as error:  # noqa: BLE001 - whatever it is, others go on
+            except Exception as error:
+                if peer == self.boot.driver:
+                    raise  # the runtime is the driver's own: it is to hear of the bug
                 cut_off(self.hub, peer, message, error)
         self.outputs.resume()
         for work, checksum, problem in self.spill_file.answers():
