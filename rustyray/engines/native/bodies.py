@@ -36,7 +36,8 @@ class Bodies:
         self._core = core
         self._arena = arena
         self._clock = clock
-        self._buffer = memoryview(bytearray(STEP))
+        #: Made when it is needed: few nodes pull anything, and workers are forked from them.
+        self._buffer: memoryview | None = None
 
     def view(self, offset: int, size: int, copied: bool = False) -> memoryview:
         """These bytes of the arena, or a copy of them."""
@@ -51,6 +52,8 @@ class Bodies:
             found = self._arena.in_place(place.offset + chunk.begin + position, left, written=True)
             if found is not None:
                 return found
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(STEP))
         return self._buffer[:left]
 
     def take(self, peer: bytes, chunk: Chunk, position: int, data: memoryview) -> None:

@@ -22,7 +22,8 @@ class Meter:
     def __init__(self, arena: int, limit: int) -> None:
         self._arena = arena
         self._limit = limit
-        self._group = _control_group()
+        self._group: Path | None = None
+        self._looked = False
 
     def read(self, pids: Mapping[WorkerID, int]) -> Memory | None:
         """None where the kernel does not say."""
@@ -33,6 +34,8 @@ class Meter:
         if machine is None:
             return None
         used, total = machine
+        if not self._looked:
+            self._group, self._looked = _control_group(), True
         if self._group is not None:
             group = _group(self._group)
             if group is not None and group[1] < total:

@@ -38,8 +38,8 @@ from rustyray.engines.native.boot import (
     Request,
 )
 
-#: What every worker imports with its first task at the latest. Once, here, is cheaper.
-FOR_WORKERS: Final = ("cloudpickle", "random")
+#: What every node imports, and every worker with its first task at the latest. Once, here, is cheaper.
+FOR_WORKERS: Final = ("cloudpickle", "random", "resource")
 #: Seconds that nodes have between SIGTERM and SIGKILL when the driver is gone.
 NODE_GRACE: Final = 2.0
 #: Ends of nodes that are remembered in case the driver asks.
