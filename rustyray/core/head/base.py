@@ -44,8 +44,9 @@ class HeadBase:
         #: What has to be written down, by kind and key; None when nothing ever is.
         self.changes: dict[tuple[str, bytes], object] | None = None
         self.out: list[Effect] = []
-        #: Nodes that may have missed something, and have to register again.
-        self.away: set[NodeID] = set()
+        #: Nodes that may have missed something, and have to register again before anything else that they say counts;
+        #: what they die of if they do not.
+        self.away: dict[NodeID, str] = {}
         self.timers = Timers()
         self.journal = Journal()
         self._gone: dict[bytes, str] = {}

@@ -68,12 +68,9 @@ NODE_TABLE = StateTable(
 
 
 class Node:
-    """A node as the head knows it; ``heard`` is the time and ``seq`` the number of its last heartbeat.
+    """A node as the head knows it; ``heard`` is the time and ``seq`` the number of its last heartbeat."""
 
-    ``away`` says why it has to register again before anything else that it says counts; empty if it has not.
-    """
-
-    __slots__ = ("away", "dead_at", "heard", "info", "queued", "seq", "state")
+    __slots__ = ("dead_at", "heard", "info", "queued", "seq", "state")
 
     def __init__(self, info: NodeInfo, now: float) -> None:
         self.info = info
@@ -82,7 +79,6 @@ class Node:
         self.seq = 0
         self.queued = 0
         self.dead_at = 0.0
-        self.away = ""
 
     def told(self, now: float) -> states.NodeState:
         info = self.info
@@ -130,7 +126,7 @@ class Nodes:
             self._base.send(sender, NodeRefused(info.node, f"node {info.node.hex()} is refused: {why}"))
             return Joined.NOT
         if node is None or message.seq > node.seq:
-            self._base.away.discard(sender)
+            self._base.away.pop(sender, None)
         self._base.send(sender, NodeAccepted(sender))
         if node is None:
             self.nodes[sender] = node = Node(_copy(info), now)
@@ -140,11 +136,10 @@ class Nodes:
             self._tell(now)
             return Joined.NEW
         if message.seq <= node.seq:
-            if not node.away:
+            if sender not in self._base.away:
                 self._heard(node, now)
             return Joined.NOT
         node.seq = message.seq
-        node.away = ""
         node.info.available = dict(info.available)
         self._heard(node, now)
         self._tell(now)
@@ -158,7 +153,7 @@ class Nodes:
         if node.state is NodeState.DEAD:
             self._base.send(sender, NodeRefused(sender, f"node {sender.hex()} is refused: {node.info.reason}"))
             return False
-        if message.seq <= node.seq or node.away:
+        if message.seq <= node.seq or sender in self._base.away:
             return False
         node.seq = message.seq
         node.queued = message.queued
@@ -224,40 +219,41 @@ class Nodes:
         """The connection to it is gone. It is called, to say again what it has; if it cannot be reached it is dead."""
         if node.state is NodeState.DEAD:
             return
-        first = not node.away
-        node.away = node.away or f"the connection to it is lost ({reason})"
+        before = self._base.away.get(node.info.node)
+        reason = before or f"the connection to it is lost ({reason})"
         if not reached:
-            self.lose(node, node.away, now)
+            self.lose(node, reason, now)
         else:
-            self._call(node, now + self._base.limits.come_back if first else node.dead_at)
+            self._call(node, reason, node.dead_at if before else now + self._base.limits.come_back)
 
     def restore(self, node: Node, now: float) -> None:
         """It was there when the head ended. It has some time to say that it still is."""
         self.nodes[node.info.node] = node
         if node.state is not NodeState.DEAD:
-            node.away = "it did not come back after the head had been away"
-            self._call(node, now + self._base.limits.dead)
+            self._call(node, "it did not come back after the head had been away", now + self._base.limits.dead)
             self._watch_health(now)
 
-    def _call(self, node: Node, deadline: float) -> None:
+    def _call(self, node: Node, reason: str, deadline: float) -> None:
+        """Until it has registered again it is away; ``reason`` is what it dies of at the deadline."""
         if node.state is NodeState.ALIVE:
             self._move(node, NodeEvent.SILENT)
         node.dead_at = deadline
         self._base.timers.at(deadline, partial(self._give_up, node))
-        self._base.away.discard(node.info.node)
+        self._base.away.pop(node.info.node, None)
         self._base.send(node.info.node, RegisterAgain(node.info.node), node.info.address)
-        self._base.away.add(node.info.node)
+        self._base.away[node.info.node] = reason
 
     def _give_up(self, node: Node, now: float) -> None:
-        if node.away and node.state is not NodeState.DEAD and node.dead_at <= now:
-            self.lose(node, node.away, now)
+        reason = self._base.away.get(node.info.node)
+        if reason is not None and node.dead_at <= now:
+            self.lose(node, reason, now)
 
     def lose(self, node: Node, reason: str, now: float) -> None:
         """The node is dead, for good."""
         if node.state is NodeState.DEAD:
             return
         self._move(node, NodeEvent.DECLARED_DEAD, reason)
-        self._base.away.discard(node.info.node)
+        self._base.away.pop(node.info.node, None)
         node.info.alive = False
         node.info.available = {}
         node.info.reason = reason

@@ -23,6 +23,11 @@ from rustyray.model.resources import ResourceSet
 _T = TypeVar("_T")
 
 
+#: Numeric libraries in workers use one thread each unless the environment says otherwise (as in Ray): there are as
+#: many workers as CPUs.
+ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
+
+
 class NodeFd(enum.IntEnum):
     """The order of the descriptors that come with a `ForkNode`."""
 

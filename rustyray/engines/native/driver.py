@@ -15,10 +15,10 @@ from rustyray.core.node.knobs import KNOBS, configured
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.store import Store
 from rustyray.engines.native import address as addresses
-from rustyray.engines.native import nodes
+from rustyray.engines.native import nodes, processes
 from rustyray.engines.native.any_driver import AnyDriver, on_effect
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.boot import NodeBoot
+from rustyray.engines.native.boot import ONE_THREAD, NodeBoot
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.pump import Pump
 from rustyray.engines.native.zygote import Zygote
@@ -41,9 +41,6 @@ LEAVE: Final = 1.0
 #: Seconds to wait for word on how the node process ended, once its connection is gone.
 NODE_END_TIMEOUT: Final = 0.5
 CONFIG: Final = ("cluster", "prestart", "start_timeout", *KNOBS)
-#: Numeric libraries in workers use one thread each unless the environment says otherwise (as in Ray): there are as
-#: many workers as CPUs.
-ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
 #: Modules that take long to import. If the driver has them, the workers of its later runtimes are forked with them.
 HEAVY: Final = ("numpy",)
 
@@ -192,8 +189,6 @@ def check_config(config: dict[str, Any]) -> None:
 def _boot(
     settings: Settings, node: bytes, session: bytes, key: bytes, me: bytes, arena_size: int, in_cluster: bool
 ) -> NodeBoot:
-    umask = os.umask(0o022)
-    os.umask(umask)
     return NodeBoot(
         node=node,
         session=session,
@@ -208,7 +203,7 @@ def _boot(
         sys_path=[os.path.abspath(entry) for entry in sys.path],
         cwd=os.getcwd(),
         env=ONE_THREAD | dict(os.environ),
-        umask=umask,
+        umask=processes.umask(),
         prestart=_prestart(settings),
         labels=settings.labels,
         log_level=settings.log_level,

@@ -17,6 +17,7 @@ from rustyray.engines.native import address as addresses
 from rustyray.engines.native import processes
 from rustyray.engines.native.any_driver import AnyDriver, on_effect
 from rustyray.engines.native.arena import Arena
+from rustyray.engines.native.boot import ONE_THREAD
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.pump import Pump
 from rustyray.engines.native.standing.caller import Caller
@@ -170,13 +171,11 @@ def _borrow_arena(cluster: ClusterFile, node: bytes, where: str) -> tuple[Worker
 
 
 def _setup() -> JobSetup:
-    umask = os.umask(0o022)
-    os.umask(umask)
     return JobSetup(
         machine=processes.this_machine(),
         sys_path=[os.path.abspath(entry) for entry in sys.path],
         argv=list(sys.argv),
         cwd=os.getcwd(),
-        env={"OMP_NUM_THREADS": "1"} | dict(os.environ),
-        umask=umask,
+        env=ONE_THREAD | dict(os.environ),
+        umask=processes.umask(),
     )

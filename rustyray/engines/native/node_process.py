@@ -117,29 +117,26 @@ def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
     os.close(fds[NodeFd.STDERR])
     if not boot.shared:  # that one leads a session of its own
         os.setpgid(0, 0)
-    os.umask(boot.umask)
-    _take_over_environment(boot.env)
-    sys.path[:] = boot.sys_path
-    sys.argv[:] = boot.argv or [""]
-    try:
-        os.chdir(boot.cwd)
-    except OSError as error:
-        _tell(f"the workers run in {os.getcwd()}, not in the driver's directory: {error}")
+    _enter(boot)
 
 
 def _take_over(setup: JobSetup) -> None:
     """In a worker: what its driver has. From another machine only where its modules are, as far as that is here too."""
-    if setup.machine != processes.this_machine():
+    if setup.machine == processes.this_machine():
+        _enter(setup)
+    else:
         sys.path += [entry for entry in setup.sys_path if entry not in sys.path and os.path.isdir(entry)]
-        return
-    os.umask(setup.umask)
-    _take_over_environment(setup.env)
-    sys.path[:] = setup.sys_path
-    sys.argv[:] = setup.argv or [""]
+
+
+def _enter(driver: NodeBoot | JobSetup) -> None:
+    os.umask(driver.umask)
+    _take_over_environment(driver.env)
+    sys.path[:] = driver.sys_path
+    sys.argv[:] = driver.argv or [""]
     try:
-        os.chdir(setup.cwd)
+        os.chdir(driver.cwd)
     except OSError as error:
-        _tell(f"the worker runs in {os.getcwd()}, not in the driver's directory: {error}")
+        _tell(f"the workers run in {os.getcwd()}, not in the driver's directory: {error}")
 
 
 def _take_over_environment(env: dict[str, str]) -> None:

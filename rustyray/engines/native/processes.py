@@ -169,6 +169,13 @@ def _poll_for_end(pid: int, timeout: float | None) -> bool:
         time.sleep(POLL_SECONDS)
 
 
+def umask() -> int:
+    """The mask of permissions that this process takes off new files."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
 def describe_exit(status: int) -> str:
     """Turn the status from ``waitpid`` into words: "was killed by signal 9 (SIGKILL)", "exited with code 3"."""
     code = os.waitstatus_to_exitcode(status)

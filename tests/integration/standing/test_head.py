@@ -161,11 +161,8 @@ def test_without_a_store_nodes_refuse_to_be_of_another_cluster(cluster: Commands
         ("sqlite:/nowhere/at/all.db", "the store /nowhere/at/all.db cannot be opened: No such file or directory"),
         ("redis://127.0.0.1:1/0", "the store redis://127.0.0.1:1/0 cannot be used"),
     ],
-    indirect=False,
 )
-def test_a_store_that_cannot_be_used_is_named(
-    commands: Commands, store: str, sentence: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_cannot_be_used_is_named(commands: Commands, store: str, sentence: str) -> None:
     refused = commands.try_("start", "--head", "--port=0", f"--store={store}")
     assert refused.returncode == 1
     assert sentence in refused.stderr

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from rustyray.core.node.knobs import configured
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.boot import NodeBoot
-from rustyray.engines.native.driver import ONE_THREAD, STORE_MEMORY, cpu_quota, node_limits, spill_directory
+from rustyray.engines.native.boot import ONE_THREAD, NodeBoot
+from rustyray.engines.native.driver import STORE_MEMORY, cpu_quota, node_limits, spill_directory
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.daemon import detach
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
