@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -68,14 +68,16 @@ def _runtime(request: pytest.FixtureRequest, node: pytest.Item | pytest.Collecto
             f"There can be one at a time: shut that one down before, or do without {fixture}.",
             pytrace=False,
         )
-    problem, arguments = "", {}
+    problem, arguments = "", dict[str, Any]()
     try:
         arguments = options.for_init(options.for_node(request.config.stash[COMMON], node))
     except pytest.UsageError as error:
         problem = str(error)
     if problem:
         pytest.fail(problem, pytrace=False)
-    session = rustyray.init(**arguments, _system_config=None if arguments.get("engine") == "sim" else _CONFIG)
+    if arguments.get("engine") != "sim":
+        arguments["_system_config"] = _CONFIG | arguments.get("_system_config", {})
+    session = rustyray.init(**arguments)
     try:
         yield session
     finally:

@@ -1,6 +1,6 @@
 """What pytest calls. The runtime is imported when a test asks for it, not before: see the modules beside this one.
 
-options.py     what a runtime is made with, and where that is said
+options/       what a test and its runtime are given, and where that is said
 fixtures.py    runtimes for tests
 lifetimes.py   runtimes that tests started themselves, ended with them
 by_value.py    how code of test modules gets to workers

@@ -65,8 +65,8 @@ TOLD = [
     "*::test_name: @pytest.mark.rustyray: there is no option 'num_cpu' (did you mean 'num_cpus'?). Valid ones are *",
     "*::test_range: @pytest.mark.rustyray: num_cpus must be zero or more, got -1",
     "*::test_rule: @pytest.mark.rustyray: resources: 'CPU' has an option of its own, write num_cpus=1",
-    "*::test_topology: @pytest.mark.rustyray: there is no topology 'locale' (did you mean 'local'?)*",
-    "*::test_later: @pytest.mark.rustyray: topology='constrained' is not supported yet*",
+    "*::test_topology: @pytest.mark.rustyray: topology 'locale' does not exist (did you mean 'local'?)*",
+    "*::test_later: @pytest.mark.rustyray: topology 'constrained' is not supported yet*",
     "*::test_positional: @pytest.mark.rustyray takes keyword arguments only*",
     "*::test_type: @pytest.mark.rustyray: object_store_memory must be an integer, got '1GiB' (str)",
 ]

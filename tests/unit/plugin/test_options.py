@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 
 from pytest_rustyray import options
-from pytest_rustyray.options import number, numbers, shown, size, texts
+from pytest_rustyray.options.table import shown
+from pytest_rustyray.options.texts import flag, flag_or_words, number, numbers, size, texts, words
 
 PLUGIN = "pytest_rustyray.plugin"
 
@@ -28,9 +30,12 @@ def test_numbers_keep_their_kind() -> None:
     assert numbers("license=2, disk=0.5") == {"license": 2, "disk": 0.5}
     assert texts("zone=a,path=x=y") == {"zone": "a", "path": "x=y"}
     assert texts("") == {}
+    assert words("local, cluster:3") == ["local", "cluster:3"]
+    assert [flag(text) for text in ("true", "Off")] == [True, False]
+    assert [flag_or_words(text) for text in ("yes", "refs,threads")] == [True, ["refs", "threads"]]
 
 
-@pytest.mark.parametrize("read", [number, size, numbers, texts])
+@pytest.mark.parametrize("read", [number, size, numbers, texts, flag])
 def test_nonsense_is_a_value_error(read: Any) -> None:
     with pytest.raises(ValueError, match=r"nonsense|not enough|sequence"):
         read("nonsense")
@@ -95,18 +100,28 @@ def test_every_option_can_be_given_in_every_place(pytester: pytest.Pytester) -> 
         "topology": "sim:2",
         "engine": "sim",
         "seed": "7",
+        "enforce_memory": "true",
+        "cpu_quota": "yes",
+        "memory_limit": "1GiB",
+        "timeout": "0.5",
+        "leaks": "warn",
+        "allow_leaks": "threads,refs",
+        "keep": "failed",
     }
     assert texts_.keys() == options.OPTIONS.keys()
     flags = [f"--rustyray-{name.replace('_', '-')}={text}" for name, text in texts_.items()]
-    by_flags = options.for_init(common(pytester, *flags))
+    by_flags = common(pytester, *flags)
     with pytest.MonkeyPatch.context() as environment:
         for name, text in texts_.items():
             environment.setenv(f"RUSTYRAY_{name.upper()}", text)
-        by_environment = options.for_init(common(pytester))
+        by_environment = common(pytester)
     pytester.makeini("[pytest]\n" + "\n".join(f"rustyray_{name} = {text}" for name, text in texts_.items()))
-    by_ini = options.for_init(common(pytester))
-    assert by_flags == by_environment == by_ini
-    assert by_ini["resources"] == {"license": 2}
+    by_ini = common(pytester)
+    said = [{name: value for name, (value, _) in found.items()} for found in (by_flags, by_environment, by_ini)]
+    assert said[0] == said[1] == said[2]
+    assert said[0]["resources"] == {"license": 2}
+    assert said[0]["allow_leaks"] == ["threads", "refs"]
+    assert options.for_init(by_ini)["num_nodes"] == 2
 
 
 @pytest.mark.parametrize(
@@ -134,6 +149,33 @@ def test_a_number_in_a_toml_file_has_to_be_text(pytester: pytest.Pytester) -> No
         common(pytester)
 
 
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [
+        ("--rustyray-topology=local,cluste:3", "topology 'cluste:3' does not exist"),
+        ("--rustyray-leaks=wran", "leaks must be 'fail', 'warn' or 'off', got 'wran' (did you mean 'warn'?)"),
+        ("--rustyray-timeout=-1", "timeout must be a number of seconds"),
+    ],
+)
+def test_a_value_of_an_option_that_is_no_argument_of_init_is_refused_at_once(
+    pytester: pytest.Pytester, flag: str, told: str
+) -> None:
+    with pytest.raises(pytest.UsageError, match=f"^{re.escape(flag.partition('=')[0] + ': ' + told)}"):
+        common(pytester, flag)
+
+
+@pytest.mark.usefixtures("clean")
+def test_every_test_has_options_whether_or_not_it_uses_a_fixture(pytester: pytest.Pytester) -> None:
+    marker = "@pytest.mark.rustyray(timeout=None, leaks='off', allow_leaks='refs')"
+    item = pytester.getitem(f"import pytest\n\n{marker}\ndef test_func(): ...\n")
+    found = options.for_node(common(pytester, "--rustyray-timeout=5", "--rustyray-keep=failed"), item)
+    assert found["timeout"] == (300, "")  # None: the default
+    assert found["leaks"] == ("off", "@pytest.mark.rustyray")
+    assert found["allow_leaks"] == ("refs", "@pytest.mark.rustyray")
+    assert found["keep"] == ("failed", "--rustyray-keep")
+
+
 def test_a_value_that_makes_no_sense_is_told_with_its_place() -> None:
     with pytest.raises(pytest.UsageError, match=r"^RUSTYRAY_NUM_CPUS: num_cpus must be zero or more, got -1"):
         options.for_init({"num_cpus": (-1, "RUSTYRAY_NUM_CPUS")})
@@ -151,6 +193,7 @@ def test_a_right_marker_has_no_problem() -> None:
     assert problem() == ""
     assert problem(num_cpus=0.5, resources={"x": 1}, labels={"zone": "a"}, topology="local", memory=None) == ""
     assert problem(topology="sim") == problem(topology="sim:3") == problem(engine="sim", seed=3) == ""
+    assert problem(topology=["local", "cluster:3"], timeout=0, allow_leaks={"refs"}, keep="always", leaks="off") == ""
 
 
 def test_a_topology_may_be_simulated() -> None:
@@ -173,14 +216,25 @@ def test_a_topology_may_be_simulated() -> None:
         ({"object_store_memory": 0}, "object_store_memory must be 1 or more"),
         ({"labels": {"zone": 1}}, "labels['zone'] must be a string"),
         ({"logging_level": "WARN"}, "(did you mean 'WARNING'?)"),
-        ({"topology": "loca"}, "there is no topology 'loca' (did you mean 'local'?)"),
-        ({"topology": "ray"}, "topology='ray' is not supported yet"),
+        ({"topology": "loca"}, "topology 'loca' does not exist (did you mean 'local'?)"),
+        ({"topology": "ray"}, "topology 'ray' is not supported yet (there is no engine that runs a real Ray)"),
         ({"topology": "sim:x"}, "behind the colon is the number of nodes"),
         ({"topology": "sim:0"}, "behind the colon is the number of nodes"),
         ({"engine": "nativ"}, "there is no engine 'nativ' (did you mean 'native'?)"),
         ({"seed": -1}, "seed must be"),
         ({"topology": "cluster:0"}, "behind the colon is the number of nodes, as in 'cluster:3'"),
-        ({"topology": 3}, "there is no topology 3"),
+        ({"topology": 3}, "topology 3 does not exist"),
+        ({"topology": []}, "topology names no topology"),
+        ({"topology": ["local", "sim:x"]}, "topology is 'sim:x': behind the colon is the number of nodes"),
+        ({"topology": ["local", "local"]}, "topology names a topology twice"),
+        ({"timeout": -1}, "timeout must be a number of seconds, zero (no limit) or more, got -1"),
+        ({"leaks": "fial"}, "leaks must be 'fail', 'warn' or 'off', got 'fial' (did you mean 'fail'?)"),
+        ({"allow_leaks": "thread"}, "allow_leaks has no kind 'thread' (did you mean 'threads'?)"),
+        ({"allow_leaks": 1}, "allow_leaks must be True, or kinds of leaks"),
+        ({"keep": "faild"}, "keep must be 'never', 'failed' or 'always', got 'faild' (did you mean 'failed'?)"),
+        ({"cpu_quota": 1}, "cpu_quota must be True or False, got 1"),
+        ({"memory_limit": 0}, "memory_limit must be a number of bytes, 1 or more, got 0"),
+        ({"enforce_memory": 1}, "enforce_memory must be True or False, got 1"),
     ],
 )
 def test_a_wrong_marker_tells_what_is_meant(kwargs: dict[str, object], told: str) -> None:
@@ -190,6 +244,18 @@ def test_a_wrong_marker_tells_what_is_meant(kwargs: dict[str, object], told: str
 
 def test_a_marker_takes_no_positional_arguments() -> None:
     assert problem(4) == "@pytest.mark.rustyray takes keyword arguments only, such as num_cpus=4; got 4"
+
+
+def test_limits_are_for_real_processes() -> None:
+    limits: dict[str, options.Given] = {"memory_limit": (2**30, ""), "cpu_quota": (True, ""), "timeout": (3, "")}
+    assert options.for_init(limits) == {"_system_config": {"memory_limit": 2**30, "cpu_quota": True}}
+    assert options.for_init(limits | {"topology": ("sim", "")}) == {"engine": "sim", "num_nodes": 1}
+
+
+def test_of_several_topologies_the_first_is_started_unless_one_is_named() -> None:
+    several = {"topology": (["cluster:3", "sim"], "")}
+    assert options.for_init(several) == {"num_nodes": 3}
+    assert options.for_init(several, "sim") == {"engine": "sim", "num_nodes": 1}
 
 
 def test_the_header_names_the_place_of_what_is_no_default() -> None:

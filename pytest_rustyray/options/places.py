@@ -1,0 +1,86 @@
+"""Where options can be given, and which of those wins.
+
+A marker beats the command line, which beats the environment, which beats the ini file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from pytest_rustyray.options.table import FLAG, INI, MARKER, OPTIONS, OURS, VARIABLE, Given, Option, Options, shown
+
+_MARKED: Final = "rustyray"
+
+
+def declare(parser: pytest.Parser) -> None:
+    """Add the flags and their twins in the ini file."""
+    group = parser.getgroup("rustyray", "RustyRay: runtimes for tests")
+    for name, option in OPTIONS.items():
+        default = f" (default: {shown(name, option.default)})" if option.default is not None else ""
+        group.addoption(
+            FLAG + name.replace("_", "-"), dest=INI + name, default=None, metavar="X", help=option.help + default
+        )
+        parser.addini(INI + name, option.help + default, default=None)
+
+
+def given(config: pytest.Config) -> Options:
+    """What the command line, the environment and the ini file say, with the defaults for the rest.
+
+    Raises:
+        pytest.UsageError: A text cannot be read; the message names the place.
+    """
+    found: dict[str, Given] = {}
+    for name, option in OPTIONS.items():
+        for text, source in _texts(config, name):
+            if text:
+                found[name] = _parsed(name, option, text, source), source
+                break
+        else:
+            if option.default is not None:
+                found[name] = option.default, ""
+    return found
+
+
+def _texts(config: pytest.Config, name: str) -> Iterator[tuple[str | None, str]]:
+    yield config.getoption(INI + name), FLAG + name.replace("_", "-")
+    variable = VARIABLE + name.upper()
+    yield os.environ.get(variable), variable
+    try:
+        ini: str | None = config.getini(INI + name)
+    except TypeError as error:  # a TOML file with a number instead of a string
+        raise pytest.UsageError(str(error)) from None
+    yield ini, f"{INI}{name} in the ini file"
+
+
+def _parsed(name: str, option: Option, text: str, source: str) -> object:
+    try:
+        value = option.parse(text)
+    except ValueError:
+        raise pytest.UsageError(f"{source}: cannot make sense of {text!r}; it takes {option.help}") from None
+    problem = option.rule(value) if option.rule is not None else ""
+    if problem:
+        raise pytest.UsageError(f"{source}: {name} {problem}")
+    return value
+
+
+def for_node(common: Options, node: pytest.Item | pytest.Collector) -> Options:
+    """The options for a test, or for a module, whose markers are checked already: the closest marker wins."""
+    merged = dict(common)
+    for mark in reversed(list(node.iter_markers(_MARKED))):
+        for name, value in mark.kwargs.items():
+            merged[name] = (OPTIONS[name].default, "") if value is None and name in OURS else (value, MARKER)
+    return merged
+
+
+def header(options: Options) -> str:
+    """The line for the head of pytest's output."""
+    parts = [
+        f"{name}={shown(name, value)}" + (f" ({source})" if source else "")
+        for name, (value, source) in options.items()
+        if source or name not in OURS
+    ]
+    return f"rustyray: {', '.join(parts)}"

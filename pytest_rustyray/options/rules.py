@@ -1,0 +1,63 @@
+"""What values an option takes, where the runtime has no rule of its own: each says what is wrong, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+#: What a test may leave behind.
+LEAKS: Final = (
+    "runtimes",
+    "processes",
+    "threads",
+    "descriptors",
+    "memory",
+    "sockets",
+    "folders",
+    "actors",
+    "refs",
+    "tasks",
+)
+
+
+def hint(value: object, valid: Iterable[str]) -> str:
+    from difflib import get_close_matches  # only where something is wrong
+
+    close = get_close_matches(str(value), valid, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def one_of(*valid: str) -> Callable[[object], str]:
+    listed = ", ".join(map(repr, valid[:-1])) + f" or {valid[-1]!r}"
+
+    def rule(value: object) -> str:
+        return "" if value in valid else f"must be {listed}, got {value!r}{hint(value, valid)}"
+
+    return rule
+
+
+def seconds(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        return f"must be a number of seconds, zero (no limit) or more, got {value!r}"
+    return ""
+
+
+def size(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        return f"must be a number of bytes, 1 or more, got {value!r}"
+    return ""
+
+
+def flag(value: object) -> str:
+    return "" if isinstance(value, bool) else f"must be True or False, got {value!r}"
+
+
+def leaks(value: object) -> str:
+    if isinstance(value, bool):
+        return ""
+    if not isinstance(value, str | list | tuple | set | frozenset):
+        return f"must be True, or kinds of leaks such as ['threads'], got {value!r}"
+    for kind in [value] if isinstance(value, str) else value:
+        if kind not in LEAKS:
+            return f"has no kind {kind!r}{hint(kind, LEAKS)}. Valid ones are {', '.join(LEAKS)}, and True for all"
+    return ""

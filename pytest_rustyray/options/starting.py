@@ -1,0 +1,41 @@
+"""What ``rustyray.init`` is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_rustyray.options import topologies
+from pytest_rustyray.options.checks import problem_with
+from pytest_rustyray.options.table import LIMITS, MARKER, OURS, Options
+
+
+def for_init(options: Options, topology: str = "") -> dict[str, Any]:
+    """The arguments of ``rustyray.init``.
+
+    Args:
+        options: what `for_node` returns.
+        topology: which one, if the options name several; the first.
+
+    Raises:
+        pytest.UsageError: A value makes no sense; the message names where it was given.
+    """
+    for name, (value, source) in options.items():
+        problem = problem_with(name, value)
+        if problem:
+            raise pytest.UsageError(f"{source}: {problem}")
+    arguments = {name: value for name, (value, _) in options.items() if name not in OURS}
+    wanted = topology or topologies.names(options["topology"][0])[0] if "topology" in options else "local"
+    arguments |= topologies.arguments(wanted)
+    limits = {name: arguments.pop(name) for name in LIMITS if name in arguments}
+    if arguments.get("engine") == "sim":
+        return arguments
+    if "seed" in arguments:
+        if options["seed"][1] == MARKER and arguments["seed"] is not None:
+            raise pytest.UsageError(f'{MARKER}: seed is for simulated runtimes: add topology="sim", or leave it out')
+        del arguments["seed"]  # it was given for all tests, and this one has no use for it
+    config = {name: value for name, value in limits.items() if value is not None}
+    if config:
+        arguments["_system_config"] = config
+    return arguments

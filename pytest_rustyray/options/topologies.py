@@ -1,0 +1,59 @@
+"""The kinds of runtimes that a test can have: ``local``, ``cluster:3``, ``sim``, ``sim:3``."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pytest_rustyray.options.rules import hint
+
+KINDS: Final = ("local", "cluster", "sim")
+#: Those that take a number of nodes, and how many there are without one.
+COUNTED: Final = {"cluster": 2, "sim": 1}
+_LATER: Final = {
+    "constrained": "limits are options of any runtime: cpu_quota, memory_limit",
+    "ray": "there is no engine that runs a real Ray",
+}
+
+
+def names(value: object) -> list[str]:
+    """A topology, or several, as a list."""
+    return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def split(topology: str) -> tuple[str, int]:
+    """The kind, and the number of nodes."""
+    kind, _, count = topology.partition(":")
+    return kind, int(count or COUNTED.get(kind, 1))
+
+
+def arguments(topology: str) -> dict[str, Any]:
+    """What ``rustyray.init`` is to be told for it."""
+    kind, count = split(topology)
+    found: dict[str, Any] = {"engine": "sim"} if kind == "sim" else {}
+    if kind in COUNTED:
+        found["num_nodes"] = count
+    return found
+
+
+def problem_with(value: object) -> str:
+    """What is wrong with the value of the option, or nothing."""
+    if not names(value):
+        return "names no topology"
+    for one in value if isinstance(value, list | tuple) else [value]:
+        problem = _problem_with_one(one)
+        if problem:
+            return problem
+    if len(set(names(value))) < len(names(value)):
+        return f"names a topology twice: {value!r}"
+    return ""
+
+
+def _problem_with_one(value: object) -> str:
+    kind, colon, count = str(value).partition(":")
+    if value in KINDS or (kind in COUNTED and count.isdecimal() and int(count) > 0):
+        return ""
+    if kind in COUNTED and colon:
+        return f"is {value!r}: behind the colon is the number of nodes, as in '{kind}:3'"
+    if kind in _LATER:
+        return f"{value!r} is not supported yet ({_LATER[kind]}); there are {', '.join(map(repr, KINDS))}"
+    return f"{value!r} does not exist{hint(value, KINDS)}. Valid are 'local', 'cluster:3' and 'sim:3'"
