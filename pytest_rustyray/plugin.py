@@ -1,7 +1,7 @@
 """What pytest calls. The runtime is imported when a test asks for it, not before: see the modules beside this one.
 
 options/       what a test and its runtime are given, and where that is said
-fixtures.py    runtimes for tests
+fixtures/      runtimes for tests
 lifetimes.py   runtimes that tests started themselves, ended with them
 by_value.py    how code of test modules gets to workers
 in_workers.py  how workers explain a failed assertion
@@ -19,10 +19,11 @@ import pytest
 
 from pytest_rustyray import categories, exploring, fixtures, options, tracebacks
 from pytest_rustyray.by_value import ByValue
-from pytest_rustyray.fixtures import rustyray_local, rustyray_shared
+from pytest_rustyray.fixtures.each import rustyray_local, rustyray_runtime
+from pytest_rustyray.fixtures.shared import lost_runtime, rustyray_shared
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
 
-__all__ = ["rustyray_local", "rustyray_shared"]
+__all__ = ["rustyray_local", "rustyray_runtime", "rustyray_shared"]
 
 #: Tells workers how much of a failed comparison to show, as ``-v`` tells pytest.
 VERBOSITY: Final = "PYTEST_RUSTYRAY_VERBOSITY"
@@ -56,6 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return options.header(config.stash[fixtures.COMMON])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    fixtures.parametrize(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -97,6 +103,6 @@ def _untell_verbosity() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    problem = item.stash.get(fixtures.PROBLEM, "") or fixtures.lost_runtime(item)
+    problem = item.stash.get(fixtures.PROBLEM, "") or lost_runtime(item)
     if problem:
         pytest.fail(problem, pytrace=False)

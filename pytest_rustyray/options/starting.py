@@ -26,13 +26,14 @@ def for_init(options: Options, topology: str = "") -> dict[str, Any]:
         if problem:
             raise pytest.UsageError(f"{source}: {problem}")
     arguments = {name: value for name, (value, _) in options.items() if name not in OURS}
-    wanted = topology or topologies.names(options["topology"][0])[0] if "topology" in options else "local"
-    arguments |= topologies.arguments(wanted)
+    several = topologies.names(options["topology"][0]) if "topology" in options else ["local"]
+    arguments |= topologies.arguments(topology or several[0])
     limits = {name: arguments.pop(name) for name in LIMITS if name in arguments}
     if arguments.get("engine") == "sim":
         return arguments
     if "seed" in arguments:
-        if options["seed"][1] == MARKER and arguments["seed"] is not None:
+        simulates = "sim" in [topologies.split(name)[0] for name in several]
+        if options["seed"][1] == MARKER and arguments["seed"] is not None and not simulates:
             raise pytest.UsageError(f'{MARKER}: seed is for simulated runtimes: add topology="sim", or leave it out')
         del arguments["seed"]  # it was given for all tests, and this one has no use for it
     config = {name: value for name, value in limits.items() if value is not None}
