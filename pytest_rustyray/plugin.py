@@ -2,6 +2,7 @@
 
 options/       what a test and its runtime are given, and where that is said
 fixtures/      runtimes for tests
+clusters/      one whose nodes come, go and fail
 lifetimes.py   runtimes that tests started themselves, ended with them
 by_value.py    how code of test modules gets to workers
 in_workers.py  how workers explain a failed assertion
@@ -19,11 +20,12 @@ import pytest
 
 from pytest_rustyray import categories, exploring, fixtures, options, tracebacks
 from pytest_rustyray.by_value import ByValue
+from pytest_rustyray.clusters.fixture import rustyray_cluster
 from pytest_rustyray.fixtures.each import rustyray_local, rustyray_runtime
 from pytest_rustyray.fixtures.shared import lost_runtime, rustyray_shared
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
 
-__all__ = ["rustyray_local", "rustyray_runtime", "rustyray_shared"]
+__all__ = ["rustyray_cluster", "rustyray_local", "rustyray_runtime", "rustyray_shared"]
 
 #: Tells workers how much of a failed comparison to show, as ``-v`` tells pytest.
 VERBOSITY: Final = "PYTEST_RUSTYRAY_VERBOSITY"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rustyray.api import lifecycle
@@ -105,9 +105,9 @@ class Cluster:
         if self.head_node is None:
             return self._start_head(node_args)
         engine = self._running()
-        _check(node_args, NODE_OPTIONS)
+        check(node_args, NODE_OPTIONS)
         node_id = engine.add_node(lifecycle.checked(**node_args))
-        node = ClusterNode(node_id, _about(engine, node_id))
+        node = ClusterNode(node_id, about(engine, node_id))
         self.worker_nodes.append(node)
         return node
 
@@ -142,18 +142,7 @@ class Cluster:
         Raises:
             TimeoutError: They differ still; the message says how.
         """
-        engine = self._running()
-        wanted = {node.node_id for node in self.list_all_nodes()}
-        deadline = time.monotonic() + timeout
-        while True:
-            alive = {about["NodeID"] for about in engine.nodes() if about["Alive"]}
-            if alive == wanted:
-                return
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"after {timeout:g} s these nodes are missing: {sorted(wanted - alive)}, and these are there and "
-                    f"should not be: {sorted(alive - wanted)}"
-                )
+        wait_for_nodes(self._running(), self.list_all_nodes(), timeout)
 
     def shutdown(self) -> None:
         """End all nodes. Whoever was connected is not any more."""
@@ -164,7 +153,7 @@ class Cluster:
             lifecycle.end(engine)
 
     def _start_head(self, node_args: Mapping[str, Any]) -> ClusterNode:
-        _check(node_args, HEAD_OPTIONS)
+        check(node_args, HEAD_OPTIONS)
         system_config = {**(node_args.get("_system_config") or {}), "cluster": True}
         settings = lifecycle.checked(**{**node_args, "_system_config": system_config})
         engine = lifecycle.start_apart(settings)
@@ -181,11 +170,28 @@ class Cluster:
         return self._engine
 
 
-def _about(engine: Engine, node_id: bytes) -> Mapping[str, Any]:
+def wait_for_nodes(engine: Engine, nodes: Iterable[ClusterNode], timeout: float) -> None:
+    """Wait until exactly these are alive. Raises TimeoutError after ``timeout`` seconds."""
+    wanted = {node.node_id for node in nodes}
+    deadline = time.monotonic() + timeout
+    while True:
+        alive = {about["NodeID"] for about in engine.nodes() if about["Alive"]}
+        if alive == wanted:
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(
+                f"after {timeout:g} s these nodes are missing: {sorted(wanted - alive)}, and these are there and "
+                f"should not be: {sorted(alive - wanted)}"
+            )
+
+
+def about(engine: Engine, node_id: bytes) -> Mapping[str, Any]:
+    """What the cluster says of a node."""
     return next(about for about in engine.nodes() if about["NodeID"] == node_id.hex())
 
 
-def _check(given: Mapping[str, Any], valid: Sequence[str]) -> None:
+def check(given: Mapping[str, Any], valid: Sequence[str]) -> None:
+    """Raise TypeError for an option that is not one of the ``valid``."""
     for name in given:
         if name not in valid:
             raise TypeError(f"a node has no option {name!r}{hint(name, valid)}. Valid ones are {', '.join(valid)}.")

@@ -52,6 +52,19 @@ def flag(value: object) -> str:
     return "" if isinstance(value, bool) else f"must be True or False, got {value!r}"
 
 
+def nodes(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "" if value > 0 else f"must be 1 or more, got {value}"
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(one, dict) for one in value):
+        return f"must be a number of nodes, or a list of dicts with the options of each, got {value!r}"
+    from rustyray.cluster_utils import NODE_OPTIONS
+
+    for name in [name for one in value for name in one]:
+        if name not in NODE_OPTIONS:
+            return f"has a node with an option {name!r}{hint(name, NODE_OPTIONS)}. Valid are {', '.join(NODE_OPTIONS)}"
+    return ""
+
+
 def leaks(value: object) -> str:
     if isinstance(value, bool):
         return ""

@@ -27,7 +27,8 @@ def for_init(options: Options, topology: str = "") -> dict[str, Any]:
             raise pytest.UsageError(f"{source}: {problem}")
     arguments = {name: value for name, (value, _) in options.items() if name not in OURS}
     several = topologies.names(options["topology"][0]) if "topology" in options else ["local"]
-    arguments |= topologies.arguments(topology or several[0])
+    nodes = options["nodes"][0] if "nodes" in options else None
+    arguments |= topologies.arguments(topology or several[0], nodes if isinstance(nodes, int) else None)
     limits = {name: arguments.pop(name) for name in LIMITS if name in arguments}
     if arguments.get("engine") == "sim":
         return arguments

@@ -65,6 +65,7 @@ OPTIONS: Final[dict[str, Option]] = {
         "local",
         topologies.problem_with,
     ),
+    "nodes": Option(int, "how many nodes a cluster has whose topology says none: 3", None, rules.nodes),
     "cpu_quota": Option(texts.flag, "workers run on as many CPUs as there are in num_cpus: true", None, rules.flag),
     "memory_limit": Option(texts.size, "what a node's workers and its store may take: 1GiB", None, rules.size),
     "timeout": Option(texts.number, "seconds that a test may take, 0 for no limit", 300, rules.seconds),
@@ -82,7 +83,7 @@ OPTIONS: Final[dict[str, Option]] = {
     ),
 }
 #: Those of the plugin alone; all others are for the runtime.
-OURS: Final = ("topology", "timeout", "leaks", "allow_leaks", "keep")
+OURS: Final = ("topology", "nodes", "timeout", "leaks", "allow_leaks", "keep")
 #: Those that a runtime takes in ``_system_config``.
 LIMITS: Final = ("cpu_quota", "memory_limit")
 

@@ -26,13 +26,18 @@ def split(topology: str) -> tuple[str, int]:
     return kind, int(count or COUNTED.get(kind, 1))
 
 
-def arguments(topology: str) -> dict[str, Any]:
-    """What ``rustyray.init`` is to be told for it."""
+def arguments(topology: str, nodes: int | None) -> dict[str, Any]:
+    """What ``rustyray.init`` is to be told for it; it has ``nodes`` nodes unless its name says how many."""
     kind, count = split(topology)
     found: dict[str, Any] = {"engine": "sim"} if kind == "sim" else {}
     if kind in COUNTED:
-        found["num_nodes"] = count
+        found["num_nodes"] = nodes if nodes is not None and takes_nodes(topology) else count
     return found
+
+
+def takes_nodes(topology: str) -> bool:
+    """Whether the number of its nodes is for another option to say."""
+    return topology in COUNTED
 
 
 def problem_with(value: object) -> str:

@@ -202,6 +202,21 @@ class Engine(Protocol):
     def remove_node(self, node: bytes, graceful: bool) -> None:
         """End a node; returns when it is gone, and the head knows. Raises RuntimeError as `add_node`."""
 
+    def kill_node(self, node: bytes) -> None:
+        """Kill a node with its workers; returns when it is gone. Raises RuntimeError as `add_node`."""
+
+    def pause_node(self, node: bytes) -> None:
+        """Stop a node and its workers where they are, until `resume_node`. Raises RuntimeError as `add_node`."""
+
+    def resume_node(self, node: bytes) -> None:
+        """Let a node go on that was paused."""
+
+    def keep_apart(self, pairs: frozenset[frozenset[bytes]]) -> None:
+        """From now on the two nodes of each of these pairs, and of no others, exchange nothing; the driver reaches all.
+
+        What they send each other waits. Raises RuntimeError when the runtime was not started so that this can be.
+        """
+
     def on_memory_pressure(self, callback: Callable[[MemoryPressure], object], fraction: float) -> Callable[[], None]:
         """Call ``callback`` when the node's store is filled to ``fraction``; returns what takes that back."""
 

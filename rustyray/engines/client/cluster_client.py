@@ -133,6 +133,18 @@ class ClusterClient(Inspector):
     def remove_node(self, node: bytes, graceful: bool) -> None:
         raise RuntimeError("nodes can only be removed by the program that added them")
 
+    def kill_node(self, node: bytes) -> None:
+        raise RuntimeError("nodes can only be killed by the program that started the runtime")
+
+    def pause_node(self, node: bytes) -> None:
+        raise RuntimeError("nodes can only be paused by the program that started the runtime")
+
+    def resume_node(self, node: bytes) -> None:
+        raise RuntimeError("nodes can only be resumed by the program that started the runtime")
+
+    def keep_apart(self, pairs: frozenset[frozenset[bytes]]) -> None:
+        raise RuntimeError("nodes can only be kept apart by the program that started the runtime")
+
     def cluster_resources(self) -> dict[str, float]:
         return self._sum(lambda info: info.total)
 

@@ -15,11 +15,12 @@ from rustyray.core.node.knobs import KNOBS, configured
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.store import Store
 from rustyray.engines.native import address as addresses
-from rustyray.engines.native import nodes, processes
+from rustyray.engines.native import nodes, pausing, processes
 from rustyray.engines.native.any_driver import AnyDriver, on_effect
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import ONE_THREAD, NodeBoot
 from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.parting import Partitions
 from rustyray.engines.native.pump import Pump
 from rustyray.engines.native.zygote import Zygote
 from rustyray.model import resources
@@ -40,7 +41,7 @@ START_TIMEOUT: Final = 30.0
 LEAVE: Final = 1.0
 #: Seconds to wait for word on how the node process ended, once its connection is gone.
 NODE_END_TIMEOUT: Final = 0.5
-CONFIG: Final = ("cluster", "prestart", "start_timeout", *KNOBS)
+CONFIG: Final = ("cluster", "partitions", "prestart", "start_timeout", *KNOBS)
 #: Modules that take long to import. If the driver has them, the workers of its later runtimes are forked with them.
 HEAVY: Final = ("numpy",)
 
@@ -61,6 +62,7 @@ class Driver(AnyDriver):
         super().__init__(core, pump, store, arena, process)
         self.node_processes = nodes.Nodes(self, first, patience)
         self.node_pid = first.pid
+        self._partitions = Partitions(self)
 
     @classmethod
     def start(cls, settings: Settings) -> Driver:
@@ -133,6 +135,20 @@ class Driver(AnyDriver):
         while any(about["NodeID"] == node.hex() and about["Alive"] for about in self.nodes()):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"node {node.hex()} is gone, and the head has not noticed in {START_TIMEOUT:g} s")
+
+    def kill_node(self, node: bytes) -> None:
+        self.node_processes.remove(self.node_processes.all[node], graceful=False)
+
+    def pause_node(self, node: bytes) -> None:
+        pausing.pause(self.node_processes.all[node].pid)
+
+    def resume_node(self, node: bytes) -> None:
+        pausing.resume(self.node_processes.all[node].pid)
+
+    def keep_apart(self, pairs: frozenset[frozenset[bytes]]) -> None:
+        if not self.node_processes.first.boot.partitions:
+            raise RuntimeError("this runtime was not started with _system_config={'partitions': True}")
+        self._partitions.make(pairs)
 
     # --- the pump's side, with the lock held --------------------------------------------------------------------------
 
@@ -214,6 +230,7 @@ def _boot(
         limits=configured(node_limits(settings), settings.system_config),
         cpus=cpu_quota(settings),
         memory_limit=int(settings.system_config.get("memory_limit", 0)),
+        partitions=bool(settings.system_config.get("partitions")),
     )
 
 

@@ -15,15 +15,16 @@ arrived on the others is still read, and then they end too, because messages may
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rustyray.engines.native.address import default_address
 from rustyray.engines.native.greeter import Greeter, new_tls
 from rustyray.engines.native.link import Ended, Link
+from rustyray.engines.native.parting import Apart
 from rustyray.engines.native.poller import READ, WRITE, Events, Waker, new_poller
 from rustyray.engines.native.watch import Watch
-from rustyray.model.ids import NodeID, node_of, short
+from rustyray.model.ids import NodeID, WorkerID, node_of, short
 from rustyray.wire.codec import decode, encode
 from rustyray.wire.handshake import Credentials
 
@@ -95,6 +96,8 @@ class Hub:
         #: Those of them with whom there was no connection, while the host is told.
         self.unreached: set[bytes] = set()
         self._to_self: Received = []
+        #: Peers with whom nothing is exchanged for now.
+        self._apart: Apart | None = None
         self._waiters: list[None] = []
         self._closed = False
         #: It was closed, and nobody but threads in `wait` uses the poller any more: the last one closes that.
@@ -272,8 +275,23 @@ class Hub:
         """End all links with ``peer``, with what is queued and what has arrived; ``on_lost`` follows from `process`."""
         if peer in self._routes:
             for link in self._take_links(peer):
-                self._greeter.detach(link)
+                self._detach(link)
             self._lose(peer, reason)
+
+    def keep_apart(self, nodes: Collection[NodeID], driver: WorkerID) -> None:
+        """Exchange nothing with these nodes and their workers, but for ``driver``, until this is called without them.
+
+        What is sent to them waits.
+        """
+        released = self._apart.release(self._poller) if self._apart is not None else []
+        self._apart = apart = Apart(nodes, driver) if nodes else None
+        for link in {*released, *(link for link in self._links.values() if link.established)}:
+            if apart is not None and link.peer in apart:
+                apart.hold(link, self._poller)
+            elif link.fd >= 0:
+                self._write(link)
+            else:
+                self._call(link)
 
     def close(self) -> None:
         """Close everything, with what is still queued; nobody is reported lost. Threads in `wait` return."""
@@ -281,7 +299,7 @@ class Hub:
             self._closed = True
             self._waker.set()
             for link in [*self._links.values()]:
-                self._greeter.detach(link)
+                self._detach(link)
             self._greeter.close(keep_files=False)
             self._clear()
 
@@ -319,6 +337,10 @@ class Hub:
         if self._near and node_of(to) == self._near:
             address = default_address(self._me.session, to)
         link = Link(to, address)
+        if self._apart is not None and to in self._apart:
+            self._apart.hold(link, self._poller)
+            self._routes[to] = link
+            return link
         try:
             self._greeter.call(link)
         except Ended as end:
@@ -340,7 +362,22 @@ class Hub:
         route = self._routes.setdefault(link.peer, link)
         if route is not link:
             self._others.setdefault(link.peer, []).append(link)
-        self._write(link)
+        if self._apart is not None and link.peer in self._apart:
+            self._apart.hold(link, self._poller)
+        else:
+            self._write(link)
+
+    def _call(self, link: Link) -> None:
+        """A call that has waited."""
+        try:
+            self._greeter.call(link)
+        except Ended as end:
+            self._abandon(link, end)
+
+    def _detach(self, link: Link) -> None:
+        if self._apart is not None:
+            self._apart.forget(link, self._poller)
+        self._greeter.detach(link)
 
     def _write(self, link: Link) -> None:
         try:
@@ -379,7 +416,7 @@ class Hub:
         for each in self._take_links(link.peer):
             if each.established and each is not link:
                 self._receive_last(each, received)
-            self._greeter.detach(each)
+            self._detach(each)
         self._lose(link.peer, f"{link} {end}")
 
     def _receive_last(self, link: Link, received: Received) -> None:

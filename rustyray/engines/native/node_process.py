@@ -49,6 +49,7 @@ from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.memory import Meter
 from rustyray.engines.native.nonsense import cut_off
 from rustyray.engines.native.outputs import Outputs, WorkerPipes
+from rustyray.engines.native.parting import Asker
 from rustyray.engines.native.spill_file import SpillFile
 from rustyray.engines.native.worker import main as run_worker
 from rustyray.model.ids import NODE_ID_SIZE, WorkerID, worker_id
@@ -62,10 +63,13 @@ from rustyray.model.messages import (
     JobAccepted,
     JobDescribed,
     JobSetup,
+    KeepApart,
+    KeptApart,
     LendArena,
     Message,
     RegisterJob,
     Role,
+    WorkerReady,
 )
 
 #: Seconds that a dead worker's connection has to reach its end, which a grandchild may keep from it.
@@ -227,6 +231,7 @@ class _Node:
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
         self.hub.watch(self.woken, self.on_signal)
+        self.apart = Asker(self.hub, boot.driver)
         #: What workers of drivers that came by themselves write goes through us.
         self.outputs = Outputs(self.hub)
         self.lent = FIRST_GUEST
@@ -302,6 +307,8 @@ class _Node:
         kind = type(message)
         if kind is LendArena:
             self.lend(peer)
+        elif self.boot.partitions and self.part(peer, message):
+            pass
         elif self.head is None:
             from_head = peer == self.boot.head and kind not in BETWEEN_NODES
             self.node.on_message(HEAD if from_head else peer, message, self.now)
@@ -309,6 +316,20 @@ class _Node:
             self.head.on_message(peer, message, self.now)
         else:
             self.node.on_message(peer, message, self.now)
+
+    def part(self, peer: bytes, message: Message) -> bool:
+        """See `parting`. Whether that was all that the message is about."""
+        match message:
+            case KeepApart() if peer == self.boot.driver:
+                self.apart.keep_apart(message, self.pids)
+            case KeptApart():
+                self.apart.answered(peer)
+            case WorkerReady():
+                self.apart.started(peer)
+                return False
+            case _:
+                return False
+        return True
 
     def lend(self, peer: bytes) -> None:
         """Give a driver that has come by itself the store's memory, and its name."""
@@ -321,6 +342,7 @@ class _Node:
         elif peer == self.boot.head:
             self.node.on_peer_lost(HEAD, reason, self.now)
         self.node.on_peer_lost(peer, reason, self.now)
+        self.apart.answered(peer)
 
     def carry_out(self) -> None:
         """Do what the cores ask for, until neither asks for more."""

@@ -30,6 +30,8 @@ from rustyray.engines.native.interrupts import in_runtime
 from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.model.messages import (
     HEAD,
+    KeepApart,
+    KeptApart,
     Role,
 )
 from rustyray.runtime import context, tracing
@@ -75,6 +77,7 @@ class Worker(WorkerClient):
         store = Store(Arena(boot.arena_fd, boot.arena_size), boot.node, pump)
         where = ProcessContext(boot.job, boot.node, boot.worker, boot.namespace, boot.address, False, boot.session_dir)
         self.attach(core, pump, store, where)
+        self.handlers[KeepApart] = self._keep_apart
         self._interrupt: bytes = b""
         #: The pump was asked to raise where the job waits; once it has, the job is not interrupted again.
         self._noted = False
@@ -89,6 +92,12 @@ class Worker(WorkerClient):
             self.core.on_peer_lost(HEAD, reason, now)
         if peer != HEAD:
             self.core.on_peer_lost(peer, reason, now)
+
+    def _keep_apart(self, peer: bytes, message: KeepApart, now: float) -> None:
+        if peer != self.boot.node:
+            raise PermissionError("only its node keeps a worker apart from others")
+        self.pump.hub.keep_apart(message.nodes, self.boot.driver)
+        self.pump.hub.send(peer, KeptApart())
 
     def _effect(self, effect: Effect) -> None:
         if not self.perform(effect) and isinstance(effect, Warn):

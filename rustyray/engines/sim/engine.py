@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rustyray.engines.client.ports import Pool
     from rustyray.engines.sim.host import UserProcess
     from rustyray.engines.sim.simulation import Simulation
+    from rustyray.model.settings import Settings
     from rustyray.runtime.ref import ObjectRef
 
 #: Seconds that running tasks have to finish at shutdown unless it is given some.
@@ -178,6 +179,47 @@ class SimDriver(_Ours):
         process.handlers[Registered] = registered
         process.hub.send(process.node, RegisterDriver(process.pid, process.namespace), world.head_address)
         process.wait(waiter, None)
+
+    # --- nodes that come and go ---------------------------------------------------------------------------------------
+
+    def add_node(self, settings: Settings) -> bytes:
+        host = self.simulation.add_node(settings)
+        host.job, host.namespace = self._process.job, self._process.namespace
+        while host.me not in self._alive():
+            self.host.turn(LOOK)
+        return host.me
+
+    def remove_node(self, node: bytes, graceful: bool) -> None:
+        if graceful:
+            self._check_other(node)
+            self.simulation.world.stop_node(node)
+        else:
+            self.kill_node(node)
+        while node in self._alive():
+            self.host.turn(LOOK)
+
+    def kill_node(self, node: bytes) -> None:
+        self._check_other(node)
+        self.simulation.world.crash(node, "it was killed by signal 9 (SIGKILL)")
+
+    def pause_node(self, node: bytes) -> None:
+        self._check_other(node)
+        self.simulation.world.network.paused |= {node}
+
+    def resume_node(self, node: bytes) -> None:
+        self.simulation.world.network.paused -= {node}
+
+    def keep_apart(self, pairs: frozenset[frozenset[bytes]]) -> None:
+        self.simulation.world.network.keep_apart(pairs, self.host.me)
+
+    def _alive(self) -> set[bytes]:
+        return {bytes.fromhex(about["NodeID"]) for about in self.nodes() if about["Alive"]}
+
+    def _check_other(self, node: bytes) -> None:
+        if node == self.simulation.world.head:
+            raise SimulationError("the first node of a simulated runtime lives as long as that: shut the runtime down")
+
+    # --- the end ------------------------------------------------------------------------------------------------------
 
     def shutdown(self, grace: float | None = None) -> ShutdownReport:
         if self.report is None:

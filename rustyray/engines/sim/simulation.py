@@ -100,11 +100,9 @@ class Simulation:
         self._look_at = min(self.max_steps, BUSY)
         self._then, self._haste = 0.0, HASTE
         self._hub = greenlet(self._run)
-        store = settings.object_store_memory or STORE_MEMORY
-        limits = configured(LIMITS, settings.system_config)
-        for number in range(settings.num_nodes or 1):
-            pid = PIDS + PIDS_OF_NODE * (number + 1) - 1  # above its workers'
-            world.add_node(f"node-{number:03}".encode(), dict(settings.resources), limits, store, settings.labels, pid)
+        self._nodes = 0
+        for _ in range(settings.num_nodes or 1):
+            self.add_node(settings)
         node = world.head
         process = UserProcess(self, worker_id(node, 0), node, b"", settings.namespace, PIDS, executes=False)
         world.processes[process.me] = process
@@ -114,6 +112,14 @@ class Simulation:
         self.driver = SimDriver(self, process)
 
     # --- processes and programs ---------------------------------------------------------------------------------------
+
+    def add_node(self, settings: Settings) -> NodeHost:
+        number, self._nodes = self._nodes, self._nodes + 1
+        pid = PIDS + PIDS_OF_NODE * (number + 1) - 1  # above its workers'
+        store = settings.object_store_memory or STORE_MEMORY
+        limits = configured(LIMITS, settings.system_config)
+        me = f"node-{number:03}".encode()
+        return self.world.add_node(me, dict(settings.resources), limits, store, settings.labels, pid)
 
     def _make_worker(self, host: NodeHost, me: WorkerID) -> OwnerProcess:
         number = int.from_bytes(me[len(host.me) :], "big")

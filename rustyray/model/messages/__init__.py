@@ -8,6 +8,7 @@ Peers are named by id: a worker or driver by its WorkerID, a node by its NodeID,
 
 from __future__ import annotations
 
+from rustyray.model.messages.apart import KeepApart, KeptApart
 from rustyray.model.messages.base import (
     HEAD,
     Part,
@@ -189,6 +190,8 @@ __all__ = [
     "JobFinished",
     "JobOver",
     "JobSetup",
+    "KeepApart",
+    "KeptApart",
     "KillActor",
     "KillWorker",
     "KilledForMemory",
@@ -295,6 +298,8 @@ Alone = (
     | LeaseOver
     | Output
     | LendArena
+    | KeepApart
+    | KeptApart
     | ArenaLent
     | StoreCreate
     | StoreCreated

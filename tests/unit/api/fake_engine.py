@@ -229,6 +229,18 @@ class FakeEngine:
     def remove_node(self, node: bytes, graceful: bool) -> None:
         raise NotImplementedError
 
+    def kill_node(self, node: bytes) -> None:
+        raise NotImplementedError
+
+    def pause_node(self, node: bytes) -> None:
+        raise NotImplementedError
+
+    def resume_node(self, node: bytes) -> None:
+        raise NotImplementedError
+
+    def keep_apart(self, pairs: frozenset[frozenset[bytes]]) -> None:
+        raise NotImplementedError
+
     def on_memory_pressure(self, callback: Callable[[MemoryPressure], object], fraction: float) -> Callable[[], None]:
         raise NotImplementedError
 

@@ -101,6 +101,7 @@ def test_every_option_can_be_given_in_every_place(pytester: pytest.Pytester) -> 
         "engine": "sim",
         "seed": "7",
         "enforce_memory": "true",
+        "nodes": "3",
         "cpu_quota": "yes",
         "memory_limit": "1GiB",
         "timeout": "0.5",
@@ -232,6 +233,9 @@ def test_a_topology_may_be_simulated() -> None:
         ({"allow_leaks": "thread"}, "allow_leaks has no kind 'thread' (did you mean 'threads'?)"),
         ({"allow_leaks": 1}, "allow_leaks must be True, or kinds of leaks"),
         ({"keep": "faild"}, "keep must be 'never', 'failed' or 'always', got 'faild' (did you mean 'failed'?)"),
+        ({"nodes": 0}, "nodes must be 1 or more, got 0"),
+        ({"nodes": [1]}, "nodes must be a number of nodes, or a list of dicts with the options of each, got [1]"),
+        ({"nodes": [{"num_cpu": 1}]}, "nodes has a node with an option 'num_cpu' (did you mean 'num_cpus'?)"),
         ({"cpu_quota": 1}, "cpu_quota must be True or False, got 1"),
         ({"memory_limit": 0}, "memory_limit must be a number of bytes, 1 or more, got 0"),
         ({"enforce_memory": 1}, "enforce_memory must be True or False, got 1"),
@@ -256,6 +260,12 @@ def test_of_several_topologies_the_first_is_started_unless_one_is_named() -> Non
     several = {"topology": (["cluster:3", "sim"], "")}
     assert options.for_init(several) == {"num_nodes": 3}
     assert options.for_init(several, "sim") == {"engine": "sim", "num_nodes": 1}
+
+
+def test_nodes_are_for_topologies_that_do_not_say_how_many() -> None:
+    several: dict[str, options.Given] = {"topology": (["cluster", "cluster:4", "sim", "local"], ""), "nodes": (3, "")}
+    counts = [options.for_init(several, name).get("num_nodes") for name in ("cluster", "cluster:4", "sim", "local")]
+    assert counts == [3, 4, 3, None]
 
 
 def test_the_header_names_the_place_of_what_is_no_default() -> None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from rustyray.model.ids import NodeID, WorkerID, node_of
 from rustyray.model.messages import Message
 from rustyray.wire.codec import encode
 
@@ -74,6 +75,11 @@ class Network:
         self._arrived: dict[bytes, int] = {}
         self._number = 0
         self.sent = 0
+        #: Pairs of nodes between which nothing arrives, other than from and to the driver.
+        self._apart: frozenset[frozenset[NodeID]] = frozenset()
+        self._driver: WorkerID = b""
+        #: Nodes that do nothing for now, and neither do their workers: nothing arrives there.
+        self.paused: frozenset[NodeID] = frozenset()
 
     def stamp(self) -> int:
         """The next number; for events that are no parcels, too."""
@@ -129,6 +135,16 @@ class Network:
         for pair in [pair for pair in self._broken if pair[0] == process]:
             del self._broken[pair]  # it is not told any more, and another process may take its name
 
+    def keep_apart(self, pairs: frozenset[frozenset[NodeID]], driver: WorkerID) -> None:
+        """From now on what the two nodes of such a pair, or their workers, send each other is on its way."""
+        self._apart, self._driver = pairs, driver
+
+    def _arrives(self, channel: Channel) -> bool:
+        frm, to = channel.source, channel.process
+        if node_of(to) in self.paused:
+            return False
+        return self._driver in (frm, to) or frozenset((node_of(frm), node_of(to))) not in self._apart
+
     def _disconnect(self, one: bytes, other: bytes) -> bool:
         if other not in self._peers.get(one, ()):
             return False
@@ -170,11 +186,13 @@ class Network:
 
     def ready(self, now: float) -> list[Channel]:
         """The channels whose first parcel may be delivered."""
-        return [channel for channel in self._busy.values() if channel.ready <= now]
+        ready = [channel for channel in self._busy.values() if channel.ready <= now]
+        return [channel for channel in ready if self._arrives(channel)] if self._apart or self.paused else ready
 
     def next_time(self) -> float | None:
         """When the next parcel that is held up may be delivered."""
-        return min((channel.ready for channel in self._busy.values()), default=None)
+        busy = filter(self._arrives, self._busy.values()) if self._apart or self.paused else self._busy.values()
+        return min((channel.ready for channel in busy), default=None)
 
     def take(self, channel: Channel) -> Parcel:
         queue, frm = channel.queue, channel.source

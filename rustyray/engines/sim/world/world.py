@@ -20,7 +20,7 @@ from rustyray.engines.sim.world.network import Channel, Ended, Lost, Network
 from rustyray.engines.sim.world.node import STORE, NodeHost
 from rustyray.engines.sim.world.process import NEVER, Interrupted, OwnerProcess, Program, Sleep, Until
 from rustyray.engines.sim.world.story import Story, short
-from rustyray.model.ids import NodeID, WorkerID
+from rustyray.model.ids import NodeID, WorkerID, node_of
 from rustyray.model.messages import (
     HEAD,
     Chunk,
@@ -366,6 +366,8 @@ class World:
             if (until is not None and until.done) or fiber.wake <= now or fiber.client.to_interrupt:
                 events.append(fiber)
         events += self._deferred
+        if self.network.paused:
+            events = [event for event in events if node_of(event.process) not in self.network.paused]
         if len(events) > 1:
             events.sort(key=_NUMBER)  # they are different
         return events
@@ -409,7 +411,8 @@ class World:
 
     def _advance(self) -> None:
         """Nothing can happen now: let time pass until something can."""
-        times = [fiber.wake for fiber in self.fibers if fiber.wake < NEVER]
+        paused = self.network.paused
+        times = [fiber.wake for fiber in self.fibers if fiber.wake < NEVER and fiber.client.node not in paused]
         held_up = self.network.next_time()
         if held_up is not None:
             times.append(held_up)
@@ -430,7 +433,7 @@ class World:
         """When which process has something to do."""
         deadlines: list[tuple[float, bytes]] = []
         for me, process in self.processes.items():
-            if process.alive:
+            if process.alive and node_of(me) not in self.network.paused:
                 when, tick = process.next_deadline(), self._ticks.get(me)
                 if when is None or (tick is not None and tick < when):
                     when = tick

@@ -1,0 +1,55 @@
+"""`rustyray_cluster`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_rustyray.fixtures.starting import arguments, chosen, refuse_second, start
+from pytest_rustyray.lifetimes import running_engine
+from pytest_rustyray.options import topologies
+
+if TYPE_CHECKING:
+    from pytest_rustyray.clusters.cluster import ClusterUnderTest
+
+#: Nodes come and go, and can be kept apart.
+_NODES: Final = 2
+_CONFIG: Final = {"cluster": True, "partitions": True}
+
+
+@pytest.fixture
+def rustyray_cluster(request: pytest.FixtureRequest) -> Iterator[ClusterUnderTest]:
+    """A cluster of this test's own, two nodes unless `nodes` says otherwise, and what a test can do to them.
+
+    It is native, or simulated with a topology that is.
+    """
+    from pytest_rustyray.clusters.cluster import ClusterUnderTest
+    from rustyray.cluster_utils import NODE_OPTIONS
+
+    refuse_second(request)
+    given = chosen(request, request.node)
+    nodes: Any = given["nodes"][0] if "nodes" in given else None
+    topology = topologies.names(given["topology"][0])[0]
+    if topologies.split(topology)[0] not in topologies.COUNTED:
+        topology = "cluster"
+    if nodes is None and topologies.takes_nodes(topology):
+        topology += f":{_NODES}"
+    found = arguments(given, topology, _CONFIG)
+    others: list[dict[str, Any]] = []
+    if isinstance(nodes, list | tuple):
+        found |= {"num_nodes": 1, **nodes[0]}
+        others = [dict(node) for node in nodes[1:]]
+    with start(found) as session:
+        engine = running_engine()
+        assert engine is not None
+        of_nodes = {name: value for name, value in found.items() if name in (*NODE_OPTIONS, "engine")}
+        cluster = ClusterUnderTest(engine, session, of_nodes)
+        for options in others:
+            cluster.add_node(**options)
+        try:
+            yield cluster
+        finally:
+            if running_engine() is engine:
+                cluster.end()
