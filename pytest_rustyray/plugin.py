@@ -21,11 +21,11 @@ import pytest
 from pytest_rustyray import categories, exploring, fixtures, options, tracebacks
 from pytest_rustyray.by_value import ByValue
 from pytest_rustyray.clusters.fixture import rustyray_cluster
-from pytest_rustyray.fixtures.each import rustyray_local, rustyray_runtime
+from pytest_rustyray.fixtures.each import rustyray_constrained, rustyray_local, rustyray_runtime
 from pytest_rustyray.fixtures.shared import lost_runtime, rustyray_shared
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
 
-__all__ = ["rustyray_cluster", "rustyray_local", "rustyray_runtime", "rustyray_shared"]
+__all__ = ["rustyray_cluster", "rustyray_constrained", "rustyray_local", "rustyray_runtime", "rustyray_shared"]
 
 #: Tells workers how much of a failed comparison to show, as ``-v`` tells pytest.
 VERBOSITY: Final = "PYTEST_RUSTYRAY_VERBOSITY"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+LEAST_DESCRIPTORS: Final = 64
 #: What a test may leave behind.
 LEAKS: Final = (
     "runtimes",
@@ -45,6 +46,12 @@ def seconds(value: object) -> str:
 def size(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         return f"must be a number of bytes, 1 or more, got {value!r}"
+    return ""
+
+
+def descriptors(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int) or value < LEAST_DESCRIPTORS:
+        return f"must be a number, {LEAST_DESCRIPTORS} or more, which is what the runtime itself needs; got {value!r}"
     return ""
 
 

@@ -25,8 +25,10 @@ def for_init(options: Options, topology: str = "") -> dict[str, Any]:
         problem = problem_with(name, value)
         if problem:
             raise pytest.UsageError(f"{source}: {problem}")
-    arguments = {name: value for name, (value, _) in options.items() if name not in OURS}
     several = topologies.names(options["topology"][0]) if "topology" in options else ["local"]
+    defaults = topologies.defaults(topology or several[0])
+    given = {name: value for name, (value, source) in options.items() if source or name not in defaults}
+    arguments = {name: value for name, value in (defaults | given).items() if name not in OURS}
     nodes = options["nodes"][0] if "nodes" in options else None
     arguments |= topologies.arguments(topology or several[0], nodes if isinstance(nodes, int) else None)
     limits = {name: arguments.pop(name) for name in LIMITS if name in arguments}

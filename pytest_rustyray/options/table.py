@@ -60,14 +60,16 @@ OPTIONS: Final[dict[str, Option]] = {
     "enforce_memory": Option(texts.flag, "end workers that use more memory than their task asked for: true"),
     "topology": Option(
         texts.words,
-        'what to start; "local": one node; "cluster:3": three, in processes; "sim", "sim:3": one, or three, '
-        "simulated; several for tests that run in each: local,cluster:3",
+        'what to start; "local": one node; "constrained": one with little; "cluster:3": three, in processes; "sim", '
+        '"sim:3": one, or three, simulated; several for tests that run in each: local,cluster:3',
         "local",
         topologies.problem_with,
     ),
     "nodes": Option(int, "how many nodes a cluster has whose topology says none: 3", None, rules.nodes),
     "cpu_quota": Option(texts.flag, "workers run on as many CPUs as there are in num_cpus: true", None, rules.flag),
     "memory_limit": Option(texts.size, "what a node's workers and its store may take: 1GiB", None, rules.size),
+    "descriptors": Option(int, "files that each process of a node may open: 256", None, rules.descriptors),
+    "spill_limit": Option(texts.size, "what a node may write to disk when its store is full: 1GiB", None, rules.size),
     "timeout": Option(texts.number, "seconds that a test may take, 0 for no limit", 300, rules.seconds),
     "leaks": Option(
         str,
@@ -85,7 +87,7 @@ OPTIONS: Final[dict[str, Option]] = {
 #: Those of the plugin alone; all others are for the runtime.
 OURS: Final = ("topology", "nodes", "timeout", "leaks", "allow_leaks", "keep")
 #: Those that a runtime takes in ``_system_config``.
-LIMITS: Final = ("cpu_quota", "memory_limit")
+LIMITS: Final = ("cpu_quota", "memory_limit", "descriptors", "spill_limit")
 
 
 def shown(name: str, value: object) -> str:

@@ -1,4 +1,4 @@
-"""The kinds of runtimes that a test can have: ``local``, ``cluster:3``, ``sim``, ``sim:3``."""
+"""The kinds of runtimes that a test can have: ``local``, ``constrained``, ``cluster:3``, ``sim``, ``sim:3``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from typing import Any, Final
 
 from pytest_rustyray.options.rules import hint
 
-KINDS: Final = ("local", "cluster", "sim")
+KINDS: Final = ("local", "constrained", "cluster", "sim")
+#: What a constrained runtime has, of what is given nowhere.
+CONSTRAINED: Final[dict[str, object]] = {
+    "num_cpus": 1,
+    "cpu_quota": True,
+    "memory": 512 * 2**20,
+    "memory_limit": 512 * 2**20,
+    "object_store_memory": 64 * 2**20,
+    "spill_limit": 128 * 2**20,
+    "descriptors": 256,
+}
 #: Those that take a number of nodes, and how many there are without one.
 COUNTED: Final = {"cluster": 2, "sim": 1}
 _LATER: Final = {
-    "constrained": "limits are options of any runtime: cpu_quota, memory_limit",
     "ray": "there is no engine that runs a real Ray",
 }
 
@@ -33,6 +42,11 @@ def arguments(topology: str, nodes: int | None) -> dict[str, Any]:
     if kind in COUNTED:
         found["num_nodes"] = nodes if nodes is not None and takes_nodes(topology) else count
     return found
+
+
+def defaults(topology: str) -> dict[str, object]:
+    """Options that it has where nothing else is given."""
+    return CONSTRAINED if topology == "constrained" else {}
 
 
 def takes_nodes(topology: str) -> bool:

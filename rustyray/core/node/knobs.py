@@ -17,6 +17,7 @@ KNOBS: Final = (
     "memory_limit",
     "memory_monitor_refresh_ms",
     "memory_usage_threshold",
+    "spill_limit",
 )
 
 
@@ -29,9 +30,12 @@ def configured(limits: NodeLimits, config: Mapping[str, Any]) -> NodeLimits:
     refresh = float(config.get("memory_monitor_refresh_ms", 1000 * limits.memory_interval))
     if refresh < 0:
         raise ValueError(f"memory_monitor_refresh_ms must be zero (never) or more, got {refresh!r}")
+    capacity = int(config.get("spill_limit", SPILL_CAPACITY))
+    if capacity < 0:
+        raise ValueError(f"spill_limit must be zero bytes or more, got {capacity!r}")
     return msgspec.structs.replace(
         limits,
-        spill_capacity=SPILL_CAPACITY if spills else 0,
+        spill_capacity=capacity if spills else 0,
         memory_threshold=threshold,
         memory_interval=refresh / 1000,
     )

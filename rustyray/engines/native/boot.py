@@ -53,7 +53,8 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     workers are forked at once. On SIGTERM the workers have ``grace`` seconds to end before they are killed. Objects are
     spilled to ``spill_directory``; ``limits`` are the numbers by which the node decides. Its workers and its store may
     take ``memory_limit`` bytes, if that is not 0, instead of what the machine has. The workers run on ``cpus`` alone,
-    if any are given. With ``partitions`` the driver may keep the node apart from others.
+    if any are given. It and they may each open ``descriptors`` files, if that is not 0. With ``partitions`` the driver
+    may keep the node apart from others.
     """
 
     node: NodeID
@@ -88,6 +89,7 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     limits: NodeLimits = NodeLimits()
     memory_limit: int = 0
     cpus: list[int] = []
+    descriptors: int = 0
     partitions: bool = False
 
 

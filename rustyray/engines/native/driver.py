@@ -41,7 +41,7 @@ START_TIMEOUT: Final = 30.0
 LEAVE: Final = 1.0
 #: Seconds to wait for word on how the node process ended, once its connection is gone.
 NODE_END_TIMEOUT: Final = 0.5
-CONFIG: Final = ("cluster", "partitions", "prestart", "start_timeout", *KNOBS)
+CONFIG: Final = ("cluster", "descriptors", "partitions", "prestart", "start_timeout", *KNOBS)
 #: Modules that take long to import. If the driver has them, the workers of its later runtimes are forked with them.
 HEAVY: Final = ("numpy",)
 
@@ -230,6 +230,7 @@ def _boot(
         limits=configured(node_limits(settings), settings.system_config),
         cpus=cpu_quota(settings),
         memory_limit=int(settings.system_config.get("memory_limit", 0)),
+        descriptors=int(settings.system_config.get("descriptors", 0)),
         partitions=bool(settings.system_config.get("partitions")),
     )
 

@@ -224,7 +224,9 @@ class _Node:
         self.warned: set[str] = set()
         self.terminated = False
         self.stopped = False
-        self.descriptors = processes.raise_descriptor_limit()
+        self.descriptors = boot.descriptors or processes.raise_descriptor_limit()
+        if boot.descriptors:
+            processes.limit_descriptors(boot.descriptors)
         self.now = time.monotonic()
         self.woken, self.wake = processes.open_wake_pipe()
         signal.signal(signal.SIGCHLD, lambda *_: None)

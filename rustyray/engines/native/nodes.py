@@ -102,6 +102,7 @@ class Nodes:
                 ),
                 cpus=cpus,
                 memory_limit=int(settings.system_config.get("memory_limit", 0)),
+                descriptors=int(settings.system_config.get("descriptors", 0)),
                 arena_size=arena.size,
                 prestart=prestart,
                 head=first.node,

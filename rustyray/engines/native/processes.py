@@ -88,6 +88,15 @@ def lower_descriptor_limit(soft: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
+def limit_descriptors(most: int) -> None:
+    """Let this process, and those that it forks, open so many files, for good. It may be less already."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY or hard > most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def tell_of_descriptors(error: OSError) -> None:
     """If it is why, say once that this process has opened as many files as it may."""
     if error.errno in (errno.EMFILE, errno.ENFILE) and error.errno not in _told:

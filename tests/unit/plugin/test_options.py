@@ -101,6 +101,8 @@ def test_every_option_can_be_given_in_every_place(pytester: pytest.Pytester) -> 
         "engine": "sim",
         "seed": "7",
         "enforce_memory": "true",
+        "descriptors": "100",
+        "spill_limit": "1GiB",
         "nodes": "3",
         "cpu_quota": "yes",
         "memory_limit": "1GiB",
@@ -236,6 +238,7 @@ def test_a_topology_may_be_simulated() -> None:
         ({"nodes": 0}, "nodes must be 1 or more, got 0"),
         ({"nodes": [1]}, "nodes must be a number of nodes, or a list of dicts with the options of each, got [1]"),
         ({"nodes": [{"num_cpu": 1}]}, "nodes has a node with an option 'num_cpu' (did you mean 'num_cpus'?)"),
+        ({"descriptors": 3}, "descriptors must be a number, 64 or more"),
         ({"cpu_quota": 1}, "cpu_quota must be True or False, got 1"),
         ({"memory_limit": 0}, "memory_limit must be a number of bytes, 1 or more, got 0"),
         ({"enforce_memory": 1}, "enforce_memory must be True or False, got 1"),
@@ -260,6 +263,14 @@ def test_of_several_topologies_the_first_is_started_unless_one_is_named() -> Non
     several = {"topology": (["cluster:3", "sim"], "")}
     assert options.for_init(several) == {"num_nodes": 3}
     assert options.for_init(several, "sim") == {"engine": "sim", "num_nodes": 1}
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_constrained_runtime_has_little_of_what_is_given_nowhere(pytester: pytest.Pytester) -> None:
+    common_ = dict(common(pytester)) | {"num_cpus": (3, "--rustyray-num-cpus"), "spill_limit": (None, options.MARKER)}
+    found = options.for_init(common_, "constrained")
+    assert (found["num_cpus"], found["object_store_memory"], found["memory"]) == (3, 2**26, 2**29)
+    assert found["_system_config"] == {"cpu_quota": True, "memory_limit": 2**29, "descriptors": 256}
 
 
 def test_nodes_are_for_topologies_that_do_not_say_how_many() -> None:
