@@ -1,4 +1,5 @@
-"""Helps to test distributed programs: explored schedules; recorded histories of what was called, and a checker of them.
+"""Helps to test distributed programs: explored schedules; recorded histories of what was called, and a checker of them;
+strategies and state machines for Hypothesis.
 
 Importing this package starts nothing, and imports its parts when they are first used.
 """
@@ -29,13 +30,23 @@ if TYPE_CHECKING:
     from rustyray.testing.histories.operations import Operation as Operation
     from rustyray.testing.histories.operations import Raised as Raised
     from rustyray.testing.histories.operations import Returned as Returned
+    from rustyray.testing.machines.graphs import GraphMachine as GraphMachine
+    from rustyray.testing.machines.lifecycle import LifecycleMachine as LifecycleMachine
+    from rustyray.testing.machines.machine import Machine as Machine
+    from rustyray.testing.machines.machine import step as step
+    from rustyray.testing.strategies.graphs import task_graphs as task_graphs
+    from rustyray.testing.strategies.lifecycles import lifecycles as lifecycles
+    from rustyray.testing.strategies.options import runtime_options as runtime_options
 
 _MODULES = {
     "Call": "histories.history",
     "Exploration": "exploring.explore",
+    "GraphMachine": "machines.graphs",
     "History": "histories.history",
     "LeakedRuntime": "exploring.trial",
+    "LifecycleMachine": "machines.lifecycle",
     "Linearizable": "histories.linearizability",
+    "Machine": "machines.machine",
     "NotDeterministic": "exploring.differing",
     "NotLinearizableError": "histories.linearizability",
     "Operation": "histories.operations",
@@ -48,9 +59,13 @@ _MODULES = {
     "UndecidedError": "histories.linearizability",
     "UnreadError": "exploring.unread",
     "explore": "exploring.explore",
+    "lifecycles": "strategies.lifecycles",
     "linearizable": "histories.linearizability",
     "replay": "exploring.replaying",
+    "runtime_options": "strategies.options",
     "schedules": "exploring.drawing",
+    "step": "machines.machine",
+    "task_graphs": "strategies.graphs",
 }
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 - a list of names, and there is one place for them
@@ -60,7 +75,12 @@ def __getattr__(name: str) -> object:
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{module}"), name)
+    try:
+        found = getattr(import_module(f"{__name__}.{module}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise ImportError(f"{__name__}.{name} needs Hypothesis: pip install 'rustyray[test]'") from None
     globals()[name] = found
     return found
 

@@ -179,6 +179,9 @@ class SimDriver(_Ours):
         process.handlers[Registered] = registered
         process.hub.send(process.node, RegisterDriver(process.pid, process.namespace), world.head_address)
         process.wait(waiter, None)
+        count = self.simulation.settings.num_nodes or 1
+        while count > 1 and sum(about["Alive"] for about in self.nodes()) < count:
+            process.turn(LOOK)
 
     # --- nodes that come and go ---------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from rustyray.engines.sim.engine import SimDriver, SimWorker
 from rustyray.engines.sim.errors import Errors
 from rustyray.engines.sim.green import Green, MainProgram, enter
 from rustyray.engines.sim.host import UserProcess
-from rustyray.engines.sim.stdlib import stage
+from rustyray.engines.sim.stdlib import stage, threads
 from rustyray.engines.sim.steering import present
 from rustyray.engines.sim.world.chooser import Seeded, Tame
 from rustyray.engines.sim.world.node import NodeHost
@@ -255,6 +255,7 @@ class Simulation:
         for fiber in fibers:
             world.close(fiber)
         self.driver.host.alive = self.ended = True
+        threads.end_all(self)
         for loop in self.loops:
             if not loop.is_closed():
                 loop.close()

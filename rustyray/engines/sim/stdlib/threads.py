@@ -22,6 +22,7 @@ from rustyray.exceptions import SimulationError
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.host import UserProcess
+    from rustyray.engines.sim.simulation import Simulation
     from rustyray.engines.sim.stdlib.patches import Patches
     from rustyray.engines.sim.world.world import Fiber
 
@@ -205,6 +206,14 @@ def _look_ended(thread: Any) -> None:
         thread._handle._set_done()
     else:
         thread._is_stopped = True
+
+
+def end_all(simulation: Simulation) -> None:
+    """The runtime has ended, and its threads with it, those too that had not come to begin."""
+    for thread, state in list(_begun.items()):
+        if state.process.simulation is simulation and not state.over:
+            state.over = True
+            _look_ended(thread)
 
 
 def _no_bare_threads(real: Callable[..., Any]) -> Callable[..., Any]:
