@@ -22,10 +22,20 @@ from pytest_rustyray import categories, exploring, fixtures, options, tracebacks
 from pytest_rustyray.by_value import ByValue
 from pytest_rustyray.clusters.fixture import rustyray_cluster
 from pytest_rustyray.fixtures.each import rustyray_constrained, rustyray_local, rustyray_runtime
-from pytest_rustyray.fixtures.shared import lost_runtime, rustyray_shared
+from pytest_rustyray.fixtures.factory import rustyray_factory
+from pytest_rustyray.fixtures.shared import rustyray_session, rustyray_shared
+from pytest_rustyray.fixtures.standing import SWITCH, Standing
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
 
-__all__ = ["rustyray_cluster", "rustyray_constrained", "rustyray_local", "rustyray_runtime", "rustyray_shared"]
+__all__ = [
+    "rustyray_cluster",
+    "rustyray_constrained",
+    "rustyray_factory",
+    "rustyray_local",
+    "rustyray_runtime",
+    "rustyray_session",
+    "rustyray_shared",
+]
 
 #: Tells workers how much of a failed comparison to show, as ``-v`` tells pytest.
 VERBOSITY: Final = "PYTEST_RUSTYRAY_VERBOSITY"
@@ -51,6 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[fixtures.COMMON] = options.given(config)
     config.stash[fixtures.LIFETIMES] = lifetimes = Lifetimes()
     config.pluginmanager.register(lifetimes, "rustyray_lifetimes")
+    config.stash[SWITCH] = standing = Standing()
+    config.pluginmanager.register(standing, "rustyray_standing")
     config.pluginmanager.register(LeftRunning(), "rustyray_left_running")
     config.pluginmanager.register(ByValue(), "rustyray_by_value")
     config.pluginmanager.register(tracebacks, "rustyray_tracebacks")
@@ -105,6 +117,6 @@ def _untell_verbosity() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    problem = item.stash.get(fixtures.PROBLEM, "") or lost_runtime(item)
+    problem = item.stash.get(fixtures.PROBLEM, "") or item.config.stash[SWITCH].before(item)
     if problem:
         pytest.fail(problem, pytrace=False)

@@ -86,6 +86,8 @@ OPTIONS: Final[dict[str, Option]] = {
 }
 #: Those of the plugin alone; all others are for the runtime.
 OURS: Final = ("topology", "nodes", "timeout", "leaks", "allow_leaks", "keep")
+#: Those that are about a test, whatever runtime it uses.
+OF_TESTS: Final = ("timeout", "leaks", "allow_leaks", "keep")
 #: Those that a runtime takes in ``_system_config``.
 LIMITS: Final = ("cpu_quota", "memory_limit", "descriptors", "spill_limit")
 

@@ -67,30 +67,96 @@ def test_after_a_test_that_shut_it_down_the_others_fail_with_the_reason(suite: S
     )
     result = suite.run()
     result.assert_outcomes(passed=4, errors=1)
-    result.stdout.fnmatch_lines(["*test_it.py::test_after: the runtime of rustyray_shared is gone: an earlier test*"])
+    result.stdout.fnmatch_lines(
+        ["*test_it.py::test_after: the runtime of rustyray_shared is gone: an earlier test shut it down*"]
+    )
 
 
-def test_local_and_shared_runtimes_do_not_mix_whichever_tests_are_selected(suite: Suite) -> None:
+def test_each_test_meets_the_runtime_that_it_asks_for_and_no_other(suite: Suite) -> None:
     suite.write(
         test_mixed="""
             import pytest
+            import rustyray
 
+            @rustyray.remote
+            def node():
+                return rustyray.get_runtime_context().get_node_id()
+
+            seen = {}
+
+            @pytest.fixture(scope="module")
+            def actor(rustyray_session):
+                class Actor:
+                    def node(self):
+                        return rustyray.get_runtime_context().get_node_id()
+                made = rustyray.remote(Actor).remote()
+                yield made
+                # The last test before has no runtime.
+                assert rustyray.get(made.node.remote()) == seen["rustyray_session"]
+
+            def is_in(fixture, session):
+                here = rustyray.get(node.remote())
+                assert here == session.address_info["node_id"]
+                assert seen.setdefault(fixture, here) == here
+
+            def test_session(rustyray_session):
+                is_in("rustyray_session", rustyray_session)
+            def test_local(rustyray_local):
+                assert rustyray.get(node.remote()) not in seen.values()
+            def test_shared(rustyray_shared):
+                is_in("rustyray_shared", rustyray_shared)
+            def test_neither():
+                assert not rustyray.is_initialized()
+            def test_of_its_own():
+                assert rustyray.get(node.remote()) not in seen.values()
+            def test_through_another_fixture(actor, rustyray_session):
+                assert rustyray.get(actor.node.remote()) == seen["rustyray_session"]
+            def test_shared_again(rustyray_shared):
+                is_in("rustyray_shared", rustyray_shared)
+            def test_session_again(rustyray_session):
+                is_in("rustyray_session", rustyray_session)
+            @pytest.mark.rustyray(topology="sim")
+            def test_simulated(rustyray_local): ...
+            def test_at_last():
+                assert not rustyray.is_initialized()
+        """,
+        test_next="""
+            import rustyray
+
+            def test_another_module(rustyray_session):
+                with open("nodes", "a") as file:
+                    print(int(rustyray_session.address_info["node_id"], 16), file=file)
+                rustyray.shutdown()
+            def test_lost(rustyray_session): ...
             def test_local(rustyray_local): ...
-            def test_shared(rustyray_shared): ...
-            @pytest.fixture
-            def indirectly(rustyray_shared): ...
-            def test_both(rustyray_local, indirectly): ...
-            def test_neither(): ...
-        """
+            def test_both(rustyray_local, rustyray_shared): ...
+        """,
     )
-    result = suite.run("-k", "not shared")
-    result.assert_outcomes(passed=1, errors=2, deselected=1)
+    result = suite.run()
+    result.assert_outcomes(passed=12, errors=2)
     result.stdout.fnmatch_lines(
         [
-            "*::test_local: rustyray_local cannot be used in a module where rustyray_shared is: *",
-            "*::test_both: a test has one runtime: *",
+            "*::test_lost: the runtime of rustyray_session is gone: an earlier test shut it down. *",
+            "*::test_both: a test has one runtime: use rustyray_local or rustyray_shared, not both",
         ]
     )
+    assert len(suite.noted("nodes")) == 1
+
+
+def test_a_simulated_runtime_that_stands_has_the_process_to_itself(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+            import rustyray
+
+            def test_session(rustyray_session):
+                assert rustyray.is_initialized()
+            def test_local(rustyray_local): ...
+            def test_again(rustyray_session): ...
+        """
+    )
+    result = suite.run("--rustyray-topology=sim")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*rustyray_local starts a runtime, but one is up in this process already, *"])
 
 
 def test_a_marker_that_cannot_reach_the_shared_runtime_is_an_error(suite: Suite) -> None:
@@ -105,9 +171,22 @@ def test_a_marker_that_cannot_reach_the_shared_runtime_is_an_error(suite: Suite)
             class TestClass:
                 def test_method(self, rustyray_shared): ...
 
+            @pytest.mark.rustyray(timeout=30, allow_leaks=True)
             def test_good(rustyray_shared): ...
-        """
+        """,
+        test_session="""
+            import pytest
+
+            pytestmark = pytest.mark.rustyray(num_cpus=1)
+
+            def test_module(rustyray_session): ...
+        """,
     )
     result = suite.run()
-    result.assert_outcomes(passed=1, errors=2)
-    result.stdout.fnmatch_lines(["*::test_function: @pytest.mark.rustyray on a test or class has no effect on *"])
+    result.assert_outcomes(passed=1, errors=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*::test_function: @pytest.mark.rustyray(num_cpus=…) on a test or class has no effect on rustyray_shared*",
+            "*::test_module: @pytest.mark.rustyray(num_cpus=…) has no effect on rustyray_session*",
+        ]
+    )
