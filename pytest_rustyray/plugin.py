@@ -4,6 +4,7 @@ options/       what a test and its runtime are given, and where that is said
 fixtures/      runtimes for tests
 clusters/      one whose nodes come, go and fail
 lifetimes.py   runtimes that tests started themselves, ended with them
+leaks/         what tests leave behind, found and put away
 by_value.py    how code of test modules gets to workers
 in_workers.py  how workers explain a failed assertion
 tracebacks.py  reports without the runtime's own frames
@@ -25,6 +26,7 @@ from pytest_rustyray.fixtures.each import rustyray_constrained, rustyray_local, 
 from pytest_rustyray.fixtures.factory import rustyray_factory
 from pytest_rustyray.fixtures.shared import rustyray_session, rustyray_shared
 from pytest_rustyray.fixtures.standing import SWITCH, Standing
+from pytest_rustyray.leaks.checking import Leaks
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
 
 __all__ = [
@@ -64,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SWITCH] = standing = Standing()
     config.pluginmanager.register(standing, "rustyray_standing")
     config.pluginmanager.register(LeftRunning(), "rustyray_left_running")
+    config.pluginmanager.register(Leaks(), "rustyray_leaks")
     config.pluginmanager.register(ByValue(), "rustyray_by_value")
     config.pluginmanager.register(tracebacks, "rustyray_tracebacks")
     config.pluginmanager.register(exploring.Explores(), "rustyray_explores")

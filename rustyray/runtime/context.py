@@ -71,6 +71,8 @@ current_task: ContextVar[TaskContext | None] = ContextVar("rustyray_current_task
 #: Runtimes that were started apart from any ``init``, by the address at which one connects to them.
 apart: dict[str | None, Engine] = {}
 
+#: How many runtimes this process has started or joined so far.
+started = 0
 _engine: Engine | None = None
 _engine_pid = 0
 
@@ -87,8 +89,9 @@ def own_engine() -> Engine | None:
 
 def set_engine(new: Engine | None) -> None:
     """Make ``new`` this process' engine; what was worked out for the one before is forgotten."""
-    global _engine, _engine_pid
+    global _engine, _engine_pid, started
     _engine, _engine_pid = new, getpid()
+    started += new is not None
     with _remembering:
         forgetful = _forgetful.valuerefs()
     for ref in forgetful:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from rustyray.core.owner import OwnerCore
+from rustyray.core.owner import OwnerCore, holding
 from rustyray.core.owner.counting import stats
 from rustyray.core.owner.telling import events
 from rustyray.core.owner.waits import states
@@ -51,6 +51,20 @@ class Inspector:
 
     def _on_inspect(self, peer: bytes, message: InspectClient, now: float) -> None:
         self.pump.hub.send(peer, Inspected(message.request, [self.tell(message.query, now)]))
+
+    def held(self) -> holding.Held:
+        """What the program of this process has under way."""
+        with self.pump.lock:
+            self.pump.flush()
+            return holding.held(self.core)
+
+    def let_go(self, kind: str, id_: bytes) -> bool:
+        """End one thing of those that `held` tells of; False if there is no way to do so."""
+        with self.pump.lock:
+            done = holding.let_go(self.core, kind, id_, self.pump.clock())
+            self.pump.flush()
+        self.pump.run_deferred()
+        return done
 
     def inspect(self, query: Query, timeout: float) -> Inspection:
         """What every process tells about itself; after ``timeout`` seconds, without those that did not answer."""

@@ -232,5 +232,8 @@ class Channel(Generic[_T]):
             os.set_inheritable(fd, False)
         return data
 
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
     def close(self) -> None:
         self._sock.close()

@@ -314,6 +314,10 @@ class Hub:
             self._waiters.clear()
             self._clear()
 
+    def descriptors(self) -> set[int]:
+        """Those of its connections."""
+        return {*self._links}
+
     # --- links, from the call or the knock to the end -----------------------------------------------------------------
 
     def _read_on(self, fd: int) -> None:

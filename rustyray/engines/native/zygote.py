@@ -236,6 +236,9 @@ class _Process:
     def close(self) -> None:
         self._channel.close()
 
+    def fileno(self) -> int:
+        return self._channel.fileno()
+
     def _reap(self, options: int) -> bool:
         if not self._ended:
             try:

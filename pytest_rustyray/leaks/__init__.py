@@ -1,0 +1,9 @@
+"""What a test leaves behind: found, told, cleaned up, so that the next test starts clean.
+
+checking.py    when it is looked, and whom a find belongs to
+finding.py     all that is looked at, compared
+processes.py   children, and orphans that they leave
+threads.py     Python's threads
+files.py       descriptors, sockets, shared memory, folders of clusters
+work.py        refs, actors and tasks of a runtime that outlives the test
+"""

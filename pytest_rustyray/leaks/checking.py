@@ -1,0 +1,136 @@
+"""Looks after each test that has used a runtime whether it has left something behind.
+
+What is there before a test's own fixtures is not the test's; nor is what fixtures of a wider scope make, which may come
+up in the middle. What is new after the test's own fixtures have ended, is. It is put away, and the test fails.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_rustyray import fixtures, options
+from pytest_rustyray.lifetimes import running_engine
+
+if TYPE_CHECKING:
+    from pytest_rustyray.leaks.finding import Leak, Seen, Source
+
+#: What the traceback of a failed test may keep for a while: its variables.
+_KEPT_BY_TRACEBACKS: Final = ("descriptors", "sockets", "memory", "refs")
+_FAILED: Final = pytest.StashKey[bool]()
+
+
+class LeakWarning(pytest.PytestWarning):
+    """A test has left something behind, and ``rustyray_leaks`` is ``warn``."""
+
+
+class Leaks:
+    """Compares what there was before a test with what there is after it."""
+
+    def __init__(self) -> None:
+        self._sources: list[Source] = []
+        self._before: Seen | None = None
+        #: What there was when it was looked last.
+        self._last: Seen | None = None
+        #: How many runtimes this process had started before the test.
+        self._started = 0
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        self._before = None
+        if fixtures.uses(item) or "rustyray" in sys.modules:
+            mode = options.for_node(item.config.stash[fixtures.COMMON], item)["leaks"][0]
+            if mode != "off":
+                self._begin(bool(fixtures.uses(item)))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        if self._before is None or fixturedef.scope == "function":
+            return (yield)
+        from pytest_rustyray.leaks.finding import look
+
+        before = look(self._sources)
+        try:
+            return (yield)
+        finally:
+            for source, things in look(self._sources).items():
+                self._before[source] |= things - before[source]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if report.failed:
+            item.stash[_FAILED] = True
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        try:
+            yield
+        except BaseException:
+            if text := self._end(item):
+                item.add_report_section("teardown", "leaks", text)
+            raise
+        if text := self._end(item):
+            if options.for_node(item.config.stash[fixtures.COMMON], item)["leaks"][0] == "warn":
+                item.warn(LeakWarning(text))
+            else:
+                pytest.fail(text, pytrace=False)
+
+    def _begin(self, fully: bool) -> None:
+        from pytest_rustyray.leaks import finding
+
+        if not self._sources:
+            from pytest_rustyray.leaks import files, processes, threads, work
+
+            processes.adopt_orphans()
+            self._sources = [
+                processes.Processes(),
+                threads.Threads(),
+                files.Descriptors(),
+                files.Mappings(),
+                files.Folders(),
+                work.Work(),
+            ]
+        self._started = _started()
+        self._before = self._last = finding.look(self._sources, None if fully else self._last)
+
+    def _end(self, item: pytest.Item) -> str:
+        """Look, and put away what is found; what is to be said of it."""
+        before, self._before = self._before, None
+        used = fixtures.uses(item) or running_engine() is not None or _started() != self._started
+        if before is None or not used:
+            return ""
+        allowed: Any = options.for_node(item.config.stash[fixtures.COMMON], item)["allow_leaks"][0]
+        if allowed is True:
+            self._last = None
+            return ""
+        allowed = {allowed} if isinstance(allowed, str) else set(allowed or ())
+        if item.stash.get(_FAILED, False):
+            allowed.update(_KEPT_BY_TRACEBACKS)
+        from pytest_rustyray.leaks.finding import Search, look
+
+        search = Search(before, lambda leak: leak.kind not in allowed)
+        found = search.leaks()
+        text = _told(found, search.clean(found)) if found else ""
+        self._last = look(self._sources)
+        return text
+
+
+def _told(found: list[Leak], lines: list[str]) -> str:
+    kinds = dict.fromkeys(leak.kind for leak in found)
+    counts = ", ".join(f"{kind} ({sum(leak.kind == kind for leak in found)})" for kind in kinds)
+    hint = f"If it is meant to stay, mark the test @pytest.mark.rustyray(allow_leaks={[*kinds]})."
+    return "\n".join([f"left behind, and put away: {counts}", *lines, hint])
+
+
+def _started() -> int:
+    """How many runtimes this process has started so far."""
+    context = sys.modules.get("rustyray.runtime.context")
+    return context.started if context is not None else 0

@@ -1,0 +1,147 @@
+"""Processes that are still there: children of this one, and orphans, which come to it as to a subreaper."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pytest_rustyray.leaks.finding import LOOK, Leak, runtime_module
+from pytest_rustyray.lifetimes import running_engine
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
+#: Seconds that a killed process may take to be gone.
+GONE: Final = 5.0
+#: So much of a command line is told.
+SHOWN: Final = 120
+_LIBRARIES: Final = ("multiprocessing", "multiprocess")
+
+
+def adopt_orphans() -> None:
+    """From now on a process whose parent has ended becomes our child, so that it is found."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+class Processes:
+    """Children of this process; of the zygote's too, if no runtime is up."""
+
+    cheap: Final = True
+
+    def look(self) -> list[int]:
+        pids = [*children(os.getpid())]
+        zygote = _zygote()
+        if zygote in pids and running_engine() is None:
+            pids += children(zygote)
+        return pids
+
+    def leak(self, thing: int) -> Leak | None:
+        if thing in _by_design():
+            return None
+        state = _state(thing)
+        if not state:
+            return None
+        if state == "Z":
+            _reap(thing)  # an orphan has nobody else
+            return None
+        return Leak("processes", f"process {thing} ({command(thing)})", lambda: end(thing))
+
+
+def children(pid: int) -> Iterator[int]:
+    """Processes whose parent this one is."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return  # it is gone, or there is no /proc
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                yield from map(int, file.read().split())
+        except OSError:
+            pass  # the thread has ended
+
+
+def command(pid: int) -> str:
+    """Its command line."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return "gone"
+    if words == _own_command():
+        words = "a fork of this one"
+    words = " ".join(words.split())
+    return words if len(words) <= SHOWN else words[: SHOWN - 1] + "…"
+
+
+def _own_command() -> str:
+    with open("/proc/self/cmdline", "rb") as file:
+        return file.read().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+
+
+def end(pid: int) -> str:
+    """Kill a process, and all below it; those become our children as their parents end."""
+    ended, queue = 0, [pid]
+    while queue:
+        one = queue.pop()
+        queue += children(one)
+        _kill(one)
+        ended += 1
+    return "killed" if ended == 1 else f"killed, with {ended - 1} below it"
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    for one in gc.get_objects():
+        if type(one) is subprocess.Popen and one.pid == pid:
+            one.wait(GONE)  # so that it knows
+            return
+    deadline = time.perf_counter() + GONE
+    while _state(pid) and not _reap(pid) and time.perf_counter() < deadline:
+        time.sleep(LOOK)
+
+
+def _reap(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False  # not our child, or somebody else has waited for it
+
+
+def _state(pid: int) -> str:
+    """A letter, as in ``ps``; empty if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0].decode()
+    except OSError:
+        return ""
+
+
+def _zygote() -> int:
+    """The process that all runtimes of this one are forked from; 0 if there is none."""
+    engine, spawn = runtime_module("engines.native.zygote"), runtime_module("engines.native.spawn")
+    process = engine._shared._process if engine is not None else None
+    if process is None and spawn is not None:
+        process = spawn._early
+    return int(process.pid) if process is not None else 0
+
+
+def _by_design() -> set[int]:
+    """Helpers that libraries start once and keep."""
+    pids = {_zygote()}
+    for library in _LIBRARIES:
+        tracker: Any = sys.modules.get(f"{library}.resource_tracker")
+        server: Any = sys.modules.get(f"{library}.forkserver")
+        pids.add(getattr(getattr(tracker, "_resource_tracker", None), "_pid", None) or 0)
+        pids.add(getattr(getattr(server, "_forkserver", None), "_forkserver_pid", None) or 0)
+    return pids

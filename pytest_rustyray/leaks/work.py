@@ -1,0 +1,41 @@
+"""What a test leaves in a runtime that outlives it: refs that something refers to, actors, tasks that are not done."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pytest_rustyray.leaks.finding import Leak
+from pytest_rustyray.lifetimes import running_engine
+
+#: Kind and id.
+Thing = tuple[str, bytes]
+
+
+class Work:
+    """Of the driver alone: what tasks and actors have started ends with them."""
+
+    cheap: Final = True
+
+    def __init__(self) -> None:
+        self._texts: dict[Thing, str] = {}
+        self._engine: Any = None
+
+    def look(self) -> list[Thing]:
+        self._engine = running_engine()
+        self._texts = {}
+        if hasattr(self._engine, "held"):
+            held: dict[str, dict[bytes, str]] = self._engine.held()
+            self._texts = {(kind, id_): text for kind, texts in held.items() for id_, text in texts.items()}
+        return [*self._texts]
+
+    def leak(self, thing: Thing) -> Leak | None:
+        kind, id_ = thing
+        engine = self._engine
+
+        def let_go() -> str:
+            if kind == "refs":
+                return "stays with whoever refers to it"
+            done = {"actors": "killed", "tasks": "cancelled"}[kind]
+            return done if engine.let_go(kind, id_) else "is over by now"
+
+        return Leak(kind, self._texts[thing], let_go)

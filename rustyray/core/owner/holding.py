@@ -1,0 +1,54 @@
+"""What a program has under way in a runtime that goes on without it: its refs, its actors, its tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rustyray.core.owner.records import ActorLink
+from rustyray.core.owner.telling import living
+from rustyray.core.owner.waits import tell_object, waits_for
+from rustyray.model.ids import HANDLE_INDEX
+from rustyray.model.messages import ActorState
+
+if TYPE_CHECKING:
+    from rustyray.core.owner.core import OwnerCore
+
+#: By kind, and id: what it is, in words.
+Held = dict[str, dict[bytes, str]]
+
+
+def held(core: OwnerCore) -> Held:
+    """The refs that its code refers to, the actors that it made and that live, its tasks that are not done.
+
+    Detached actors are not among them: they are meant to stay.
+    """
+    refs = {
+        object_: f"a ref to {tell_object(core, object_)}"
+        for object_, entry in core.objects.items()
+        if entry.local > 0 and not object_.endswith(HANDLE_INDEX)
+    }
+    actors = {
+        link.actor: f"actor {link.spec.class_name}" + (f" named {link.spec.name!r}" if link.spec.name else "")
+        for link in core.calls.links.values()
+        if link.spec is not None and link.state != ActorState.DEAD and not link.spec.detached
+    }
+    tasks = {}
+    for record in living(core):
+        why = waits_for(core, record)
+        tasks[record.task.id] = f"{record.plan.name}, {record.state}" + (f", waits for {why}" if why else "")
+    return {"refs": refs, "actors": actors, "tasks": tasks}
+
+
+def let_go(core: OwnerCore, kind: str, id_: bytes, now: float) -> bool:
+    """Kill the actor, or cancel the task and all that it has started; False if there is no way to do so."""
+    if kind == "actors":
+        core.kill_actor(id_, True, now)
+        return True
+    record = next((record for record in living(core) if record.task.id == id_), None) if kind == "tasks" else None
+    if record is None:
+        return False
+    if isinstance(record.target, ActorLink):
+        core.calls.cancel(record.target, record, True, now)
+    else:
+        core.tasks.cancel(record, True, True, now)
+    return True
