@@ -38,14 +38,12 @@ class Leaks:
         #: How many runtimes this process had started before the test.
         self._started = 0
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        self._before = None
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Comes when it is settled which of several runtimes is used, and before fixtures are set up."""
         if fixtures.uses(item) or "rustyray" in sys.modules:
             mode = options.for_node(item.config.stash[fixtures.COMMON], item)["leaks"][0]
             if mode != "off":
                 self._begin(bool(fixtures.uses(item)))
-        return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:

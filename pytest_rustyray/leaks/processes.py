@@ -31,14 +31,14 @@ def adopt_orphans() -> None:
 
 
 class Processes:
-    """Children of this process; of the zygote's too, if no runtime is up."""
+    """Children of this process, and the zygote's, which are nodes."""
 
     cheap: Final = True
 
     def look(self) -> list[int]:
         pids = [*children(os.getpid())]
         zygote = _zygote()
-        if zygote in pids and running_engine() is None:
+        if zygote in pids:
             pids += children(zygote)
         return pids
 
@@ -137,8 +137,9 @@ def _zygote() -> int:
 
 
 def _by_design() -> set[int]:
-    """Helpers that libraries start once and keep."""
-    pids = {_zygote()}
+    """Helpers that libraries start once and keep, and nodes of a runtime that is up."""
+    nodes: Any = getattr(running_engine(), "node_processes", None)
+    pids = {_zygote(), *(node.pid for node in nodes.all.values())} if nodes is not None else {_zygote()}
     for library in _LIBRARIES:
         tracker: Any = sys.modules.get(f"{library}.resource_tracker")
         server: Any = sys.modules.get(f"{library}.forkserver")
