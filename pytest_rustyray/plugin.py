@@ -3,6 +3,7 @@
 options/       what a test and its runtime are given, and where that is said
 fixtures/      runtimes for tests
 clusters/      one whose nodes come, go and fail
+testrun/       one for all processes of a run
 lifetimes.py   runtimes that tests started themselves, ended with them
 leaks/         what tests leave behind, found and put away
 by_value.py    how code of test modules gets to workers
@@ -28,6 +29,8 @@ from pytest_rustyray.fixtures.shared import rustyray_session, rustyray_shared
 from pytest_rustyray.fixtures.standing import SWITCH, Standing
 from pytest_rustyray.leaks.checking import Leaks
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
+from pytest_rustyray.testrun.fixture import HOLDING, rustyray_testrun
+from pytest_rustyray.testrun.holding import Holding
 
 __all__ = [
     "rustyray_cluster",
@@ -37,6 +40,7 @@ __all__ = [
     "rustyray_runtime",
     "rustyray_session",
     "rustyray_shared",
+    "rustyray_testrun",
 ]
 
 #: Tells workers how much of a failed comparison to show, as ``-v`` tells pytest.
@@ -65,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(lifetimes, "rustyray_lifetimes")
     config.stash[SWITCH] = standing = Standing()
     config.pluginmanager.register(standing, "rustyray_standing")
+    config.stash[HOLDING] = Holding(config)
     config.pluginmanager.register(LeftRunning(), "rustyray_left_running")
     config.pluginmanager.register(Leaks(), "rustyray_leaks")
     config.pluginmanager.register(ByValue(), "rustyray_by_value")
@@ -95,8 +100,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         problems = [item.stash[fixtures.PROBLEM] for item in session.items if fixtures.PROBLEM in item.stash]
         if problems:
             raise pytest.UsageError("\n".join(problems))
-    elif any(fixtures.uses(item) for item in session.items):
+    elif used := frozenset[str]().union(*map(fixtures.uses, session.items)):
+        if fixtures.TESTRUN in used:
+            session.config.stash[HOLDING].hold()
         _start_early(session.config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("dsession"):  # this process only tells others what to run
+        config.stash[HOLDING].wait_for_end()
 
 
 def _start_early(config: pytest.Config) -> None:

@@ -11,19 +11,22 @@ from collections.abc import Callable, Collection
 from rustyray.engines.native import processes
 
 
-def detach(run: Callable[[], object], log: str, keep: Collection[int] = ()) -> int:
+def detach(run: Callable[[], object], log: str, keep: Collection[int] = (), *, tied: bool = False) -> int:
     """Fork a process of its own session that calls ``run`` and ends; return its pid.
 
     To be called by a process with one thread. It reads nothing, writes to the file ``log``, has the directory ``/``
-    and, of the caller's descriptors, those in ``keep`` alone.
+    and, of the caller's descriptors, those in ``keep`` alone. With ``tied`` it is killed when the caller ends.
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     code = 70
     try:
+        if tied:
+            processes.set_parent_death_signal(signal.SIGKILL, parent)
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

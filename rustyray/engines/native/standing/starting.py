@@ -44,7 +44,12 @@ class StartError(RuntimeError):
 
 
 def start_head(
-    host: str, port: int | None, encrypt: Callable[[str], Certificates] | None = None, store: str = ""
+    host: str,
+    port: int | None,
+    encrypt: Callable[[str], Certificates] | None = None,
+    store: str = "",
+    *,
+    tied: bool = False,
 ) -> ClusterFile:
     """Start a head that listens on ``host`` at ``port``; returns when it answers.
 
@@ -53,6 +58,7 @@ def start_head(
             unless the head before had it.
         port: 0: any that is free; None: that of the head before, if its cluster is known here, or `PORT`.
         store: what `open_store` takes: where the head writes down what it knows, and maybe goes on from.
+        tied: the head is killed when this process ends.
 
     Raises:
         StartError: it could not be started.
@@ -74,7 +80,7 @@ def start_head(
     )
     place = Place.of(cluster)
     log = place.log("head")
-    pid = detach(partial(_run_head, cluster, listener, store), log, {listener.fileno()})
+    pid = detach(partial(_run_head, cluster, listener, store), log, {listener.fileno()}, tied=tied)
     listener.close()
     place.note(ProcessFile(pid=pid, started=started(pid)))
     _wait_for(lambda: describe(cluster) is not None, pid, "the head", log)
@@ -117,8 +123,11 @@ def _run_head(cluster: ClusterFile, listener: socket.socket, store: str) -> None
     HeadProcess(cluster, listener, open_store(store) if store else None).run()
 
 
-def start_node(cluster: ClusterFile, settings: Settings, host: str) -> NodeInfo:
-    """Start a node of the cluster on this machine; returns when the head has taken it in. Raises `StartError`."""
+def start_node(cluster: ClusterFile, settings: Settings, host: str, *, tied: bool = False) -> NodeInfo:
+    """Start a node of the cluster on this machine; returns when the head has taken it in. Raises `StartError`.
+
+    With ``tied`` it is killed when this process ends.
+    """
     if describe(cluster) is None:
         raise StartError(f"the head of the cluster does not answer at {cluster.address}: does it run?")
     for name in FOR_WORKERS:
@@ -132,7 +141,7 @@ def start_node(cluster: ClusterFile, settings: Settings, host: str) -> NodeInfo:
     boot = _boot(cluster, node, settings, addresses.format_address(listeners[1]), arena.size, host, place.path)
     log = place.log(f"node-{node.hex()}")
     fds = [arena.fd, *(listener.fileno() for listener in listeners)]
-    pid = detach(partial(_run_node, boot, fds), log, set(fds))
+    pid = detach(partial(_run_node, boot, fds), log, set(fds), tied=tied)
     arena.close()
     for listener in listeners:
         listener.close()
