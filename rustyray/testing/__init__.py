@@ -30,41 +30,57 @@ if TYPE_CHECKING:
     from rustyray.testing.histories.operations import Operation as Operation
     from rustyray.testing.histories.operations import Raised as Raised
     from rustyray.testing.histories.operations import Returned as Returned
+    from rustyray.testing.machines.faulty import FaultMachine as FaultMachine
     from rustyray.testing.machines.graphs import GraphMachine as GraphMachine
     from rustyray.testing.machines.lifecycle import LifecycleMachine as LifecycleMachine
     from rustyray.testing.machines.machine import Machine as Machine
     from rustyray.testing.machines.machine import step as step
+    from rustyray.testing.machines.modelled import ModelMachine as ModelMachine
+    from rustyray.testing.machines.modelled import model_machine as model_machine
+    from rustyray.testing.machines.references import ReferenceMachine as ReferenceMachine
+    from rustyray.testing.machines.running import RunningMachine as RunningMachine
+    from rustyray.testing.strategies.faults import fault_plans as fault_plans
+    from rustyray.testing.strategies.faults import strike as strike
     from rustyray.testing.strategies.graphs import task_graphs as task_graphs
     from rustyray.testing.strategies.lifecycles import lifecycles as lifecycles
     from rustyray.testing.strategies.options import runtime_options as runtime_options
+    from rustyray.testing.strategies.programs import actor_programs as actor_programs
 
 _MODULES = {
     "Call": "histories.history",
     "Exploration": "exploring.explore",
+    "FaultMachine": "machines.faulty",
     "GraphMachine": "machines.graphs",
     "History": "histories.history",
     "LeakedRuntime": "exploring.trial",
     "LifecycleMachine": "machines.lifecycle",
     "Linearizable": "histories.linearizability",
     "Machine": "machines.machine",
+    "ModelMachine": "machines.modelled",
     "NotDeterministic": "exploring.differing",
     "NotLinearizableError": "histories.linearizability",
     "Operation": "histories.operations",
     "RaceFound": "exploring.explore",
     "Raised": "histories.operations",
+    "ReferenceMachine": "machines.references",
     "ReplayMismatch": "exploring.replaying",
     "ResultsDiffer": "exploring.explore",
     "Returned": "histories.operations",
+    "RunningMachine": "machines.running",
     "Schedule": "exploring.drawing",
     "UndecidedError": "histories.linearizability",
     "UnreadError": "exploring.unread",
+    "actor_programs": "strategies.programs",
     "explore": "exploring.explore",
+    "fault_plans": "strategies.faults",
     "lifecycles": "strategies.lifecycles",
     "linearizable": "histories.linearizability",
+    "model_machine": "machines.modelled",
     "replay": "exploring.replaying",
     "runtime_options": "strategies.options",
     "schedules": "exploring.drawing",
     "step": "machines.machine",
+    "strike": "strategies.faults",
     "task_graphs": "strategies.graphs",
 }
 

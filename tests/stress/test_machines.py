@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from rustyray.testing import Machine
-from tests.integration.machines import planted, test_graphs, test_lifecycle
+from tests.integration.machines import planted, test_faults, test_graphs, test_lifecycle, test_references
 from tests.integration.machines.finding import find
 from tests.integration.machines.planted import BUGS, NAMES, Bug
 from tests.integration.runtime.conftest import start
@@ -24,7 +24,7 @@ __all__ = ["start"]
 EXAMPLES = 10_000
 #: With real processes a program takes a hundred times as long.
 NATIVE = 100
-MODULES = (test_graphs, test_lifecycle)
+MODULES = (test_faults, test_graphs, test_lifecycle, test_references)
 MACHINES: list[Any] = [
     pytest.param(machine, id=f"{module.__name__.rpartition('.')[2]}-{machine.__name__}")
     for module in MODULES

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 import rustyray
-from rustyray.testing.machines.machine import Machine, step
+from rustyray.testing.machines.machine import step
+from rustyray.testing.machines.running import RunningMachine
 from rustyray.testing.strategies.graphs import ACTOR, OPERATIONS, Model, Names, Node, Run, choices, differs
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def some(names: Sequence[str]) -> SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True)
 
 
-class GraphMachine(Machine):
+class GraphMachine(RunningMachine):
     """A job of tasks, actors and objects that depend on one another, with nested and failing calls among them.
 
     Its results are compared with those of a model that does everything in order, in one place.
@@ -30,12 +31,10 @@ class GraphMachine(Machine):
     ``operations`` are those that a job consists of: see `task_graphs`.
     """
 
-    options: ClassVar[Any] = {"num_cpus": 2}
-    operations: ClassVar[Sequence[str]] = tuple(OPERATIONS)
+    operations: Sequence[str] = tuple(OPERATIONS)
 
     def __init__(self) -> None:
         super().__init__()
-        rustyray.init(engine=self.engine, **self.options)
         self.model = Model()
         self.run = Run(self.patience)
         #: The results that the program has still.

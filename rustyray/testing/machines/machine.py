@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 
+from hypothesis import Phase, settings
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine
 
@@ -36,13 +37,17 @@ class Machine(RuleBasedStateMachine):
 
     engine: what runs the programs, as in `rustyray.init`: "sim", or "native" for real processes, which takes a hundred
         times as long.
-    options: more arguments of `init`, for those machines that do not draw them.
     patience: seconds after which something that has not happened is taken never to happen.
     """
 
     engine: ClassVar[str] = "sim"
-    options: ClassVar[Mapping[str, Any]] = {}
     patience: ClassVar[float] = 30.0
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # To explain a failure, Hypothesis traces each line that runs, the runtime's too: that takes minutes.
+        phases = [phase for phase in Phase if phase is not Phase.explain]
+        cls.TestCase.settings = settings(cls.TestCase.settings, phases=phases)
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from hypothesis import strategies as st
 
 import rustyray
-from rustyray.exceptions import RayTaskError
+from rustyray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 from rustyray.testing.machines import jobs
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+    from rustyray.testing.strategies.faults import FaultPlan
 
 #: Kinds of results.
 INT: Final = "int"
@@ -62,6 +71,16 @@ class Failed(NamedTuple):
     """A node that fails with `Boom`; it may be that of any of these numbers, if several of its arguments failed."""
 
     numbers: frozenset[int]
+
+
+class Lost(NamedTuple):
+    """A node that a fault has hit, by the name of its error."""
+
+    error: str
+
+
+#: What may take the place of a result when a worker or a node dies, or a connection breaks: see docs/faults.md.
+LOSSES: Final = (WorkerCrashedError, RayActorError, ObjectLostError, NodeDiedError)
 
 
 class Node(NamedTuple):
@@ -170,20 +189,22 @@ class Run:
             rustyray.wait([self._last[actor]], timeout=self._patience)
 
     def outcome(self, name: str, kind: str = INT) -> Any:
-        """What the result comes to, as `Model` has it; raises what is no failure of a program's own."""
+        """What the result comes to: as `Model` has it, or `Lost`; raises what is neither."""
         ref = self.refs[name]
         try:
             if kind == BOX:
                 return rustyray.get(rustyray.get(ref, timeout=self._patience)[0], timeout=self._patience)
             value = rustyray.get(ref, timeout=self._patience)
             return value[-1] if kind == BLOB else value
-        except RayTaskError as error:
-            if not isinstance(error, jobs.Boom):
-                raise
+        except RayError as error:
             cause: BaseException = error
             while isinstance(cause, RayTaskError):  # one for each task that it has come through
                 cause = cause.cause
-            return Failed(frozenset([cause.args[0]]))
+            if isinstance(cause, jobs.Boom):
+                return Failed(frozenset([cause.args[0]]))
+            if isinstance(cause, LOSSES):
+                return Lost(type(cause).__name__)
+            raise
 
 
 def _refs(given: list[Any]) -> list[Any]:
@@ -205,10 +226,11 @@ class Graph(tuple[Node, ...]):
             model.do(node)
         return model.values
 
-    def check(self, *, timeout: float = 60.0) -> None:
+    def check(self, *, faults: FaultPlan | None = None, timeout: float = 60.0) -> None:
         """Run the program in the runtime that is up, and compare each result with what it has to be.
 
         Args:
+            faults: what goes wrong meanwhile; a result may then be an error that says so instead.
             timeout: the most seconds to wait for a result.
 
         Raises:
@@ -216,12 +238,15 @@ class Graph(tuple[Node, ...]):
         """
         expected, run = self.expected(), Run(timeout)
         kinds: dict[str, str] = {}
-        for node in self:
+        for number, node in enumerate(self):
+            if faults is not None:
+                faults.strike(number)
             run.do(node)
             kinds.update(zip(node.results, OPERATIONS[node.operation].gives, strict=True))
         for name, kind in kinds.items():
             if kind != ACTOR:
-                wrong = differs(run.outcome(name, kind), expected[name], kind)
+                got = run.outcome(name, kind)
+                wrong = "" if faults and isinstance(got, Lost) else differs(got, expected[name], kind)
                 assert not wrong, f"{name}: {wrong}, in the program\n{self}"
 
 
