@@ -3,6 +3,7 @@
 table.py      the options there are
 texts.py      how each is read from text, and shown as text
 places.py     marker > command line > environment > ini file
+shares.py     what of the machine a process of pytest-xdist takes
 topologies.py the kinds of runtimes
 checks.py     what is wrong with a value
 starting.py   what of it `rustyray.init` is given
@@ -11,7 +12,7 @@ starting.py   what of it `rustyray.init` is given
 from __future__ import annotations
 
 from pytest_rustyray.options.checks import problem_with, problem_with_marker
-from pytest_rustyray.options.places import declare, for_node, given, header
+from pytest_rustyray.options.places import declare, for_node, given, header, whole
 from pytest_rustyray.options.starting import for_init
 from pytest_rustyray.options.table import FLAG, INI, MARKER, OPTIONS, VARIABLE, Given, Option, Options
 
@@ -31,4 +32,5 @@ __all__ = [
     "header",
     "problem_with",
     "problem_with_marker",
+    "whole",
 ]

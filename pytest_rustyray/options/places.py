@@ -11,7 +11,20 @@ from typing import Final
 
 import pytest
 
-from pytest_rustyray.options.table import FLAG, INI, MARKER, OPTIONS, OURS, VARIABLE, Given, Option, Options, shown
+from pytest_rustyray.options import shares
+from pytest_rustyray.options.table import (
+    FLAG,
+    INI,
+    MARKER,
+    OPTIONS,
+    OURS,
+    STORE,
+    VARIABLE,
+    Given,
+    Option,
+    Options,
+    shown,
+)
 
 _MARKED: Final = "rustyray"
 
@@ -34,14 +47,15 @@ def given(config: pytest.Config) -> Options:
         pytest.UsageError: A text cannot be read; the message names the place.
     """
     found: dict[str, Given] = {}
+    defaults = {name: option.default for name, option in OPTIONS.items()} | shares.of(config, STORE)
     for name, option in OPTIONS.items():
         for text, source in _texts(config, name):
             if text:
                 found[name] = _parsed(name, option, text, source), source
                 break
         else:
-            if option.default is not None:
-                found[name] = option.default, ""
+            if defaults[name] is not None:
+                found[name] = defaults[name], ""
     return found
 
 
@@ -65,6 +79,12 @@ def _parsed(name: str, option: Option, text: str, source: str) -> object:
     if problem:
         raise pytest.UsageError(f"{source}: {name} {problem}")
     return value
+
+
+def whole(options: Options) -> Options:
+    """The same, with the defaults for the whole machine instead of those for this process' share of it."""
+    defaults = {name: (option.default, "") for name, option in OPTIONS.items() if option.default is not None}
+    return defaults | {name: given for name, given in options.items() if given[1]}
 
 
 def for_node(common: Options, node: pytest.Item | pytest.Collector) -> Options:

@@ -55,10 +55,6 @@ def descriptors(value: object) -> str:
     return ""
 
 
-def flag(value: object) -> str:
-    return "" if isinstance(value, bool) else f"must be True or False, got {value!r}"
-
-
 def nodes(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return "" if value > 0 else f"must be 1 or more, got {value}"
@@ -70,6 +66,12 @@ def nodes(value: object) -> str:
         if name not in NODE_OPTIONS:
             return f"has a node with an option {name!r}{hint(name, NODE_OPTIONS)}. Valid are {', '.join(NODE_OPTIONS)}"
     return ""
+
+
+def quota(value: object) -> str:
+    if isinstance(value, bool) or (isinstance(value, list) and value and all(type(cpu) is int for cpu in value)):
+        return ""
+    return f"must be True or False, or a list of CPUs, got {value!r}"
 
 
 def leaks(value: object) -> str:

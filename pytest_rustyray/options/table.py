@@ -24,6 +24,10 @@ Given = tuple[object, str]
 Options = Mapping[str, Given]
 
 
+#: The default of ``object_store_memory``, in bytes.
+STORE: Final = 256 * 2**20
+
+
 class Option:
     """How to read an option from text, what its help says, its value where nobody gives one, and what values it takes.
 
@@ -50,7 +54,7 @@ OPTIONS: Final[dict[str, Option]] = {
     "num_cpus": Option(texts.number, "CPUs to share out among tasks and actors, such as 4", 2),
     "num_gpus": Option(texts.number, "GPUs to share out, which are plain numbers: 1"),
     "memory": Option(texts.size, "memory to share out among tasks that ask for some: 4GiB"),
-    "object_store_memory": Option(texts.size, "the most that large objects may take: 1GiB", 256 * 2**20),
+    "object_store_memory": Option(texts.size, "the most that large objects may take: 1GiB", STORE),
     "resources": Option(texts.numbers, "custom resources: license=2,disk=1.5"),
     "labels": Option(texts.texts, "labels of the node: zone=a,disk=ssd"),
     "namespace": Option(str, "where names of actors are unique"),
@@ -66,7 +70,7 @@ OPTIONS: Final[dict[str, Option]] = {
         topologies.problem_with,
     ),
     "nodes": Option(int, "how many nodes a cluster has whose topology says none: 3", None, rules.nodes),
-    "cpu_quota": Option(texts.flag, "workers run on as many CPUs as there are in num_cpus: true", None, rules.flag),
+    "cpu_quota": Option(texts.flag, "workers run on as many CPUs as there are in num_cpus: true", None, rules.quota),
     "memory_limit": Option(texts.size, "what a node's workers and its store may take: 1GiB", None, rules.size),
     "descriptors": Option(int, "files that each process of a node may open: 256", None, rules.descriptors),
     "spill_limit": Option(texts.size, "what a node may write to disk when its store is full: 1GiB", None, rules.size),

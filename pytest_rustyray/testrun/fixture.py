@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from pytest_rustyray import options
 from pytest_rustyray.fixtures.names import TESTRUN
 from pytest_rustyray.fixtures.standing import SWITCH
 from pytest_rustyray.fixtures.starting import arguments, chosen, refuse_second
@@ -27,7 +28,7 @@ def rustyray_testrun(request: pytest.FixtureRequest) -> Iterator[Session]:
     import rustyray
 
     refuse_second(request)
-    found = arguments(chosen(request, request.node), "")
+    found = arguments(options.whole(chosen(request, request.node)), "")
     if found.pop("engine", "native") == "sim":
         pytest.fail(f"{TESTRUN} is shared by processes, and so it cannot be simulated", pytrace=False)
     found["_system_config"].pop("prestart")

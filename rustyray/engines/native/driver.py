@@ -257,19 +257,23 @@ def node_limits(settings: Settings) -> NodeLimits:
 def cpu_quota(settings: Settings, taken: int = 0) -> list[int]:
     """The CPUs that the workers of a node with these settings may run on; none: all. ``taken`` are other nodes'.
 
-    It is said where that cannot be.
+    It is said where that cannot be. Programs on one machine begin with different CPUs.
     """
-    if not settings.system_config.get("cpu_quota"):
+    quota = settings.system_config.get("cpu_quota")
+    if not quota:
         return []
     if not hasattr(os, "sched_setaffinity"):
         print("rustyray: this system has no CPU affinity, so that cpu_quota has no effect", file=sys.stderr)
         return []
     mine = sorted(os.sched_getaffinity(0))
+    if isinstance(quota, list):
+        return sorted(set(quota) & set(mine)) or mine
     count = max(1, math.ceil(resources.from_units(settings.resources.get(resources.CPU, 0))))
     if count >= len(mine):
         print(f"rustyray: num_cpus={count} leaves nothing of {len(mine)} CPUs for cpu_quota to deny", file=sys.stderr)
         return []
-    return [mine[(taken + number) % len(mine)] for number in range(count)]
+    first = os.getpid() + taken
+    return [mine[(first + number) % len(mine)] for number in range(count)]
 
 
 def _prestart(settings: Settings) -> int:

@@ -32,6 +32,8 @@ def test_runtimes_in_parallel_do_not_meet(suite: Suite) -> None:
                 register = Register.options(name="register", namespace="all").remote()
                 assert rustyray.get(register.add.remote(number)) == [number]
                 assert len(rustyray.nodes()) == 1
+                total, machine = rustyray.cluster_resources(), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+                assert (total["CPU"], total["memory"]) == (2, pytest.approx(0.35 * machine, rel=0.01))  # its share
                 common = tmp_path_factory.getbasetemp().parent
                 (common / worker_id).touch()
                 if number in (0, 1):  # wait for the other process, so that both have a runtime at once

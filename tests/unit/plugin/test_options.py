@@ -11,6 +11,7 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 
 from pytest_rustyray import options
+from pytest_rustyray.options import shares
 from pytest_rustyray.options.table import shown
 from pytest_rustyray.options.texts import flag, flag_or_words, number, numbers, size, texts, words
 
@@ -239,7 +240,7 @@ def test_a_topology_may_be_simulated() -> None:
         ({"nodes": [1]}, "nodes must be a number of nodes, or a list of dicts with the options of each, got [1]"),
         ({"nodes": [{"num_cpu": 1}]}, "nodes has a node with an option 'num_cpu' (did you mean 'num_cpus'?)"),
         ({"descriptors": 3}, "descriptors must be a number, 64 or more"),
-        ({"cpu_quota": 1}, "cpu_quota must be True or False, got 1"),
+        ({"cpu_quota": 1}, "cpu_quota must be True or False, or a list of CPUs, got 1"),
         ({"memory_limit": 0}, "memory_limit must be a number of bytes, 1 or more, got 0"),
         ({"enforce_memory": 1}, "enforce_memory must be True or False, got 1"),
     ],
@@ -271,6 +272,36 @@ def test_a_constrained_runtime_has_little_of_what_is_given_nowhere(pytester: pyt
     found = options.for_init(common_, "constrained")
     assert (found["num_cpus"], found["object_store_memory"], found["memory"]) == (3, 2**26, 2**29)
     assert found["_system_config"] == {"cpu_quota": True, "memory_limit": 2**29, "descriptors": 256}
+
+
+def test_processes_of_a_run_share_the_machine() -> None:
+    assert shares.share(0, 1, [0, 1, 2, 3], 2**34, 2**28) == {}
+    whole = [shares.share(number, 4, list(range(16)), 2**34, 2**28) for number in range(4)]
+    assert [one["cpu_quota"] for one in whole] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12, 13, 14, 15]]
+    assert {one["object_store_memory"] for one in whole} == {2**28}
+    assert sum(int(str(one["memory"])) for one in whole) <= 2**34
+    assert [one["memory"] == one["memory_limit"] for one in whole] == [True] * 4
+    many = [shares.share(number, 8, [0, 1, 2, 3], 2**32, 2**28) for number in range(8)]
+    assert [one["cpu_quota"] for one in many] == [[0, 1], [0, 1], [1, 2], [1, 2], [2, 3], [2, 3], [0, 3], [0, 3]]
+    assert sum(int(str(one["object_store_memory"])) for one in many) < 0.31 * 2**32
+    assert "cpu_quota" not in shares.share(1, 2, [0, 1], 2**32, 2**28)  # no less than a test has without being told
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_share_is_a_default(pytester: pytest.Pytester) -> None:
+    config = pytester.parseconfig("-p", PLUGIN, "--rustyray-memory=7GiB")
+    config.workerinput = {"workerid": "gw1", "workercount": 2}  # type: ignore[attr-defined]
+    found = options.given(config)
+    assert found["memory"] == (7 * 2**30, "--rustyray-memory")
+    assert found["memory_limit"][1] == ""
+    constrained = options.for_init(found, "constrained")
+    assert constrained["_system_config"]["memory_limit"] == 2**29
+    assert constrained["memory"] == 7 * 2**30
+    assert found["num_cpus"] == (2, "")
+    whole = options.whole(found)
+    assert whole["memory"] == found["memory"]
+    assert "memory_limit" not in whole
+    assert whole["object_store_memory"] == (2**28, "")
 
 
 def test_nodes_are_for_topologies_that_do_not_say_how_many() -> None:
