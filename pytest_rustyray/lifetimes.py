@@ -41,6 +41,12 @@ class Lifetimes:
             return "this test itself"
         return f"the fixture {self._starter.argname!r}" if self._starter is not None else ""
 
+    def ends_with_test(self) -> bool:
+        """Whether the runtime that is up was started by this test, or by a fixture of its own."""
+        if running_engine() is not self._engine:
+            return False
+        return isinstance(self._starter, pytest.Item) or getattr(self._starter, "scope", "") == "function"
+
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
         before = running_engine()

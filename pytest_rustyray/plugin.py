@@ -6,6 +6,7 @@ clusters/      one whose nodes come, go and fail
 testrun/       one for all processes of a run
 lifetimes.py   runtimes that tests started themselves, ended with them
 leaks/         what tests leave behind, found and put away
+hangs/         tests that take too long, ended, with who waits for what
 by_value.py    how code of test modules gets to workers
 in_workers.py  how workers explain a failed assertion
 tracebacks.py  reports without the runtime's own frames
@@ -27,6 +28,7 @@ from pytest_rustyray.fixtures.each import rustyray_constrained, rustyray_local, 
 from pytest_rustyray.fixtures.factory import rustyray_factory
 from pytest_rustyray.fixtures.shared import rustyray_session, rustyray_shared
 from pytest_rustyray.fixtures.standing import SWITCH, Standing
+from pytest_rustyray.hangs.deadline import Deadlines
 from pytest_rustyray.leaks.checking import Leaks
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
 from pytest_rustyray.testrun.fixture import HOLDING, rustyray_testrun
@@ -72,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[HOLDING] = Holding(config)
     config.pluginmanager.register(LeftRunning(), "rustyray_left_running")
     config.pluginmanager.register(Leaks(), "rustyray_leaks")
+    config.pluginmanager.register(Deadlines(), "rustyray_deadlines")
     config.pluginmanager.register(ByValue(), "rustyray_by_value")
     config.pluginmanager.register(tracebacks, "rustyray_tracebacks")
     config.pluginmanager.register(exploring.Explores(), "rustyray_explores")

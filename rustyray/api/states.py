@@ -40,7 +40,11 @@ def list_tasks(*, timeout: float = 5.0) -> list[TaskState]:
 
     ``timeout`` is in seconds, for processes that do not answer. Raises RuntimeError if the runtime is not up.
     """
-    found = _look("list_tasks()", timeout)
+    return tasks_of(_look("list_tasks()", timeout))
+
+
+def tasks_of(found: Inspection) -> list[TaskState]:
+    """As `list_tasks`, of what the processes have told."""
     runs = {run.task_id: run for worker in _workers(found) for run in worker.runs}
     silent = {process.hex() for _, process in found.silent}
     tasks = [_with_run(task, runs.get(task.task_id), silent) for report in found.reports for task in report.tasks]

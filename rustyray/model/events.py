@@ -75,6 +75,7 @@ class Query(msgspec.Struct, frozen=True, array_like=True, gc=False):
         age: only those of the last so many seconds.
         stats: what it counts.
         states: what it is doing.
+        stacks: where its threads stand.
     """
 
     events: int = 0
@@ -83,6 +84,7 @@ class Query(msgspec.Struct, frozen=True, array_like=True, gc=False):
     age: float = float("inf")
     stats: bool = False
     states: bool = False
+    stacks: bool = False
 
     def wants(self, kind: str) -> bool:
         return bool(self.events) and (not self.kinds or kind in self.kinds)

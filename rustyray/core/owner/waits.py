@@ -58,6 +58,7 @@ def states(core: OwnerCore, now: float) -> list[TaskState]:
 def _state(core: OwnerCore, record: Record, now: float) -> TaskState:
     task, target = record.task, record.target
     slot = getattr(record.plan, "slot", None)
+    missing = [dep for dep in dict.fromkeys(record.deps or ()) if core.objects[dep].value is None]
     on = target if isinstance(target, ActorLink) else record.lease
     worker = on.worker if on is not None else b""
     since = record.since if record.state in (WAITING, BACKOFF) else record.submitted
@@ -71,6 +72,7 @@ def _state(core: OwnerCore, record: Record, now: float) -> TaskState:
         worker_id=worker.hex(),
         owner=core.me.hex(),
         usual=slot.seconds if isinstance(slot, FunctionStats) else -1.0,
+        awaits=[dep.hex() for dep in missing[:LISTED]] if record.state == WAITING else [],
         waits_for=waits_for(core, record),
     )
 

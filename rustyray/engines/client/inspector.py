@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,6 +21,7 @@ from rustyray.engines.client.ports import Pump
 from rustyray.engines.client.waiter import Waiter
 from rustyray.model.messages import HEAD, Inspect, InspectClient, Inspected, InspectHead, Message, Report
 from rustyray.runtime.engine import Inspection, ProcessContext
+from rustyray.runtime.stacks import stacks
 
 if TYPE_CHECKING:
     from rustyray.model.events import Query
@@ -47,7 +49,14 @@ class Inspector:
             report.stats = msgspec.structs.replace(stats(self.core), role=role, pid=report.pid)
         if query.states:
             report.tasks = states(self.core, now)
+            report.awaits = [object_ for object_, waiters in self.pump.waiting.items() if waiters]
+        if query.stacks:
+            report.stacks = stacks(self.coroutines())
         return report
+
+    def coroutines(self) -> Iterable[Any]:
+        """The asyncio tasks that run the program's code, if the runtime has started them."""
+        return ()
 
     def _on_inspect(self, peer: bytes, message: InspectClient, now: float) -> None:
         self.pump.hub.send(peer, Inspected(message.request, [self.tell(message.query, now)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from types import FrameType
 
 from rustyray.core.effects import Effect, Warn
 from rustyray.core.lifecycle import Step
@@ -12,7 +13,7 @@ from rustyray.engines.client.client import Client
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.interrupts import CtrlC
+from rustyray.engines.native.interrupts import CtrlC, in_runtime
 from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.engines.native.stopping import Ending
 from rustyray.model.messages import HEAD, Shutdown, ShutdownDone
@@ -39,6 +40,12 @@ class AnyDriver(Client):
         self.ending.up()
         self.pump.start()
         self.ctrl_c.install()
+
+    def interrupt(self, error: BaseException, frame: FrameType | None) -> None:
+        """From a signal handler in the main thread: raise ``error`` there, as soon as that does no harm."""
+        if not in_runtime(frame) or self.pump.closed:
+            raise error
+        self.pump.interrupt(error)
 
     # --- the pump's side, with the lock held --------------------------------------------------------------------------
 

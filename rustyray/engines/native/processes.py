@@ -17,6 +17,9 @@ import time
 from collections.abc import Collection
 from typing import Final
 
+#: A node or a worker that gets this signal writes to standard error where its threads stand, whatever they do; 0: none.
+TELL_STACKS: Final[int] = getattr(signal, "SIGRTMAX", 2) - 2
+
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 _PUNCH_HOLE_KEEP_SIZE: Final = 3

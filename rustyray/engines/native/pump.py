@@ -72,6 +72,7 @@ class Pump(Waiting):
         self.lock: threading.Lock | forks.NoLock = threading.Lock()
         self.deferred: deque[Callable[[], None]] = deque()
         self.interrupted = False
+        self._raises: BaseException | None = None
         #: The longest sleep of a waiting thread in seconds, if there is one; see `CtrlC`.
         self.longest_sleep: float | None = None
         self.closed = False
@@ -205,9 +206,12 @@ class Pump(Waiting):
             self.check_interrupt()
         return True
 
-    def interrupt(self) -> None:
-        """From a signal handler in the main thread: raise KeyboardInterrupt there, as soon as that does no harm."""
-        self.interrupted = True
+    def interrupt(self, error: BaseException | None = None) -> None:
+        """From a signal handler in the main thread: raise there, as soon as that does no harm.
+
+        It is a KeyboardInterrupt, unless it is to be another ``error``.
+        """
+        self.interrupted, self._raises = True, error
         self.hub.wake()
         gate = self._main_gate
         if gate is not None:
@@ -219,8 +223,8 @@ class Pump(Waiting):
     def check_interrupt(self) -> None:
         """Raise what `interrupt` asked for, in the main thread."""
         if self.interrupted and threading.current_thread() is threading.main_thread():
-            self.interrupted = False
-            raise KeyboardInterrupt
+            error, self.interrupted, self._raises = self._raises or KeyboardInterrupt(), False, None
+            raise error
 
     def _sleep(self, waiter: Waiter, gate: Any, deadline: float | None) -> bool:
         """Sleep until done or called to lead. False when the deadline passed."""

@@ -30,6 +30,7 @@ class Ending:
 
     def __init__(self, driver: AnyDriver) -> None:
         self.driver = driver
+        driver.core.journal.now = time.monotonic()
         self.life: Starting | Up | Draining | Stopping | Down = Down(driver.core.journal).init()
         self._lock = threading.Lock()
         self._begun = False

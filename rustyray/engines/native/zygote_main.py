@@ -10,6 +10,7 @@ the driver holds a copy of the socket. Its nodes get SIGTERM first, and a moment
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import importlib
 import io
@@ -51,6 +52,8 @@ def main(fd: int, driver_pid: int) -> NoReturn:
     os.setsid()  # Ctrl-C in a terminal is for the driver alone
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if processes.TELL_STACKS:
+        faulthandler.register(processes.TELL_STACKS, file=2)
     processes.set_name("rr-zygote")
     _tidy_fds(fd)
     os.chdir("/")

@@ -15,6 +15,7 @@ from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim.green import ProcessEnded
+from rustyray.engines.sim.stdlib.interrupts import interrupt
 from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.exceptions import SimulationError
 from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
@@ -182,6 +183,10 @@ class SimDriver(_Ours):
         count = self.simulation.settings.num_nodes or 1
         while count > 1 and sum(about["Alive"] for about in self.nodes()) < count:
             process.turn(LOOK)
+
+    def interrupt(self, error: BaseException, frame: object) -> None:
+        """From a signal handler: raise ``error`` in the driver's program."""
+        interrupt(self.simulation, error)
 
     # --- nodes that come and go ---------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ class Report(Part):
     """What one process tells about itself. ``now`` is the time there, by which the times in it are to be read.
 
     ``tasks`` are those that it submitted; a worker tells of those that run there as ``workers``, with itself alone.
+    ``awaits`` are the objects that its program waits for, ``stacks`` where its threads stand: a name, and places.
     """
 
     role: str
@@ -32,6 +33,8 @@ class Report(Part):
     tasks: list[TaskState] = msgspec.field(default_factory=list)
     workers: list[WorkerState] = msgspec.field(default_factory=list)
     nodes: list[NodeState] = msgspec.field(default_factory=list)
+    awaits: list[bytes] = msgspec.field(default_factory=list)
+    stacks: list[tuple[str, list[str]]] = msgspec.field(default_factory=list)
 
 
 class Inspect(msgspec.Struct, array_like=True, gc=False, tag=100):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rustyray.engines.sim.green import ProcessEnded
 from rustyray.engines.sim.stdlib.outside import is_users, place
@@ -39,12 +39,16 @@ class CtrlC:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        simulation = self.simulation
-        running = None if simulation is None else simulation.world.running
-        if simulation is None or running is None or running is simulation.driver.host.main:
-            raise KeyboardInterrupt
-        simulation.ctrl_c = KeyboardInterrupt()
-        raise ProcessEnded  # out of the task's code: when it gives way, the driver's program hears of it
+        interrupt(self.simulation, KeyboardInterrupt())
+
+
+def interrupt(simulation: Simulation | None, error: BaseException) -> NoReturn:
+    """From a signal handler: raise ``error`` in the driver's program, whoever happens to run."""
+    running = None if simulation is None else simulation.world.running
+    if simulation is None or running is None or running is simulation.driver.host.main:
+        raise error
+    simulation.ctrl_c = error
+    raise ProcessEnded  # out of the task's code: when it gives way, the driver's program hears of it
 
 
 #: Seconds of computing between two looks at a program that goes on.

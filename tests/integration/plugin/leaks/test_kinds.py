@@ -51,7 +51,7 @@ OWN_RUNTIME = """
             assert file.read() == "written"
         assert kept[0].returncode == -9
         assert not os.path.exists("/dev/shm/" + kept[-2].name)
-        threads = [thread.name for thread in threading.enumerate() if not thread.name.startswith("rustyray-")]
+        threads = [thread.name for thread in threading.enumerate() if "rustyray-" not in thread.name]
         assert threads == ["MainThread"]
 
     @pytest.mark.rustyray(allow_leaks="descriptors")

@@ -1,0 +1,188 @@
+"""Each test that may use a runtime has a deadline. At that, who waits for what is told, and the test is ended.
+
+The main thread is interrupted by a signal of this plugin's own: it fails where it stands in the test's code, or, in the
+middle of the runtime's, where that does no harm. A runtime that is the test's own is then shut down. If the main thread
+does not hear of it, because it is in C code that does not give way, the process says what it knows and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Generator
+from time import monotonic
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_rustyray import fixtures, options
+from pytest_rustyray.lifetimes import running_engine
+
+if TYPE_CHECKING:
+    from pytest_rustyray.hangs.looking import Findings
+    from pytest_rustyray.hangs.watchdog import Watchdog
+
+#: Nobody else's, we hope.
+_SIGNAL: Final[int] = getattr(signal, "SIGRTMAX", signal.SIGUSR2 + 1) - 1
+#: Seconds between two attempts to interrupt, and after which it is given up.
+AGAIN: Final = 1.0
+GRACE: Final = 10.0
+#: Seconds that the test's fixtures have to end, once it was ended.
+ENDING: Final = 30.0
+#: The exit code of a process that could not be interrupted.
+STUCK: Final = 70
+_FINDINGS: Final = pytest.StashKey["Findings"]()
+
+
+class Deadlines:
+    """Watches one test after the other."""
+
+    def __init__(self) -> None:
+        self._watchdog: Watchdog | None = None
+        self._item: pytest.Item | None = None
+        self._limit = ""
+        #: The main thread is in a phase of the test that may be interrupted, the so manieth one.
+        self._inside = False
+        self._phase_number = 0
+        self._due = 0.0
+        self._over = threading.Event()
+        #: What the main thread is to fail with.
+        self._error: BaseException | None = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        value, source = options.for_node(item.config.stash[fixtures.COMMON], item)["timeout"]
+        main = threading.current_thread() is threading.main_thread()
+        if not value or not main or not (source or fixtures.uses(item) or "rustyray" in sys.modules):
+            return (yield)
+        from pytest_rustyray.hangs.watchdog import NEVER, Watchdog
+
+        if self._watchdog is None:
+            signal.signal(_SIGNAL, self._on_signal)
+            self._watchdog = Watchdog(self._late)
+        self._item, self._error = item, None
+        self._limit = f"{value:g} s" + (f" (timeout={value:g}, {source})" if source else "")
+        self._set(float(str(value)))
+        try:
+            return (yield)
+        finally:
+            self._watchdog.set(NEVER)
+            self._item = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+        return (yield from self._phase())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        return (yield from self._phase())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        return (yield from self._phase())
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        findings = item.stash.get(_FINDINGS, None)
+        if findings is not None and report.failed:
+            report.sections += findings.sections
+            del item.stash[_FINDINGS]
+        return report
+
+    def pytest_enter_pdb(self) -> None:
+        """Whoever debugs has time."""
+        if self._watchdog is not None:
+            self._watchdog.set(float("inf"))
+
+    # --- in the main thread -------------------------------------------------------------------------------------------
+
+    def _phase(self) -> Generator[None, object, object]:
+        if self._item is None:
+            return (yield)
+        self._phase_number += 1
+        self._inside = True
+        try:
+            return (yield)
+        except KeyboardInterrupt as interrupt:
+            if self._error is None:
+                raise
+            raise self._error.with_traceback(interrupt.__traceback__) from None
+        finally:
+            self._inside = False
+            self._over.set()
+            if self._error is not None:
+                self._end_runtime()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        error = self._error
+        if error is None or not self._inside:
+            return
+        engine: Any = running_engine()
+        if engine is not None and hasattr(engine, "interrupt"):
+            engine.interrupt(error, frame)
+        else:
+            raise error
+
+    def _end_runtime(self) -> None:
+        """If it is the test's own. What the test has left in another one is put away as any leak is."""
+        item, self._error = self._item, None
+        assert item is not None
+        if item.config.stash[fixtures.LIFETIMES].ends_with_test():
+            sys.modules["rustyray"].shutdown(grace=0)
+        self._set(ENDING)
+
+    def _set(self, seconds: float) -> None:
+        assert self._watchdog is not None
+        self._due = monotonic() + seconds
+        self._watchdog.set(seconds)
+
+    # --- in the watchdog's thread -------------------------------------------------------------------------------------
+
+    def _late(self) -> None:
+        from pytest_rustyray.hangs.looking import look
+
+        assert self._watchdog is not None
+        self._over.clear()
+        item, phase = self._item, self._phase_number
+        if item is None or monotonic() < self._due or not self._inside:
+            self._look_again()
+            return
+        findings = look()
+        if self._phase_number != phase or not self._inside:
+            self._look_again()  # that phase is over by now
+            return
+        waits = "".join(f"\n  {line}" for line in findings.waits)
+        item.stash[_FINDINGS] = findings
+        text = f"the test took longer than {self._limit}, and was ended. Who waits for what:{waits}"
+        self._error = pytest.fail.Exception(text)
+        until = monotonic() + GRACE
+        while self._phase_number == phase and self._inside:
+            if monotonic() > until:
+                self._give_up(item, text, findings)
+            signal.pthread_kill(threading.main_thread().ident or 0, _SIGNAL)
+            self._over.wait(AGAIN)
+
+    def _look_again(self) -> None:
+        """The deadline is another test's by now, or passed between two phases."""
+        if self._item is not None and self._watchdog is not None:
+            self._watchdog.set(max(AGAIN, self._due - monotonic()))
+
+    def _give_up(self, item: pytest.Item, text: str, findings: Findings) -> None:
+        """Tell all on standard error, and end."""
+        capture = item.config.pluginmanager.getplugin("capturemanager")
+        captured = ("", "")
+        if capture is not None:
+            capture.suspend_global_capture(in_=True)
+            captured = capture.read_global_capture()
+        sections = [("Captured stdout", captured[0]), ("Captured stderr", captured[1]), *findings.sections]
+        told = "".join(f"\n--- {title} ---\n{content}" for title, content in sections if content)
+        sys.stderr.write(
+            f"\n{item.nodeid}: {text}\nIt does not react, as it is in C code that does not give way, so this process "
+            f"ends.{told}\n"
+        )
+        sys.stderr.flush()
+        os._exit(STUCK)
