@@ -4,6 +4,7 @@ options/       what a test and its runtime are given, and where that is said
 fixtures/      runtimes for tests
 clusters/      one whose nodes come, go and fail
 testrun/       one for all processes of a run
+keeper/        clusters that stand apart, and end with the tests all the same
 lifetimes.py   runtimes that tests started themselves, ended with them
 leaks/         what tests leave behind, found and put away
 hangs/         tests that take too long, ended, with who waits for what

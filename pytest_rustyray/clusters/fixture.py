@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_rustyray.fixtures.starting import arguments, chosen, refuse_second, start
+from pytest_rustyray.fixtures.starting import arguments, chosen, refuse_second
 from pytest_rustyray.lifetimes import running_engine
 from pytest_rustyray.options import topologies
 
@@ -25,6 +25,7 @@ def rustyray_cluster(request: pytest.FixtureRequest) -> Iterator[ClusterUnderTes
 
     It is native, or simulated with a topology that is.
     """
+    import rustyray
     from pytest_rustyray.clusters.cluster import ClusterUnderTest
     from rustyray.cluster_utils import NODE_OPTIONS
 
@@ -37,19 +38,21 @@ def rustyray_cluster(request: pytest.FixtureRequest) -> Iterator[ClusterUnderTes
     if nodes is None and topologies.takes_nodes(topology):
         topology += f":{_NODES}"
     found = arguments(given, topology, _CONFIG)
+    of_nodes = {name: value for name, value in found.items() if name in (*NODE_OPTIONS, "engine")}
     others: list[dict[str, Any]] = []
     if isinstance(nodes, list | tuple):
         found |= {"num_nodes": 1, **nodes[0]}
         others = [dict(node) for node in nodes[1:]]
-    with start(found) as session:
+    session = rustyray.init(**found)
+    try:
         engine = running_engine()
         assert engine is not None
-        of_nodes = {name: value for name, value in found.items() if name in (*NODE_OPTIONS, "engine")}
         cluster = ClusterUnderTest(engine, session, of_nodes)
         for options in others:
             cluster.add_node(**options)
-        try:
-            yield cluster
-        finally:
-            if running_engine() is engine:
-                cluster.end()
+        yield cluster
+        if running_engine() is engine:
+            cluster.end()
+    finally:
+        session.shutdown()
+        rustyray.shutdown()  # the one that the test started in its place, if it did

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+STORES: Final = ("memory", "sqlite", "redis")
 LEAST_DESCRIPTORS: Final = 64
 #: What a test may leave behind.
 LEAKS: Final = (
@@ -72,6 +73,14 @@ def quota(value: object) -> str:
     if isinstance(value, bool) or (isinstance(value, list) and value and all(type(cpu) is int for cpu in value)):
         return ""
     return f"must be True or False, or a list of CPUs, got {value!r}"
+
+
+def store(value: object) -> str:
+    if value in STORES or (isinstance(value, str) and value.startswith(("redis://", "rediss://"))):
+        return ""
+    return f"must be one of {', '.join(map(repr, STORES))} or the address of a server, redis://…; got {value!r}" + hint(
+        value, STORES
+    )
 
 
 def leaks(value: object) -> str:

@@ -74,6 +74,7 @@ OPTIONS: Final[dict[str, Option]] = {
     "memory_limit": Option(texts.size, "what a node's workers and its store may take: 1GiB", None, rules.size),
     "descriptors": Option(int, "files that each process of a node may open: 256", None, rules.descriptors),
     "spill_limit": Option(texts.size, "what a node may write to disk when its store is full: 1GiB", None, rules.size),
+    "store": Option(str, "where the head keeps what it knows: memory, sqlite, redis, redis://…", "memory", rules.store),
     "timeout": Option(texts.number, "seconds that a test may take, 0 for no limit", 300, rules.seconds),
     "leaks": Option(
         str,
@@ -89,7 +90,7 @@ OPTIONS: Final[dict[str, Option]] = {
     ),
 }
 #: Those of the plugin alone; all others are for the runtime.
-OURS: Final = ("topology", "nodes", "timeout", "leaks", "allow_leaks", "keep")
+OURS: Final = ("topology", "nodes", "store", "timeout", "leaks", "allow_leaks", "keep")
 #: Those that are about a test, whatever runtime it uses.
 OF_TESTS: Final = ("timeout", "leaks", "allow_leaks", "keep")
 #: Those that a runtime takes in ``_system_config``.

@@ -11,7 +11,7 @@ from pytest_rustyray import options
 from pytest_rustyray.fixtures.names import TESTRUN
 from pytest_rustyray.fixtures.standing import SWITCH
 from pytest_rustyray.fixtures.starting import arguments, chosen, refuse_second
-from pytest_rustyray.testrun.holding import Holding, KeeperError
+from pytest_rustyray.testrun.holding import Holding
 
 if TYPE_CHECKING:
     from rustyray import Session
@@ -26,21 +26,23 @@ def rustyray_testrun(request: pytest.FixtureRequest) -> Iterator[Session]:
     Each of these is a driver of its own. All have the namespace `testrun` unless the options name another.
     """
     import rustyray
+    from pytest_rustyray.fixtures.stored import store_of
+    from pytest_rustyray.keeper import process
 
     refuse_second(request)
-    found = arguments(options.whole(chosen(request, request.node)), "")
+    given = options.whole(chosen(request, request.node))
+    found = arguments(given, "") | {"store": store_of(given)}
     if found.pop("engine", "native") == "sim":
         pytest.fail(f"{TESTRUN} is shared by processes, and so it cannot be simulated", pytrace=False)
-    found["_system_config"].pop("prestart")
     namespace = found.pop("namespace", None) or "testrun"
     holding, standing, problem = request.config.stash[HOLDING], request.config.stash[SWITCH], ""
     try:
         address = holding.address(found)
-    except KeeperError as error:
+    except process.KeeperError as error:
         problem = f"the cluster of the run could not be started: {error}"
     if problem:
         pytest.fail(problem, pytrace=False)
-    with holding.records():
+    with process.records(holding.folder):
         session = rustyray.init(address=address, namespace=namespace)
     standing.add(TESTRUN, simulated=False)
     try:

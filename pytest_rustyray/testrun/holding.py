@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,10 +20,6 @@ import pytest
 #: Seconds that the keeper may take to end the cluster when everybody has gone.
 PATIENCE: Final = 30.0
 _FOLDER: Final = "rustyray-testrun"
-
-
-class KeeperError(RuntimeError):
-    """The cluster could not be started; the text says why."""
 
 
 class Holding:
@@ -60,10 +55,11 @@ class Holding:
         """At the end of the run: until the keeper has ended the cluster, if there is one."""
         if not self.folder.exists():
             return
+        from pytest_rustyray.keeper import process
         from rustyray.engines.native.processes import wait_for_end
 
-        keeper = self._keeper()
-        if keeper is not None and not wait_for_end(keeper["pid"], PATIENCE):
+        keeper = process.running(self.folder)
+        if keeper is not None and not wait_for_end(keeper.pid, PATIENCE):
             print(
                 f"rustyray: the cluster of the run has not ended in {PATIENCE:g} s: see {self.folder}", file=sys.stderr
             )
@@ -72,49 +68,10 @@ class Holding:
         """Where the cluster is; it is started with these options if there is none. Raises `KeeperError`."""
         import fcntl
 
+        from pytest_rustyray.keeper import process
+
         self.hold()
         with open(self.folder / "lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            keeper = self._keeper() or self._start(options)
-        return str(keeper["address"])
-
-    @contextmanager
-    def records(self) -> Iterator[None]:
-        """While in ``with``, clusters are looked for in the folder."""
-        from rustyray.engines.native.standing.places import DIRECTORY_VARIABLE
-
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv(DIRECTORY_VARIABLE, str(self.folder / "clusters"))
-            yield
-
-    def _keeper(self) -> dict[str, Any] | None:
-        import json
-
-        from rustyray.engines.native.standing.places import started
-
-        try:
-            found: dict[str, Any] = json.loads((self.folder / "keeper.json").read_text())
-        except FileNotFoundError:
-            return None
-        return found if started(found["pid"]) == found["started"] else None
-
-    def _start(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        import json
-
-        log = os.open(self.folder / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        reading, writing = os.pipe()
-        command = [sys.executable, "-m", "pytest_rustyray.testrun.keeper", str(self.folder), json.dumps(options)]
-        with self.records():
-            environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        streams = [(os.POSIX_SPAWN_DUP2, writing, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
-        nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-        os.posix_spawn(sys.executable, command, environment, file_actions=[nothing, *streams], setsid=True)
-        os.close(writing)
-        os.close(log)
-        with open(reading, encoding="utf-8") as said:
-            text = said.readline()
-        if not text:
-            written = self.folder / "keeper.log"
-            raise KeeperError(f"{written.read_text(errors='replace').strip().rpartition(chr(10))[2]} (see {written})")
-        started: dict[str, Any] = json.loads(text)
-        return started
+            keeper = process.running(self.folder) or process.start(self.folder, options, str(self.folder / "alive"))
+        return keeper.address

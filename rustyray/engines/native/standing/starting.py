@@ -194,6 +194,7 @@ def _boot(
         limits=configured(node_limits(settings), settings.system_config),
         cpus=cpu_quota(settings),
         memory_limit=int(settings.system_config.get("memory_limit", 0)),
+        descriptors=int(settings.system_config.get("descriptors", 0)),
     )
 
 
