@@ -32,11 +32,11 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     after ``trim`` without any use. An object to be pulled from a node that is not known yet waits ``meet``, and it
     comes in pieces of ``chunk`` bytes: other messages wait for one at most (0.7 ms on loopback, 17 ms at 1 Gbit/s), and
     for what the system has buffered. A node that passes an object on and is silent for ``stall`` is given up, one that
-    has the original after three times that. A worker whose connection or owner is gone has ``lost_grace`` to come to an
-    end, or back. One that was told to stop is killed after ``kill``; at shutdown TERM comes after ``term``. Memory is
-    measured each ``memory_interval`` (0: never); above the share ``memory_threshold`` of it workers are killed, and
-    with ``enforce_memory`` those that use more than they asked for. A head that is away is called every ``call_head``,
-    and given up after ``head_away``: the node ends then.
+    has the original when that is later than ``mapped_wait``. A worker whose connection or owner is gone has
+    ``lost_grace`` to come to an end, or back. One that was told to stop is killed after ``kill``; at shutdown TERM
+    comes after ``term``. Memory is measured each ``memory_interval`` (0: never); above the share ``memory_threshold``
+    of it workers are killed, and with ``enforce_memory`` those that use more than they asked for. A head that is away
+    is called every ``call_head``, and given up after ``head_away``: the node ends then.
     """
 
     soft_idle: int | None = None

@@ -101,7 +101,7 @@ class Room:
         limits = self._base.limits
         fits_ever = self.arena.round_up(wish.size) <= self.arena.capacity
         starves = self._waiting and self._waiting[0].since + limits.starving <= now
-        if fits_ever and not starves and self._serve(wish):
+        if fits_ever and (not starves or self._is_urgent(wish)) and self._serve(wish):
             if self._pressed:
                 self._spill(now)
             return
@@ -129,6 +129,8 @@ class Room:
 
     def _serve(self, wish: Wish) -> bool:
         extent = self.arena.take(wish.size) or self._evict(wish.size)
+        if extent is None and self._is_urgent(wish):
+            extent = self._take_back(wish.size)
         if extent is None:
             return False
         wish.granted(*extent)
@@ -139,12 +141,10 @@ class Room:
         """In order; a few of those behind who has to wait may overtake, unless that one starves."""
         waiting, self._waiting = self._waiting, []
         left: list[Wish] = []
-        for number, wish in enumerate(waiting):
+        for wish in waiting:
             starves = left and left[0].since + self._base.limits.starving <= now
-            if starves or len(left) > OVERTAKEN:
-                left += waiting[number:]
-                break
-            if not self._serve(wish):
+            passed_over = (starves or len(left) > OVERTAKEN) and not self._is_urgent(wish)
+            if passed_over or not self._serve(wish):
                 left.append(wish)
         self._waiting = left + self._waiting
         self._spill(now)
@@ -164,6 +164,21 @@ class Room:
             if extent is not None:
                 return extent
         return None
+
+    def _is_urgent(self, wish: Wish) -> bool:
+        """Whether other nodes wait for it: they may keep room free for it that we wait for ourselves."""
+        return not wish.client and self._store.transfers.serving.is_awaited(wish.object)
+
+    def _take_back(self, size: int) -> tuple[int, int] | None:
+        """Room from pulls of which nothing has come yet, unless something is about to leave the arena anyway."""
+        extent = None
+        while extent is None and not self._dirty and not self.spilling.busy:
+            copy = self._store.give_way()
+            if copy is None:
+                break
+            self._free(copy, written=False)
+            extent = self.arena.take(size)
+        return extent
 
     def _spill(self, now: float) -> None:
         """Write as much to the spill file as those who wait need, and some more: they will not be the last."""
@@ -240,8 +255,8 @@ class Room:
         self._serve_waiting(now)
 
     def restore(self, copy: Copy, now: float) -> None:
-        """Have the copy in the arena again."""
-        if not copy.coming:
+        """Have the copy in the arena again, if it is not."""
+        if copy.away and not copy.coming:
             copy.coming = True
             wish = Wish(b"", copy.object, copy.size, partial(self._read, copy), partial(self._cannot_restore, copy))
             self.ask(wish, now)
@@ -311,8 +326,8 @@ class Room:
             wish.refused(self._full(wish.size, silent=self.spilling.busy))
 
     def _may_hope(self, wish: Wish, now: float) -> bool:
-        """Whether others have something mapped, and may be done with it. Not for ever: they may wait, too."""
-        return now - wish.since < self._base.limits.mapped_wait and self._store.others_map(wish.client, wish.object)
+        """Whether others use some of the arena, and may be done with it. Not for ever: they may wait, too."""
+        return now - wish.since < self._base.limits.mapped_wait and self._store.others_use(wish.client, wish.object)
 
     def _full(self, size: int, silent: bool = False) -> Fault:
         node, arena, spilling = self._base.node, self.arena, self.spilling

@@ -119,6 +119,10 @@ class Serving:
                 return node
         return me
 
+    def is_awaited(self, object_: ObjectID) -> bool:
+        """Whether other nodes have asked for it, and it is not here yet."""
+        return bool(self._asks.get(object_))
+
     def look_again(self, object_: ObjectID) -> None:
         """There is more of it here, or all, or there never will be."""
         for sender, message in self._asks.pop(object_, ()):
@@ -133,6 +137,8 @@ class Serving:
         branch = self._trees.get(message.object, {}).get(sender)
         if branch is not None:
             branch.active = False
+        if message.object in self._asks:
+            self._asks[message.object] = [ask for ask in self._asks[message.object] if ask[0] != sender]
         self._store.unpin_for_node(sender, message.object, now)
 
     def client_gone(self, node: bytes) -> None:

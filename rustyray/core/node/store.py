@@ -16,6 +16,7 @@ from rustyray.core.node.arena import Arena
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.copies import COPY_TABLE, Copy, CopyEvent, CopyState, is_node
+from rustyray.core.node.reads import Reads
 from rustyray.core.node.room import Room, Wish
 from rustyray.core.node.transfers import Place, Transfers
 from rustyray.model.ids import NodeID, ObjectID, WorkerID, node_of, owner_of
@@ -40,13 +41,27 @@ ANY_ATTEMPT: Final = 1 << 62
 class Store:
     """What is in the arena and the spill file, and for whom."""
 
-    __slots__ = ("_base", "_cluster", "_pin_waiters", "_pins", "_writing", "objects", "room", "transfers")
+    __slots__ = (
+        "_base",
+        "_cluster",
+        "_pin_waiters",
+        "_pins",
+        "_writing",
+        "mapped",
+        "objects",
+        "reads",
+        "room",
+        "transfers",
+    )
 
     def __init__(self, base: NodeBase, capacity: int, cluster: Cluster) -> None:
         self._base = base
         self._cluster = cluster
         self.transfers = Transfers(base, cluster, self)
         self.room = Room(base, capacity, self)
+        self.reads = Reads(base, self)
+        #: The bytes of all copies that somebody has mapped.
+        self.mapped = 0
         self.objects: dict[ObjectID, Copy] = {}
         self._writing: dict[bytes, dict[ObjectID, Copy]] = {}
         self._pins: dict[bytes, dict[ObjectID, int]] = {}
@@ -83,10 +98,14 @@ class Store:
         else:
             self._base.send(client, StoreCreated(message.request, offset, min(touched, message.size)))
 
-    def others_map(self, client: bytes, object_: ObjectID) -> bool:
-        """Whether anybody has something mapped, other than who waits for this object."""
+    def others_use(self, client: bytes, object_: ObjectID) -> bool:
+        """Whether anybody has something mapped, or writes, other than who waits for this object."""
         waiters = {client, *(waiter for waiter, _ in self._pin_waiters.get(object_, ()))}
-        return not self._pins.keys() <= waiters
+        return not self._pins.keys() <= waiters or any(mine.keys() - {object_} for mine in self._writing.values())
+
+    def maps(self, client: bytes) -> bool:
+        """Whether the client has anything mapped."""
+        return client in self._pins
 
     def evicted(self, copy: Copy) -> None:
         """A spare has to go; its room is taken care of."""
@@ -104,6 +123,18 @@ class Store:
         copy = self._writing.get(client, {}).get(message.object)
         if copy is not None:
             self._end_writing(client, copy, CopyEvent.ABORT, now, why)
+
+    def give_way(self) -> Copy | None:
+        """The copy of a pull that can wait; its room is to be taken care of."""
+        pull = self.transfers.give_way()
+        if pull is None:
+            return None
+        mine = self._writing[pull.source]
+        copy = mine.pop(pull.object)
+        if not mine:
+            del self._writing[pull.source]
+        self.move(copy, CopyEvent.ABORT)
+        return copy
 
     def _end_writing(self, client: bytes, copy: Copy, event: CopyEvent, now: float, why: Fault | None = None) -> None:
         mine = self._writing[client]
@@ -156,7 +187,7 @@ class Store:
         ):
             self._pin_waiters.setdefault(message.object, []).append((client, message.request))
         else:
-            self._no_such(client, message.request, message.object)
+            self._fail(client, message.request, self._no_such(message.object))
 
     def _pin(self, client: bytes, request: int, copy: Copy) -> None:
         pins = self._pins.get(client)
@@ -165,10 +196,12 @@ class Store:
         pins[copy.object] = pins.get(copy.object, 0) + 1
         self._hold(copy)
         self._base.send(client, StorePinned(request, copy.offset, copy.size))
+        self.reads.answered(client, request)
 
     def _hold(self, copy: Copy) -> None:
         if not copy.pins:
             self.room.busy(copy)
+            self.mapped += self.arena.round_up(copy.size)
         copy.pins += 1
 
     def unpin(self, client: bytes, message: StoreUnpin, now: float) -> None:
@@ -190,6 +223,8 @@ class Store:
         copy = self.objects[object_]
         copy.pins -= count
         if not copy.pins:
+            self.mapped -= self.arena.round_up(copy.size)
+            self.reads.look_soon()
             if copy.state is CopyState.FREED:
                 self._drop_unused(copy, now)
             else:
@@ -204,10 +239,8 @@ class Store:
         for client, request in self._pin_waiters.pop(object_, ()):
             if copy is not None and copy.state is CopyState.SEALED:
                 self._pin(client, request, copy)
-            elif why is not None:
-                self._base.send(client, StoreFailed(request, why))
             else:
-                self._no_such(client, request, object_)
+                self._fail(client, request, why or self._no_such(object_))
 
     def _is_coming(self, object_: ObjectID) -> bool:
         """Whether it is being written, pulled, or read back from the spill file."""
@@ -318,6 +351,7 @@ class Store:
             self.answer_waiters(object_)
         self.room.cancel(client)
         self.room.pressure.client_gone(client)
+        self.reads.client_gone(client)
         for copy in list(self._writing.get(client, {}).values()):
             self._end_writing(client, copy, CopyEvent.ABORT, now)
         for object_, waiters in list(self._pin_waiters.items()):
@@ -351,15 +385,17 @@ class Store:
         else:
             self._base.send(client, StoreFailed(message.request, fault))
 
-    def _fail(self, client: bytes, request: int, kind: FaultKind, text: str) -> None:
-        self._base.send(client, StoreFailed(request, Fault(kind, text, node=self._base.node)))
+    def _fail(self, client: bytes, request: int, fault: Fault) -> None:
+        """There will be no such pin."""
+        self._base.send(client, StoreFailed(request, fault))
+        self.reads.answered(client, request)
 
-    def _no_such(self, client: bytes, request: int, object_: ObjectID) -> None:
+    def _no_such(self, object_: ObjectID) -> Fault:
         freed = object_ in self.objects
         text = f"object {object_.hex()} is not in the store of node {self._base.node.hex()}"
         if freed:
             text = f"object {object_.hex()} was freed by its owner"
-        self._fail(client, request, FaultKind.OBJECT_FREED if freed else FaultKind.OBJECT_LOST, text)
+        return Fault(FaultKind.OBJECT_FREED if freed else FaultKind.OBJECT_LOST, text, node=self._base.node)
 
     def move(self, copy: Copy, event: CopyEvent) -> None:
         copy.state = self._base.journal.move(COPY_TABLE, copy.object, copy.state, event)
@@ -385,7 +421,10 @@ class Store:
                 assert object_ in self.objects, f"a pin on {object_.hex()}, which is not there"
         for object_ in self._pin_waiters:
             assert self._is_coming(object_), f"somebody waits for {object_.hex()}, and nobody writes it"
+        mapped = sum(self.arena.round_up(copy.size) for copy in copies if copy.pins)
+        assert mapped == self.mapped, f"{mapped} bytes are mapped, the count says {self.mapped}"
         self.room.check(copies)
+        self.reads.check()
         self.transfers.check()
 
 

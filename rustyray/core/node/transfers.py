@@ -158,6 +158,25 @@ class Transfers:
             pull.place = place
             self._turn_to(pull, pull.source, pull.heard)
 
+    def give_way(self) -> Pull | None:
+        """A pull of which nothing has come yet; it waits for room once more.
+
+        Only pulls from nodes with greater ids give way. Nodes may wait for each other in a circle, each with its room
+        kept for what the next one has no room to read back. In each circle one gives way, and never all at once.
+        """
+        for pull in reversed(self.pulls.values()):
+            if pull.place is not NOWHERE and not pull.got and pull.source > self._base.node:
+                self._let_go_of(pull)
+                pull.place = NOWHERE
+                pull.number = 0
+                self._base.timers.at(0.0, partial(self._make_room_again, pull))
+                return pull
+        return None
+
+    def _make_room_again(self, pull: Pull, now: float) -> None:
+        if self.pulls.get(pull.object) is pull:
+            self._make_room(pull, now)
+
     def refused(self, object_: ObjectID, fault: Fault) -> None:
         """There is no room, or no source."""
         del self.pulls[object_]
@@ -279,18 +298,20 @@ class Transfers:
         self._let_go_of(pull)
 
     def _look(self, now: float) -> None:
-        """Nobody waits for a supplier that says nothing: a while for one that passes on, longer for the source."""
+        """Nobody waits for a supplier that says nothing: a while for one that passes on; for the source longer than it
+        may wait for room itself, to read the object back."""
         stall = self._base.limits.stall
+        patience = self._base.limits.mapped_wait + stall
         for pull in list(self.pulls.values()):
             if pull.place is NOWHERE:
                 continue
             if pull.supplier != pull.source:
                 if now >= pull.heard + stall:
                     self._go_back(pull, now)
-            elif now >= max(pull.heard, self._heard.get(pull.source, 0.0)) + 3 * stall:
+            elif now >= max(pull.heard, self._heard.get(pull.source, 0.0)) + patience:
                 text = (
                     f"node {pull.source.hex()}, where object {pull.object.hex()} lies, has sent nothing of it for "
-                    f"{3 * stall:g} s; {pull.got} of {pull.size} bytes are here"
+                    f"{patience:g} s; {pull.got} of {pull.size} bytes are here"
                 )
                 self._give_up(pull, Fault(FaultKind.OBJECT_LOST, text, node=pull.source), now)
         self._looking = bool(self.pulls)

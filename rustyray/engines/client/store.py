@@ -21,6 +21,7 @@ from rustyray.model.messages import (
     StoreCreated,
     StoreFailed,
     StorePin,
+    StorePinAll,
     StorePinned,
     StoreSeal,
     StoreUnpin,
@@ -81,11 +82,14 @@ class Store:
         """Pin objects, all asked for at once; the node brings here what lies elsewhere."""
         pump = self.pump
         waiters: list[tuple[ObjectID, Waiter]] = []
+        pins: list[StorePin] = []
         with pump.lock:
             for object_, stored in objects.items():
                 number, waiter = pump.expect()
-                pump.hub.send(self.node, StorePin(number, object_, stored.node, stored.size, stored.attempt))
+                pins.append(StorePin(number, object_, stored.node, stored.size, stored.attempt))
                 waiters.append((object_, waiter))
+            pump.settle()  # what is not mapped any more makes room
+            pump.hub.send(self.node, pins[0] if len(pins) == 1 else StorePinAll(pins))
             pump.flush()
         pinned: dict[ObjectID, StorePinned | Fault] = {}
         try:

@@ -132,6 +132,7 @@ from rustyray.model.messages.store import (
     StoreFailed,
     StoreFree,
     StorePin,
+    StorePinAll,
     StorePinned,
     StorePressure,
     StoreSeal,
@@ -247,6 +248,7 @@ __all__ = [
     "StoreFailed",
     "StoreFree",
     "StorePin",
+    "StorePinAll",
     "StorePinned",
     "StorePressure",
     "StoreSeal",
@@ -307,6 +309,7 @@ Alone = (
     | StoreSeal
     | StoreAbort
     | StorePin
+    | StorePinAll
     | StorePinned
     | StoreUnpin
     | StoreFree

@@ -63,6 +63,12 @@ class StorePin(msgspec.Struct, array_like=True, gc=False, tag=45):
     attempt: int = 0
 
 
+class StorePinAll(msgspec.Struct, array_like=True, gc=False, tag=89):
+    """As all of ``pins``, which the caller needs at the same time: none is of use to it without the others."""
+
+    pins: list[StorePin]
+
+
 class StorePinned(msgspec.Struct, array_like=True, gc=False, tag=46):
     request: int
     offset: int

@@ -23,6 +23,7 @@ from rustyray.model.messages import (
     StoreCreate,
     StoreCreated,
     StorePin,
+    StorePinAll,
     StorePinned,
     StoreUnpin,
     WorkerReady,
@@ -60,6 +61,8 @@ class Watched(World):
                 self.creates[sender, request] = message
             case StorePin(request=request):
                 self.pins[sender, request] = message
+            case StorePinAll(pins=pins):
+                self.pins |= {(sender, pin.request): pin for pin in pins}
             case StoreUnpin(objects=objects):
                 for object_ in objects:
                     del self.mapped.get((sender, object_), [])[-1:]

@@ -218,12 +218,12 @@ def test_nobody_but_the_source_sends_on(world: Serving) -> None:
 def test_a_source_that_says_nothing_is_given_up(world: Serving) -> None:
     world.pin(1, 2500)
     world.bring(world.take(OTHER, PullChunk)[0])
-    world.wait(3 * LIMITS.stall - 1)
+    world.wait(LIMITS.mapped_wait + LIMITS.stall - 1)
     assert not world.take(DRIVER, StoreFailed)
     world.wait(LIMITS.stall)
     fault = world.one(DRIVER, StoreFailed).fault
     assert fault.kind is FaultKind.OBJECT_LOST
-    assert "has sent nothing of it for 30 s; 1000 of 2500 bytes are here" in fault.message
+    assert "has sent nothing of it for 70 s; 1000 of 2500 bytes are here" in fault.message
     assert world.used == 0
 
 

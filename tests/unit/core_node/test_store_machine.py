@@ -17,6 +17,7 @@ from rustyray.model.messages import (
     StoreCreate,
     StoreFree,
     StorePin,
+    StorePinAll,
     StoreSeal,
     StoreUnpin,
 )
@@ -59,6 +60,16 @@ class StoreMachine(Machine):
     def pin(self, which: int, by: int) -> None:
         self.world.say(self.client(by), StorePin(self.next_request(), self.object(which)))
 
+    @rule(which=st.lists(pick, min_size=2, max_size=4), by=pick)
+    def pin_all(self, which: list[int], by: int) -> None:
+        objects = dict.fromkeys(map(self.object, which))
+        pins = [StorePin(self.next_request(), object_, size=self.size(object_)) for object_ in objects]
+        self.world.say(self.client(by), StorePinAll(pins))
+
+    def size(self, object_: bytes) -> int:
+        copy = self.store.objects.get(object_)
+        return copy.size if copy is not None else PAGE
+
     @rule(which=pick, by=pick)
     def unpin(self, which: int, by: int) -> None:
         mapped = [key for key, offsets in self.world.mapped.items() if offsets]
@@ -85,8 +96,9 @@ class StoreMachine(Machine):
             world.wait(10.0)
         for client, object_ in list(world.mapped):
             world.say(client, StoreUnpin([object_] * 100))
-        for client, object_ in self.written():
-            world.say(client, StoreAbort(object_))
+        while written := self.written():  # whoever waited for room has it then
+            for client, object_ in written:
+                world.say(client, StoreAbort(object_))
         world.say(DRIVER, StoreFree(list(self.store.objects)))
         while world.disk_work:
             world.disk_answers("")

@@ -69,6 +69,7 @@ PROFILES = {
     "cuts": Profile(Limits(max_restarts=1, max_task_retries=1), troubles=(Trouble.CUT,), count=2, exact=False),
     "dying nodes": Profile(Limits(cpus=SMALL), (1, 1, 2), (Trouble.NODE, Trouble.CRASH), count=2, exact=False),
     "spilling": Profile(Limits(keep=True, actors=False, steps=12), (1, 2), store=2 * 4096),
+    "full stores": Profile(Limits(keep=True, actors=False, steps=12, cpus=SMALL), (1, 1, 1), store=3 * 4096),
     "bad disks": Profile(
         Limits(actors=False, refs_out=False, max_retries=-1, steps=12),
         (1, 2),

@@ -26,6 +26,7 @@ from rustyray.model.messages import (
     StoreCreated,
     StoreFailed,
     StorePin,
+    StorePinAll,
     StorePinned,
     StoreSeal,
 )
@@ -183,10 +184,7 @@ class Client(ClientProcess):
             value = self.core.objects[ref.object].value
             if isinstance(value, Failed | Fault):
                 raise ProgramError(value)
-        found: list[Plain] = []
-        for ref in refs:
-            found += [(yield from self.load(ref.object, self.core.objects[ref.object].value))]
-        return found
+        return (yield from self.load([(ref.object, self.core.objects[ref.object].value) for ref in refs]))
 
     def wait(self, refs: Sequence[Ref], count: int) -> Program[list[Ref]]:
         """The first ``count`` refs that have a value, in order."""
@@ -213,33 +211,48 @@ class Client(ClientProcess):
                 if not waiting:
                     del self._waiting[object_]
 
-    def load(self, object_: ObjectID, value: Value | None) -> Program[Plain]:
-        """Read a value; one in the store is pinned while it is read."""
+    def load(self, wanted: Sequence[tuple[ObjectID, Value | None]]) -> Program[list[Plain]]:
+        """Read values; those in the store are pinned while they are read, all at once."""
+        for _, value in wanted:
+            if not isinstance(value, bytes | Packed | Stored):
+                raise ProgramError(value if value is not None else _gone())
+        pins: list[StorePin] = []
+        waits: list[tuple[ObjectID, Until]] = []
+        for object_, value in wanted:
+            if isinstance(value, Stored):
+                request, until = self.expect()
+                pins.append(StorePin(request, object_, value.node, value.size, value.attempt))
+                waits.append((object_, until))
+        try:
+            if pins:
+                self.send(self.node, pins[0] if len(pins) == 1 else StorePinAll(pins))
+                self.flush()
+            for _, until in waits:
+                if not until.done:
+                    yield until
+            replies = [until.reply for _, until in waits]
+            return [self._read(object_, value, replies) for object_, value in wanted]
+        finally:
+            for object_, until in waits:
+                if not until.done:
+                    until.forsaken = object_
+                elif isinstance(until.reply, StorePinned):
+                    self.unpinned.append(object_)
+
+    def _read(self, object_: ObjectID, value: Value | None, replies: list[Message | None]) -> Plain:
+        """The first of ``replies`` is about it, if it is in the store."""
         if isinstance(value, bytes):
             return values.read(value, None, self.adopt)
         if isinstance(value, Packed):
             return values.read(value.data, value.refs, self.adopt)
-        if not isinstance(value, Stored):
-            raise ProgramError(value if value is not None else _gone())
-        request, until = self.expect()
-        self.send(self.node, StorePin(request, object_, value.node, value.size, value.attempt))
-        self.flush()
-        try:
-            yield until
-        except BaseException:
-            if isinstance(until.reply, StorePinned):
-                self.unpinned.append(object_)
-            until.forsaken = object_
-            raise
-        reply = until.reply
+        assert isinstance(value, Stored)
+        reply = replies.pop(0)
         if not isinstance(reply, StorePinned):
             raise ProgramError(reply.fault if isinstance(reply, StoreFailed) else _gone())
         written = self.world.arena(self.node)[reply.offset]
         data = written[4 : 4 + int.from_bytes(written[:4], "big")]
         assert written == _laid_out(data), f"object {object_.hex()} is damaged: {written!r}"
-        read = values.read(data, value.refs, self.adopt)
-        self.unpinned.append(object_)
-        return read
+        return values.read(data, value.refs, self.adopt)
 
 
 def _laid_out(data: bytes) -> bytes:

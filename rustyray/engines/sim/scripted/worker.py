@@ -210,10 +210,7 @@ class Worker(Client):
         return self.functions[task.fn]
 
     def _arguments(self, task: Task | Call) -> Program[list[Plain]]:
-        found: list[Plain] = []
-        for arg in task.deps or ():
-            value = yield from self.load(arg.object, arg.value)
-            found += [value]
+        found = yield from self.load([(arg.object, arg.value) for arg in task.deps or ()])
         if not task.args:
             return []
         read = values.read(task.args, task.refs, self.adopt, found)

@@ -25,6 +25,7 @@ from rustyray.model.messages import (
     ReturnLease,
     StoreFree,
     StorePin,
+    StorePinAll,
     StoreSeal,
     StoreUnpin,
     WatchActor,
@@ -60,7 +61,7 @@ HARMLESS: Final = frozenset(
     }
 )
 #: Messages of which each counts.
-FRAGILE: Final = frozenset({StorePin, StoreUnpin, PullChunk, Chunk})
+FRAGILE: Final = frozenset({StorePin, StorePinAll, StoreUnpin, PullChunk, Chunk})
 
 
 class Trouble(enum.StrEnum):
