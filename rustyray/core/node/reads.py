@@ -20,15 +20,14 @@ SPARED: Final = 8
 
 
 class Read:
-    """``client`` has asked for all of ``pins`` at once. They take ``size`` bytes, without what is mapped anyway."""
+    """``client`` has asked for all of ``pins`` at once, at the time ``since``."""
 
-    __slots__ = ("client", "pins", "since", "size")
+    __slots__ = ("client", "pins", "since")
 
-    def __init__(self, client: bytes, pins: list[StorePin], size: int, now: float) -> None:
+    def __init__(self, client: bytes, pins: list[StorePin], since: float) -> None:
         self.client = client
         self.pins = pins
-        self.size = size
-        self.since = now
+        self.since = since
 
 
 class Reads:
@@ -47,7 +46,7 @@ class Reads:
 
     def ask(self, client: bytes, message: StorePinAll, now: float) -> None:
         """Pin them all, now or as soon as that leaves nobody without room."""
-        read = Read(client, message.pins, sum(map(self._takes, message.pins)), now)
+        read = Read(client, message.pins, now)
         if self._may_begin(read, self._starves(self._waiting, now)):
             self._begin(read, now)
         else:
@@ -58,15 +57,18 @@ class Reads:
         return bool(waiting) and waiting[0].since + self._base.limits.starving <= now
 
     def _takes(self, pin: StorePin) -> int:
+        """The bytes that it will keep; none if somebody has the object mapped already."""
         copy = self._store.objects.get(pin.object)
         return 0 if copy is not None and copy.pins else self._store.arena.round_up(pin.size)
 
     def _may_begin(self, read: Read, others_first: bool) -> bool:
         if not self._gathering or self._store.maps(read.client):
             return True
+        if others_first:
+            return False
         capacity = self._store.arena.capacity
         free = capacity - capacity // SPARED - self._store.mapped - self._size
-        return read.size <= free and not others_first
+        return sum(map(self._takes, read.pins)) <= free
 
     def _begin(self, read: Read, now: float) -> None:
         sizes = {(read.client, pin.request): self._takes(pin) for pin in read.pins}
