@@ -42,10 +42,10 @@ def test_tasks_on_each_node_read_what_the_other_has(count: int) -> None:
             for place, other in (("here", "there"), ("there", "here")):
                 refs = [made[other][(number + further) % OBJECTS] for further in range(count)]
                 wanted.append([(100 if other == "there" else 0) + (number + k) % OBJECTS for k in range(count)])
-                options = {"resources": {place: 1.0}}
-                results.append(
-                    gets.options(**options).remote(refs) if number % 4 == 3 else reads.options(**options).remote(*refs)
-                )
+                if number % 4 == 3:
+                    results.append(gets.options(resources={place: 1}).remote(refs))
+                else:
+                    results.append(reads.options(resources={place: 1}).remote(*refs))
         assert rustyray.get(results, timeout=60) == wanted
     finally:
         cluster.shutdown()
