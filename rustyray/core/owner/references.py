@@ -313,16 +313,17 @@ class References:
                 entry = self.objects.get(info.object)
                 if entry is not None:
                     self._count(entry, borrower, 1)
-            elif not self.gone(owner):
+            else:
                 others.append(info)
-        if others:
-            self._add(borrower, others)
+        self._add(borrower, others)
 
     def _add(self, borrower: WorkerID, infos: list[RefInfo]) -> None:
         """Tell the owners, and hold the refs until they have acknowledged it."""
         by_owner: dict[WorkerID, list[RefInfo]] = {}
         for info in infos:
-            by_owner.setdefault(info.object[:WORKER_ID_SIZE], []).append(info)
+            owner = info.object[:WORKER_ID_SIZE]
+            if not self.gone(owner):
+                by_owner.setdefault(owner, []).append(info)
         for owner, theirs in by_owner.items():
             self._transfer += 1
             objects = [info.object for info in theirs]
