@@ -33,14 +33,13 @@ class Read:
 class Reads:
     """Who gathers objects, and who has to wait with that."""
 
-    __slots__ = ("_base", "_due", "_gathering", "_size", "_store", "_waiting")
+    __slots__ = ("_base", "_due", "_gathering", "_store", "_waiting")
 
     def __init__(self, base: NodeBase, store: Store) -> None:
         self._base = base
         self._store = store
-        #: The pins that those who gather have not got yet, each with the bytes that it will take; and all these bytes.
+        #: The pins that those who gather have not got yet, each with the bytes that it will take.
         self._gathering: dict[tuple[bytes, int], int] = {}
-        self._size = 0
         self._waiting: list[Read] = []
         self._due = False
 
@@ -67,19 +66,17 @@ class Reads:
         if others_first:
             return False
         capacity = self._store.arena.capacity
-        free = capacity - capacity // SPARED - self._store.mapped - self._size
+        free = capacity - capacity // SPARED - self._store.mapped - sum(self._gathering.values())
         return sum(map(self._takes, read.pins)) <= free
 
     def _begin(self, read: Read, now: float) -> None:
-        sizes = {(read.client, pin.request): self._takes(pin) for pin in read.pins}
-        self._gathering |= sizes
-        self._size += sum(sizes.values())
+        self._gathering |= {(read.client, pin.request): self._takes(pin) for pin in read.pins}
         for pin in read.pins:
             self._store.pin(read.client, pin, now)
 
     def answered(self, client: bytes, request: int) -> None:
         """The client has this pin, or will not get it."""
-        self._size -= self._gathering.pop((client, request), 0)
+        self._gathering.pop((client, request), None)
         self.look_soon()
 
     def look_soon(self) -> None:
@@ -107,5 +104,4 @@ class Reads:
         self.look_soon()
 
     def check(self) -> None:
-        assert self._size == sum(self._gathering.values())
         assert not self._waiting or self._gathering or self._due, "somebody waits, and nobody gathers"

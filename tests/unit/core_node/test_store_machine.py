@@ -96,10 +96,10 @@ class StoreMachine(Machine):
             world.wait(10.0)
         for client, object_ in list(world.mapped):
             world.say(client, StoreUnpin([object_] * 100))
+        world.say(DRIVER, StoreFree(list(self.store.objects)))
         while written := self.written():  # whoever waited for room has it then
             for client, object_ in written:
                 world.say(client, StoreAbort(object_))
-        world.say(DRIVER, StoreFree(list(self.store.objects)))
         while world.disk_work:
             world.disk_answers("")
         assert not world.extents
