@@ -55,6 +55,10 @@ class Misplaced(Exception):
         self.fault = fault
 
 
+class MadeAgain(Exception):
+    """A value that was there is lost, and is on its way again."""
+
+
 class Client(Futures):
     """Implements `rustyray.runtime.engine.Engine`, but for the runtime's start and end."""
 
@@ -276,7 +280,9 @@ class Client(Futures):
                 elif pump.clock() > patience:
                     raise self._error(missing.object, missing.fault) from None
                 self._look_again(missing)
-                timeout = None if deadline is None else max(0.0, deadline - pump.clock())
+            except MadeAgain:
+                pass  # it was lost while others were waited for: wait for it, too
+            timeout = None if deadline is None else max(0.0, deadline - pump.clock())
 
     def _look_again(self, missing: Misplaced) -> None:
         """It may be made again, or be elsewhere by now: whoever knows has heard, or is about to."""
@@ -332,6 +338,8 @@ class Client(Futures):
             value = objects[ref._id].value
             if isinstance(value, Failed | Fault):
                 raise self._error(ref._id, value)
+            if value is None:
+                raise MadeAgain
             if isinstance(value, Stored):
                 stored[ref._id] = value
             found.append(value)
@@ -372,9 +380,17 @@ class Client(Futures):
     def wait(
         self, refs: Sequence[ObjectRef[Any]], num_returns: int, timeout: float | None, fetch_local: bool
     ) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
-        ready, rest = self._split(refs, num_returns)
-        if len(ready) >= num_returns:
-            return ready, rest
+        deadline = None if timeout is None else self.pump.clock() + timeout
+        while True:
+            ready, rest = self._split(refs, num_returns)
+            if len(ready) >= num_returns:
+                return ready, rest
+            if not self._await_some(refs, num_returns, deadline) or self.pump.closed:
+                return self._split(refs, num_returns)
+            # Enough were there, each at some time; one that was lost again is waited for once more.
+
+    def _await_some(self, refs: Sequence[ObjectRef[Any]], count: int, deadline: float | None) -> bool:
+        """Wait until so many of them have a value; False if that took too long."""
         pump, core = self.pump, self.core
         waiter = Waiter(0)
         missing: list[bytes] = []
@@ -386,17 +402,17 @@ class Client(Futures):
                     missing.append(ref._id)
                 else:
                     there += 1
-            waiter.need = num_returns - there
+            waiter.need = count - there
             pump.flush()
             if waiter.need <= 0:
                 waiter.done = True
-        if timeout == 0:
+        if deadline is not None and deadline <= pump.clock():
             pump.turn(0)
         elif not waiter.done:
-            self._block(waiter, None if timeout is None else pump.clock() + timeout)
+            self._block(waiter, deadline)
         with pump.lock:
             pump.unwatch(missing, waiter)
-        return self._split(refs, num_returns)
+        return waiter.done
 
     def _split(
         self, refs: Sequence[ObjectRef[Any]], num_returns: int

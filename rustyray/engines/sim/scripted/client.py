@@ -161,39 +161,34 @@ class Client(ClientProcess):
 
     def get(self, refs: Sequence[Ref]) -> Program[list[Plain]]:
         """The values; raises ProgramError with the first error, without waiting for the rest."""
-        until = Until(0, stop_at_error=True)
-        missing: list[ObjectID] = []
-        failed = False
-        for ref in refs:
-            entry = self.core.watch(ref.object)
-            if entry.value is None:
-                self._waiting.setdefault(ref.object, []).append(until)
-                missing.append(ref.object)
-            elif isinstance(entry.value, Failed | Fault):
-                failed = True
-                break
-        until.need = len(missing)
-        try:
-            if missing and not failed:
-                self.flush()
-                if not until.done:
-                    yield from self.block(until)
-        finally:
-            self._unwatch(missing, until)
-        for ref in refs:
-            value = self.core.objects[ref.object].value
-            if isinstance(value, Failed | Fault):
-                raise ProgramError(value)
-        return (yield from self.load([(ref.object, self.core.objects[ref.object].value) for ref in refs]))
+        found: list[Value | None] = [None]
+        while None in found:  # one may be lost while others are waited for
+            yield from self._await(refs, len(refs), stop_at_error=True)
+            found = [self.core.objects[ref.object].value for ref in refs]
+            for value in found:
+                if isinstance(value, Failed | Fault):
+                    raise ProgramError(value)
+        return (yield from self.load([(ref.object, value) for ref, value in zip(refs, found, strict=True)]))
 
     def wait(self, refs: Sequence[Ref], count: int) -> Program[list[Ref]]:
         """The first ``count`` refs that have a value, in order."""
-        until = Until(0)
+        ready: list[Ref] = []
+        while len(ready) < count:
+            yield from self._await(refs, count)
+            ready = [ref for ref in refs if self.core.objects[ref.object].value is not None][:count]
+        return ready
+
+    def _await(self, refs: Sequence[Ref], count: int, stop_at_error: bool = False) -> Program[None]:
+        """Wait until so many have a value, or until one has an error."""
+        until = Until(0, stop_at_error=stop_at_error)
         missing: list[ObjectID] = []
         for ref in refs:
-            if self.core.watch(ref.object).value is None:
+            value = self.core.watch(ref.object).value
+            if value is None:
                 self._waiting.setdefault(ref.object, []).append(until)
                 missing.append(ref.object)
+            elif stop_at_error and isinstance(value, Failed | Fault):
+                until.done = True
         until.need = count - (len(refs) - len(missing))
         self.flush()
         try:
@@ -201,7 +196,6 @@ class Client(ClientProcess):
                 yield from self.block(until)
         finally:
             self._unwatch(missing, until)
-        return [ref for ref in refs if self.core.objects[ref.object].value is not None][:count]
 
     def _unwatch(self, objects: list[ObjectID], until: Until) -> None:
         for object_ in objects:
