@@ -40,7 +40,11 @@ def test_arguments_are_checked() -> None:
 
 
 def test_lifecycles_shrink_to_the_steps_that_matter() -> None:
-    found = find(lifecycles("native"), lambda steps: [step.name for step in steps][-2:] == ["fork", "shutdown"])
+    found = find(
+        lifecycles("native"),
+        lambda steps: [step.name for step in steps][-2:] == ["fork", "shutdown"],
+        settings=settings(database=None, derandomize=True),
+    )
     assert str(found) == "fork(child='leaves'); shutdown(grace=0.0)"
 
 
