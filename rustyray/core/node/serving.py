@@ -42,7 +42,7 @@ class Branch:
 class Serving:
     """Who wants what is here. ``pulls``: what is on its way here."""
 
-    __slots__ = ("_asks", "_base", "_cluster", "_pulls", "_store", "_trees")
+    __slots__ = ("_asks", "_base", "_cluster", "_pulls", "_store", "_trees", "_unsent")
 
     def __init__(self, base: NodeBase, cluster: Cluster, store: Store, pulls: dict[ObjectID, Pull]) -> None:
         self._base = base
@@ -53,6 +53,8 @@ class Serving:
         self._trees: dict[ObjectID, dict[NodeID, Branch]] = {}
         #: What other nodes ask for and is not here yet.
         self._asks: dict[ObjectID, list[tuple[NodeID, PullChunk]]] = {}
+        #: For nodes that this one has not heard of yet, or not again since its head was away.
+        self._unsent: dict[NodeID, list[StoreFree]] = {}
 
     def on_ask(self, sender: bytes, message: PullChunk, now: float) -> None:
         """Another node wants a piece. With the first it pins the object, until it has all of it."""
@@ -163,8 +165,17 @@ class Serving:
         if message.anywhere:
             for node, info in self._cluster.others.items():
                 self._base.send(node, message, info.address)
-        elif message.node not in (b"", self._base.node) and not self._base.is_gone(message.node):
+        elif message.node in self._cluster.others:
             self._base.send(message.node, message, self._cluster.address_of(message.node))
+        elif message.node not in (b"", self._base.node) and not self._base.is_gone(message.node):
+            self._unsent.setdefault(message.node, []).append(message)
+
+    def meet(self) -> None:
+        """The view of the cluster has changed."""
+        unsent, self._unsent = self._unsent, {}
+        for messages in unsent.values():
+            for message in messages:
+                self.pass_on(message)
 
 
 def _is_behind(node: NodeID, other: NodeID, tree: dict[NodeID, Branch]) -> bool:

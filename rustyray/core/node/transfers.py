@@ -138,6 +138,7 @@ class Transfers:
 
     def meet(self, now: float) -> None:
         """The view of the cluster has changed."""
+        self.serving.meet()
         for pull in list(self._unplaced.values()):
             if pull.source in self._cluster.others:
                 del self._unplaced[pull.object]

@@ -45,7 +45,8 @@ def test_lifecycles_shrink_to_the_steps_that_matter() -> None:
         lambda steps: [step.name for step in steps][-2:] == ["fork", "shutdown"],
         settings=settings(database=None, max_examples=5000),
     )
-    assert str(found) == "fork(child='leaves'); shutdown(grace=0.0)"
+    assert str(found).endswith("fork(child='leaves'); shutdown(grace=0.0)")
+    assert len(found) <= 3
 
 
 @given(task_graphs())
