@@ -22,7 +22,9 @@ class Cluster:
         "_beat_set",
         "_call_set",
         "_give_up",
+        "_look",
         "_queue",
+        "_seen",
         "_sent",
         "_seq",
         "_snapshot",
@@ -39,10 +41,12 @@ class Cluster:
         info: NodeInfo,
         snapshot: Callable[[], RegisterNode],
         give_up: Callable[[float], None],
+        look: Callable[[float], None],
     ) -> None:
         self._base = base
         self._snapshot = snapshot
         self._give_up = give_up
+        self._look = look
         #: Since when the head could not be reached.
         self._away_since: float | None = None
         self._call_set = False
@@ -55,6 +59,8 @@ class Cluster:
         self._beat_set = False
         self.accepted = False
         self.others: dict[bytes, NodeInfo] = {}
+        #: What nodes had free by the head's word, before something was sent there.
+        self._seen: dict[bytes, ResourceSet] = {}
 
     def register(self) -> None:
         self._sent = dict(self._accounts.free)
@@ -94,6 +100,7 @@ class Cluster:
             self.beat(now)
         elif not self._call_set:
             self.register()
+        self._forget_taken(now)
         self._base.timers.at(now + self._base.limits.heartbeat, self._tick)
 
     def beat(self, now: float) -> None:
@@ -116,6 +123,7 @@ class Cluster:
 
     def see(self, view: ClusterView) -> None:
         self.others = {info.node: info for info in view.nodes if info.alive and info.node != self._base.node}
+        self._seen.clear()
 
     def address_of(self, node: bytes) -> str:
         """Where it listens; empty if that is not known."""
@@ -125,14 +133,27 @@ class Cluster:
     def lost(self, node: bytes) -> None:
         self.others.pop(node, None)
 
-    def elsewhere(self, need: ResourceSet, only_free: bool) -> NodeInfo | None:
-        """Another node with room for ``need``, else (unless ``only_free``) one that could ever have it.
+    def take(self, info: NodeInfo, need: ResourceSet) -> None:
+        """Something was sent there. It is taken off the view for a while, so that a crowd is not sent there.
 
-        What is sent there is taken off the view, so that a crowd is not sent to the same place.
+        The head has nothing new to say of a node that has as much free afterwards as it had before.
         """
+        self._seen.setdefault(info.node, dict(info.available))
+        subtract(info.available, need)
+
+    def _forget_taken(self, now: float) -> None:
+        if self._seen:
+            for node, available in self._seen.items():
+                if node in self.others:
+                    self.others[node].available = available
+            self._seen = {}
+            self._look(now)
+
+    def elsewhere(self, need: ResourceSet, only_free: bool) -> NodeInfo | None:
+        """Another node with room for ``need``, else (unless ``only_free``) one that could ever have it."""
         for info in self.others.values():
             if fits(need, info.available):
-                subtract(info.available, need)
+                self.take(info, need)
                 return info
         if not only_free:
             for info in self.others.values():

@@ -126,7 +126,9 @@ class NodeCore:
         self._prestart = prestart
         self._embedded = embedded_driver
         self._accounts = Accounts(resources)
-        self._cluster = Cluster(self._base, self._accounts, queue, info, self._snapshot, self._head_stays_away)
+        self._cluster = Cluster(
+            self._base, self._accounts, queue, info, self._snapshot, self._head_stays_away, self._look_elsewhere
+        )
         self._jobs = Jobs(self._base, shared)
         self._pool = Pool(self._base, self._jobs, soft_idle)
         self._desk = LeaseDesk(self._base, self._accounts, self._pool, queue, self._cluster)
@@ -541,9 +543,13 @@ class NodeCore:
         if sender == HEAD:
             self._cluster.see(message)
             self._store.transfers.meet(now)
-            self._router.look_again(now)
-            self._actors.look_elsewhere(now)
-            self._desk.look_elsewhere(now)
+            self._look_elsewhere(now)
+
+    def _look_elsewhere(self, now: float) -> None:
+        """Other nodes may have room for what waits here."""
+        self._router.look_again(now)
+        self._actors.look_elsewhere(now)
+        self._desk.look_elsewhere(now)
 
     # --- invariants ---------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from rustyray.core.node.leases import LeaseDesk
 from rustyray.model.bundles import PLACE, in_bundle
 from rustyray.model.ids import GroupID, NodeID, WorkerID
 from rustyray.model.messages import HEAD, CancelLease, GroupInfo, GroupState, LeaseElsewhere, LeaseFailed, RequestLease
-from rustyray.model.resources import fits, subtract
+from rustyray.model.resources import fits
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault, FaultKind
 
@@ -128,5 +128,5 @@ class GroupRouter:
             chosen = min(others or hosts, key=lambda host: sent.get(host, 0))
         sent[chosen] = sent.get(chosen, 0) + 1
         if chosen != me:
-            subtract(self._cluster.others[chosen].available, need)
+            self._cluster.take(self._cluster.others[chosen], need)
         return chosen

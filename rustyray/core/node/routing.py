@@ -13,7 +13,7 @@ from rustyray.core.node.group_routing import GroupRouter
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.model.ids import NodeID, WorkerID
 from rustyray.model.messages import CancelLease, LeaseElsewhere, LeaseFailed, LeaseWaits, NodeInfo, RequestLease
-from rustyray.model.resources import ResourceSet, describe, fits, subtract
+from rustyray.model.resources import ResourceSet, describe, fits
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault, FaultKind
 
@@ -60,7 +60,7 @@ class Router:
         if there is not None:
             room = fits(need, there.available)
             if room:
-                subtract(there.available, need)  # so that a crowd is not sent there
+                self._cluster.take(there, need)
             if room or (fits(need, there.total) and not self._any_room(need)):
                 self._base.send(client, LeaseElsewhere(message.request, node, there.address))
                 return

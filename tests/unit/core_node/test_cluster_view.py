@@ -122,6 +122,18 @@ def test_a_request_goes_where_there_is_room_now() -> None:
     assert not world.take(DRIVER, LeaseElsewhere), "that room has been given away"
 
 
+def test_room_that_was_given_away_is_looked_for_again() -> None:
+    """The head says nothing new of a node that has as much free as before."""
+    world = World(cpus=1, limits=NodeLimits(heartbeat=1.0))
+    world.say(HEAD, NodeAccepted(NODE))
+    world.say(HEAD, ClusterView([info(OTHER, 1)]))
+    for number in (1, 2, 3):
+        world.request(number)
+    assert [answer.request for answer in world.take(DRIVER, LeaseElsewhere)] == [2]
+    world.wait(1.5)
+    assert [answer.request for answer in world.take(DRIVER, LeaseElsewhere)] == [3]
+
+
 def test_the_own_node_comes_first() -> None:
     world = World(cpus=2)
     world.say(HEAD, ClusterView([info(OTHER, 4)]))
