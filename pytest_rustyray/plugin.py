@@ -8,6 +8,7 @@ keeper/        clusters that stand apart, and end with the tests all the same
 lifetimes.py   runtimes that tests started themselves, ended with them
 leaks/         what tests leave behind, found and put away
 hangs/         tests that take too long, ended, with who waits for what
+reports/       what the report of a failed test says about its runtime
 by_value.py    how code of test modules gets to workers
 in_workers.py  how workers explain a failed assertion
 tracebacks.py  reports without the runtime's own frames
@@ -32,6 +33,7 @@ from pytest_rustyray.fixtures.standing import SWITCH, Standing
 from pytest_rustyray.hangs.deadline import Deadlines
 from pytest_rustyray.leaks.checking import Leaks
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
+from pytest_rustyray.reports.failing import Reports
 from pytest_rustyray.testrun.fixture import HOLDING, rustyray_testrun
 from pytest_rustyray.testrun.holding import Holding
 
@@ -76,6 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LeftRunning(), "rustyray_left_running")
     config.pluginmanager.register(Leaks(), "rustyray_leaks")
     config.pluginmanager.register(Deadlines(), "rustyray_deadlines")
+    config.pluginmanager.register(Reports(), "rustyray_reports")
     config.pluginmanager.register(ByValue(), "rustyray_by_value")
     config.pluginmanager.register(tracebacks, "rustyray_tracebacks")
     config.pluginmanager.register(exploring.Explores(), "rustyray_explores")

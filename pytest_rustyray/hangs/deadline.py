@@ -151,7 +151,7 @@ class Deadlines:
         if item is None or monotonic() < self._due or not self._inside:
             self._look_again()
             return
-        findings = look()
+        findings = look(f"{item.config.rootpath}{os.sep}")
         if self._phase_number != phase or not self._inside:
             self._look_again()  # that phase is over by now
             return

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 from collections.abc import Callable
-from time import localtime, strftime
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rustyray.leaks.threads import OURS
 from pytest_rustyray.lifetimes import running_engine
+from pytest_rustyray.reports import asking
+from pytest_rustyray.reports.asking import ANSWER
 
 if TYPE_CHECKING:
     from rustyray.runtime.engine import Inspection
 
-#: Seconds that processes have to answer, and that all of it may take.
-ANSWER: Final = 2.0
+#: Seconds that all of it may take.
 ALL: Final = 8.0
-#: Events, and tasks, that are told.
-EVENTS: Final = 40
+#: Tasks that are told of.
 TASKS: Final = 50
 Section = tuple[str, str]
 
@@ -36,8 +32,8 @@ class Findings:
             self.sections.append((f"rustyray {title}", "\n".join(lines)))
 
 
-def look() -> Findings:
-    """Look, but not for ever: whoever does not answer is told of instead."""
+def look(root: str) -> Findings:
+    """Look, but not for ever: whoever does not answer is told of instead. Paths below ``root`` are told without it."""
     findings = Findings()
     engine: Any = running_engine()
     if engine is None:
@@ -47,23 +43,16 @@ def look() -> Findings:
         _add_stacks(findings)
     else:
         _attempt(findings, lambda: _look_at_processes(findings, engine))
+    findings.waits = [line.replace(root, "") for line in findings.waits]
+    findings.sections = [(title, text.replace(root, "")) for title, text in findings.sections]
     return findings
 
 
 def _attempt(findings: Findings, work: Callable[[], None]) -> None:
-    """In a thread of its own: a lock of the runtime may be held by whoever is stuck."""
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 - there is more to tell than that
-            findings.waits.append(f"the runtime could not be asked: {type(error).__name__}: {error}")
-
-    thread = threading.Thread(target=run, name=f"{OURS}look", daemon=True)
-    thread.start()
-    thread.join(ALL)
-    if thread.is_alive():
-        findings.waits.append(f"the runtime has not answered in {ALL:g} s")
+    """A lock of the runtime may be held by whoever is stuck."""
+    wrong = asking.by(ALL, work)
+    if wrong:
+        findings.waits.append(wrong)
         _add_stacks(findings)
 
 
@@ -92,7 +81,7 @@ def _look_at_processes(findings: Findings, engine: Any) -> None:
     findings.waits += waiting.tell(found)
     findings.add("tasks", _tasks(states.tasks_of(found)))
     findings.add("stacks", _all_stacks(found, engine))
-    findings.add("events", events())
+    findings.add("events", asking.lines(asking.events(engine)))
 
 
 def _tasks(tasks: list[Any]) -> list[str]:
@@ -135,13 +124,3 @@ def _stacks_of(who: str, stacks: list[tuple[str, list[str]]]) -> list[str]:
         lines.append(f"{who}, {name}:")
         lines += [f"    {place}" for place in places]
     return lines
-
-
-def events(since: float | None = None) -> list[str]:
-    """The last events of the runtime that is up, with the time of day."""
-    found = sys.modules["rustyray"].events(since=since, limit=EVENTS, timeout=ANSWER)[-EVENTS:]
-    return [f"{_clock(event.time)} {str(event).partition(' ')[2]}" for event in found]
-
-
-def _clock(seconds: float) -> str:
-    return f"{strftime('%H:%M:%S', localtime(seconds))}.{int(seconds % 1 * 1000):03}"

@@ -6,6 +6,7 @@ up in the middle. What is new after the test's own fixtures have ended, is. It i
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
@@ -116,7 +117,7 @@ class Leaks:
 
         search = Search(before, lambda leak: leak.kind not in allowed)
         found = search.leaks()
-        text = _told(found, search.clean(found)) if found else ""
+        text = _told(found, search.clean(found)).replace(f"{item.config.rootpath}{os.sep}", "") if found else ""
         self._last = look(self._sources)
         return text
 

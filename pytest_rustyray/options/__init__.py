@@ -14,7 +14,7 @@ from __future__ import annotations
 from pytest_rustyray.options.checks import problem_with, problem_with_marker
 from pytest_rustyray.options.places import declare, for_node, given, header, whole
 from pytest_rustyray.options.starting import for_init
-from pytest_rustyray.options.table import FLAG, INI, MARKER, OPTIONS, VARIABLE, Given, Option, Options
+from pytest_rustyray.options.table import FLAG, INI, MARKER, OPTIONS, VARIABLE, Given, Option, Options, shown
 
 __all__ = [
     "FLAG",
@@ -32,5 +32,6 @@ __all__ = [
     "header",
     "problem_with",
     "problem_with_marker",
+    "shown",
     "whole",
 ]

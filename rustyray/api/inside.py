@@ -64,7 +64,7 @@ def events(
         for event in report.events
         if since is None or event.time + shift >= since
     ]
-    told = _named(sorted(told, key=lambda event: event.time))
+    told = named(sorted(told, key=lambda event: event.time))
     now = time.time()
     for role, process in found.silent:
         cause = f"the {role} did not answer in {timeout:g} s, so what it remembers is missing"
@@ -73,7 +73,7 @@ def events(
     return told
 
 
-def _named(events: list[Event]) -> list[Event]:
+def named(events: list[Event]) -> list[Event]:
     """Workers do not remember what the tasks are called that they ran; their owners do."""
     import msgspec
 
