@@ -336,7 +336,7 @@ class Hub:
             # Its loss is about to be reported: this message is one of those that went with it.
             return None
         if not address:
-            self._lose(to, f"there is no connection to {short(to)}, and no address to reach it at", reached=False)
+            self._lose(to, f"there is no connection to {short(to)}, and no address to reach it at")
             return None
         if self._near and node_of(to) == self._near:
             address = default_address(self._me.session, to)

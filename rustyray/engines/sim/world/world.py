@@ -287,7 +287,10 @@ class World:
             return
         if not self.network.connected(frm, to):
             there = self.processes.get(to)
-            if there is None or not there.alive or not address:
+            if not address:
+                self.network.notify(to, frm, Lost("there is no connection to it"))
+                return
+            if there is None or not there.alive:
                 self.network.notify(to, frm, Lost("it cannot be reached", False))
                 return
             assert address == there.address, f"{to.hex()} is sought at {address}"
