@@ -7,22 +7,21 @@ from collections.abc import Callable
 
 from rustyray.core.effects import Effect
 from rustyray.core.owner.calls import CREATION, Calls
+from rustyray.core.owner.cancelling import Cancels
 from rustyray.core.owner.deaths import Deaths
 from rustyray.core.owner.groups import Groups
 from rustyray.core.owner.head import HeadLine
 from rustyray.core.owner.records import (
-    DONE,
-    ActorLink,
     Borrowing,
     FunctionStats,
     IllegalTaskStep,
-    Lease,
     ObjectEntry,
     Record,
 )
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.owner.tasks import Tasks
+from rustyray.core.owner.unfinished import Unfinished
 from rustyray.core.past import Kinds
 from rustyray.core.story import Journal
 from rustyray.model.ids import (
@@ -48,6 +47,7 @@ from rustyray.model.messages import (
     BorrowAdd,
     BorrowRelease,
     Call,
+    CancelObject,
     GetObjects,
     GiveBack,
     GroupInfo,
@@ -110,9 +110,12 @@ class OwnerCore:
         self.kinds = Kinds()
         self._number = 0
         self.deaths = Deaths(self.refs, self.sched, self.tasks, self.calls)
+        self.cancels = Cancels(self.refs, self.tasks, self.calls, self.out)
+        self.unfinished = Unfinished(self.refs, self.sched, self.tasks, self.calls, self.deaths)
         self._handlers: dict[type, Callable[..., None]] = {
             Results: self._on_results,
             ObjectReady: self._on_object_ready,
+            CancelObject: self.cancels.on_cancel,
             GetObjects: lambda sender, message, now: self.refs.on_get_objects(sender, message),
             BorrowAdd: lambda sender, message, now: self.refs.on_borrow_add(sender, message),
             BorrowAck: self._on_borrow_ack,
@@ -315,33 +318,6 @@ class OwnerCore:
             self.refs.ask(object_, entry)
         return entry
 
-    def cancel(self, object_: ObjectID, force: bool, recursive: bool, now: float) -> None:
-        """Cancel the task or call that makes an object owned here. Nothing happens if it is done."""
-        entry = self.objects.get(object_)
-        record = entry.record if entry is not None else None
-        if record is None or record.state == DONE:
-            return
-        if isinstance(record.target, ActorLink):
-            self.calls.cancel(record.target, record, recursive, now)
-        else:
-            self.tasks.cancel(record, force, recursive, now)
-
-    def is_call(self, object_: ObjectID) -> bool:
-        """Whether the object is what a call of an actor, not done yet, will return."""
-        entry = self.objects.get(object_)
-        record = entry.record if entry is not None else None
-        return record is not None and isinstance(record.target, ActorLink)
-
-    def cancel_children(self, parent: TaskID, force: bool, now: float) -> None:
-        """Cancel what ``parent`` submitted and is not done (``recursive=True``)."""
-        for entry in list(self.objects.values()):
-            record = entry.record
-            if record is not None and record.parent == parent and record.state != DONE:
-                if isinstance(record.target, ActorLink):
-                    self.calls.cancel(record.target, record, True, now)
-                else:
-                    self.tasks.cancel(record, force, True, now)
-
     def drop(self, dropped: list[ObjectID]) -> None:
         """Settle the count of local references that are gone."""
         self.refs.drop_local(dropped)
@@ -461,65 +437,9 @@ class OwnerCore:
         self.closed = reason
         self.journal.note("lifecycle", b"", "closed", reason)
 
-    def cancel_pending(self, reason: str, now: float) -> int:
-        """Fail everything that is not on a worker; returns how many tasks and calls that were."""
-        fault = Fault(FaultKind.SHUT_DOWN, reason)
-        records = list(self.tasks.pending.values())
-        for target in self.sched.classes.values():
-            records.extend(target.queue)
-            target.queue.clear()
-        for link in self.calls.links.values():
-            records.extend(link.queue)
-            link.queue.clear()
-        records = [record for record in records if record.state != DONE]
-        for record in records:
-            if record.state != DONE:
-                self.tasks.fail(record, fault, now)
-        return len(records)
-
-    def is_needed(self) -> bool:
-        """Whether anybody, here or elsewhere, still needs this process.
-
-        It may own objects in use, tasks and calls that are not done or actors that live, or have passed on refs without
-        knowing yet that their owner has heard of it.
-        """
-        if self.refs.has_unacknowledged or self.tasks.pending or self.running() or self.calls.living():
-            return True
-        waiting = any(target.queue for target in self.sched.classes.values())
-        return waiting or any(self.refs.owns(object_) for object_ in self.objects)
-
     def retire(self) -> None:
         """The program of this process is over. What it held itself does not count any more; what others hold does."""
         self.refs.retire()
-
-    def running(self) -> int:
-        """Tasks and calls that are on a worker at this moment."""
-        leased = sum(len(lease.inflight) for lease in self.sched.leases.values())
-        return leased + sum(len(link.inflight) for link in self.calls.links.values())
-
-    def fail_everything(self, reason: str, now: float) -> None:
-        """The runtime is gone: whatever still waits ends with this fault."""
-        fault = Fault(FaultKind.SHUT_DOWN, reason)
-        self.deaths.clear()
-        self.cancel_pending(reason, now)
-        holders: list[Lease | ActorLink] = [*self.sched.leases.values(), *self.calls.links.values()]
-        for holder in holders:
-            records = list(holder.inflight.values())
-            if isinstance(holder, ActorLink) and holder.creation is not None:
-                records.append(holder.creation)
-                holder.creation = None
-            for record in records:
-                if record.state != DONE:
-                    self.tasks.fail(record, fault, now)
-            holder.inflight.clear()
-        ready: list[ObjectID] = []
-        for object_, entry in list(self.objects.items()):
-            if entry.value is None:
-                self.refs.settle(object_, entry, fault, ready)
-            maker, entry.record = entry.record, None
-            if maker is not None:
-                maker.entry = None  # nobody else would break the cycle: see records.py
-        self.refs.ready_effect(ready)
 
     def _on_freed(self, object_: ObjectID, record: Record | None) -> None:
         if object_[-4:] == HANDLE_INDEX:

@@ -143,12 +143,12 @@ class Client(Futures):
 
     def cancel(self, ref: ObjectRef[Any], force: bool, recursive: bool) -> None:
         with self.pump.lock:
-            if force and self.core.is_call(ref._id):
+            if force and self.core.cancels.is_call(ref._id):
                 raise ValueError(
                     "cancel(force=True) kills the worker, which is not for an actor's method: cancel without force, or "
                     "end the actor with kill(handle)"
                 )
-            self.core.cancel(ref._id, force, recursive, self.pump.clock())
+            self.core.cancels.cancel(ref._id, force, recursive, self.pump.clock())
             self.pump.flush()
         self.pump.run_deferred()
 

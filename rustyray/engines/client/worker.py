@@ -117,7 +117,7 @@ class WorkerClient(Client):
             self.pump.finish(self._work)
 
     def _on_stop_worker(self, peer: bytes, message: StopWorker, now: float) -> None:
-        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.is_needed()):
+        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.unfinished.is_needed()):
             self.pump.hub.send(self.place.node, WorkerStays())
         else:
             self._to_executor(peer, message, now)
@@ -148,7 +148,7 @@ class WorkerClient(Client):
             self.kill_now()
             return
         if effect.recursive:
-            self.core.cancel_children(effect.task, False, self.pump.clock())
+            self.core.cancels.children(effect.task, False, self.pump.clock())
         if self.actor is not None:
             self.actor.interrupt(effect.task)
         elif self._main_job is not None and self._main_job.task.id == effect.task:
@@ -240,7 +240,7 @@ class WorkerClient(Client):
         with pump.lock:
             pump.settle()
             self.core.retire()
-            needed = self.core.is_needed()
+            needed = self.core.unfinished.is_needed()
             if needed:
                 pump.hub.send(self.place.node, WorkerStays())
             pump.flush()
@@ -248,7 +248,7 @@ class WorkerClient(Client):
             pump.wait(self._work, pump.clock() + LOOK)
             with pump.lock:
                 self._work = Waiter()  # done when there is something to do
-                needed = self.core.is_needed()
+                needed = self.core.unfinished.is_needed()
         with pump.lock:
             self.core.sched.on_reclaim(pump.clock())
             pump.flush()

@@ -64,7 +64,7 @@ class AnyDriver(Client):
         if not self.ending.begun:
             text = self.node_lost(reason)
             self.core.close(text)
-            self.core.fail_everything(text, now)
+            self.core.unfinished.fail(text, now)
         self.pump.fail_requests()
 
     def node_lost(self, reason: str) -> str:

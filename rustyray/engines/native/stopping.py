@@ -131,14 +131,14 @@ class Ending:
     def _cancel_pending(self, step: Step) -> str:
         driver = self.driver
         with driver.pump.lock:
-            count = driver.core.cancel_pending("RustyRay was shut down before this could run", time.monotonic())
+            count = driver.core.unfinished.cancel("RustyRay was shut down before this could run", time.monotonic())
             driver.pump.carry_out()
         driver.pump.run_deferred()
         return f"{count} tasks and calls" if count else ""
 
     def _wait_for_running(self, step: Step) -> str | None:
         driver = self.driver
-        while left := driver.core.running():
+        while left := driver.core.unfinished.running():
             if step.force or driver.node_gone:
                 return f"{left} still running, to be ended with their processes"
             patience = step.deadline - time.monotonic()
@@ -162,7 +162,7 @@ class Ending:
     def _drop_objects(self, step: Step) -> str:
         driver = self.driver
         with driver.pump.lock:
-            driver.core.fail_everything("RustyRay was shut down while this ran", time.monotonic())
+            driver.core.unfinished.fail("RustyRay was shut down while this ran", time.monotonic())
             count = len(driver.core.objects)
             driver.pump.settle()
             driver.core.refs.flush()

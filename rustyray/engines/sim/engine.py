@@ -250,18 +250,18 @@ class SimDriver(_Ours):
         try:
             self.core.close(DOWN_TEXT)
             report.stages.append(("stop accepting", 0.0, ""))
-            count = self.core.cancel_pending("RustyRay was shut down before this could run", world.now)
+            count = self.core.unfinished.cancel("RustyRay was shut down before this could run", world.now)
             process.carry_out()
             report.stages.append(("cancel pending", 0.0, f"{count} tasks and calls" if count else ""))
             deadline = world.now + grace
-            while (left := self.core.running()) and world.now < deadline:
+            while (left := self.core.unfinished.running()) and world.now < deadline:
                 process.turn(min(LOOK, deadline - world.now))
             note = f"{left} still running, to be ended with their processes" if left else ""
             report.stages.append(("wait for running", world.now - began, note))
             report.forced += [
                 f"wait for running: {other.name} still ran {what}" for other in self._busy() for what in _jobs(other)
             ]
-            self.core.fail_everything("RustyRay was shut down while this ran", world.now)
+            self.core.unfinished.fail("RustyRay was shut down while this ran", world.now)
             process.carry_out()
             process.turn(0)  # threads that wait for something hear of it
             self._let_leave()

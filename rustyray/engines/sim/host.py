@@ -120,7 +120,7 @@ class UserProcess(OwnerProcess, Waiting):
             pid = self.world.node(peer).pid
             text = f"the node process (pid {pid}) is gone: {reason}; call shutdown() and init() again"
             self.core.close(text)
-            self.core.fail_everything(text, self.world.now)
+            self.core.unfinished.fail(text, self.world.now)
             self.fail_requests()
         if peer == self.head:
             self.core.on_peer_lost(HEAD, reason, self.world.now)

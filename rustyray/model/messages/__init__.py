@@ -57,6 +57,7 @@ from rustyray.model.messages.data_path import (
     BorrowAdd,
     BorrowRelease,
     Call,
+    CancelObject,
     CancelTask,
     DefineFunction,
     Done,
@@ -161,6 +162,7 @@ __all__ = [
     "BundlesPrepared",
     "Call",
     "CancelLease",
+    "CancelObject",
     "CancelTask",
     "Chunk",
     "ClusterDescription",
@@ -276,6 +278,7 @@ Alone = (
     | GiveBack
     | Unblocked
     | GetObjects
+    | CancelObject
     | ObjectReady
     | BorrowAdd
     | BorrowAck

@@ -149,6 +149,14 @@ class GetObjects(msgspec.Struct, array_like=True, gc=False, tag=10):
     objects: list[ObjectID]
 
 
+class CancelObject(msgspec.Struct, array_like=True, gc=False, tag=15):
+    """A borrower wants the task or call cancelled that makes ``object``."""
+
+    object: ObjectID
+    force: bool
+    recursive: bool
+
+
 class ObjectReady(msgspec.Struct, array_like=True, gc=False, tag=11):
     """A value that the receiver asked for. Refs inside it are registered for the receiver already."""
 

@@ -232,6 +232,39 @@ def test_recursive_cancels_the_children_too(recursive: bool, spin: Any, tmp_path
         assert alive(int((tmp_path / "child").read_text()))
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_who_borrows_a_ref_may_cancel_its_task(force: bool, spin: Any, tmp_path: Path) -> None:
+    @rustyray.remote
+    def cancels(refs: list[rustyray.ObjectRef[None]]) -> None:
+        rustyray.cancel(refs[0], force=force)
+
+    ref = spin.remote("a")
+    assert eventually((tmp_path / "a").exists)
+    rustyray.get(cancels.remote([ref]), timeout=30)
+    with pytest.raises(WorkerCrashedError if force else TaskCancelledError):
+        rustyray.get(ref, timeout=30)
+    assert (tmp_path / "a.interrupted").exists() is not force
+
+
+def test_who_borrows_the_ref_of_a_call_may_cancel_it_without_force(tmp_path: Path) -> None:
+    @rustyray.remote
+    class Waits:
+        async def wait(self) -> None:
+            (tmp_path / "waits").touch()
+            await asyncio.sleep(3600)
+
+    @rustyray.remote
+    def cancels(refs: list[rustyray.ObjectRef[None]]) -> None:
+        rustyray.cancel(refs[0], force=True)
+
+    waits = Waits.remote()
+    ref = waits.wait.remote()
+    assert eventually((tmp_path / "waits").exists)
+    rustyray.get(cancels.remote([ref]), timeout=30)
+    with pytest.raises(TaskCancelledError):
+        rustyray.get(ref, timeout=30)
+
+
 def test_a_completed_task_is_not_changed() -> None:
     @rustyray.remote
     def quick() -> int:

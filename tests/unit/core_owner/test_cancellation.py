@@ -16,7 +16,7 @@ CANCELLED = Fault(FaultKind.TASK_CANCELLED, "while it ran")
 
 
 def cancel(owner: Owner, object_: bytes, *, force: bool = False, recursive: bool = True) -> None:
-    owner.core.cancel(object_, force, recursive, owner.now)
+    owner.core.cancels.cancel(object_, force, recursive, owner.now)
     owner.settle()
 
 
@@ -127,7 +127,7 @@ def test_children_are_cancelled_with_their_parent() -> None:
     child = owner.core.submit(plan(), b"", None, None, None, parent, owner.now) + ids.FIRST_RETURN
     other = owner.submit(plan())
     owner.settle()
-    owner.core.cancel_children(parent, False, owner.now)
+    owner.core.cancels.children(parent, False, owner.now)
     owner.settle()
     assert owner.fault(child) is FaultKind.TASK_CANCELLED
     assert owner.value(other) is None

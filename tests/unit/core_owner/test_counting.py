@@ -21,7 +21,7 @@ def test_tasks_are_in_one_place_at_a_time() -> None:
     told = stats(owner.core)
     assert told.tasks == TaskStats(submitted=3, queued=1, waiting=0, pushed=1, finished=1)
     assert told.leases == 1
-    owner.core.cancel(second, False, False, owner.now)
+    owner.core.cancels.cancel(second, False, False, owner.now)
     owner.settle()
     assert told.latency.count == 1
 
@@ -35,7 +35,7 @@ def test_retries_failures_and_cancellations() -> None:
     owner.fail(WORKERS[0], task)
     assert stats(owner.core).tasks == TaskStats(submitted=1, failed=1, retried=1)
     other = owner.submit(plan(cpus=2))
-    owner.core.cancel(other, False, False, owner.now)
+    owner.core.cancels.cancel(other, False, False, owner.now)
     owner.settle()
     assert stats(owner.core).tasks == TaskStats(submitted=2, failed=1, cancelled=1, retried=1)
 

@@ -72,7 +72,7 @@ def test_each_attempt_and_why_it_failed() -> None:
 def test_a_cancelled_task_and_a_lost_worker() -> None:
     owner = Owner()
     kept, cancelled = owner.submit(plan(max_retries=0)), owner.submit(plan())
-    owner.core.cancel(cancelled, False, False, owner.now)
+    owner.core.cancels.cancel(cancelled, False, False, owner.now)
     owner.settle()
     owner.grant()
     owner.die(WORKERS[0])

@@ -341,11 +341,11 @@ def test_who_retires_is_needed_for_what_others_hold_and_for_nothing_else() -> No
     owner.core.retire()
     owner.settle()
     assert mine not in owner.core.objects
-    assert owner.core.is_needed()
+    assert owner.core.unfinished.is_needed()
     owner.drop(mine, lent)  # refs of its own that die late
     assert lent in owner.core.objects
     owner.say(B, BorrowRelease([lent], [1]))
-    assert not owner.core.objects or not owner.core.is_needed()
+    assert not owner.core.objects or not owner.core.unfinished.is_needed()
 
 
 def test_it_is_needed_until_its_tasks_and_actors_have_ended() -> None:
@@ -355,8 +355,8 @@ def test_it_is_needed_until_its_tasks_and_actors_have_ended() -> None:
     owner.core.retire()
     owner.settle()
     owner.grant(A)
-    assert owner.core.is_needed()
+    assert owner.core.unfinished.is_needed()
     owner.done(A, task)
-    assert owner.core.is_needed()
+    assert owner.core.unfinished.is_needed()
     owner.actor_is(actor, ActorState.DEAD)
-    assert not owner.core.is_needed()
+    assert not owner.core.unfinished.is_needed()

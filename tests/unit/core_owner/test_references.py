@@ -210,10 +210,10 @@ def test_who_passes_a_borrowed_ref_on_holds_it_until_the_owner_knows() -> None:
     add = owner.one(B, BorrowAdd)
     assert (add.borrower, add.objects) == (C, [theirs()])
     assert not owner.take(B, BorrowRelease)
-    assert owner.core.is_needed()  # this process is still needed
+    assert owner.core.unfinished.is_needed()  # this process is still needed
     owner.say(B, BorrowAck(add.request))
     assert owner.one(B, BorrowRelease).counts == [1]
-    assert not owner.core.is_needed()
+    assert not owner.core.unfinished.is_needed()
 
 
 def test_refs_that_a_task_keeps_are_reported_to_its_caller() -> None:
@@ -307,7 +307,7 @@ def test_an_owner_behind_a_broken_connection_answers_the_second_question() -> No
     assert adds[0] == adds[1]
     owner.lose(B)
     owner.wait(1.5)
-    assert not owner.core.is_needed()
+    assert not owner.core.unfinished.is_needed()
 
 
 def test_an_object_whose_refs_are_all_gone_was_freed() -> None:

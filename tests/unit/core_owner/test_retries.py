@@ -146,7 +146,7 @@ def test_a_question_that_is_answered_after_a_cancellation_changes_nothing() -> N
     result = owner.submit(plan(max_retries=1, retry=RetryPolicy(lambda error: True)))
     owner.grant(A)
     owner.fail(A, result)
-    owner.core.cancel(result, False, False, owner.now)
+    owner.core.cancels.cancel(result, False, False, owner.now)
     owner.core.judged(ids.task_of(result), True, owner.now)
     owner.settle()
     assert owner.fault(result) is FaultKind.TASK_CANCELLED

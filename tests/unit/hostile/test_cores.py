@@ -140,7 +140,7 @@ def test_an_owner_raises_nothing_but_at_the_message(what: Steps) -> None:
         owner.core.on_peer_lost(sender, "end of file", owner.now)
         owner.core.out.clear()
     owner.core.flush(owner.now)
-    owner.core.fail_everything("the node is gone", owner.now)
+    owner.core.unfinished.fail("the node is gone", owner.now)
     owner.core.out.clear()
 
 

@@ -74,7 +74,7 @@ def test_a_ref_inside_what_a_task_hands_out_is_alive(seed: int, how: str) -> Non
     there.run()
     there.rest(1.0)
     (worker,) = [worker for worker in there.workers() if worker.core.objects]
-    assert worker.core.is_needed(), "the node may not retire it"
+    assert worker.core.unfinished.is_needed(), "the node may not retire it"
     there.finish()
 
 

@@ -100,7 +100,7 @@ class Client(ClientProcess):
         self.carry_out()
 
     def cancel(self, ref: Ref, force: bool) -> None:
-        self.core.cancel(ref.object, force, True, self.now)
+        self.core.cancels.cancel(ref.object, force, True, self.now)
         self.flush()
 
     # --- placement groups ---------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ class Worker(Client):
 
     def _on_stop_worker(self, peer: bytes, message: Message, now: float) -> None:
         assert isinstance(message, StopWorker)
-        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.is_needed()):
+        if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.unfinished.is_needed()):
             self.send(self.node, WorkerStays())
         else:
             self._to_executor(peer, message, now)
@@ -106,7 +106,7 @@ class Worker(Client):
             self.world.crash(self.me, "it was killed by signal 9 (SIGKILL)")
             return
         if effect.recursive:
-            self.core.cancel_children(effect.task, False, self.now)
+            self.core.cancels.children(effect.task, False, self.now)
         if self.actor is None and self._main_job is not None and self._main_job.task.id == effect.task:
             self.to_interrupt = True
 
@@ -174,9 +174,11 @@ class Worker(Client):
         self.let_go()
         self.core.retire()
         self.carry_out()
-        if self.core.is_needed():
+        if self.core.unfinished.is_needed():
             self.send(self.node, WorkerStays())
-        while self.core.is_needed() and not any(isinstance(stop, Stop) and not stop.may_stay for stop in self._todo):
+        while self.core.unfinished.is_needed() and not any(
+            isinstance(stop, Stop) and not stop.may_stay for stop in self._todo
+        ):
             yield Sleep(0.005)
         self.core.sched.on_reclaim(self.now)
         self.carry_out()

@@ -231,7 +231,7 @@ class World:
             return
         victim.alive = False
         if isinstance(victim, OwnerProcess):
-            self.books.may_dangle |= victim.core.running() > 0 or victim.core.refs.has_unacknowledged
+            self.books.may_dangle |= victim.core.unfinished.running() > 0 or victim.core.refs.has_unacknowledged
         self.network.end(process, "end of file", keep)
         for fiber in [fiber for fiber in self.fibers if fiber.client is victim]:
             self.fibers.remove(fiber)

@@ -1,0 +1,60 @@
+"""Cancelling what makes an object, here or where its owner is."""
+
+from __future__ import annotations
+
+from rustyray.core.effects import Effect, Send
+from rustyray.core.owner.calls import Calls
+from rustyray.core.owner.records import DONE, ActorLink, ObjectEntry, Record
+from rustyray.core.owner.references import References
+from rustyray.core.owner.tasks import Tasks
+from rustyray.model.ids import WORKER_ID_SIZE, ObjectID, TaskID, WorkerID
+from rustyray.model.messages import CancelObject
+
+
+class Cancels:
+    """What this process, its tasks and those who borrow from it want cancelled."""
+
+    def __init__(self, refs: References, tasks: Tasks, calls: Calls, out: list[Effect]) -> None:
+        self._refs = refs
+        self._tasks = tasks
+        self._calls = calls
+        self._out = out
+
+    def cancel(self, object_: ObjectID, force: bool, recursive: bool, now: float) -> None:
+        """Cancel the task or call that makes an object, or ask its owner to; nothing happens if it is done."""
+        entry = self._refs.objects.get(object_)
+        if entry is None:
+            return
+        if entry.record is not None:
+            self._cancel(entry.record, force, recursive, now)
+        elif entry.value is None and not self._refs.owns(object_):
+            self._ask(object_, entry, force, recursive)
+
+    def _ask(self, object_: ObjectID, entry: ObjectEntry, force: bool, recursive: bool) -> None:
+        assert entry.more is not None
+        owner = object_[:WORKER_ID_SIZE]
+        self._out.append(Send(owner, CancelObject(object_, force, recursive), entry.more.owner_address))
+
+    def _cancel(self, record: Record, force: bool, recursive: bool, now: float) -> None:
+        if record.state == DONE:
+            return
+        if isinstance(record.target, ActorLink):
+            self._calls.cancel(record.target, record, recursive, now)
+        else:
+            self._tasks.cancel(record, force, recursive, now)
+
+    def on_cancel(self, sender: WorkerID, message: CancelObject, now: float) -> None:
+        """Somebody who borrows the object asks. What cannot be forced, an actor's call, is cancelled without."""
+        self.cancel(message.object, message.force, message.recursive, now)
+
+    def children(self, parent: TaskID, force: bool, now: float) -> None:
+        """Cancel what ``parent`` submitted and is not done (``recursive=True``)."""
+        for entry in list(self._refs.objects.values()):
+            if entry.record is not None and entry.record.parent == parent:
+                self._cancel(entry.record, force, True, now)
+
+    def is_call(self, object_: ObjectID) -> bool:
+        """Whether the object is what a call of an actor, not done yet, will return."""
+        entry = self._refs.objects.get(object_)
+        record = entry.record if entry is not None else None
+        return record is not None and isinstance(record.target, ActorLink)
