@@ -119,6 +119,7 @@ def test_each_test_meets_the_runtime_that_it_asks_for_and_no_other(suite: Suite)
             def test_simulated(rustyray_local): ...
             def test_at_last():
                 assert not rustyray.is_initialized()
+                rustyray.init(num_cpus=1)  # is not in the way of the actor's end
         """,
         test_next="""
             import rustyray

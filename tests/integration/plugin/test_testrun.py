@@ -10,13 +10,6 @@ from tests.integration.plugin.conftest import Suite
 from tests.integration.plugin.testruns import SHARE, check_ended
 
 
-def test_one_process_has_the_cluster_for_itself(suite: Suite, assert_ended: Callable[[list[int]], None]) -> None:
-    suite.write(test_it=SHARE).run("--rustyray-topology=cluster:2").assert_outcomes(passed=8)
-    assert suite.noted("counts") == [1, 2, 3, 4, 5, 6]
-    assert len(set(suite.noted("nodes"))) == 2
-    check_ended(suite, assert_ended)
-
-
 def test_several_processes_share_it(suite: Suite, assert_ended: Callable[[list[int]], None]) -> None:
     pytest.importorskip("xdist")
     suite.write(test_it=SHARE).run_parallel("--dist=each").assert_outcomes(passed=16)

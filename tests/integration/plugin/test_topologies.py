@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.integration.plugin.conftest import Suite
 
 IN_EACH = """
@@ -63,12 +61,6 @@ def test_a_test_runs_in_each_topology_and_its_name_says_in_which(suite: Suite) -
     suite.write(test_it=IN_EACH).ini("rustyray_topology = sim, sim:2")
     result = suite.run("-v")
     result.stdout.fnmatch_lines([f"*::{name.replace('[', '[[]')} PASSED*" for name in IDS])
-    result.assert_outcomes(passed=len(IDS))
-
-
-def test_a_test_runs_in_each_topology_in_parallel_too(suite: Suite) -> None:
-    pytest.importorskip("xdist")
-    result = suite.write(test_it=IN_EACH).run_parallel("--rustyray-topology=sim,sim:2")
     result.assert_outcomes(passed=len(IDS))
 
 
