@@ -9,6 +9,7 @@ lifetimes.py   runtimes that tests started themselves, ended with them
 leaks/         what tests leave behind, found and put away
 hangs/         tests that take too long, ended, with who waits for what
 reports/       what the report of a failed test says about its runtime
+isolation/     tests in processes of their own
 by_value.py    how code of test modules gets to workers
 in_workers.py  how workers explain a failed assertion
 tracebacks.py  reports without the runtime's own frames
@@ -31,6 +32,7 @@ from pytest_rustyray.fixtures.factory import rustyray_factory
 from pytest_rustyray.fixtures.shared import rustyray_session, rustyray_shared
 from pytest_rustyray.fixtures.standing import SWITCH, Standing
 from pytest_rustyray.hangs.deadline import Deadlines
+from pytest_rustyray.isolation import isolating
 from pytest_rustyray.leaks.checking import Leaks
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
 from pytest_rustyray.reports.failing import Reports
@@ -58,6 +60,7 @@ _BY_FOLDER: Final = "rustyray_categories"
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.declare(parser)
     exploring.declare(parser)
+    isolating.declare(parser)
     parser.addini(
         _BY_FOLDER, "mark tests in folders named unit, integration and stress as such", type="bool", default=False
     )
@@ -82,6 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(ByValue(), "rustyray_by_value")
     config.pluginmanager.register(tracebacks, "rustyray_tracebacks")
     config.pluginmanager.register(exploring.Explores(), "rustyray_explores")
+    isolating.configure(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -98,6 +102,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Comes before anybody deselects, so that what is right does not depend on the selection."""
     fixtures.check(items)
     exploring.check(items)
+    isolating.check(items)
     if config.getini(_BY_FOLDER):
         categories.assign(items, config.rootpath)
 
