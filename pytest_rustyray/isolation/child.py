@@ -8,14 +8,12 @@ import gc
 import os
 import sys
 import traceback
-from collections.abc import Generator
 from typing import IO, Any, Final, NoReturn
 
 import pytest
-from _pytest.runner import runtestprotocol
-from _pytest.warnings import catch_warnings_for_item
 
 from pytest_rustyray.isolation import inherited
+from pytest_rustyray.isolation.isolating import HERE
 from pytest_rustyray.isolation.pipe import Teller
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -29,8 +27,7 @@ def main(item: pytest.Item, tell: Teller, last_words: IO[bytes]) -> NoReturn:
         tells = Tells(item.config, tell)
         item.config.pluginmanager.register(tells, "rustyray_tells")
         tells.begun = True
-        with catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item):
-            runtestprotocol(item, log=False, nextitem=None)
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)  # all plugins have their part in it
         atexit._run_exitfuncs()
         tell("done")
     except pytest.exit.Exception as error:
@@ -59,6 +56,7 @@ def _settle_in(item: pytest.Item, last_words: IO[bytes]) -> None:
     atexit._clear()
     faulthandler.enable(last_words)
     inherited.let_alone(item)
+    item.stash[HERE] = True
 
 
 class Tells:
@@ -82,17 +80,7 @@ class Tells:
     def pytest_runtest_teardown(self) -> None:
         self._tell("phase", "teardown")
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        self._send(report)
-        return report
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A report that a plugin has made besides: of a subtest."""
-        self._send(report)
-
-    def _send(self, report: pytest.TestReport) -> None:
         self._tell("report", self._config.hook.pytest_report_to_serializable(config=self._config, report=report))
 
     def pytest_warning_recorded(self, warning_message: Any, when: str, nodeid: str, location: Any) -> None:

@@ -15,9 +15,10 @@ import pytest
 from pytest_rustyray import fixtures
 
 #: Plugins that follow what this process has started: nothing so far.
-_FOLLOW = ("rustyray_leaks", "rustyray_lifetimes", "rustyray_standing")
-#: What speaks to a terminal, or to pytest-xdist's controller, as the parent does.
-_SPEAK = ("terminalreporter", "workerinput")
+_FOLLOW = ("rustyray_deadlines", "rustyray_leaks", "rustyray_lifetimes", "rustyray_standing")
+_TERMINAL = "terminalreporter"
+#: Speaks to pytest-xdist's controller, as the parent does.
+_OF_XDIST = "WorkerInteractor"
 
 
 class SetUp:
@@ -55,8 +56,22 @@ def let_alone(item: pytest.Item) -> None:
         if plugin is not None:
             vars(plugin).update(vars(type(plugin)()))
     for plugin in list(plugins.get_plugins()):
-        if plugins.get_name(plugin) in _SPEAK or type(plugin).__name__ == "WorkerInteractor":
+        if type(plugin).__name__ == _OF_XDIST:
             plugins.unregister(plugin)
+    reporter = plugins.get_plugin(_TERMINAL)
+    if reporter is not None:
+        plugins.unregister(reporter)
+        plugins.register(Mute(reporter), _TERMINAL)
+
+
+class Mute:
+    """In place of the terminal's reporter: others ask it for things, but it says nothing by itself."""
+
+    def __init__(self, reporter: object) -> None:
+        self._reporter = reporter
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._reporter, name)
 
 
 def _that_use_a_runtime(known: list[pytest.FixtureDef[object]]) -> set[str]:

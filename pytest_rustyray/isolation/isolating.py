@@ -16,6 +16,8 @@ FLAG: Final = "--rustyray-isolate"
 INI: Final = "rustyray_isolate"
 #: What needs the terminal that the test's process does not have.
 _DEBUGGERS: Final = (("usepdb", "--pdb"), ("trace", "--trace"))
+#: On a test: this is its process.
+HERE: Final = pytest.StashKey[bool]()
 _SIMULATED: Final = "SimDriver"
 
 
@@ -71,6 +73,8 @@ def isolated(item: pytest.Item) -> bool:
     """Whether a test runs in a process of its own."""
     if fixtures.PROBLEM in item.stash:
         return False  # it only fails
+    if HERE in item.stash:
+        return False
     return item.get_closest_marker(MARKER) is not None or _all(item.config)
 
 

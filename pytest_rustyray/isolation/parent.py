@@ -17,8 +17,9 @@ from pytest_rustyray import fixtures, options
 from pytest_rustyray.isolation import child
 from pytest_rustyray.isolation.pipe import Hearer, Teller
 
-#: Seconds, at most, that a test which overruns has to say so itself, in its own process, before that is ended.
-GRACE: Final = 5.0
+#: Seconds that a test which overruns has to say so itself, in its own process, before that is ended; and to tear down.
+GRACE: Final = 15.0
+ENDING: Final = 35.0
 #: Seconds that a process has to end: to say where it is, or after its test.
 LEAVE: Final = 5.0
 #: So much of what a process that died has said is told, in characters.
@@ -85,14 +86,23 @@ class _Child:
 
     def hear(self) -> None:
         """Pass on what it tells, until it has ended, or its time is over."""
-        deadline = self._clock + self._limit + min(GRACE, 1 + self._limit / 2) if self._limit else float("inf")
-        try:
-            while (message := self._hearer.hear(deadline)) is not None:
-                self._heard(*message)
-        except TimeoutError:
-            self._overran = True
-        except pytest.fail.Exception as error:
-            self._interruption = error  # a plugin's alarm: pytest-timeout's
+        deadline = self._clock + self._limit + GRACE if self._limit else float("inf")
+        while True:
+            try:
+                message = self._hearer.hear(deadline)
+            except TimeoutError:
+                self._overran = True
+                return
+            except pytest.fail.Exception as error:  # a plugin's alarm: pytest-timeout's, which rings there as well
+                self._interruption = error
+                deadline = min(deadline, time.perf_counter() + GRACE)
+                continue
+            if message is None:
+                return
+            self._heard(*message)
+            now = time.perf_counter()
+            if self._limit and now > self._clock + self._limit:
+                deadline = max(deadline, now + ENDING)  # it has noticed, and tears down
 
     def _heard(self, kind: str, value: Any) -> None:
         hook = self._item.config.hook

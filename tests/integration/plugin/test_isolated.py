@@ -54,7 +54,9 @@ HARM = """
         assert STATE == [] and "PLANTED" not in os.environ and module_pid == os.getpid()
         assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
         assert threading.active_count() == 1
-        assert not runs(Path("subprocess").read_text())
+        until = time.monotonic() + 10
+        while runs(Path("subprocess").read_text()):
+            assert time.monotonic() < until
 
     @isolated
     def test_fails(tmp_path):
@@ -157,7 +159,7 @@ def test_what_tests_do_stays_in_their_processes(suite: Suite, how: tuple[str, ..
         "last words",
         "the test's process left in its call with exit code 3: os._exit() was called",
         "the test's process was killed in its call by signal 11 (SIGSEGV)",
-        "the test did not end within 0.3 s: its process was ended in its call",
+        "the test took longer than 0.3 s",
         "the test's process was killed in its teardown by signal 9 (SIGKILL)",
         "the test's process left in its setup with exit code 0",
         "UserWarning: careful",
@@ -166,7 +168,7 @@ def test_what_tests_do_stays_in_their_processes(suite: Suite, how: tuple[str, ..
     ):
         assert told in text, told
     assert "in in_here" in text
-    assert "_pytest" not in text.partition("did not end within")[2].partition("____")[0]
+    assert "_pytest" not in text.partition("SIGSEGV")[2].partition("____")[0]
     assert "call     test_harm.py::TestClass::test_slow" in text
     assert 'name="key" value="value"' in Path(suite.folder / "out.xml").read_text()
     assert len(suite.noted("torn_down")) == 1, "a session fixture is torn down once, where it was set up"
