@@ -5,5 +5,6 @@ finding.py     all that is looked at, compared
 processes.py   children, and orphans that they leave
 threads.py     Python's threads
 files.py       descriptors, sockets, shared memory, folders of clusters
+origins.py     where it was made
 work.py        refs, actors and tasks of a runtime that outlives the test
 """

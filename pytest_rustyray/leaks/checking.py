@@ -123,10 +123,13 @@ class Leaks:
 
 
 def _told(found: list[Leak], lines: list[str]) -> str:
+    from pytest_rustyray.leaks import origins
+
     kinds = dict.fromkeys(leak.kind for leak in found)
     counts = ", ".join(f"{kind} ({sum(leak.kind == kind for leak in found)})" for kind in kinds)
     hint = f"If it is meant to stay, mark the test @pytest.mark.rustyray(allow_leaks={[*kinds]})."
-    return "\n".join([f"left behind, and put away: {counts}", *lines, hint])
+    more = [] if origins.is_known() else [origins.HINT]
+    return "\n".join([f"left behind, and put away: {counts}", *lines, hint, *more])
 
 
 def _started() -> int:

@@ -49,10 +49,14 @@ class Descriptors:
             return None
         is_socket = stat.S_ISSOCK(os.fstat(number).st_mode)
         target = _target(number)
+
+        def owner() -> object:
+            return next(_owners(number), None)
+
         if is_socket:
-            return Leak("sockets", f"descriptor {number}, {_socket(number)}", lambda: close(thing))
+            return Leak("sockets", f"descriptor {number}, {_socket(number)}", lambda: close(thing), owner)
         kind = "memory" if target.startswith(_MEMORY) else "descriptors"
-        return Leak(kind, f"descriptor {number} of {target}", lambda: close(thing))
+        return Leak(kind, f"descriptor {number} of {target}", lambda: close(thing), owner)
 
 
 class Mappings:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import Any, Final, NamedTuple, Protocol
 
+from pytest_rustyray.leaks import origins
+
 #: Seconds in which what is on its way out may go.
 GRACE: Final = 0.3
 LOOK: Final = 0.01
@@ -17,11 +19,15 @@ ENDED: Final = 2.0
 
 
 class Leak(NamedTuple):
-    """A thing that should be gone. ``clean`` puts it away, and says what it did, nothing if it was gone by then."""
+    """A thing that should be gone.
+
+    ``clean`` puts it away, and says what it did, nothing if it was gone by then. ``owner`` finds the object behind it.
+    """
 
     kind: str
     text: str
     clean: Callable[[], str]
+    owner: Callable[[], object] = lambda: None
 
 
 class Source(Protocol):
@@ -63,12 +69,13 @@ class Search:
         """Put all away; a line for each of what it was and what was done."""
         lines = []
         for leak in leaks:
+            made = origins.made_at(leak.owner()) if origins.is_known() else ""
             try:
                 done = leak.clean()
             except Exception as error:  # noqa: BLE001 - whatever it is, the others are to be put away too
                 done = f"could not be put away: {type(error).__name__}: {error}"
             if done:
-                lines.append(f"  {leak.text}: {done}")
+                lines.append(f"  {leak.text}{made}: {done}")
         self._wait(lambda leak: leak.kind in ENDED_ELSEWHERE, ENDED)
         return lines
 

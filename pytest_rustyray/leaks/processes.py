@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pytest_rustyray.leaks import origins
 from pytest_rustyray.leaks.finding import LOOK, Leak, runtime_module
 from pytest_rustyray.lifetimes import running_engine
 
@@ -51,7 +50,8 @@ class Processes:
         if state == "Z":
             _reap(thing)  # an orphan has nobody else
             return None
-        return Leak("processes", f"process {thing} ({command(thing)})", lambda: end(thing))
+        text = f"process {thing} ({command(thing)})"
+        return Leak("processes", text, lambda: end(thing), lambda: origins.popen(thing))
 
 
 def children(pid: int) -> Iterator[int]:
@@ -102,10 +102,9 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-    for one in gc.get_objects():
-        if type(one) is subprocess.Popen and one.pid == pid:
-            one.wait(GONE)  # so that it knows
-            return
+    if (child := origins.popen(pid)) is not None:
+        child.wait(GONE)  # so that it knows
+        return
     deadline = time.perf_counter() + GONE
     while _state(pid) and not _reap(pid) and time.perf_counter() < deadline:
         time.sleep(LOOK)

@@ -31,7 +31,7 @@ class Threads:
             return None
         if name.startswith(_RUNTIME) and running_engine() is not None:
             return None
-        return Leak("threads", told(thing), lambda: end(thing))
+        return Leak("threads", told(thing), lambda: end(thing), lambda: thing)
 
 
 def told(thread: threading.Thread) -> str:

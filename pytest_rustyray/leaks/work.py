@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pytest_rustyray.leaks import origins
 from pytest_rustyray.leaks.finding import Leak
 from pytest_rustyray.lifetimes import running_engine
 
@@ -38,4 +39,11 @@ class Work:
             done = {"actors": "killed", "tasks": "cancelled"}[kind]
             return done if engine.let_go(kind, id_) else "is over by now"
 
-        return Leak(kind, self._texts[thing], let_go)
+        return Leak(kind, self._texts[thing], let_go, lambda: origins.ref(_counted_by(kind, id_)))
+
+
+def _counted_by(kind: str, id_: bytes) -> bytes:
+    """The object whose refs keep it."""
+    from rustyray.model import ids
+
+    return {"refs": id_, "actors": ids.handle_id(id_), "tasks": id_ + ids.FIRST_RETURN}[kind]
