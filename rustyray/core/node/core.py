@@ -16,7 +16,9 @@ from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase, NodeLimits
 from rustyray.core.node.bundles import Bundles
 from rustyray.core.node.claims import ClaimQueue
+from rustyray.core.node.clients import Clients
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.drivers import Drivers
 from rustyray.core.node.group_routing import GroupRouter
 from rustyray.core.node.inspections import Inspections
 from rustyray.core.node.jobs import Jobs
@@ -25,9 +27,10 @@ from rustyray.core.node.memory import Memory, MemoryMonitor
 from rustyray.core.node.routing import Router
 from rustyray.core.node.shutdown import NodeShutdown
 from rustyray.core.node.store import Store
+from rustyray.core.node.supervisor import Supervisor
 from rustyray.core.node.transfers import Place
-from rustyray.core.node.workers import Pool, Worker, WorkerState
-from rustyray.model.ids import WORKER_ID_SIZE, JobID, NodeID, WorkerID, node_of
+from rustyray.core.node.workers import Pool
+from rustyray.model.ids import WORKER_ID_SIZE, NodeID, WorkerID
 from rustyray.model.messages import (
     HEAD,
     ActorExited,
@@ -41,7 +44,6 @@ from rustyray.model.messages import (
     Inspected,
     JobAccepted,
     JobDescribed,
-    JobFinished,
     JobOver,
     KillWorker,
     Message,
@@ -58,8 +60,6 @@ from rustyray.model.messages import (
     PullFailed,
     RegisterAgain,
     RegisterDriver,
-    Registered,
-    RegisterJob,
     RegisterNode,
     RequestLease,
     Resumed,
@@ -83,9 +83,7 @@ from rustyray.model.messages import (
     WorkerStays,
 )
 from rustyray.model.resources import CPU, UNIT, ResourceSet
-from rustyray.model.values import Fault, FaultKind
-
-_WORKING = frozenset({WorkerState.LEASED, WorkerState.ORPHANED, WorkerState.ACTOR})
+from rustyray.model.values import FaultKind
 
 
 class NodeCore:
@@ -123,8 +121,6 @@ class NodeCore:
         info = NodeInfo(node, address, True, dict(resources), dict(resources), hostname, pid, labels or {})
         queue = ClaimQueue()
         self._base = NodeBase(node, address, head_address, limits)
-        self._prestart = prestart
-        self._embedded = embedded_driver
         self._accounts = Accounts(resources)
         self._cluster = Cluster(
             self._base, self._accounts, queue, info, self._snapshot, self._head_stays_away, self._look_elsewhere
@@ -138,12 +134,14 @@ class NodeCore:
         groups = GroupRouter(self._base, self._accounts, self._desk, self._cluster, self._bundles)
         self._router = Router(self._base, self._accounts, self._desk, self._cluster, info, groups)
         self._store = Store(self._base, store_capacity, self._cluster)
-        self._drivers: dict[WorkerID, JobID] = {}
-        self._inspections = Inspections(self._base, self._desk, self._store, self._drivers, pid)
+        self._supervisor = Supervisor(self._base, self._desk, self._actors, prestart)
+        self._clients = Clients(self._base, self._cluster, self._desk, self._router, self._store)
+        self._connected = self._clients.connected
+        self._drivers = Drivers(
+            self._base, self._desk, self._actors, self._clients, embedded_driver, self._store.arena.capacity
+        )
+        self._inspections = Inspections(self._base, self._desk, self._store, self._drivers.jobs_of, pid)
         self._shutdown = NodeShutdown(self._base, self._desk, self._actors, self._store)
-        #: Who is connected, apart from the head and other nodes: they are told who died.
-        self._clients: dict[bytes, None] = {}
-        self._registering: dict[WorkerID, RegisterDriver] = {}
         self._handlers = self._who_takes_what()
 
     def _who_takes_what(self) -> dict[type[Any], Callable[[bytes, Any, float], None]]:
@@ -167,15 +165,15 @@ class NodeCore:
             RequestLease: self._router.request,
             CancelLease: self._router.cancel,
             ReturnLease: self._desk.give_back,
-            Blocked: self._on_blocked,
-            Resumed: self._on_resumed,
-            WorkerReady: self._on_worker_ready,
-            WorkerStays: self._on_worker_stays,
-            KillWorker: self._on_kill_worker,
-            RegisterDriver: self._on_register_driver,
-            JobAccepted: self._on_job_accepted,
-            JobDescribed: self._on_job_described,
-            JobOver: self._on_job_over,
+            Blocked: self._supervisor.on_blocked,
+            Resumed: self._supervisor.on_resumed,
+            WorkerReady: self._supervisor.on_ready,
+            WorkerStays: self._supervisor.on_stays,
+            KillWorker: self._supervisor.on_kill,
+            RegisterDriver: self._drivers.on_register,
+            JobAccepted: self._drivers.on_accepted,
+            JobDescribed: self._drivers.on_described,
+            JobOver: self._drivers.on_over,
             ActorStarted: self._on_actor_started,
             ActorExited: self._on_actor_exited,
             StartActor: self._on_start_actor,
@@ -187,8 +185,8 @@ class NodeCore:
             PrepareBundles: self._bundles.prepare,
             ReturnBundles: self._bundles.give_back,
             GroupInfo: self._router.groups.news,
-            OwnerDied: self._on_owner_died,
-            NodeDied: self._on_node_died,
+            OwnerDied: self._clients.on_owner_died,
+            NodeDied: self._clients.on_node_died,
             Shutdown: self._on_shutdown,
             Inspect: self._inspections.asked,
             Inspected: self._inspections.answered,
@@ -213,7 +211,7 @@ class NodeCore:
         """Register with the head and fork the first worker. The host calls it once, before anything else."""
         self._base.journal.now = now
         self._cluster.start(now)
-        self._prestart_next(now)
+        self._supervisor.prestart_next(now)
         self._memory.start(now)
 
     def on_message(self, sender: bytes, message: Message, now: float) -> None:
@@ -222,11 +220,11 @@ class NodeCore:
         if handler is None or self._shutdown.stopped:
             return
         self._base.journal.now = now
-        if sender not in self._clients and sender != HEAD:
+        if sender not in self._connected and sender != HEAD:
             if self._base.is_gone(sender):
                 return
             if len(sender) == WORKER_ID_SIZE:
-                self._clients[sender] = None
+                self._connected[sender] = None
         handler(sender, message, now)
         self._cluster.changed(now)
 
@@ -247,19 +245,19 @@ class NodeCore:
         if self._shutdown.stopped:
             return
         self._base.journal.now = now
-        self._clients.pop(peer, None)
+        self._connected.pop(peer, None)
         self._inspections.gone(peer)
         worker = self._pool.workers.get(peer)
         if worker is not None:
-            self._worker_lost(worker, reason, now)
-        elif peer == self._embedded:
+            self._supervisor.lost(worker, now)
+        elif peer == self._drivers.embedded:
             self._shutdown.at_once(now)
         elif peer == HEAD:
             self._cluster.head_lost(now)
-        elif peer in self._drivers or peer in self._registering:
-            self._driver_gone(peer, reason, now)
+        elif peer in self._drivers:
+            self._drivers.gone(peer, reason, now)
         else:
-            self._forget_client(peer, reason, now, dead=False)
+            self._clients.forget(peer, reason, now, dead=False)
         self._cluster.changed(now)
 
     def process_ended(
@@ -270,21 +268,11 @@ class NodeCore:
         if gone is None or self._shutdown.stopped:
             return
         self._base.journal.now = now
-        self._clients.pop(worker, None)
         self._inspections.gone(worker)
-        self._desk.worker_ended(gone)
-        self._pool.ended(gone, reason)
-        if gone.reason:
-            reason = f"{gone.reason} ({reason})"
-        if gone.for_memory:
-            kind = FaultKind.OUT_OF_MEMORY
-        self._actors.worker_ended(gone, reason, kind)
-        self._limit_failed_starts(reason)
-        self._base.note_gone(worker)
-        self._forget_client(worker, reason, now)
-        self._store.owners_gone(worker, now)
+        reason, kind = self._supervisor.ended(gone, reason, kind)
+        self._clients.died(worker, reason, now)
         if not self._base.stopping:
-            self._tell_death(WorkerDied(worker, reason, gone.intended, kind))
+            self._clients.tell_death(WorkerDied(worker, reason, gone.intended, kind))
         self._bundles.look(now)
         self._shutdown.worker_ended(gone, now)
         self._cluster.changed(now)
@@ -312,177 +300,21 @@ class NodeCore:
     def next_deadline(self) -> float | None:
         return None if self._shutdown.stopped else self._base.timers.next()
 
-    # --- workers ------------------------------------------------------------------------------------------------------
-
-    def _on_worker_ready(self, sender: bytes, message: WorkerReady, now: float) -> None:
-        worker = self._pool.workers.get(sender)
-        if worker is not None and worker.state is WorkerState.STARTING:
-            self._pool.ready(worker, message.address, message.pid)
-            self._desk.offer(worker, now)
-            self._desk.schedule(now)
-            if self._prestart:
-                self._base.timers.at(now + self._base.limits.prestart_pause, self._prestart_next)
-
-    def _prestart_next(self, now: float) -> None:
-        """One at a time: the first task, and the worker that it waits for, are not held up by others that start."""
-        if self._jobs.shared or self._base.stopping or len(self._pool.workers) >= self._prestart:
-            self._prestart = 0
-        elif not self._pool.starting:
-            self._pool.fork(now)
-
-    def _on_worker_stays(self, sender: bytes, message: WorkerStays, now: float) -> None:
-        worker = self._pool.workers.get(sender)
-        if worker is None:
-            return
-        if worker.state in {WorkerState.RETIRING, WorkerState.ORPHANED}:
-            self._desk.comes_back(worker, now)
-        elif worker.state is WorkerState.STOPPING and self._pool.keep(worker, now):
-            self._desk.release(worker)
-            self._actors.worker_ended(worker, worker.reason, FaultKind.WORKER_CRASHED)
-            self._desk.schedule(now)
-
-    def _on_blocked(self, sender: bytes, message: Blocked, now: float) -> None:
-        worker = self._pool.workers.get(sender)
-        if worker is not None and not worker.lent and worker.state in _WORKING:
-            worker.lent = True
-            self._accounts.lend_cpus(worker.held)
-            self._desk.schedule(now)
-
-    def _on_resumed(self, sender: bytes, message: Resumed, now: float) -> None:
-        worker = self._pool.workers.get(sender)
-        if worker is not None and worker.lent:
-            worker.lent = False
-            self._accounts.take_cpus_back(worker.held)
-
-    def _on_kill_worker(self, sender: bytes, message: KillWorker, now: float) -> None:
-        """Only the owner whose task runs there may ask; for all others the worker has moved on."""
-        worker = self._pool.workers.get(message.worker)
-        if worker is not None and worker.lease and self._desk.leases[worker.lease].owner == sender:
-            self._desk.stop(worker, message.reason, now, None)
-
-    def _worker_lost(self, worker: Worker, reason: str, now: float) -> None:
-        worker.lost = True
-        if worker.state in {WorkerState.RETIRING, WorkerState.STOPPING, WorkerState.KEPT}:
-            return
-        self._desk.stop(worker, "", now, self._base.limits.lost_grace, intended=False)
-
-    def _limit_failed_starts(self, reason: str) -> None:
-        """Nothing forks for ever: after some starts in a row that failed, whoever waits for a worker is told."""
-        if self._pool.failed_starts < self._base.limits.max_failed_starts:
-            return
-        text = (
-            f"node {self._base.node.hex()} cannot start workers: {self._pool.failed_starts} in a row ended before "
-            f"they were ready, the last because {reason}"
-        )
-        self._pool.failed_starts = 0
-        self._base.journal.note("fault", b"", "no workers", text)
-        fault = Fault(FaultKind.SYSTEM, text, node=self._base.node)
-        self._actors.no_workers(self._desk.fail_waiting(fault), fault)
-
-    # --- deaths -------------------------------------------------------------------------------------------------------
-
-    def _forget_client(self, client: bytes, reason: str, now: float, dead: bool = True) -> None:
-        """A connection is a client's life here: what it asked for, held or mapped ends with it."""
-        self._clients.pop(client, None)
-        self._router.client_gone(client)
-        self._desk.client_gone(client, reason, now, dead)
-        self._store.client_gone(client, now)
-        self._desk.schedule(now)
-
-    def _driver_gone(self, driver: WorkerID, reason: str, now: float) -> None:
-        self._registering.pop(driver, None)
-        job = self._drivers.pop(driver, None)
-        self._base.note_gone(driver)
-        self._base.journal.note("lifecycle", driver, "driver gone", reason)
-        self._forget_client(driver, reason, now)
-        self._store.owners_gone(driver, now)
-        if job is not None:
-            self._base.report(JobFinished(job, driver))
-        self._tell_death(WorkerDied(driver, reason))
-
-    def _on_owner_died(self, sender: bytes, message: OwnerDied, now: float) -> None:
-        """The head says that somebody on another node is dead."""
-        if sender != HEAD or node_of(message.worker) == self._base.node or self._base.is_gone(message.worker):
-            return
-        self._base.note_gone(message.worker)
-        self._base.journal.note("worker", message.worker, "died", message.reason)
-        self._forget_client(message.worker, message.reason, now)
-        self._store.owners_gone(message.worker, now)
-        self._tell_clients(message)
-
-    def _on_node_died(self, sender: bytes, message: NodeDied, now: float) -> None:
-        if sender != HEAD or message.node == self._base.node or self._base.is_gone(message.node):
-            return
-        self._base.note_gone(message.node)
-        self._base.journal.note("node", message.node, "died", message.reason)
-        self._cluster.lost(message.node)
-        for client in [client for client in self._clients if node_of(client) == message.node]:
-            self._forget_client(client, message.reason, now)
-        self._store.node_died(message.node, now)
-        self._router.look_again(now)
-        self._store.owners_gone(message.node, now)
-        self._tell_clients(message)
-
-    def _tell_death(self, died: WorkerDied) -> None:
-        self._tell_clients(died)
-        self._base.report(died)
-
-    def _tell_clients(self, message: Message) -> None:
-        for client in self._clients:
-            self._base.send(client, message)
-
-    # --- drivers ------------------------------------------------------------------------------------------------------
-
-    def _on_register_driver(self, sender: bytes, message: RegisterDriver, now: float) -> None:
-        self._registering[sender] = message
-        self._base.tell_head(RegisterJob(sender, message.namespace, message.pid, message.setup))
-
-    def _on_job_accepted(self, sender: bytes, message: JobAccepted, now: float) -> None:
-        hello = self._registering.pop(message.driver, None) if sender == HEAD else None
-        if hello is None:
-            return
-        self._drivers[message.driver] = message.job
-        self._base.journal.note("lifecycle", message.driver, "driver joined")
-        if self._jobs.shared:
-            self._jobs.learn(JobDescribed(message.job, message.driver, message.namespace, hello.setup))
-            self._pool.fork(now, message.job)
-        answer = Registered(
-            message.driver,
-            self._base.node,
-            message.job,
-            message.namespace,
-            self._base.head_address,
-            self._store.arena.capacity,
-            self._accounts.own(),
-        )
-        self._base.send(message.driver, answer)
-
-    def _on_job_described(self, sender: bytes, message: JobDescribed, now: float) -> None:
-        if sender == HEAD:
-            self._jobs.learn(message)
-            self._desk.schedule(now)
-
-    def _on_job_over(self, sender: bytes, message: JobOver, now: float) -> None:
-        if sender != HEAD or not self._jobs.shared:
-            return
-        self._jobs.forget(message.job)
-        fault = Fault(FaultKind.SHUT_DOWN, f"job {message.job.hex()} is over: {message.reason}", node=self._base.node)
-        self._actors.no_workers(self._desk.fail_job(message.job, fault), fault)
-        self._pool.dismiss(message.job, f"its job is over: {message.reason}", now)
+    # --- the end ------------------------------------------------------------------------------------------------------
 
     def _on_shutdown(self, sender: bytes, message: Shutdown, now: float) -> None:
-        if sender not in self._drivers and sender != self._embedded:
+        if sender not in self._drivers.jobs_of and sender != self._drivers.embedded:
             return
         self._base.journal.note("lifecycle", sender, "shutdown")
         if self._jobs.shared:
-            self._driver_gone(sender, "it has left the cluster", now)
+            self._drivers.gone(sender, "it has left the cluster", now)
             self._base.send(sender, ShutdownDone([], []))
         else:
             self._shutdown.begin(sender, message.grace, now)
 
     def shut_down(self, grace: float, now: float) -> None:
         """The host was asked to end: stop all workers within ``grace`` seconds, then say `Stopped`."""
-        self._shutdown.begin(self._embedded or b"", grace, now)
+        self._shutdown.begin(self._drivers.embedded or b"", grace, now)
 
     # --- actors and the cluster ---------------------------------------------------------------------------------------
 
@@ -507,9 +339,7 @@ class NodeCore:
     def _on_node_accepted(self, sender: bytes, message: NodeAccepted, now: float) -> None:
         if sender == HEAD and message.node == self._base.node and not self._cluster.accepted:
             self._cluster.accept()
-            self._jobs.ask_again()
-            for driver, hello in self._registering.items():
-                self._base.tell_head(RegisterJob(driver, hello.namespace, hello.pid, hello.setup))
+            self._drivers.ask_again()
 
     def _on_register_again(self, sender: bytes, message: RegisterAgain, now: float) -> None:
         if sender == HEAD and message.node == self._base.node:
@@ -522,7 +352,7 @@ class NodeCore:
             self._cluster.info,
             0,
             self._actors.snapshot(),
-            [*self._pool.workers, *self._drivers, *self._registering, *([self._embedded] if self._embedded else [])],
+            [*self._pool.workers, *self._drivers.all()],
             list(self._base.reports),
             self._jobs.known(),
             self._bundles.snapshot(),
