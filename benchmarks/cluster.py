@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -41,6 +42,12 @@ class Row(NamedTuple):
     figure: str
     bound: str
     good: bool
+
+
+@rustyray.remote
+def waits_for(path: str) -> None:
+    while not os.path.exists(path):
+        time.sleep(0.01)
 
 
 @rustyray.remote
@@ -286,15 +293,18 @@ def queued() -> list[Row]:
 
 
 def _queue(count: int) -> tuple[float, float, float]:
-    """Seconds to submit, seconds in all, and bytes of memory for each task."""
-    with rustyray.init(num_cpus=2):
+    """Seconds to submit, seconds in all, and bytes of memory for each task, all queued behind one that waits."""
+    with rustyray.init(num_cpus=1), tempfile.TemporaryDirectory() as directory:
         rustyray.get([nothing.remote() for _ in range(1000)])
+        begin = os.path.join(directory, "begin")
+        first = waits_for.remote(begin)
         before = resident()
         began = time.perf_counter()
         refs = [nothing.remote() for _ in range(count)]
         submitted = time.perf_counter() - began
         each = (resident() - before) / count
-        rustyray.get(refs)
+        Path(begin).touch()
+        rustyray.get([first, *refs])
         return submitted, time.perf_counter() - began, each
 
 
