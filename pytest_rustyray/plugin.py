@@ -14,7 +14,7 @@ by_value.py    how code of test modules gets to workers
 in_workers.py  how workers explain a failed assertion
 tracebacks.py  reports without the runtime's own frames
 exploring.py   tests under many schedules
-categories.py  markers by folder
+categories/    unit, integration and stress tests
 """
 
 from __future__ import annotations
@@ -54,23 +54,19 @@ __all__ = [
 VERBOSITY: Final = "PYTEST_RUSTYRAY_VERBOSITY"
 #: What the processes of a runtime import before they are forked, so that no test pays for it.
 _PRELOAD: Final = ("pytest_rustyray.in_workers",)
-_BY_FOLDER: Final = "rustyray_categories"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.declare(parser)
     exploring.declare(parser)
     isolating.declare(parser)
-    parser.addini(
-        _BY_FOLDER, "mark tests in folders named unit, integration and stress as such", type="bool", default=False
-    )
+    categories.declare(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     takes = ", ".join(f"{name}=" for name in options.OPTIONS)
     config.addinivalue_line("markers", f"rustyray({takes}): the options of the runtime that a fixture starts")
-    for name, meaning in categories.CATEGORIES.items():
-        config.addinivalue_line("markers", f"{name}: {meaning}")
+    categories.configure(config)
     exploring.configure(config)
     config.stash[fixtures.COMMON] = options.given(config)
     config.stash[fixtures.LIFETIMES] = lifetimes = Lifetimes()
@@ -103,8 +99,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     fixtures.check(items)
     exploring.check(items)
     isolating.check(items)
-    if config.getini(_BY_FOLDER):
-        categories.assign(items, config.rootpath)
+    categories.sort(config, items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_rustyray import fixtures, options
+from pytest_rustyray.categories.summary import LEAKED
 from pytest_rustyray.lifetimes import running_engine
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Leaks:
 
         search = Search(before, lambda leak: leak.kind not in allowed)
         found = search.leaks()
+        item.stash[LEAKED] = len(found)
         text = _told(found, search.clean(found)).replace(f"{item.config.rootpath}{os.sep}", "") if found else ""
         self._last = look(self._sources)
         return text

@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from pytest_rustyray.categories.table import usual
 from pytest_rustyray.options import shares
 from pytest_rustyray.options.table import (
     FLAG,
@@ -90,6 +91,9 @@ def whole(options: Options) -> Options:
 def for_node(common: Options, node: pytest.Item | pytest.Collector) -> Options:
     """The options for a test, or for a module, whose markers are checked already: the closest marker wins."""
     merged = dict(common)
+    for name, value in usual(node).items():
+        if not merged[name][1]:
+            merged[name] = (value, "")
     for mark in reversed(list(node.iter_markers(_MARKED))):
         for name, value in mark.kwargs.items():
             merged[name] = (OPTIONS[name].default, "") if value is None and name in OURS else (value, MARKER)
