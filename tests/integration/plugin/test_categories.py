@@ -63,7 +63,7 @@ def test_a_line_for_each_category_tells_what_became_of_its_tests(suite: Suite) -
             def test_not(): ...
             """,
     )
-    for arguments in ([], ["-n", "2"]):
+    for arguments in ([], ["-p", "xdist", "-n", "2"]):
         lines = suite.run(*arguments).stdout
         slowest, counts = "in * s; the slowest: tests", "2 runtimes, 1 leak, 1 retry"
         lines.fnmatch_lines(
