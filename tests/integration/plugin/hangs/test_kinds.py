@@ -11,7 +11,11 @@ HANGS = """
     import pytest
     import rustyray
 
-    pytestmark = pytest.mark.rustyray(timeout=1)
+    pytestmark = pytest.mark.rustyray(timeout=1.5)
+
+    @pytest.mark.rustyray(timeout=0)
+    def test_that_starts_what_all_runtimes_come_from():
+        pass
 
     @pytest.fixture(autouse=True, params=["hangs", "next"])
     def turn(request, rustyray_local):
@@ -78,11 +82,11 @@ HANGS = """
 
 def test_kinds_of_hangs(suite: Suite) -> None:
     result = suite.write(test_it=HANGS).run()
-    result.assert_outcomes(failed=6, skipped=6)
+    result.assert_outcomes(passed=1, failed=6, skipped=7)
     driver = "E * the driver at *test_it.py:* in test_{} waits for {}"
     result.stdout.fnmatch_lines(
         [
-            "E * Failed: the test took longer than 1 s (timeout=1, @pytest.mark.rustyray), and was ended. Who waits *:",
+            "E * Failed: the test took longer than 1.5 s (timeout=1.5, @pytest.mark.rustyray), and was ended. Who waits *:",
             driver.format("task*", "the result of test_it.after, which waits for its arguments: the result of *sleeps"),
             "E * worker * (test_it.sleeps) at *test_it.py:* in sleeps waits for nothing of the runtime",
             "*test_it.py:*: Failed",
@@ -113,13 +117,17 @@ ELSEWHERE = """
     import pytest
     import rustyray
 
-    pytestmark = pytest.mark.rustyray(timeout=1)
+    pytestmark = pytest.mark.rustyray(timeout=1.5)
 
     @rustyray.remote
     class Spins:
         def spin(self):
             while True:
                 time.sleep(0.01)
+
+    @pytest.mark.rustyray(timeout=0)
+    def test_without_a_deadline(rustyray_shared):
+        assert rustyray.get(rustyray.remote(abs).remote(-1)) == 1
 
     def test_in_a_shared_runtime(rustyray_shared):
         rustyray.get(rustyray.remote(time.sleep).remote(1000))
@@ -135,7 +143,11 @@ FIXTURES = """
     import pytest
     import rustyray
 
-    pytestmark = pytest.mark.rustyray(timeout=1)
+    pytestmark = pytest.mark.rustyray(timeout=1.5)
+
+    @pytest.mark.rustyray(timeout=0)
+    def test_no_deadline(rustyray_local):
+        assert rustyray.get(rustyray.remote(abs).remote(-1)) == 1
 
     @pytest.fixture
     def hangs_at_first():
@@ -159,10 +171,6 @@ FIXTURES = """
             rustyray.get(rustyray.remote(lambda: None).remote())
             lock.acquire()
 
-    @pytest.mark.rustyray(timeout=0)
-    def test_no_deadline(rustyray_local):
-        assert rustyray.get(rustyray.remote(abs).remote(-1)) == 1
-
     made_outside = threading.Lock()
     also_here = [made_outside]
 """
@@ -171,7 +179,7 @@ FIXTURES = """
 def test_hangs_in_shared_runtimes_and_fixtures_in_parallel(suite: Suite) -> None:
     pytest.importorskip("xdist")
     result = suite.write(test_one=ELSEWHERE, test_other=FIXTURES).run_parallel("--dist=loadfile")
-    result.assert_outcomes(passed=3, failed=3, errors=4)
+    result.assert_outcomes(passed=4, failed=3, errors=4)
     result.stdout.fnmatch_lines_random(
         [
             "E * the driver at *test_one.py:* in test_in_a_shared_runtime waits for the result of time.sleep",
