@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 import os
 import sys
@@ -14,17 +15,17 @@ from typing import Any, Final
 _LIBRARY: Final = sysconfig.get_path("stdlib") + os.sep
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 #: Packages that run a program, rather than being part of it.
-_RUNNERS: Final = ("_pytest", "pytest", "pluggy", "execnet", "xdist", "pytest_rustyray")
+_RUNNERS: Final = ("_pytest", "pytest", "pytest_asyncio", "pluggy", "execnet", "xdist", "pytest_rustyray")
 #: A thread, or a coroutine, and its places: the outermost first.
 Stack = tuple[str, list[str]]
 
 
-def stacks(coroutines: Iterable[Any] = ()) -> list[Stack]:
-    """One for each thread, and each of these asyncio tasks, that is in the user's code; the main thread comes first."""
+def stacks() -> list[Stack]:
+    """One for each thread, and each asyncio task, that is in the user's code; the main thread comes first."""
     frames = sys._current_frames()
     threads = sorted(threading.enumerate(), key=lambda thread: thread is not threading.main_thread())
     found = [(thread.name, places(_frames(frames[thread.ident]))) for thread in threads if thread.ident in frames]
-    found += [("a coroutine", places(_awaiting(task))) for task in coroutines]
+    found += [("a coroutine", places(_awaiting(task))) for task in _coroutines()]
     return [stack for stack in found if stack[1]]
 
 
@@ -55,6 +56,14 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
         chain.append(frame)
         frame = frame.f_back
     return reversed(chain)
+
+
+def _coroutines() -> list[Any]:
+    """The asyncio tasks of all loops that are not done."""
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is None:
+        return []
+    return [one for one in gc.get_objects() if type(one) is asyncio.Task and not one.done()]
 
 
 def _awaiting(task: Any) -> Iterator[FrameType]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -51,12 +50,8 @@ class Inspector:
             report.tasks = states(self.core, now)
             report.awaits = [object_ for object_, waiters in self.pump.waiting.items() if waiters]
         if query.stacks:
-            report.stacks = stacks(self.coroutines())
+            report.stacks = stacks()
         return report
-
-    def coroutines(self) -> Iterable[Any]:
-        """The asyncio tasks that run the program's code, if the runtime has started them."""
-        return ()
 
     def _on_inspect(self, peer: bytes, message: InspectClient, now: float) -> None:
         self.pump.hub.send(peer, Inspected(message.request, [self.tell(message.query, now)]))

@@ -8,7 +8,6 @@ interrupted, and how the process ends, the engine says.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -291,9 +290,6 @@ class WorkerClient(Client):
         return WorkerState(
             worker_id=self.core.me.hex(), node_id=self.place.node.hex(), pid=self.pid, state="", seconds=0.0, runs=runs
         )
-
-    def coroutines(self) -> Iterable[Any]:
-        return self.actor.coroutines() if self.actor is not None else ()
 
     # --- what differs from a driver -----------------------------------------------------------------------------------
 

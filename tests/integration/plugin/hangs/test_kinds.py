@@ -86,7 +86,7 @@ def test_kinds_of_hangs(suite: Suite) -> None:
     driver = "E * the driver at *test_it.py:* in test_{} waits for {}"
     result.stdout.fnmatch_lines(
         [
-            "E * Failed: the test took longer than 1.5 s (timeout=1.5, @pytest.mark.rustyray), and was ended. Who waits *:",
+            "E * Failed: the test took longer than 1.5 s (timeout=1.5, @pytest.mark.rustyray), and was ended. Who *:",
             driver.format("task*", "the result of test_it.after, which waits for its arguments: the result of *sleeps"),
             "E * worker * (test_it.sleeps) at *test_it.py:* in sleeps waits for nothing of the runtime",
             "*test_it.py:*: Failed",
