@@ -20,12 +20,15 @@ SUITE: Final = """
             return os.getpid()
 
     def stat(pid):
-        name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        try:
+            name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        except OSError:
+            return "", -1  # it has ended, and was none of ours
         return name.partition("(")[2], int(rest.split()[1])
 
     def children(parent):
-        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-        return {pid: stat(pid)[0] for pid in pids if stat(pid)[1] == parent}
+        about = {int(path.name): stat(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()}
+        return {pid: name for pid, (name, of) in about.items() if of == parent}
 
     def note_and_check(session):
         node = rustyray.nodes()[0]["Pid"]
