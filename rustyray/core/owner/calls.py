@@ -12,6 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from rustyray.core.effects import Effect, Send, Warn
+from rustyray.core.owner import faults
+from rustyray.core.owner.arguments import Arguments
+from rustyray.core.owner.history import History
 from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, Ending, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.tasks import Tasks
@@ -48,10 +51,14 @@ CREATION: Final = MethodPlan("__init__")
 class Calls:
     """All actors that this process knows."""
 
-    def __init__(self, refs: References, tasks: Tasks, out: list[Effect]) -> None:
+    def __init__(
+        self, refs: References, tasks: Tasks, arguments: Arguments, history: History, out: list[Effect]
+    ) -> None:
         self.refs = refs
         self.tasks = tasks
-        self.journal = tasks.journal
+        self._arguments = arguments
+        self._pushed = history.pushed
+        self.journal = history.journal
         self.out = out
         self.links: dict[ActorID, ActorLink] = {}
         self.by_worker: dict[WorkerID, ActorLink] = {}
@@ -61,8 +68,8 @@ class Calls:
         self._creations: dict[int, tuple[ActorLink, Record, bool]] = {}
         #: Has the head end an actor.
         self.kill: Callable[[KillActor], None]
-        tasks.call_ready = self._on_arguments
-        tasks.call_returns = self._on_return
+        arguments.call_ready = self._on_arguments
+        tasks.retries.call_returns = self._on_return
         tasks.call_failed = self._on_failed
 
     # --- creation -----------------------------------------------------------------------------------------------------
@@ -77,7 +84,7 @@ class Calls:
         self._creations[request] = (link, record, existing)
         link.creating = request
         record.target = link
-        self.tasks.submit(record, deps, now)
+        self._arguments.submit(record, deps, now)
 
     def _send_creation(self, link: ActorLink, record: Record) -> None:
         spec, task = link.spec, record.task
@@ -86,7 +93,7 @@ class Calls:
         spec.args, spec.deps, spec.buffers, spec.refs = task.args, task.deps, task.buffers, task.refs
         record.state = PUSHED
         link.creation = record
-        self.tasks.pushed.add(Batch(self.journal.now, b"", task.id, 1))
+        self._pushed.add(Batch(self.journal.now, b"", task.id, 1))
         self.out.append(Send(HEAD, CreateActor(link.creating, spec, self._creations[link.creating][2])))
 
     def creation_of(self, link: ActorLink) -> tuple[Record, bool] | None:
@@ -119,11 +126,11 @@ class Calls:
 
     def call(self, link: ActorLink, record: Record, deps: list[ObjectID], now: float) -> None:
         if link.state == ActorState.DEAD:
-            self.tasks.fail(record, self._dead_fault(link, record), now)
+            self.tasks.fail(record, faults.actor_dead(link, record), now)
             return
         if link.state == ActorState.RESTARTING:
             if record.retries == 0:
-                self.tasks.fail(record, self._unavailable_fault(link, record), now)
+                self.tasks.fail(record, faults.actor_unavailable(link, record), now)
                 return
             if record.retries > 0:
                 record.retries -= 1
@@ -131,7 +138,7 @@ class Calls:
             self._hold_handle(link)
         link.queue.append(record)
         if deps or record.task.refs:
-            self.tasks.submit(record, deps, now)
+            self._arguments.submit(record, deps, now)
         elif link.state == ActorState.ALIVE:
             if not link.inflight or len(link.queue) >= BATCH:
                 self.pump(link)
@@ -161,7 +168,7 @@ class Calls:
             calls.append(call)
         if calls:
             ids = b"".join([call.id for call in calls]) if len(calls) > 1 else b""
-            self.tasks.pushed.add(Batch(self.journal.now, link.worker, calls[0].id, len(calls), ids))
+            self._pushed.add(Batch(self.journal.now, link.worker, calls[0].id, len(calls), ids))
             self.out.append(Send(link.worker, PushCalls(calls), link.address))
         elif link.held and not queue and len(inflight) == (link.actor in inflight):
             self._release_handle(link)  # what is left is its creation, whose arguments a restart will need
@@ -178,7 +185,7 @@ class Calls:
         if record.state == PUSHED:
             self.out.append(Send(link.worker, CancelTask(record.task.id, False, recursive), link.address))
         else:
-            self.tasks.fail(record, self.tasks.cancelled_fault(record), now)
+            self.tasks.fail(record, faults.cancelled(record), now)
 
     # --- what the task layer tells us ---------------------------------------------------------------------------------
 
@@ -326,11 +333,11 @@ class Calls:
         link.inflight.clear()
         for record in reversed(records):
             if record.retries != 0 and not record.cancelled:
-                self.tasks.retry(record, now)
+                self.tasks.retries.retry(record, now)
         for record in records:
             record.alone = True
             if record.state == PUSHED:
-                fault = self._over_fault(link, record) if link.exited else self._unavailable_fault(link, record, why)
+                fault = faults.actor_over(link, record) if link.exited else faults.actor_unavailable(link, record, why)
                 self.tasks.fail(record, fault, now)
 
     def _died(self, link: ActorLink, fault: Fault, now: float) -> None:
@@ -348,47 +355,10 @@ class Calls:
         for record in records:
             if record.state != DONE:
                 record.alone = record.state == PUSHED
-                self.tasks.fail(record, self._dead_fault(link, record), now)
+                self.tasks.fail(record, faults.actor_dead(link, record), now)
         self._release_handle(link)
         if handle_id(link.actor) not in self.refs.objects:
             self.links.pop(link.actor, None)
-
-    def _over_fault(self, link: ActorLink, record: Record) -> Value:
-        text = f"actor {link.actor.hex()} died: {link.exited}"
-        fault = Fault(FaultKind.ACTOR_DIED, text, actor=link.actor, pid=link.pid, worker=link.worker)
-        return self._with_call(fault, record)
-
-    def _dead_fault(self, link: ActorLink, record: Record) -> Value:
-        fault = link.fault or Fault(FaultKind.ACTOR_DIED, "the actor is dead", actor=link.actor)
-        return self._with_call(fault, record)
-
-    def _unavailable_fault(self, link: ActorLink, record: Record, why: str = "") -> Value:
-        reason = why or (link.fault.message if link.fault else "it is restarting")
-        fault = Fault(
-            FaultKind.ACTOR_UNAVAILABLE,
-            f"the actor is unavailable: {reason}",
-            actor=link.actor,
-            pid=link.pid,
-            worker=link.worker,
-        )
-        return self._with_call(fault, record)
-
-    @staticmethod
-    def _with_call(fault: Fault, record: Record) -> Fault:
-        cause = fault.cause if isinstance(fault.cause, Failed) else None
-        return Fault(
-            fault.kind,
-            fault.message,
-            record.task.id,
-            fault.actor,
-            record.plan.name,
-            record.task.attempt,
-            record.task.max_attempts,
-            fault.pid,
-            fault.worker,
-            fault.node,
-            cause,
-        )
 
     # --- handles ------------------------------------------------------------------------------------------------------
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from rustyray.core.effects import Effect, Send
+from rustyray.core.owner import faults
 from rustyray.core.owner.calls import Calls
-from rustyray.core.owner.records import DONE, ActorLink, ObjectEntry, Record
+from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, ObjectEntry, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.tasks import Tasks
 from rustyray.model.ids import WORKER_ID_SIZE, ObjectID, TaskID, WorkerID
-from rustyray.model.messages import CancelObject
+from rustyray.model.messages import CancelObject, CancelTask
 
 
 class Cancels:
@@ -26,7 +27,7 @@ class Cancels:
         if entry is None:
             return
         if entry.record is not None:
-            self._cancel(entry.record, force, recursive, now)
+            self.cancel_record(entry.record, force, recursive, now)
         elif entry.value is None and not self._refs.owns(object_):
             self._ask(object_, entry, force, recursive)
 
@@ -35,13 +36,22 @@ class Cancels:
         owner = object_[:WORKER_ID_SIZE]
         self._out.append(Send(owner, CancelObject(object_, force, recursive), entry.more.owner_address))
 
-    def _cancel(self, record: Record, force: bool, recursive: bool, now: float) -> None:
-        if record.state == DONE:
-            return
+    def cancel_record(self, record: Record, force: bool, recursive: bool, now: float) -> None:
+        """What has not started never runs; what runs is interrupted, or with ``force`` its worker is killed."""
         if isinstance(record.target, ActorLink):
             self._calls.cancel(record.target, record, recursive, now)
-        else:
-            self._tasks.cancel(record, force, recursive, now)
+            return
+        if record.state == DONE or (record.cancelled and not force):
+            return
+        record.cancelled = True
+        record.forced = record.forced or force
+        if record.state == PUSHED and record.lease is not None:
+            told = CancelTask(record.task.id, force, recursive)
+            self._out.append(Send(record.lease.worker, told, record.lease.address))
+            return
+        if record.state == QUEUED:
+            record.target.queue.remove(record)
+        self._tasks.fail(record, faults.cancelled(record), now)
 
     def on_cancel(self, sender: WorkerID, message: CancelObject, now: float) -> None:
         """Somebody who borrows the object asks. What cannot be forced, an actor's call, is cancelled without."""
@@ -51,7 +61,7 @@ class Cancels:
         """Cancel what ``parent`` submitted and is not done (``recursive=True``)."""
         for entry in list(self._refs.objects.values()):
             if entry.record is not None and entry.record.parent == parent:
-                self._cancel(entry.record, force, True, now)
+                self.cancel_record(entry.record, force, True, now)
 
     def is_call(self, object_: ObjectID) -> bool:
         """Whether the object is what a call of an actor, not done yet, will return."""

@@ -6,11 +6,14 @@ from collections import deque
 from collections.abc import Callable
 
 from rustyray.core.effects import Effect
+from rustyray.core.owner import faults
+from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.calls import CREATION, Calls
 from rustyray.core.owner.cancelling import Cancels
 from rustyray.core.owner.deaths import Deaths
 from rustyray.core.owner.groups import Groups
 from rustyray.core.owner.head import HeadLine
+from rustyray.core.owner.history import History
 from rustyray.core.owner.records import (
     Borrowing,
     FunctionStats,
@@ -97,10 +100,12 @@ class OwnerCore:
         #: What came in last, without its content: the story that an illegal step tells.
         self._story: deque[tuple[float, bytes, str]] = deque(maxlen=STORY)
         self.refs = References(me, address, node, self.out)
-        self.sched = Scheduler(me, node, job, self.out, journal)
-        self.tasks = Tasks(self.refs, self.sched, self.out, jitter, journal)
-        self.calls = Calls(self.refs, self.tasks, self.out)
-        self.groups = Groups(self.refs, self.tasks, self.out)
+        self.history = History(journal)
+        self.sched = Scheduler(me, node, job, self.out, self.history)
+        self.arguments = Arguments(self.refs, self.sched)
+        self.tasks = Tasks(self.refs, self.sched, self.arguments, self.history, self.out, jitter)
+        self.calls = Calls(self.refs, self.tasks, self.arguments, self.history, self.out)
+        self.groups = Groups(self.refs, self.arguments, self.out)
         self.head = HeadLine(self.calls, self.groups, self.out)
         self.calls.kill = self.head.kill
         self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
@@ -109,9 +114,9 @@ class OwnerCore:
         #: What was submitted.
         self.kinds = Kinds()
         self._number = 0
-        self.deaths = Deaths(self.refs, self.sched, self.tasks, self.calls)
+        self.deaths = Deaths(self.refs, self.sched, self.arguments, self.tasks, self.calls)
         self.cancels = Cancels(self.refs, self.tasks, self.calls, self.out)
-        self.unfinished = Unfinished(self.refs, self.sched, self.tasks, self.calls, self.deaths)
+        self.unfinished = Unfinished(self.refs, self.sched, self.arguments, self.tasks, self.calls, self.deaths)
         self._handlers: dict[type, Callable[..., None]] = {
             Results: self._on_results,
             ObjectReady: self._on_object_ready,
@@ -177,7 +182,7 @@ class OwnerCore:
         else:
             self._make_returns(record, tid, plan.returns)
         if deps or refs:
-            self.tasks.submit(record, deps or [], now)
+            self.arguments.submit(record, deps or [], now)
             return tid
         queue = target.queue
         queue.append(record)
@@ -357,7 +362,7 @@ class OwnerCore:
 
     def judged(self, task: TaskID, retry: bool, now: float) -> None:
         """The answer to a `JudgeFailure` effect."""
-        self.tasks.judged(task, retry, now)
+        self.tasks.retries.judged(task, retry, now)
 
     def _on_results(self, sender: WorkerID, message: Results, now: float) -> None:
         lease = self.sched.by_worker.get(sender)
@@ -383,7 +388,7 @@ class OwnerCore:
         ready: list[ObjectID] = []
         entry = self.refs.on_object_ready(sender, message, ready)
         if entry is not None:
-            self.tasks.value_arrived(entry, now)
+            self.arguments.value_arrived(entry, now)
         self.refs.ready_effect(ready)
 
     def _on_give_back(self, sender: WorkerID, message: GiveBack, now: float) -> None:
@@ -391,7 +396,7 @@ class OwnerCore:
         if lease is None or lease.worker != sender:
             return
         for record in self.sched.on_give_back(lease, message, now):
-            self.tasks.fail(record, self.tasks.cancelled_fault(record), now)
+            self.tasks.fail(record, faults.cancelled(record), now)
 
     def _on_unblocked(self, sender: WorkerID, message: Unblocked, now: float) -> None:
         lease = self.sched.leases.get(message.lease)
@@ -420,14 +425,14 @@ class OwnerCore:
 
     def next_deadline(self) -> float | None:
         soonest = self.sched.next_deadline()
-        for other in (self.tasks.next_deadline(), self.deaths.next_deadline(), self.head.next_deadline()):
+        for other in (self.tasks.retries.next_deadline(), self.deaths.next_deadline(), self.head.next_deadline()):
             if other is not None and (soonest is None or other < soonest):
                 soonest = other
         return soonest
 
     def on_time(self, now: float) -> None:
         self.journal.now = now
-        self.tasks.on_time(now)
+        self.tasks.retries.on_time(now)
         self.sched.on_time(now)
         self.deaths.on_time(now)
         self.head.on_time(now)
@@ -451,5 +456,6 @@ class OwnerCore:
         """Raises AssertionError when any part contradicts itself."""
         self.refs.check()
         self.sched.check()
-        self.tasks.check()
+        self.arguments.check()
+        self.tasks.retries.check()
         self.calls.check()

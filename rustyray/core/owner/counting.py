@@ -4,40 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from rustyray.core.owner.history import Counts
 from rustyray.core.owner.records import BACKOFF, DONE, WAITING, ActorLink, is_creation
-from rustyray.model.stats import CLASSES, LatencyStats, ObjectStats, ProcessStats, TaskStats
+from rustyray.model.stats import ObjectStats, ProcessStats, TaskStats
 from rustyray.model.values import Packed, Stored
 
 if TYPE_CHECKING:
     from rustyray.core.owner.core import OwnerCore
-
-
-class Counts(msgspec.Struct, gc=False):
-    """How tasks, or calls, have ended."""
-
-    finished: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    retried: int = 0
-    rebuilt: int = 0
-
-
-class Latency:
-    """Latencies by class; see `LatencyStats`."""
-
-    __slots__ = ("classes",)
-
-    def __init__(self) -> None:
-        self.classes = [0] * (CLASSES + 1)
-
-    def add(self, seconds: float) -> None:
-        self.classes[min(CLASSES, int(seconds * 1e6).bit_length())] += 1
-
-    def stats(self) -> LatencyStats:
-        last = max((number for number, count in enumerate(self.classes) if count), default=-1)
-        return LatencyStats(classes=tuple(self.classes[: last + 1]))
 
 
 def stats(core: OwnerCore) -> ProcessStats:
@@ -49,7 +22,7 @@ def stats(core: OwnerCore) -> ProcessStats:
         tasks=tasks,
         calls=calls,
         objects=_objects(core),
-        latency=core.tasks.latency.stats(),
+        latency=core.history.latency.stats(),
         leases=len(core.sched.leases),
     )
 
@@ -57,15 +30,15 @@ def stats(core: OwnerCore) -> ProcessStats:
 def _tasks(core: OwnerCore) -> tuple[TaskStats, TaskStats]:
     classes, links = core.sched.classes.values(), core.calls.links.values()
     waiting = [0, 0]
-    for record in core.tasks.pending.values():
+    for record in core.arguments.pending.values():
         waiting[isinstance(record.target, ActorLink)] += not is_creation(record)
     queued = sum(len(target.queue) for target in classes)
     pushed = sum(len(lease.inflight) for lease in core.sched.leases.values())
     queued_calls = sum(record.state not in (WAITING, BACKOFF, DONE) for link in links for record in link.queue)
     pushed_calls = sum(len(link.inflight) for link in links)
     return (
-        _stats(core.tasks.counts, waiting[0], queued, pushed),
-        _stats(core.tasks.call_counts, waiting[1], queued_calls, pushed_calls),
+        _stats(core.history.counts, waiting[0], queued, pushed),
+        _stats(core.history.call_counts, waiting[1], queued_calls, pushed_calls),
     )
 
 

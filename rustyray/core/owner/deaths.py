@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.calls import LAST_WORDS, Calls
 from rustyray.core.owner.records import Ending, Lease
 from rustyray.core.owner.references import References
@@ -24,11 +25,13 @@ LOST_PATIENCE: Final = 1.0
 class Deaths:
     """Ends what others had of us, and we of them, when they are gone."""
 
-    def __init__(self, refs: References, sched: Scheduler, tasks: Tasks, calls: Calls) -> None:
+    def __init__(self, refs: References, sched: Scheduler, arguments: Arguments, tasks: Tasks, calls: Calls) -> None:
         self.refs = refs
         self.sched = sched
+        self.arguments = arguments
         self.tasks = tasks
         self.calls = calls
+        self.journal = calls.journal
         #: Peers whose connection broke, until when to wait for their node's word, and the reason to give without it.
         self._silent: dict[bytes, tuple[float, str]] = {}
         #: Peers that were asked again, and have not answered since.
@@ -113,7 +116,7 @@ class Deaths:
     def _bury(self, worker: WorkerID, reason: str, now: float) -> None:
         self._silent.pop(worker, None)
         self._doubtful.pop(worker, None)
-        self.tasks.journal.note("worker", worker, "died", reason)
+        self.journal.note("worker", worker, "died", reason)
         self._lost_worker(worker, reason, now)
         self._void(worker, reason, now)
         self._for_memory.pop(worker, None)
@@ -130,7 +133,7 @@ class Deaths:
 
     def node_died(self, message: NodeDied, now: float) -> None:
         """All its processes are dead, and the only copies of values in its store are lost."""
-        self.tasks.journal.note("node", message.node, "died", message.reason)
+        self.journal.note("node", message.node, "died", message.reason)
         for worker in [worker for worker in self._silent if node_of(worker) == message.node]:
             del self._silent[worker]
         lost = [lease for lease in self.sched.leases.values() if lease.node == message.node]
@@ -173,7 +176,7 @@ class Deaths:
     def _lose_lease(self, lease: Lease, reason: str, now: float) -> None:
         target = lease.target
         self.sched.give_up(lease, reusable=False)
-        self.tasks.worker_died(lease, reason, now, self._for_memory.pop(lease.worker, None))
+        self.tasks.retries.worker_died(lease, reason, now, self._for_memory.pop(lease.worker, None))
         self.sched.pump(target, now)
 
     def _void(self, who: bytes, reason: str, now: float) -> None:
@@ -186,7 +189,7 @@ class Deaths:
             entry = self.refs.objects.get(object_)
             if entry is not None and entry.value is None:
                 self.refs.settle(object_, entry, self.refs.owner_died(object_, reason), ready)
-                self.tasks.value_arrived(entry, now)
+                self.arguments.value_arrived(entry, now)
         self.refs.ready_effect(ready)
 
     # --- time ---------------------------------------------------------------------------------------------------------

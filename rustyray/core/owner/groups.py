@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rustyray.core.effects import Effect, Send, Warn
+from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.records import ObjectEntry
 from rustyray.core.owner.references import References
-from rustyray.core.owner.tasks import Tasks
 from rustyray.model.ids import GroupID, ObjectID, owner_of
 from rustyray.model.messages import HEAD, GroupInfo, GroupState, WatchGroup
 from rustyray.model.values import Fault, FaultKind, Value
@@ -14,9 +14,9 @@ from rustyray.model.values import Fault, FaultKind, Value
 class Groups:
     """Groups that somebody waits for here."""
 
-    def __init__(self, refs: References, tasks: Tasks, out: list[Effect]) -> None:
+    def __init__(self, refs: References, arguments: Arguments, out: list[Effect]) -> None:
         self._refs = refs
-        self._tasks = tasks
+        self._arguments = arguments
         self._out = out
         #: By group, the objects that get their values when it is created.
         self._waiting: dict[GroupID, dict[ObjectID, Value]] = {}
@@ -58,5 +58,5 @@ class Groups:
             entry = self._refs.objects.get(object_)
             if entry is not None and entry.value is None:
                 self._refs.settle(object_, entry, value, ready)
-                self._tasks.value_arrived(entry, now)
+                self._arguments.value_arrived(entry, now)
         self._refs.ready_effect(ready)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rustyray.core.owner.records import ActorLink
 from rustyray.core.owner.telling import living
 from rustyray.core.owner.waits import tell_object, waits_for
 from rustyray.model.ids import HANDLE_INDEX
@@ -47,8 +46,5 @@ def let_go(core: OwnerCore, kind: str, id_: bytes, now: float) -> bool:
     record = next((record for record in living(core) if record.task.id == id_), None) if kind == "tasks" else None
     if record is None:
         return False
-    if isinstance(record.target, ActorLink):
-        core.calls.cancel(record.target, record, True, now)
-    else:
-        core.tasks.cancel(record, True, True, now)
+    core.cancels.cancel_record(record, True, True, now)
     return True

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from rustyray.core.owner.arguments import Arguments
+from rustyray.core.owner.history import History
 from rustyray.core.owner.records import DONE, WAITING, ObjectEntry, Record
 from rustyray.core.owner.references import References
 from rustyray.model.ids import ObjectID, object_id
 from rustyray.model.values import Fault, FaultKind
-
-if TYPE_CHECKING:
-    from rustyray.core.owner.tasks import Tasks
 
 #: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
 LINEAGE_CAP: Final = 256 * 1024 * 1024
@@ -20,20 +19,21 @@ LINEAGE_CAP: Final = 256 * 1024 * 1024
 class Lineage:
     """Records of tasks whose results lie in the stores of nodes."""
 
-    def __init__(self, refs: References, tasks: Tasks) -> None:
-        self.refs = refs
-        self._tasks = tasks
+    def __init__(self, refs: References, arguments: Arguments, history: History) -> None:
+        self._refs = refs
+        self._arguments = arguments
+        self._history = history
         self._records: deque[Record] = deque()
         self._bytes = 0
 
     def keep(self, record: Record) -> None:
         """Its result lives in a node's memory: keep what is needed to make it again, but not the arguments' values."""
         for object_ in record.held or ():
-            entry = self.refs.objects.get(object_)
+            entry = self._refs.objects.get(object_)
             if entry is not None:
                 entry.lineage += 1
         held = record.held
-        self._tasks.let_go(record)
+        self._arguments.let_go(record)
         record.held = held
         self._records.append(record)
         self._bytes += _weight(record)
@@ -46,34 +46,34 @@ class Lineage:
             return
         self._bytes = max(0, self._bytes - _weight(record))
         for index in range(record.task.returns):
-            entry = self.refs.objects.get(object_id(record.task.id, index))
+            entry = self._refs.objects.get(object_id(record.task.id, index))
             if entry is not None and entry.record is record:
                 entry.record = None
         record.entry = None
         held, record.held = record.held, None
         for object_ in held or ():
-            self.refs.release_lineage(object_)
+            self._refs.release_lineage(object_)
 
     def freed(self, object_: ObjectID, record: Record | None) -> None:
         """An object is gone. If it was the last result of a settled task, its lineage goes with it."""
         if record is None or record.state != DONE:
             return
         for index in range(record.task.returns):
-            if object_id(record.task.id, index) in self.refs.objects:
+            if object_id(record.task.id, index) in self._refs.objects:
                 return
         self.forget(record)
 
     def lost(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
         """The only copy of a stored value is gone: make it again, or say why that cannot be."""
         gone, entry.value = entry.value, None
-        self._tasks.journal.note("object", object_, "lost", why)
+        self._history.journal.note("object", object_, "lost", why)
         if gone is not None:
-            for record in self._tasks.pending.values():
+            for record in self._arguments.pending.values():
                 if record.state == WAITING and object_ in (record.deps or ()):
-                    self._tasks.await_argument(record, object_, entry)
+                    self._arguments.wait_for(record, object_, entry)
         self._replace(object_, entry, why, now)
         if gone is not None:
-            self.refs.let_go(gone)  # the refs inside it
+            self._refs.let_go(gone)  # the refs inside it
 
     def _replace(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
         record = entry.record
@@ -81,9 +81,9 @@ class Lineage:
             kind = FaultKind.OBJECT_LOST if record is None else FaultKind.MAX_ATTEMPTS
             advice = "it was put, or its lineage was dropped" if record is None else "its task has no retries left"
             ready: list[ObjectID] = []
-            self.refs.settle(object_, entry, Fault(kind, f"{why}, and it cannot be made again: {advice}"), ready)
-            self._tasks.value_arrived(entry, now)
-            self.refs.ready_effect(ready)
+            self._refs.settle(object_, entry, Fault(kind, f"{why}, and it cannot be made again: {advice}"), ready)
+            self._arguments.value_arrived(entry, now)
+            self._refs.ready_effect(ready)
             return
         if record.state == DONE:
             self._rebuild(record, why, now)
@@ -91,19 +91,16 @@ class Lineage:
     def _rebuild(self, record: Record, why: str, now: float) -> None:
         record.apply("rebuild")
         record.since = now
-        self._tasks.note(record, "rebuild")
-        self._tasks.counts.rebuilt += 1
+        self._history.note(record, "rebuild")
+        self._history.counts.rebuilt += 1
         record.retries -= record.retries > 0
         record.task.attempt += 1
         for object_ in record.held or ():
-            entry = self.refs.hold(object_)
+            entry = self._refs.hold(object_)
             entry.lineage -= 1
             if entry.value is None and entry.record is not None and entry.record.state == DONE:
                 self.lost(object_, entry, why, now)
-        self._tasks.pending[record.task.id] = record
-        self._tasks.await_arguments(record)
-        if record.missing == 0:
-            self._tasks.arguments_ready(record, now)
+        self._arguments.wait(record, now)
 
 
 def _weight(record: Record) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from rustyray.core.effects import Effect, Send, Warn
+from rustyray.core.owner.history import History
 from rustyray.core.owner.records import (
     PUSHED,
     QUEUED,
@@ -21,8 +22,6 @@ from rustyray.core.owner.records import (
     Record,
     SchedulingClass,
 )
-from rustyray.core.past import Batch, Batches, is_range
-from rustyray.core.story import Journal
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
     Arg,
@@ -59,9 +58,10 @@ ASK_AGAIN: Final = 0.1
 class Scheduler:
     """Queues, leases and pipelines of one owner."""
 
-    def __init__(self, me: WorkerID, node: NodeID, job: JobID, out: list[Effect], journal: Journal) -> None:
+    def __init__(self, me: WorkerID, node: NodeID, job: JobID, out: list[Effect], history: History) -> None:
         self.me = me
-        self._journal = journal
+        self._journal = history.journal
+        self._history = history
         self.node = node
         self.job = job
         self.out = out
@@ -69,8 +69,6 @@ class Scheduler:
         self.leases: dict[int, Lease] = {}
         self.by_worker: dict[WorkerID, Lease] = {}
         self.defined: dict[WorkerID, dict[bytes, None]] = {}
-        #: What was pushed to workers last.
-        self.pushed = Batches()
         self._requests: dict[int, SchedulingClass] = {}
         self._request = 0
         self.large = LARGE
@@ -179,7 +177,7 @@ class Scheduler:
             if record.alone:
                 break
         if tasks:
-            self._remember(tasks, lease, now)
+            self._history.were_pushed(tasks, lease, now)
             lease.asked_back = False  # there is something to be had again
             if lease.idle:
                 lease.idle = False
@@ -188,13 +186,6 @@ class Scheduler:
             target = lease.target
             message = PushTasks(lease.id, tasks, target.resources, target.strategy)
             self.out.append(Send(lease.worker, message, lease.address))
-
-    def _remember(self, tasks: list[Task], lease: Lease, now: float) -> None:
-        first, count = tasks[0].id, len(tasks)
-        if count == 1 or (not lease.target.mixed and is_range(first, tasks[-1].id, count)):
-            self.pushed.add(Batch(now, lease.worker, first, count))
-        else:
-            self.pushed.add(Batch(now, lease.worker, first, count, b"".join([task.id for task in tasks])))
 
     def _define(self, lease: Lease, plan: TaskPlan, known: dict[bytes, None]) -> None:
         known[plan.fn] = None

@@ -28,7 +28,7 @@ def events(core: OwnerCore, teller: Teller) -> list[Event]:
 
 def living(core: OwnerCore) -> Iterator[Record]:
     """The tasks and calls that are not done; of a queue, those that were submitted last come first."""
-    for record in core.tasks.pending.values():
+    for record in core.arguments.pending.values():
         if not isinstance(record.target, ActorLink):
             yield record
     for target in core.sched.classes.values():
@@ -61,13 +61,13 @@ class _Tasks:
                 self._failed[note.subject, note.time] = None
 
     def ended(self) -> Iterator[Event]:
-        for batch in reversed(self._core.tasks.ended):
+        for batch in reversed(self._core.history.ended):
             for id_ in batch.each():
                 if (id_, batch.time) not in self._failed:
                     yield self._event(id_, batch.time, "finished", batch.worker)
 
     def pushed(self) -> Iterator[Event]:
-        for batch in reversed(self._core.tasks.pushed):
+        for batch in reversed(self._core.history.pushed):
             for id_ in batch.each():
                 yield self._event(id_, batch.time, "pushed", batch.worker)
 
@@ -77,7 +77,7 @@ class _Tasks:
         for record in living(self._core):
             told[record.task.id] = None
             yield self._event(record.task.id, record.submitted, "submitted")
-        for batches in (self._core.tasks.pushed, self._core.tasks.ended):
+        for batches in (self._core.history.pushed, self._core.history.ended):
             for batch in reversed(batches):
                 for id_ in batch.each():
                     kind = self._kinds.of(id_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.calls import Calls
 from rustyray.core.owner.deaths import Deaths
 from rustyray.core.owner.records import DONE, ActorLink, Lease
@@ -15,9 +16,12 @@ from rustyray.model.values import Fault, FaultKind
 class Unfinished:
     """The tasks, calls and objects that somebody waits for."""
 
-    def __init__(self, refs: References, sched: Scheduler, tasks: Tasks, calls: Calls, deaths: Deaths) -> None:
+    def __init__(
+        self, refs: References, sched: Scheduler, arguments: Arguments, tasks: Tasks, calls: Calls, deaths: Deaths
+    ) -> None:
         self._refs = refs
         self._sched = sched
+        self._arguments = arguments
         self._tasks = tasks
         self._calls = calls
         self._deaths = deaths
@@ -33,7 +37,7 @@ class Unfinished:
         It may own objects in use, tasks and calls that are not done or actors that live, or have passed on refs without
         knowing yet that their owner has heard of it.
         """
-        if self._refs.has_unacknowledged or self._tasks.pending or self.running() or self._calls.living():
+        if self._refs.has_unacknowledged or self._arguments.pending or self.running() or self._calls.living():
             return True
         waiting = any(target.queue for target in self._sched.classes.values())
         return waiting or any(self._refs.owns(object_) for object_ in self._refs.objects)
@@ -41,7 +45,7 @@ class Unfinished:
     def cancel(self, reason: str, now: float) -> int:
         """Fail everything that is not on a worker; returns how many tasks and calls that were."""
         fault = Fault(FaultKind.SHUT_DOWN, reason)
-        records = list(self._tasks.pending.values())
+        records = list(self._arguments.pending.values())
         for target in self._sched.classes.values():
             records.extend(target.queue)
             target.queue.clear()

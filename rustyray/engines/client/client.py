@@ -155,7 +155,7 @@ class Client(Futures):
     def judge(self, question: JudgeFailure) -> bool:
         """Ask a plan's own predicate whether the exception is worth another attempt."""
         with self.pump.lock:
-            record = self.core.tasks.judged_record(question.task)
+            record = self.core.tasks.retries.judged_record(question.task)
         if record is None:
             return False
         on_error = record.plan.retry.on_error

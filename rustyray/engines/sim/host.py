@@ -95,7 +95,7 @@ class UserProcess(OwnerProcess, Waiting):
         self.cancelled = False
         self._calling_back = False
         self.perform: Callable[[Effect], bool] = lambda effect: False
-        self.core.tasks.on_failure = simulation.errors.failed
+        self.core.history.on_failure = simulation.errors.failed
 
     def clock(self) -> float:
         return self.world.now

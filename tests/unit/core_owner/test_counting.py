@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rustyray.core.owner.counting import Latency, stats
+from rustyray.core.owner.counting import stats
+from rustyray.core.owner.history import Latency
 from rustyray.model.messages import ActorState
 from rustyray.model.plans import RetryPolicy
 from rustyray.model.stats import LatencyStats, TaskStats

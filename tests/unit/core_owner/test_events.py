@@ -112,5 +112,5 @@ def test_memory_is_bounded() -> None:
         task = owner.core.submit(fast, b"x" * 100, None, None, None, b"", owner.now)
         owner.flush()
         owner.done(WORKERS[0], *(owner.pushed(WORKERS[0]) or [task + b"\0\0\0\0"]))
-    assert len(owner.core.tasks.ended) <= REMEMBERED
-    assert len(owner.core.tasks.pushed) <= REMEMBERED
+    assert len(owner.core.history.ended) <= REMEMBERED
+    assert len(owner.core.history.pushed) <= REMEMBERED

@@ -140,7 +140,7 @@ class ClientProcess(OwnerProcess):
         self.carry_out()
 
     def _judge(self, question: JudgeFailure) -> None:
-        record = self.core.tasks.judged_record(question.task)
+        record = self.core.tasks.retries.judged_record(question.task)
         if record is None:
             return
         on_error = record.plan.retry.on_error

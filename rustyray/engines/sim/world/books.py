@@ -81,8 +81,8 @@ class Books:
             for entry in core.objects.values():
                 if entry.record is not None and entry.record.state != DONE:
                     return f"{short(client.me)} has {entry.record.plan.name} {entry.record.state}"
-            if core.tasks.pending:
-                return f"{short(client.me)} has {len(core.tasks.pending)} pending tasks"
+            if core.arguments.pending:
+                return f"{short(client.me)} has {len(core.arguments.pending)} pending tasks"
             for target in core.sched.classes.values():
                 if target.requests or target.leases or target.queue:
                     return f"{short(client.me)} has {len(target.leases)} leases and requests {list(target.requests)}"
