@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import rustyray
 from rustyray.engines.native import processes, spawn, zygote
 from rustyray.engines.native.boot import AskNode, Channel
 from rustyray.engines.native.zygote import Zygote, ZygoteError
@@ -207,6 +209,40 @@ def test_a_child_of_the_driver_leaves_the_zygote_alone(own: Zygote) -> None:
     assert own.pid() == zygote_pid
     driver.lease()
     driver.shutdown()
+
+
+@pytest.mark.parametrize("twin", [True, False], ids=["twin", "none"])
+def test_a_forked_child_can_be_given_a_zygote(twin: bool) -> None:
+    """It serves the child as the parent's does the parent, and ends with it; where there is none, one is started."""
+    mine = Zygote.shared()
+    ours, theirs = socket.socketpair()
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            Zygote.adopt(ours)
+            theirs.close()
+            rustyray.init(num_cpus=1)
+            worker = rustyray.get(rustyray.remote(os.getpid).remote())
+            adopted = isinstance(zygote._shared._process, zygote._Twin)
+            os.write(tell, json.dumps([adopted, [rustyray.nodes()[0]["Pid"], worker]]).encode())
+            signal.pause()
+        finally:
+            os._exit(1)
+    ours.close()
+    if twin:
+        mine.fork_twin(child, theirs.fileno())
+    theirs.close()
+    adopted, pids = json.loads(os.read(told, 1000))
+    assert adopted == twin
+    watches = [Watch(pid) for pid in pids]
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    for watch in watches:
+        assert watch.ends()
+        watch.close()
+    os.close(told)
+    os.close(tell)
 
 
 FORKS_AND_IS_KILLED = """

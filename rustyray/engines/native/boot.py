@@ -148,7 +148,14 @@ class AskNode(msgspec.Struct, tag=3, array_like=True):
     kill: bool = False
 
 
-Request = ForkNode | Preload | AskNode
+class ForkTwin(msgspec.Struct, tag=4, array_like=True):
+    """Start a zygote as this one is, for a process that the driver has forked; its socket comes along. Answered by
+    `Forked` or `Refused`."""
+
+    driver_pid: int
+
+
+Request = ForkNode | Preload | AskNode | ForkTwin
 
 
 # --- zygote → driver --------------------------------------------------------------------------------------------------

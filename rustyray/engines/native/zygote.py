@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from rustyray.engines.native.boot import (
     Channel,
     Forked,
     ForkNode,
+    ForkTwin,
     NodeBoot,
     NodeStatus,
     Preload,
@@ -71,6 +73,29 @@ class Zygote:
             raise ZygoteError(f"no node process could be started: {reply.reason}")
         assert isinstance(reply, Forked)
         return reply.pid
+
+    @staticmethod
+    def running() -> Zygote | None:
+        """This process' zygote, if it has one."""
+        with _shared._lock:
+            process = _shared._process
+            return _shared if process is not None and process.is_alive() else None
+
+    def fork_twin(self, child: int, fd: int) -> None:
+        """Give a process that was forked from this one a zygote of its own, which has imported all that this one has.
+
+        ``fd`` is a socket, which remains the caller's; at the other end the child calls `adopt`. Raises ZygoteError.
+        """
+        reply = self._ask(ForkTwin(child), [fd])
+        if isinstance(reply, Refused):
+            raise ZygoteError(f"no zygote could be forked: {reply.reason}")
+
+    @staticmethod
+    def adopt(ours: socket.socket) -> None:
+        """In a forked child that has no zygote yet: take the twin at the other end, which may not be there yet."""
+        with _shared._lock:
+            _shared._drop(0)
+            _shared._process = _Twin(ours)
 
     def preload(self, modules: Sequence[str]) -> None:
         """Import ``modules`` for all later nodes and workers, in each zygote that replaces this one too.
@@ -196,6 +221,9 @@ class _Process:
             raise ZygoteError(
                 f"the zygote could not be started with {sys.executable or 'no interpreter'}: {error}"
             ) from error
+        self._connect(ours)
+
+    def _connect(self, ours: socket.socket) -> None:
         ours.settimeout(ANSWER_TIMEOUT)
         self._channel = Channel(ours, REPLIES)
         self._unread_preloads = 0
@@ -247,6 +275,21 @@ class _Process:
             except ChildProcessError:
                 self._ended = "ended, and somebody else in this process waited for it"
         return bool(self._ended)
+
+
+class _Twin(_Process):
+    """A zygote that the parent's has forked. It is no child of this process, which hears of its end by the socket."""
+
+    def __init__(self, ours: socket.socket) -> None:
+        self.pid = 0
+        self._connect(ours)
+
+    def is_alive(self) -> bool:
+        return not self._ended
+
+    def end(self, timeout: float) -> None:
+        self.close()
+        self._ended = "has ended"
 
 
 _shared = Zygote()

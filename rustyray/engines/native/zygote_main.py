@@ -21,6 +21,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 from rustyray.engines.native import node_process, processes
@@ -30,6 +31,7 @@ from rustyray.engines.native.boot import (
     Channel,
     Forked,
     ForkNode,
+    ForkTwin,
     NodeFd,
     NodeStatus,
     Preload,
@@ -63,12 +65,16 @@ def main(fd: int, driver_pid: int) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)  # for the workers, which show what they print as it comes
     _freeze()
+    if os.getppid() != driver_pid:
+        os._exit(0)  # the number may be a stranger's by now
+    _serve(fd, driver_pid)
+
+
+def _serve(fd: int, driver_pid: int) -> NoReturn:
     try:
         watch = processes.open_watch(driver_pid)
     except ProcessLookupError:
         os._exit(0)
-    if os.getppid() != driver_pid:
-        os._exit(0)  # the number may be a stranger's by now
     zygote = _Zygote(socket.socket(fileno=fd), watch)
     zygote.serve()
     zygote.end_nodes()
@@ -127,8 +133,10 @@ class _Zygote:
     def _answer(self, request: Request, fds: list[int]) -> Reply:
         try:
             match request:
-                case ForkNode():
-                    return self._fork(request, fds)
+                case ForkNode(boot):
+                    return self._fork(lambda parent: node_process.main(boot, fds, parent))
+                case ForkTwin(driver_pid):
+                    return self._fork(lambda parent: _serve(fds.pop(), driver_pid))
                 case Preload():
                     return self._preload(request)
                 case AskNode():
@@ -137,7 +145,7 @@ class _Zygote:
             for fd in fds:
                 os.close(fd)
 
-    def _fork(self, request: ForkNode, fds: list[int]) -> Reply:
+    def _fork(self, child: Callable[[int], object]) -> Reply:
         parent = os.getpid()
         try:
             pid = os.fork()
@@ -146,7 +154,7 @@ class _Zygote:
         if pid == 0:
             try:
                 self._leave()
-                node_process.main(request.boot, fds, parent)
+                child(parent)
             except BaseException:  # noqa: BLE001 - nothing may return into the zygote's loop
                 traceback.print_exc()
                 sys.stderr.flush()
