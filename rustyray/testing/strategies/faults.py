@@ -67,7 +67,7 @@ def strike(fault: str, which: int = 0, after: int = 0) -> None:
         world.troubles.planned.setdefault(step, []).append(Fault(step, FAULTS[fault], which))
         return
     if fault == "crash":
-        found = [worker.pid for worker in list_workers(timeout=ASK) if worker.state != "DEAD"]
+        found = [worker.pid for worker in list_workers(timeout=ASK) if worker.pid]  # it is 0 until one is up
     elif fault == "node":
         here = rustyray.get_runtime_context().get_node_id()
         found = [node["Pid"] for node in rustyray.nodes() if node["Alive"] and node["NodeID"] != here]
@@ -78,6 +78,7 @@ def strike(fault: str, which: int = 0, after: int = 0) -> None:
 
 
 def _kill(pid: int) -> None:
+    assert pid > 1, "that would be our own processes, or all"
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
