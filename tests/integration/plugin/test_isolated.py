@@ -142,7 +142,7 @@ def test_what_tests_do_stays_in_their_processes(suite: Suite, how: tuple[str, ..
         *how,
         "-l",
         "-rA",
-        "--durations=3",
+        "--durations=40",
         "-W",
         "default",
         "--junitxml=out.xml",
