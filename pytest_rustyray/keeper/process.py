@@ -30,7 +30,7 @@ def start(folder: Path, options: Mapping[str, Any], pipe: str | int) -> Keeper:
 
     Args:
         folder: where it writes down what it does; it has to be there.
-        options: of `rustyray.init`, and ``store``.
+        options: of `rustyray.init`, and ``store``; with ``temporary`` the folder is removed at the end.
         pipe: the cluster ends when nobody has this pipe open for writing: its path, or the end to read from.
 
     Raises:

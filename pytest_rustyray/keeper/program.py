@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +23,7 @@ from rustyray.engines.native.standing.places import Place, started
 def main(folder: Path, options: dict[str, object]) -> None:
     processes.set_name("rr-keeper")
     count = int(str(options.pop("num_nodes", None) or 1))
-    store = str(options.pop("store", "memory"))
+    store, temporary = str(options.pop("store", "memory")), options.pop("temporary", False)
     settings = lifecycle.checked(**options)  # type: ignore[arg-type]
     with ExitStack() as stack:
         if store == "redis":
@@ -43,6 +44,8 @@ def main(folder: Path, options: dict[str, object]) -> None:
         os.dup2(2, 1)
         while os.read(0, 1):
             pass  # nobody writes
+    if temporary:
+        shutil.rmtree(folder, ignore_errors=True)  # who made it may have been killed
 
 
 if __name__ == "__main__":

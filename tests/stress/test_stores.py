@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -53,3 +54,29 @@ def test_a_server_that_runs_already_serves_one_runtime_after_the_other(suite: Su
         client = redis.Redis.from_url(url)
         assert len(client.hgetall("rustyray:kept")) > 0
         client.close()
+
+
+def test_nothing_is_left_of_a_runtime_whose_test_process_is_killed(
+    suite: Suite, assert_ended: Callable[[list[int]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = suite.folder / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    suite.write(
+        test_it="""
+            import os
+            import signal
+            from pathlib import Path
+
+            import rustyray
+
+            def test_it(rustyray_local):
+                node = rustyray.nodes()[0]["Pid"]
+                keeper = Path(f"/proc/{node}/stat").read_text().rpartition(")")[2].split()[1]
+                Path("pids").write_text(f"{node}\\n{keeper}\\n")
+                os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    assert suite.run("--rustyray-store=redis").ret == -signal.SIGKILL
+    assert_ended(suite.noted("pids"))
+    assert [path.name for path in folder.iterdir() if path.name.startswith("rustyray")] == []
