@@ -11,7 +11,10 @@ hangs/         tests that take too long, ended, with who waits for what
 reports/       what the report of a failed test says about its runtime
 isolation/     tests in processes of their own
 by_value.py    how code of test modules gets to workers
-in_workers.py  how workers explain a failed assertion
+in_workers/    what it does in workers: explains assertions, patches, measures lines
+patching.py    patches for workers, too
+measuring.py   coverage of what runs in workers
+variables.py   what the environment tells workers
 tracebacks.py  reports without the runtime's own frames
 exploring.py   tests under many schedules
 categories/    unit, integration and stress tests
@@ -20,11 +23,12 @@ categories/    unit, integration and stress tests
 from __future__ import annotations
 
 import os
+import sys
 from typing import Final
 
 import pytest
 
-from pytest_rustyray import categories, exploring, fixtures, options, tracebacks
+from pytest_rustyray import categories, exploring, fixtures, measuring, options, patching, tracebacks
 from pytest_rustyray.by_value import ByValue
 from pytest_rustyray.clusters.fixture import rustyray_cluster
 from pytest_rustyray.fixtures.each import rustyray_constrained, rustyray_local, rustyray_runtime
@@ -35,25 +39,26 @@ from pytest_rustyray.hangs.deadline import Deadlines
 from pytest_rustyray.isolation import isolating
 from pytest_rustyray.leaks.checking import Leaks
 from pytest_rustyray.lifetimes import LeftRunning, Lifetimes
+from pytest_rustyray.patching import rustyray_patch
 from pytest_rustyray.reports.failing import Reports
 from pytest_rustyray.testrun.fixture import HOLDING, rustyray_testrun
 from pytest_rustyray.testrun.holding import Holding
+from pytest_rustyray.variables import VERBOSITY
 
 __all__ = [
     "rustyray_cluster",
     "rustyray_constrained",
     "rustyray_factory",
     "rustyray_local",
+    "rustyray_patch",
     "rustyray_runtime",
     "rustyray_session",
     "rustyray_shared",
     "rustyray_testrun",
 ]
 
-#: Tells workers how much of a failed comparison to show, as ``-v`` tells pytest.
-VERBOSITY: Final = "PYTEST_RUSTYRAY_VERBOSITY"
 #: What the processes of a runtime import before they are forked, so that no test pays for it.
-_PRELOAD: Final = ("pytest_rustyray.in_workers",)
+_PRELOAD: Final = ("pytest_rustyray.in_workers.installed",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -107,10 +112,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         problems = [item.stash[fixtures.PROBLEM] for item in session.items if fixtures.PROBLEM in item.stash]
         if problems:
             raise pytest.UsageError("\n".join(problems))
-    elif used := frozenset[str]().union(*map(fixtures.uses, session.items)):
-        if fixtures.TESTRUN in used:
-            session.config.stash[HOLDING].hold()
-        _start_early(session.config)
+        return
+    used = frozenset[str]().union(*map(fixtures.uses, session.items))
+    if fixtures.TESTRUN in used:
+        session.config.stash[HOLDING].hold()
+    patched, measured = patching.used(session.items), measuring.measures(session.config)
+    if patched:
+        patching.prepare(session.config)
+    if used or patched or (measured and "rustyray" in sys.modules):
+        _start_early(session.config, [*_PRELOAD, *([measuring.PRELOAD] if measured else [])])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -118,7 +128,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[HOLDING].wait_for_end()
 
 
-def _start_early(config: pytest.Config) -> None:
+def _start_early(config: pytest.Config, preload: list[str]) -> None:
     """Let what all runtimes fork from get ready while the first tests run."""
     verbosity = config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS)
     if verbosity > 0:
@@ -130,7 +140,7 @@ def _start_early(config: pytest.Config) -> None:
     spawn.start_early()  # before more is imported here
     from rustyray.engines.native.zygote import Zygote
 
-    Zygote.shared().preload(_PRELOAD)
+    Zygote.shared().preload(preload)
 
 
 def _untell_verbosity() -> None:

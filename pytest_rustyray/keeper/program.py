@@ -12,7 +12,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from pytest_rustyray import in_workers  # noqa: F401 - the nodes are forked with it
+import pytest_rustyray.in_workers.installed  # noqa: F401 - the nodes are forked with it
 from pytest_rustyray.keeper.redis_server import redis_server
 from rustyray.api import lifecycle
 from rustyray.engines.native import processes

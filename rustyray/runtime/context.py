@@ -71,6 +71,22 @@ current_task: ContextVar[TaskContext | None] = ContextVar("rustyray_current_task
 #: Runtimes that were started apart from any ``init``, by the address at which one connects to them.
 apart: dict[str | None, Engine] = {}
 
+
+class Harness(Protocol):
+    """What a test harness has done in each worker: when it ``begin``s, and around each task, call and constructor."""
+
+    def begin(self) -> None: ...
+
+    def before_task(self) -> None:
+        """In the thread that is to run it; what this raises, the task fails with."""
+
+    def after_task(self) -> None:
+        """Its result has not gone out."""
+
+
+#: Set in the process that workers are forked from, if there is one.
+harness: Harness | None = None
+
 #: How many runtimes this process has started or joined so far.
 started = 0
 _engine: Engine | None = None

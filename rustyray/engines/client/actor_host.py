@@ -94,7 +94,10 @@ class ActorHost:
         ctx = TaskContext(worker.place.job, spec.actor, f"{self.class_name}.__init__", self.incarnation, spec.actor)
         self.describe_in(ctx)
         token = context.current_task.set(ctx)
+        harness = context.harness
         try:
+            if harness is not None:
+                harness.before_task()
             worker.functions[spec.fn] = (spec.blob, spec.class_name)
             cls = worker.runner.load_code(spec.fn)
             args, kwargs = worker.runner.arguments(_as_call(spec))
@@ -106,6 +109,8 @@ class ActorHost:
             failed = worker.runner.describe(error, f"{self.class_name}.__init__", spec.actor)
             self.left = True
         finally:
+            if harness is not None:
+                harness.after_task()
             context.current_task.reset(token)
         place = worker.place
         started = ActorStarted(self.actor, self.incarnation, place.worker, place.address, worker.pid, failed)
@@ -171,12 +176,14 @@ class ActorHost:
         import asyncio
 
         assert self._limit is not None
-        runner, clock = self.worker.runner, self.worker.pump.clock
+        runner, clock, harness = self.worker.runner, self.worker.pump.clock, context.harness
         begun = clock()
         try:
             async with self._limit:
                 begun = job.begun = clock()
                 context.current_task.set(runner.context_of(job))
+                if harness is not None:
+                    harness.before_task()
                 function = runner.callable_for(job.task)
                 args, kwargs = runner.arguments(job.task) if job.task.args or job.task.deps else ((), {})
                 result = function(*args, **kwargs)
@@ -190,6 +197,8 @@ class ActorHost:
             values, failed = [self._cancelled(job) if job.cancelled else runner.failure(job, error)], True
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             values, failed = [runner.failure(job, error)], True
+        if harness is not None:
+            harness.after_task()
         runner.report_now((job, values, failed, clock() - begun))
         return values[0] if failed and isinstance(values, list) else None
 

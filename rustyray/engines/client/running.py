@@ -85,7 +85,10 @@ class Runner:
         ctx = self.context_of(job)
         token = context.current_task.set(ctx)
         self.contexts[task.id] = ctx
+        harness = context.harness
         try:
+            if harness is not None:
+                harness.before_task()
             function = self.callable_for(task)
             if task.args or task.deps:
                 args, kwargs = self.arguments(task)
@@ -99,6 +102,8 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             return [self.failure(job, error)], True
         finally:
+            if harness is not None:
+                harness.after_task()
             del self.contexts[task.id]
             context.current_task.reset(token)
 

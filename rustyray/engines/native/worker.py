@@ -190,6 +190,8 @@ def main(boot: WorkerBoot) -> NoReturn:
         logs.configure(LoggingConfig(*boot.logging), boot.log_level)
     if boot.tracing_hook:
         tracing.start(loads(boot.tracing_hook))
+    if context.harness is not None:
+        context.harness.begin()
     signal.signal(signal.SIGINT, worker.on_signal)
     try:
         worker.run()

@@ -9,7 +9,8 @@ from types import ModuleType, TracebackType
 
 import pytest
 
-from pytest_rustyray import by_value, categories, in_workers, tracebacks
+from pytest_rustyray import by_value, categories, tracebacks
+from pytest_rustyray.in_workers import assertions
 from pytest_rustyray.lifetimes import told
 
 # --- tracebacks -------------------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ def test_the_finder_leaves_other_packages_to_others() -> None:
 
 def test_a_comparison_is_explained_as_pytest_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_RUSTYRAY_VERBOSITY", "2")
-    text = in_workers.explain("==", [1, 2, 3], [1, 5, 3])
+    text = assertions.explain("==", [1, 2, 3], [1, 5, 3])
     assert text is not None
     lines = text.split("\n~")
     assert lines[0] == "[1, 2, 3] == [1, 5, 3]"
@@ -141,12 +142,12 @@ def test_a_comparison_is_explained_as_pytest_does(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_comparison_with_nothing_to_add_has_no_explanation() -> None:
-    assert in_workers.explain("<", 2, 1) is None
-    assert in_workers.explain("==", 1, 2) is None
+    assert assertions.explain("<", 2, 1) is None
+    assert assertions.explain("==", 1, 2) is None
 
 
 def test_percent_signs_and_line_ends_are_protected_from_what_formats_later() -> None:
-    text = in_workers.explain("==", "100%\nx", "50%\nx")
+    text = assertions.explain("==", "100%\nx", "50%\nx")
     assert text is not None
     assert "100%%" in text
     assert "%" not in text.replace("%%", "")
@@ -155,9 +156,9 @@ def test_percent_signs_and_line_ends_are_protected_from_what_formats_later() -> 
 def test_a_long_explanation_is_cut_unless_asked_for_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("PYTEST_RUSTYRAY_VERBOSITY", "1")
-    short = in_workers.explain("==", [*range(100)], [*range(50), 0, *range(51, 100)])
+    short = assertions.explain("==", [*range(100)], [*range(50), 0, *range(51, 100)])
     monkeypatch.setenv("PYTEST_RUSTYRAY_VERBOSITY", "2")
-    full = in_workers.explain("==", [*range(100)], [*range(50), 0, *range(51, 100)])
+    full = assertions.explain("==", [*range(100)], [*range(50), 0, *range(51, 100)])
     assert short is not None
     assert full is not None
     assert short.endswith("use '-vv' to show")
@@ -169,4 +170,4 @@ def test_a_pytest_that_cannot_be_asked_this_way_leaves_a_comparison_unexplained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("_pytest.assertion.pytest_assertrepr_compare", lambda config, op: [])
-    assert in_workers.explain("==", [1], [2]) is None
+    assert assertions.explain("==", [1], [2]) is None

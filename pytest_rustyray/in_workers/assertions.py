@@ -1,4 +1,4 @@
-"""Makes failed assertions explain themselves in workers as they do under pytest. Imported by the runtime's processes.
+"""Makes failed assertions explain themselves in workers as they do under pytest.
 
 Code of test modules arrives with its assertions rewritten, and looks for pytest's support of that. What pytest adds for
 comparisons, such as the place where two lists differ, it gets from hooks, which only the process that runs the tests
@@ -15,6 +15,8 @@ import _pytest.assertion
 import _pytest.assertion.rewrite  # what the code of test modules refers to
 from _pytest.assertion import util
 
+from pytest_rustyray.variables import VERBOSITY
+
 #: As many lines of a comparison as pytest shows without -vv.
 _LINES: Final = 8
 
@@ -27,7 +29,7 @@ class _Config:
     _ini: Final = {"assertion_text_diff_style": "ndiff"}
 
     def get_verbosity(self, kind: str | None = None) -> int:
-        return int(os.environ.get("PYTEST_RUSTYRAY_VERBOSITY", "0"))  # the plugin sets it
+        return int(os.environ.get(VERBOSITY, "0"))
 
     def getini(self, name: str) -> Any:
         return self._ini.get(name)

@@ -1,0 +1,36 @@
+"""Tells workers to measure which lines they run, where pytest-cov does so in the process that runs the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from pytest_rustyray.variables import COVERAGE
+
+#: What the process that workers are forked from imports, so that no worker has to.
+PRELOAD = "coverage"
+
+
+def measures(config: pytest.Config) -> bool:
+    """Whether pytest-cov is at work. Then workers will be, too."""
+    plugin = config.pluginmanager.getplugin("_cov")
+    controller: Any = getattr(plugin, "cov_controller", None)
+    if controller is None or getattr(controller, "cov", None) is None:
+        return False
+    measured = controller.cov.config
+    how = {
+        "data_file": os.path.abspath(measured.data_file),
+        "config_file": measured.config_file or False,
+        "branch": measured.branch,
+        "source": controller.cov_source or None,
+    }
+    os.environ[COVERAGE] = json.dumps(how)
+    config.add_cleanup(_stop)
+    return True
+
+
+def _stop() -> None:
+    os.environ.pop(COVERAGE, None)
