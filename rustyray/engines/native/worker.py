@@ -24,6 +24,7 @@ from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import WorkerBoot
+from rustyray.engines.native.debugging import refuse_breakpoint
 from rustyray.engines.native.forks import ForkedError
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.interrupts import in_runtime
@@ -190,6 +191,7 @@ def main(boot: WorkerBoot) -> NoReturn:
         logs.configure(LoggingConfig(*boot.logging), boot.log_level)
     if boot.tracing_hook:
         tracing.start(loads(boot.tracing_hook))
+    sys.breakpointhook = refuse_breakpoint
     if context.harness is not None:
         context.harness.begin()
     signal.signal(signal.SIGINT, worker.on_signal)
