@@ -32,7 +32,7 @@ def rustyray_cluster(request: pytest.FixtureRequest) -> Iterator[ClusterUnderTes
     refuse_second(request)
     given = chosen(request, request.node)
     nodes: Any = given["nodes"][0] if "nodes" in given else None
-    topology = topologies.names(given["topology"][0])[0]
+    topology = getattr(request, "param", "") or topologies.names(given["topology"][0])[0]
     if topologies.split(topology)[0] not in topologies.COUNTED:
         topology = "cluster"
     if nodes is None and topologies.takes_nodes(topology):

@@ -162,6 +162,11 @@ WRONG = """
         wanted = {"cluster": 2, "local": 1}[request.node.callspec.params["rustyray_runtime"]]
         assert len(rustyray.nodes()) == wanted
 
+    @pytest.mark.rustyray(topology=["cluster:3", "sim"])
+    def test_each(rustyray_cluster, request):
+        wanted = {"cluster:3": 3, "sim": 2}[request.node.callspec.params["rustyray_cluster"]]
+        assert len(rustyray_cluster.nodes) == len(rustyray.nodes()) == wanted
+
     @pytest.mark.rustyray(topology="sim")
     def test_the_first_simulated_node(rustyray_cluster):
         for fails in (rustyray_cluster.kill_node, rustyray_cluster.pause):
@@ -172,7 +177,7 @@ WRONG = """
 
 def test_nodes_that_cannot_be_had_are_told(suite: Suite) -> None:
     result = suite.write(test_it=WRONG).run()
-    result.assert_outcomes(passed=3, errors=2)
+    result.assert_outcomes(passed=5, errors=2)
     result.stdout.fnmatch_lines(
         [
             "*::test_no_cluster: nodes has no effect on topology='local': write topology='cluster', or use *",
