@@ -30,13 +30,17 @@ class Holding:
         self._pipe = -1
 
     @property
+    def has_folder(self) -> bool:
+        return hasattr(self._config, "_tmp_path_factory")
+
+    @property
     def folder(self) -> Path:
         base: Path = self._config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         return (base.parent if hasattr(self._config, "workerinput") else base) / _FOLDER
 
     def hold(self) -> None:
         """The cluster, if there is one or comes to be one, stays as long as this process does."""
-        if self._pipe < 0:
+        if self._pipe < 0 and self.has_folder:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             pipe = self.folder / "alive"
             try:
@@ -53,7 +57,7 @@ class Holding:
 
     def wait_for_end(self) -> None:
         """At the end of the run: until the keeper has ended the cluster, if there is one."""
-        if not self.folder.exists():
+        if not self.has_folder or not self.folder.exists():
             return
         from pytest_rustyray.keeper import process
         from rustyray.engines.native.processes import wait_for_end
@@ -70,6 +74,8 @@ class Holding:
 
         from pytest_rustyray.keeper import process
 
+        if not self.has_folder:
+            raise process.KeeperError("its files are in pytest's temporary folder, and the plugin tmpdir is disabled")
         self.hold()
         with open(self.folder / "lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
