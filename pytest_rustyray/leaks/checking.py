@@ -39,6 +39,7 @@ class Leaks:
         self._last: Seen | None = None
         #: How many runtimes this process had started before the test.
         self._started = 0
+        self._adopts = False
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Comes when it is settled which of several runtimes is used, and before fixtures are set up."""
@@ -89,7 +90,6 @@ class Leaks:
         if not self._sources:
             from pytest_rustyray.leaks import files, processes, threads, work
 
-            processes.adopt_orphans()
             self._sources = [
                 processes.Processes(),
                 threads.Threads(),
@@ -98,10 +98,26 @@ class Leaks:
                 files.Folders(),
                 work.Work(),
             ]
+        if fully:
+            self._adopt(True)
         self._started = _started()
         self._before = self._last = finding.look(self._sources, None if fully else self._last)
 
+    def _adopt(self, adopt: bool) -> None:
+        """Orphans, for the time of a test that has a runtime: others may rely on their going to init."""
+        if adopt != self._adopts:
+            from pytest_rustyray.leaks.processes import adopt_orphans
+
+            self._adopts = adopt
+            adopt_orphans(adopt)
+
     def _end(self, item: pytest.Item) -> str:
+        try:
+            return self._look(item)
+        finally:
+            self._adopt(False)
+
+    def _look(self, item: pytest.Item) -> str:
         """Look, and put away what is found; what is to be said of it."""
         before, self._before = self._before, None
         used = fixtures.uses(item) or running_engine() is not None or _started() != self._started

@@ -21,12 +21,12 @@ SHOWN: Final = 120
 _LIBRARIES: Final = ("multiprocessing", "multiprocess")
 
 
-def adopt_orphans() -> None:
-    """From now on a process whose parent has ended becomes our child, so that it is found."""
+def adopt_orphans(adopt: bool) -> None:
+    """Whether from now on a process whose parent has ended becomes our child, so that it is found."""
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 class Processes:

@@ -9,7 +9,6 @@ STORES: Final = ("memory", "sqlite", "redis")
 LEAST_DESCRIPTORS: Final = 64
 #: What a test may leave behind.
 LEAKS: Final = (
-    "runtimes",
     "processes",
     "threads",
     "descriptors",

@@ -110,3 +110,13 @@ def test_somebody_who_does_not_answer() -> None:
         f"the driver waits for the result of f, which waits for its turn on worker {WORKERS[0].hex()}",
         f"worker {WORKERS[0].hex()} waits for something: it does not answer",
     ]
+
+
+def test_each_is_followed_by_those_that_it_needs() -> None:
+    world = World()
+    first, second = world.task("f"), world.task("g")
+    world.worker(0, (second, "g"))
+    world.worker(1, (first, "f"), awaits=(second,))
+    world.driver.awaits = [first]
+    world.reports = dict(reversed(world.reports.items()))
+    assert [line.partition(" waits")[0] for line in world.told()] == ["the driver", "worker 101 (f)", "worker 100 (g)"]
