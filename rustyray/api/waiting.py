@@ -28,7 +28,7 @@ class Program(NamedTuple):
 def tell(found: Inspection) -> list[str]:
     """One line for each program that runs, one for each circle, and what has not started."""
     look = _Look(found)
-    lines = [_line(program) for program in look.programs.values()][:LISTED]
+    lines = [_line(look.programs[process]) for process in _ordered(look.programs)][:LISTED]
     circle = _circle(look.programs)
     if circle:
         sure = all(look.programs[process].alone for process in circle)
@@ -36,6 +36,18 @@ def tell(found: Inspection) -> list[str]:
         lines.append(("deadlock: " if sure else "they may wait for one another: ") + " → ".join(names))
     lines += [f"not started: {text}" for text in look.not_started()][:LISTED]
     return lines
+
+
+def _ordered(programs: dict[str, Program]) -> dict[str, None]:
+    """Each followed by those that it needs."""
+    found: dict[str, None] = {}
+    todo = [*programs][::-1]
+    while todo:
+        process = todo.pop()
+        if process in programs and process not in found:
+            found[process] = None
+            todo += programs[process].needs[::-1]
+    return found
 
 
 def _line(program: Program) -> str:
@@ -68,9 +80,9 @@ class _Look:
     """What the processes have told, by id."""
 
     def __init__(self, found: Inspection) -> None:
-        self._reports = {
-            report.process.hex(): report for report in found.reports if report.role in ("driver", "worker")
-        }
+        programs = [report for report in found.reports if report.role in ("driver", "worker")]
+        programs.sort(key=lambda report: (report.role, report.process))  # the driver first
+        self._reports = {report.process.hex(): report for report in programs}
         self._tasks = {task.task_id: task for report in found.reports for task in report.tasks}
         self._workers = {
             worker.worker_id: worker for report in found.reports if report.role == "node" for worker in report.workers
