@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.integration.plugin.conftest import PLUGIN, Suite
 
 #: Each leaves its process changed, or dead; those that are not isolated see whether anything came over.
@@ -134,8 +132,12 @@ HARM = """
 OUTCOMES = {"passed": 10, "failed": 4, "errors": 2, "skipped": 1, "xfailed": 2, "warnings": 1}
 
 
-@pytest.mark.parametrize("how", [(), ("-n", "2", "--dist", "loadfile")], ids=["alone", "xdist"])
-def test_what_tests_do_stays_in_their_processes(suite: Suite, how: tuple[str, ...]) -> None:
+def test_what_tests_do_stays_in_their_processes(suite: Suite) -> None:
+    check_harm(suite)
+
+
+def check_harm(suite: Suite, *how: str) -> None:
+    """Run the tests that do harm, and look at what is reported of them."""
     suite.write(test_harm=HARM)
     plugins = ("xdist", PLUGIN) if how else (PLUGIN,)
     result = suite.run(
