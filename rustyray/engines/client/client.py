@@ -334,15 +334,18 @@ class Client(Futures):
         found: list[Value | None] = []
         objects = self.core.objects
         stored: dict[bytes, Stored] = {}
+        made_again = False
         for ref in refs:
             value = objects[ref._id].value
             if isinstance(value, Failed | Fault):
                 raise self._error(ref._id, value)
             if value is None:
-                raise MadeAgain
+                made_again = True
             if isinstance(value, Stored):
                 stored[ref._id] = value
             found.append(value)
+        if made_again:
+            raise MadeAgain
         pins = self.store.pin(stored) if stored else {}
         values: list[Any] = []
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,25 @@ def test_an_error_is_of_its_own_class_and_tells_where_it_happened() -> None:
         assert ours not in text
     again = cloudpickle.loads(cloudpickle.dumps(error))
     assert isinstance(again, RayTaskError)
+
+
+def test_the_first_error_of_several_is_raised_without_waiting_for_the_others() -> None:
+    @rustyray.remote
+    def slow() -> None:
+        time.sleep(60)
+
+    @rustyray.remote
+    def fails() -> None:
+        raise ValueError("first")
+
+    running, failed = slow.remote(), fails.remote()
+    rustyray.wait([failed])
+    began = time.monotonic()
+    for refs in ([running, failed], [failed, running]):
+        with pytest.raises(ValueError, match="first"):
+            rustyray.get(refs)
+    assert time.monotonic() - began < 30
+    rustyray.cancel(running, force=True)
 
 
 def test_an_error_passes_through_tasks_that_use_its_ref() -> None:
