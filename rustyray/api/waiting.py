@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from rustyray.model.events import Query
 from rustyray.model.ids import owner_of, task_of
 from rustyray.model.messages import Report
 from rustyray.model.states import TaskState, WorkerState
+from rustyray.runtime import context
 from rustyray.runtime.engine import Inspection
 
 #: So many lines of one sort are told, and so many things that one program waits for.
@@ -23,6 +25,15 @@ class Program(NamedTuple):
     waits_for: list[str]
     needs: list[str]
     alone: bool
+
+
+def who_waits(*, timeout: float = 5.0) -> list[str]:
+    """Where each program of the runtime stands and what it waits for, down to the cause, one line each.
+
+    Processes that wait for one another are named in a line that begins with "deadlock:". ``timeout`` is in seconds, for
+    processes that do not answer. Raises RuntimeError if the runtime is not up.
+    """
+    return tell(context.require_engine("who_waits()").inspect(Query(states=True, stacks=True), timeout))
 
 
 def tell(found: Inspection) -> list[str]:

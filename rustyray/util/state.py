@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from rustyray.api.states import list_nodes, list_tasks, list_workers, stuck_tasks
+from rustyray.api.waiting import who_waits
 from rustyray.model.states import NodeState, TaskState, WorkerState
 
-__all__ = ["NodeState", "TaskState", "WorkerState", "list_nodes", "list_tasks", "list_workers", "stuck_tasks"]
+__all__ = [
+    "NodeState",
+    "TaskState",
+    "WorkerState",
+    "list_nodes",
+    "list_tasks",
+    "list_workers",
+    "stuck_tasks",
+    "who_waits",
+]

@@ -112,6 +112,8 @@ def test_what_runs_and_what_it_waits_for() -> None:
     assert found[later.task_id().hex()].waits_for.endswith("its argument")
     assert "unobtainium" in found[never.task_id().hex()].waits_for
     assert not state.stuck_tasks(longer_than=3600)
+    lines = state.who_waits()
+    assert any("waits for the result of " in line and "sleeps" in line for line in lines), lines
     assert {task.task_id for task in state.stuck_tasks(longer_than=0)} == set(found)
     runs = [run.task_id for worker in state.list_workers() for run in worker.runs]
     assert set(runs) == {waiting.task_id().hex(), slow.task_id().hex()}
