@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from rustyray.engines.native import node_process
+from rustyray.engines.native import worker_processes
 from rustyray.engines.native.zygote import Zygote
 from rustyray.model.messages import (
     ClusterDescription,
@@ -281,7 +281,7 @@ def test_a_bug_in_a_core_hangs_nobody(zygote: Zygote, told: TextIO) -> None:
     assert len(driver.receive(ClusterDescription).nodes) == 1
     driver.send(DescribeCluster(BUG))
     driver.hub.flush()
-    assert driver.ended() == f"exited with code {node_process.BUG}"
+    assert driver.ended() == f"exited with code {worker_processes.BUG}"
     assert worker.ends()
     assert re.search(
         rf"node {driver.node.hex()} \(pid {driver.pid}\) failed:.*ZeroDivisionError: a bug", read(told), re.DOTALL

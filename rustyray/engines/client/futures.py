@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from rustyray.engines.client.groups import GroupClient
+from rustyray.engines.client.values import Values
 from rustyray.engines.client.waiter import Waiter
 from rustyray.exceptions import GetTimeoutError, RayTaskError
 from rustyray.runtime.ref import ObjectRef
@@ -16,12 +15,8 @@ if TYPE_CHECKING:
     import asyncio
 
 
-class Futures(GroupClient):
+class Futures(Values):
     """What waits for a ref without a thread that does."""
-
-    @abstractmethod
-    def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
-        """The values; see the engine's protocol."""
 
     def when_ready(self, ref: ObjectRef[Any], callback: Callable[[], None]) -> None:
         """Call ``callback`` (in some thread, without the lock) once the object has a value."""

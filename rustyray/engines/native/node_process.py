@@ -6,10 +6,6 @@
 
 One thread, one loop. It sleeps until a peer speaks, a worker ends (SIGCHLD) or a core's deadline comes, passes on what
 there is, and carries out what the cores then ask for. Nothing of the user's runs here.
-
-A worker is the same process up to the fork: it leaves the loop through `_BecomeWorker`, so that it drops what was the
-node's before the worker's program begins. It leads a process group of its own, and what is left of that group is
-killed when the worker has ended: a task's forgotten subprocess does not outlive it.
 """
 
 from __future__ import annotations
@@ -40,18 +36,19 @@ from rustyray.core.effects import (
 )
 from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeCore
-from rustyray.engines.native import processes
-from rustyray.engines.native.address import default_address
+from rustyray.engines.native import processes, surroundings
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.bodies import Bodies
 from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.memory import Meter
 from rustyray.engines.native.nonsense import cut_off
-from rustyray.engines.native.outputs import Outputs, WorkerPipes
+from rustyray.engines.native.outputs import Outputs
 from rustyray.engines.native.parting import Asker
 from rustyray.engines.native.spill_file import SpillFile
+from rustyray.engines.native.surroundings import tell
 from rustyray.engines.native.worker import main as run_worker
+from rustyray.engines.native.worker_processes import BUG, BecomeWorker, WorkerProcesses, exit_now
 from rustyray.model.ids import NODE_ID_SIZE, WorkerID, worker_id
 from rustyray.model.messages import (
     BETWEEN_NODES,
@@ -62,7 +59,6 @@ from rustyray.model.messages import (
     Chunk,
     JobAccepted,
     JobDescribed,
-    JobSetup,
     KeepApart,
     KeptApart,
     LendArena,
@@ -72,23 +68,12 @@ from rustyray.model.messages import (
     WorkerReady,
 )
 
-#: Seconds that a dead worker's connection has to reach its end, which a grandchild may keep from it.
-LAST_WORDS: Final = 0.05
 #: Seconds that peers have to take what the node said last, and killed workers to be gone.
 FAREWELL: Final = 1.0
 #: So often node and head may answer each other before the loop goes on.
 MAX_ROUNDS: Final = 10_000
 #: Drivers that come by themselves are numbered from here on, workers from 1.
 FIRST_GUEST: Final = 1 << 31
-#: The exit code after an exception that is a bug of the runtime.
-BUG: Final = 70
-
-
-class _BecomeWorker(BaseException):
-    """Raised in a forked worker, to unwind the node's loop."""
-
-    def __init__(self, boot: WorkerBoot) -> None:
-        self.boot = boot
 
 
 def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
@@ -99,15 +84,15 @@ def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
         _settle_in(boot, fds, zygote_pid)
         listeners = [socket.socket(fileno=fd) for fd in (fds[NodeFd.LISTENER], *fds[NodeFd.TCP :])]
         code = _Node(boot, fds[NodeFd.ARENA], listeners).run()
-    except _BecomeWorker as unwound:
+    except BecomeWorker as unwound:
         forked = unwound.boot
     except BaseException:  # noqa: BLE001 - whatever it is, the process ends here and says so
-        _tell(f"node {boot.node.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
+        tell(f"node {boot.node.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
     try:
         if forked is not None:
             _run_worker(forked)
     finally:
-        _exit(code)
+        exit_now(code)
 
 
 def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
@@ -121,64 +106,14 @@ def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
     os.close(fds[NodeFd.STDERR])
     if not boot.shared:  # that one leads a session of its own
         os.setpgid(0, 0)
-    _enter(boot)
-
-
-def _take_over(setup: JobSetup) -> None:
-    """In a worker: what its driver has. From another machine only where its modules are, as far as that is here too."""
-    if setup.machine == processes.this_machine():
-        _enter(setup)
-    else:
-        sys.path += [entry for entry in setup.sys_path if entry not in sys.path and os.path.isdir(entry)]
-
-
-def _enter(driver: NodeBoot | JobSetup) -> None:
-    os.umask(driver.umask)
-    _take_over_environment(driver.env)
-    sys.path[:] = driver.sys_path
-    sys.argv[:] = driver.argv or [""]
-    try:
-        os.chdir(driver.cwd)
-    except OSError as error:
-        _tell(f"the workers run in {os.getcwd()}, not in the driver's directory: {error}")
-
-
-def _take_over_environment(env: dict[str, str]) -> None:
-    """Change what differs only: the zygote began with the driver's environment, and each page touched is copied."""
-    environ = os.environ
-    time_zone = environ.get("TZ")
-    for name in [name for name in environ if name not in env]:
-        del environ[name]
-    for name, value in env.items():
-        if environ.get(name) != value:
-            environ[name] = value
-    if environ.get("TZ") != time_zone:
-        time.tzset()
+    surroundings.enter(boot)
 
 
 def _run_worker(boot: WorkerBoot) -> None:
     try:
         run_worker(boot)
     except BaseException:  # noqa: BLE001 - the process ends here and says so
-        _tell(f"worker {boot.worker.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
-
-
-def _tell(text: str) -> None:
-    """Say something on the driver's standard error."""
-    try:
-        print(f"rustyray: {text}", file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass  # nobody reads it any more, and that is no reason to end
-
-
-def _exit(code: int) -> NoReturn:
-    """End without the interpreter's own finish, which would only touch (and so copy) every page."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            pass  # nobody reads it any more
-    os._exit(code)
+        tell(f"worker {boot.worker.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
 
 
 class _Node:
@@ -216,11 +151,6 @@ class _Node:
         self.spill_file = SpillFile(boot.spill_directory, arena_fd, self.hub.wake)
         self.meter = Meter(arena_fd, boot.memory_limit)
         self.head = None if boot.head_address else HeadCore()
-        self.job = boot.job
-        self.namespace = boot.namespace
-        self.pids: dict[WorkerID, int] = {}
-        #: Dead workers that the core has not been told of: how they ended, and until when their last words may come.
-        self.dead: dict[WorkerID, tuple[str, float]] = {}
         self.warned: set[str] = set()
         self.terminated = False
         self.stopped = False
@@ -236,6 +166,7 @@ class _Node:
         self.apart = Asker(self.hub, boot.driver)
         #: What workers of drivers that came by themselves write goes through us.
         self.outputs = Outputs(self.hub)
+        self.workers = WorkerProcesses(boot, arena_fd, self.outputs, self.leave)
         self.lent = FIRST_GUEST
 
     # --- the loop -----------------------------------------------------------------------------------------------------
@@ -256,8 +187,7 @@ class _Node:
             return 0
         except Exception:
             # A bug of ours: nobody can be told through the cores any more, but nobody is left hanging either.
-            for pid in self.pids.values():
-                processes.kill_group(pid)
+            self.workers.kill_all()
             raise
 
     def turn(self, timeout: float | None) -> None:
@@ -287,16 +217,16 @@ class _Node:
     def patience(self) -> float | None:
         """Seconds until something is due."""
         due = [self.node.next_deadline(), self.head.next_deadline() if self.head is not None else None]
-        due += [until for _, until in self.dead.values()]
+        due += [until for _, until in self.workers.dead.values()]
         times = [when for when in due if when is not None]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def say_farewell(self) -> None:
         """Let the last messages out, and wait for killed workers, which would be somebody else's zombies."""
         until = time.monotonic() + FAREWELL
-        while self.pids and (left := until - time.monotonic()) > 0:
+        while self.workers.pids and (left := until - time.monotonic()) > 0:
             self.hub.process(self.hub.wait(left))
-            self.reap()
+            self.workers.reap(self.now)
         self.hub.flush()
         while self.hub.backlog(self.boot.driver or self.boot.head) and (left := until - time.monotonic()) > 0:
             self.hub.process(self.hub.wait(left))
@@ -323,7 +253,7 @@ class _Node:
         """See `parting`. Whether that was all that the message is about."""
         match message:
             case KeepApart() if peer == self.boot.driver:
-                self.apart.keep_apart(message, self.pids)
+                self.apart.keep_apart(message, self.workers.pids)
             case KeptApart():
                 self.apart.answered(peer)
             case WorkerReady():
@@ -370,7 +300,7 @@ class _Node:
             case ForkWorker(worker=worker, job=job):
                 self.fork_worker(worker, job)
             case EndProcess(worker=worker, force=force):
-                self.end_process(worker, force)
+                self.workers.end(worker, force)
             case FreeExtent():
                 pass  # The pages stay: the core counts on them when it says which part of an extent was touched.
             case SendChunk(to=to, object=object_, pull=pull, offset=offset, begin=begin, size=size, copied=copied):
@@ -386,7 +316,7 @@ class _Node:
             case Warn(text=text):
                 if text not in self.warned:
                     self.warned.add(text)
-                    _tell(text)
+                    tell(text)
             case Stopped():
                 self.stopped = True
             case _:
@@ -400,7 +330,7 @@ class _Node:
                 self.head.on_message(self.boot.node, message, self.now)
         elif to == self.boot.node:
             if isinstance(message, JobAccepted) and message.driver == self.boot.driver:
-                self.job, self.namespace = message.job, message.namespace
+                self.workers.job, self.workers.namespace = message.job, message.namespace
             self.node.on_message(HEAD if from_head else to, message, self.now)
         else:
             self.hub.send(to, message, address)
@@ -408,43 +338,15 @@ class _Node:
     # --- processes ----------------------------------------------------------------------------------------------------
 
     def measure_memory(self) -> None:
-        memory = self.meter.read(self.pids)
+        memory = self.meter.read(self.workers.pids)
         if memory is not None:
             self.node.measured(memory, self.now)
 
     def fork_worker(self, worker: WorkerID, job: JobDescribed | None) -> None:
-        node_pid = os.getpid()
         self.hub.flush()  # a fork takes long: nobody is to wait for it who need not
-        pipes = None
-        try:
-            if job is not None:
-                pipes = WorkerPipes()
-            pid = os.fork()
-        except OSError as error:
-            if pipes is not None:
-                pipes.close()
-            self.node.process_ended(worker, f"it could not be forked: {error}", self.now)
-            return
-        if pid:
-            self.pids[worker] = pid
-            processes.lead_group(pid)
-            if pipes is not None and job is not None:
-                self.outputs.add(worker, pid, job.driver, pipes)
-            return
-        try:
-            processes.lead_group(0)
-            processes.set_parent_death_signal(signal.SIGKILL, node_pid)
-            self.leave()
-            if pipes is not None:
-                pipes.use()
-            if job is not None and job.setup is not None:
-                _take_over(job.setup)
-            raise _BecomeWorker(self.worker_boot(worker, job))
-        except _BecomeWorker:
-            raise
-        except BaseException:  # noqa: BLE001 - nothing may return into the node's loop
-            _tell(f"a worker could not be set up:\n{traceback.format_exc()}")
-            _exit(BUG)
+        problem = self.workers.fork(worker, job)
+        if problem:
+            self.node.process_ended(worker, problem, self.now)
 
     def leave(self) -> None:
         """In a worker, just forked: let go of what is the node's alone."""
@@ -464,60 +366,19 @@ class _Node:
         if (numpy_random := sys.modules.get("numpy.random")) is not None:
             numpy_random.seed()  # or all workers would draw the same numbers
 
-    def worker_boot(self, worker: WorkerID, job: JobDescribed | None) -> WorkerBoot:
-        boot = self.boot
-        return WorkerBoot(
-            worker=worker,
-            node=boot.node,
-            session=boot.session,
-            key=boot.key,
-            address=default_address(boot.session, worker),
-            node_address=boot.address,
-            head=boot.head or boot.node,
-            head_address=boot.head_address or boot.address,
-            driver=boot.driver if job is None else job.driver,
-            job=self.job if job is None else job.job,
-            namespace=self.namespace if job is None else job.namespace,
-            arena_fd=self.arena_fd,
-            arena_size=boot.arena_size,
-            log_level=boot.log_level,
-            logging=boot.logging,
-            tracing_hook=boot.tracing_hook,
-            session_dir=boot.session_dir,
-            tcp=boot.tcp,
-            host=boot.host,
-            certificates=boot.certificates,
-        )
-
-    def end_process(self, worker: WorkerID, force: bool) -> None:
-        """Kill the worker with all that it started and that is still in its group, or ask it alone to end."""
-        pid = self.pids.get(worker)
-        if pid is not None:
-            if force:
-                processes.kill_group(pid)
-            else:
-                os.kill(pid, signal.SIGTERM)
-
     def on_signal(self) -> None:
         """SIGCHLD or SIGTERM has come; the loop does what follows after the messages."""
         self.terminated |= signal.SIGTERM in processes.drain(self.woken)
 
     def bury(self) -> None:
         """Tell the core of the processes that have ended and whose connection is read to its end."""
-        self.reap()
-        for worker, (how, until) in list(self.dead.items()):
+        self.workers.reap(self.now)
+        for worker, (how, until) in list(self.workers.dead.items()):
             if not self.hub.has_link(worker):
-                del self.dead[worker]
+                del self.workers.dead[worker]
                 self.node.process_ended(worker, f"it {how}", self.now)
             elif self.now >= until:
                 self.hub.drop(worker, "its process has ended")
         if self.terminated:
             self.terminated = False
             self.node.shut_down(self.boot.grace, self.now)
-
-    def reap(self) -> None:
-        for worker, pid in list(self.pids.items()):
-            status = processes.reap_leader(pid)
-            if status is not None:
-                del self.pids[worker]
-                self.dead[worker] = (processes.describe_exit(status), self.now + LAST_WORDS)
