@@ -12,7 +12,6 @@ import pytest
 from rustyray.exceptions import RayError
 from rustyray.testing import LifecycleMachine
 from tests.integration.machines import planted
-from tests.integration.machines.finding import find
 from tests.integration.machines.planted import BUGS, NAMES, Bug
 
 
@@ -32,14 +31,6 @@ def test_a_bug_is_met(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
         bug.machine.replay(bug.line)
     assert bug.told in str(met.value)
     assert met.value.__notes__ == [f'To run this again: {bug.machine.__name__}.replay("{bug.line}")']
-
-
-def test_a_bug_is_found_and_made_small() -> None:
-    found = find(planted.StackMachine, 100, steps=5)
-    assert found.machine == "StackMachine"
-    assert found.steps[0] == "start(seed=0, arguments=[])"
-    assert len(found.steps) <= 3
-    assert len(found.line) <= len(planted.STACK) + 20
 
 
 def test_what_cannot_be_done_is_left_out() -> None:
