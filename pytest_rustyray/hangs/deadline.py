@@ -53,27 +53,17 @@ class Deadlines:
         self._error: BaseException | None = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        value, source = options.for_node(item.config.stash[fixtures.COMMON], item)["timeout"]
-        main = threading.current_thread() is threading.main_thread()
-        if not value or not main or not (source or fixtures.uses(item) or "rustyray" in sys.modules):
-            return (yield)
-        from pytest_rustyray.hangs.watchdog import NEVER, Watchdog
-
-        if self._watchdog is None:
-            signal.signal(_SIGNAL, self._on_signal)
-            self._watchdog = Watchdog(self._late)
-        self._item, self._error = item, None
-        self._limit = f"{value:g} s" + (f" (timeout={value:g}, {source})" if source else "")
-        self._set(float(str(value)))
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
         try:
             return (yield)
         finally:
-            self._watchdog.set(NEVER)
-            self._item = None
+            if self._item is not None and self._watchdog is not None:
+                self._watchdog.set(float("inf"))
+                self._item = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._begin(item)  # another attempt at a test has a deadline of its own
         return (yield from self._phase())
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -99,6 +89,20 @@ class Deadlines:
             self._watchdog.set(float("inf"))
 
     # --- in the main thread -------------------------------------------------------------------------------------------
+
+    def _begin(self, item: pytest.Item) -> None:
+        value, source = options.for_node(item.config.stash[fixtures.COMMON], item)["timeout"]
+        main = threading.current_thread() is threading.main_thread()
+        if not value or not main or not (source or fixtures.uses(item) or "rustyray" in sys.modules):
+            return
+        if self._watchdog is None:
+            from pytest_rustyray.hangs.watchdog import Watchdog
+
+            signal.signal(_SIGNAL, self._on_signal)
+            self._watchdog = Watchdog(self._late)
+        self._item, self._error = item, None
+        self._limit = f"{value:g} s" + (f" (timeout={value:g}, {source})" if source else "")
+        self._set(float(str(value)))
 
     def _phase(self) -> Generator[None, object, object]:
         if self._item is None:

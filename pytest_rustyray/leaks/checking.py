@@ -43,6 +43,7 @@ class Leaks:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Comes when it is settled which of several runtimes is used, and before fixtures are set up."""
+        item.stash[_FAILED] = False  # it may be another attempt
         if fixtures.uses(item) or "rustyray" in sys.modules:
             mode = options.for_node(item.config.stash[fixtures.COMMON], item)["leaks"][0]
             if mode != "off":

@@ -16,6 +16,7 @@ _LIBRARY: Final = sysconfig.get_path("stdlib") + os.sep
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 #: Packages that run a program, rather than being part of it.
 _RUNNERS: Final = ("_pytest", "pytest", "pytest_asyncio", "pluggy", "execnet", "xdist", "pytest_rustyray")
+_HOOKS: Final = f"{os.sep}pluggy{os.sep}"
 #: A thread, or a coroutine, and its places: the outermost first.
 Stack = tuple[str, list[str]]
 
@@ -30,8 +31,15 @@ def stacks() -> list[Stack]:
 
 
 def places(frames: Iterable[FrameType]) -> list[str]:
-    """Those of the user's code, as text."""
-    return [place(frame) for frame in frames if is_users(frame.f_code.co_filename)]
+    """Those of the user's code, as text; under pytest, those within its innermost hook."""
+    told: list[str] = []
+    for frame in frames:
+        filename = frame.f_code.co_filename
+        if _HOOKS in filename:
+            told.clear()
+        elif is_users(filename):
+            told.append(place(frame))
+    return told
 
 
 def place(frame: FrameType) -> str:
