@@ -135,7 +135,7 @@ class Bundles:
         known.answer = BundlesPrepared(message.group, message.round, room, free)
         self._base.tell_head(known.answer)
         if not room:
-            self._desk.want_room(now)
+            self._desk.recall.ask_all(now)
 
     def snapshot(self) -> list[tuple[GroupID, int]]:
         """The groups that have bundles here, with the last round of each."""

@@ -14,6 +14,7 @@ from rustyray.core.node.accounts import Accounts, cpus
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.claims import CLAIM_TABLE, Claim, ClaimEvent, ClaimQueue, ClaimState, Lease
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.recalling import Recall
 from rustyray.core.node.workers import Pool, Worker, WorkerEvent, WorkerState
 from rustyray.model.bundles import in_bundle
 from rustyray.model.ids import GroupID, JobID, WorkerID
@@ -24,7 +25,6 @@ from rustyray.model.messages import (
     LeaseGranted,
     LeaseOver,
     LeaseWaits,
-    ReclaimLeases,
     RequestLease,
     ReturnLease,
     StartActor,
@@ -38,18 +38,16 @@ class LeaseDesk:
     """The only place that takes resources and hands out workers."""
 
     __slots__ = (
-        "_asked",
         "_base",
         "_claims",
         "_cluster",
-        "_fresh",
         "_next_lease",
         "_number",
-        "_starving_set",
         "accounts",
         "leases",
         "pool",
         "queue",
+        "recall",
         "waiting",
     )
 
@@ -64,13 +62,10 @@ class LeaseDesk:
         self.leases: dict[int, Lease] = {}
         #: Per client, the requests that are not answered yet, or whose lease is not over.
         self._claims: dict[bytes, dict[int, Claim]] = {}
-        self._asked: dict[bytes, float] = {}
-        #: Owners that were granted a lease and have not been told whether others wait.
-        self._fresh: dict[bytes, None] = {}
+        self.recall = Recall(base, queue, self.leases)
         #: Owners have leases of several nodes, so each node counts in a range of its own.
         self._next_lease = (int.from_bytes(base.node[-3:], "big") << 32) + 1
         self._number = 0
-        self._starving_set = False
 
     @property
     def granted(self) -> int:
@@ -142,16 +137,7 @@ class LeaseDesk:
             self._schedule_queue(now)
         if self.waiting:
             self.pool.fork_for([claim.job for claim in self.waiting.values()], now)
-        if self._fresh:
-            self._tell_fresh()
-
-    def _tell_fresh(self) -> None:
-        """Whoever got a lease while others still wait could not be asked for it before."""
-        fresh, self._fresh = self._fresh, {}
-        waiting = self.queue.clients
-        for owner in fresh:
-            if len(waiting) > (owner in waiting):
-                self._base.send(owner, ReclaimLeases())
+        self.recall.tell_fresh()
 
     def _schedule_queue(self, now: float) -> None:
         reserved: dict[str, int] = {}
@@ -162,7 +148,7 @@ class LeaseDesk:
                 claim = line[0]
                 if claim.state is ClaimState.QUEUED:
                     if not self._fits(claim):
-                        if self._starves(claim, now):
+                        if self.recall.starves(claim, now):
                             reserved.update(claim.need)
                         break
                     self._assign(claim, now)
@@ -176,9 +162,6 @@ class LeaseDesk:
         for lease in self.leases.values():
             free_riders += not lease.claim.need and not self.pool.workers[lease.worker].lent
         return free_riders < self._base.limits.max_demanding_nothing
-
-    def _starves(self, claim: Claim, now: float) -> bool:
-        return claim.feasible and claim.since + self._base.limits.starving <= now
 
     def _assign(self, claim: Claim, now: float) -> None:
         self._move(claim, ClaimEvent.FITS)
@@ -199,8 +182,7 @@ class LeaseDesk:
             if claim.job == worker.job and (claim.given is None or not worker.used):
                 del self.waiting[number]
                 self._give(claim, worker, now)
-                if self._fresh:
-                    self._tell_fresh()
+                self.recall.tell_fresh()
                 return
         self.pool.put_idle(worker, now)
 
@@ -221,7 +203,7 @@ class LeaseDesk:
         worker.used = True
         self.pool.move(worker, WorkerEvent.LEASE, lease.id)
         self._base.send(claim.client, LeaseGranted(claim.request, lease.id, worker.id, worker.address, worker.pid))
-        self._fresh[claim.client] = None
+        self.recall.granted(claim.client)
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
@@ -238,45 +220,9 @@ class LeaseDesk:
         if claim.state is not ClaimState.QUEUED:
             return
         if claim.feasible:
-            self._reclaim(claim, now)
-            if not self._starving_set:
-                self._starving_set = True
-                self._base.timers.at(now + self._base.limits.starving, self._look_for_starving)
+            self.recall.waits(claim, now)
         else:
             self._warn(claim)
-
-    def _look_for_starving(self, now: float) -> None:
-        """Ask the holders of leases again, as long as anybody waits: they cannot know that somebody still does."""
-        self._starving_set = False
-        waiting = next((line[0] for line in self.queue.lines() if line[0].feasible), None)
-        if waiting is not None and not self._base.stopping:
-            self._starving_set = True
-            self._base.timers.at(now + self._base.limits.starving, self._look_for_starving)
-            self._reclaim(waiting, now)
-
-    def _reclaim(self, claim: Claim, now: float) -> None:
-        """Owners keep idle leases warm. Somebody waits: let the others return those. Which are idle only they know.
-
-        Who waits gives back what is idle by itself. But if it keeps its other workers busy it may overtake its own
-        request for ever, so one that starves is told as well.
-        """
-        gap, starves = self._base.limits.reclaim_gap, self._starves(claim, now)
-        owners = {
-            lease.owner: None
-            for lease in self.leases.values()
-            if lease.owner != claim.client or (starves and lease.claim.need != claim.need)
-        }
-        for owner in owners:
-            if now - self._asked.get(owner, float("-inf")) >= gap:
-                self._asked[owner] = now
-                self._base.send(owner, ReclaimLeases())
-
-    def want_room(self, now: float) -> None:
-        """Somebody who does not queue here found no room: have idle leases returned."""
-        for owner in {lease.owner: None for lease in self.leases.values()}:
-            if now - self._asked.get(owner, float("-inf")) >= self._base.limits.reclaim_gap:
-                self._asked[owner] = now
-                self._base.send(owner, ReclaimLeases())
 
     def _warn(self, claim: Claim) -> None:
         if claim.warned or claim.given is not None:
@@ -368,7 +314,7 @@ class LeaseDesk:
         for lease in [lease for lease in self.leases.values() if lease.owner == client]:
             self._orphan(lease, reason, now, dead)
         self._claims.pop(client, None)
-        self._asked.pop(client, None)
+        self.recall.forget(client)
 
     def _orphan(self, lease: Lease, reason: str, now: float, dead: bool) -> None:
         worker = self.pool.workers[lease.worker]

@@ -11,6 +11,7 @@ from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.calls import CREATION, Calls
 from rustyray.core.owner.cancelling import Cancels
 from rustyray.core.owner.deaths import Deaths
+from rustyray.core.owner.freeing import Freeing
 from rustyray.core.owner.groups import Groups
 from rustyray.core.owner.head import HeadLine
 from rustyray.core.owner.history import History
@@ -99,11 +100,12 @@ class OwnerCore:
         self.journal = journal = Journal()
         #: What came in last, without its content: the story that an illegal step tells.
         self._story: deque[tuple[float, bytes, str]] = deque(maxlen=STORY)
-        self.refs = References(me, address, node, self.out)
+        self.freeing = Freeing(node, self.out)
+        self.refs = References(me, address, node, self.out, self.freeing)
         self.history = History(journal)
         self.sched = Scheduler(me, node, job, self.out, self.history)
         self.arguments = Arguments(self.refs, self.sched)
-        self.tasks = Tasks(self.refs, self.sched, self.arguments, self.history, self.out, jitter)
+        self.tasks = Tasks(self.refs, self.freeing, self.sched, self.arguments, self.history, self.out, jitter)
         self.calls = Calls(self.refs, self.tasks, self.arguments, self.history, self.out)
         self.groups = Groups(self.refs, self.arguments, self.out)
         self.head = HeadLine(self.calls, self.groups, self.out)
@@ -126,8 +128,8 @@ class OwnerCore:
             BorrowAck: self._on_borrow_ack,
             BorrowRelease: lambda sender, message, now: self.refs.on_borrow_release(sender, message),
             LeaseGranted: self.sched.on_granted,
-            LeaseElsewhere: lambda sender, message, now: self.sched.on_elsewhere(message, now),
-            LeaseWaits: lambda sender, message, now: self.sched.on_waits(message),
+            LeaseElsewhere: lambda sender, message, now: self.sched.requests.on_elsewhere(message),
+            LeaseWaits: lambda sender, message, now: self.sched.requests.on_waits(message),
             LeaseFailed: self._on_lease_failed,
             ReclaimLeases: lambda sender, message, now: self.sched.on_reclaim(now),
             GiveBack: self._on_give_back,
@@ -335,7 +337,7 @@ class OwnerCore:
                 self.sched.pump(target, now)
         for link in list(self.calls.unsent.values()):
             self.calls.pump(link)
-        self.refs.flush()
+        self.freeing.flush()
 
     @property
     def has_unsent(self) -> bool:
@@ -381,7 +383,7 @@ class OwnerCore:
 
     def _on_borrow_ack(self, sender: WorkerID, message: BorrowAck, now: float) -> None:
         self.deaths.answered(sender)
-        self.refs.on_borrow_ack(message)
+        self.refs.passed_on.on_ack(message)
 
     def _on_object_ready(self, sender: WorkerID, message: ObjectReady, now: float) -> None:
         self.deaths.answered(sender)
@@ -405,7 +407,7 @@ class OwnerCore:
             self.sched.pump(lease.target, now)
 
     def _on_lease_failed(self, sender: NodeID, message: LeaseFailed, now: float) -> None:
-        target = self.sched.drop_request(message.request)
+        target = self.sched.requests.close(message.request)
         if target is not None and not target.leases and not target.requests:
             queue, target.queue = target.queue, deque()
             for record in queue:

@@ -13,9 +13,11 @@ from __future__ import annotations
 from typing import Final
 
 from rustyray.core.effects import Effect, Ready, Send
+from rustyray.core.owner.freeing import Freeing
+from rustyray.core.owner.passed_on import PassedOn
 from rustyray.core.owner.records import Borrowing, ObjectEntry, Record
 from rustyray.model.ids import WORKER_ID_SIZE, NodeID, ObjectID, WorkerID, node_of
-from rustyray.model.messages import BorrowAck, BorrowAdd, BorrowRelease, GetObjects, ObjectReady, StoreFree
+from rustyray.model.messages import BorrowAck, BorrowAdd, BorrowRelease, GetObjects, ObjectReady
 from rustyray.model.values import Fault, FaultKind, RefInfo, Stored, Value
 
 #: So many dead processes and nodes are remembered. Whoever sends to an older one is told that it cannot be reached.
@@ -32,7 +34,7 @@ def refs_inside(value: Value | None) -> list[RefInfo]:
 class References:
     """The table of all objects that this process owns or borrows."""
 
-    def __init__(self, me: WorkerID, address: str, node: NodeID, out: list[Effect]) -> None:
+    def __init__(self, me: WorkerID, address: str, node: NodeID, out: list[Effect], freeing: Freeing) -> None:
         self.me = me
         self.address = address
         self.node = node
@@ -40,13 +42,9 @@ class References:
         self.objects: dict[ObjectID, ObjectEntry] = {}
         #: Processes and nodes that are dead, and why.
         self.dead: dict[bytes, str] = {}
-        #: By request: the owner that was told, of whom, and of which objects.
-        self._transfers: dict[int, tuple[WorkerID, WorkerID, list[ObjectID]]] = {}
-        self._transfer = 0
-        #: Attempts, by the node where their objects lie; none: the owner cannot know.
-        self._free: dict[NodeID | None, dict[ObjectID, int]] = {}
-        #: Stored results of which an earlier attempt may have left a copy on another node.
-        self.scattered: dict[ObjectID, bool] = {}
+        self.passed_on = PassedOn(out, self.hold, self.release)
+        self._freeing = freeing
+        self._scattered = freeing.scattered
         self._retired = False
 
     # --- counting -----------------------------------------------------------------------------------------------------
@@ -122,8 +120,8 @@ class References:
             return
         del self.objects[object_]
         self._drop_value(object_, entry)
-        if self.scattered:
-            self.scattered.pop(object_, None)
+        if self._scattered:
+            self._scattered.pop(object_, None)
         if not self.owns(object_):
             self._leave(object_, entry)
         elif entry.more is not None:
@@ -143,8 +141,7 @@ class References:
         if value is None or type(value) is bytes:
             return
         if isinstance(value, Stored) and self.owns(object_):
-            node = None if self.scattered and self.scattered.pop(object_, False) else value.node
-            self._forget(node, object_, value.attempt)
+            self._freeing.value(object_, value)
         entry.value = None
         for inside in refs_inside(value):
             self.release(inside.object)
@@ -166,37 +163,6 @@ class References:
         owner = object_[:WORKER_ID_SIZE]
         if more is not None and more.registrations and not self.gone(owner):
             self.out.append(Send(owner, BorrowRelease([object_], [more.registrations]), more.owner_address))
-
-    @property
-    def has_unacknowledged(self) -> bool:
-        """Whether refs were passed on whose owners have not confirmed yet that they know the receiver."""
-        return bool(self._transfers)
-
-    @property
-    def has_freed(self) -> bool:
-        return bool(self._free)
-
-    def flush(self) -> None:
-        """Tell the node what was freed since the last flush, in one message for each node that has it."""
-        if self._free:
-            for node, objects in self._free.items():
-                told = StoreFree(list(objects), node or b"", node is None, list(objects.values()))
-                self.out.append(Send(self.node, told))
-            self._free = {}
-
-    def _forget(self, node: NodeID | None, object_: ObjectID, attempt: int) -> None:
-        objects = self._free.setdefault(node, {})
-        objects[object_] = max(attempt, objects.get(object_, 0))
-
-    def forget_stored(self, object_: ObjectID, value: Value) -> None:
-        """A result that nobody wants any more arrived: give its memory back."""
-        if isinstance(value, Stored):
-            self._forget(value.node, object_, value.attempt)
-
-    def free_stored(self, objects: list[ObjectID], attempt: int) -> None:
-        """Objects of ours that may be in a store, though no value says so, are not needed."""
-        for object_ in objects:
-            self._forget(None, object_, attempt)
 
     # --- values -------------------------------------------------------------------------------------------------------
 
@@ -249,9 +215,9 @@ class References:
 
     def awaits(self, owner: WorkerID) -> bool:
         """Whether the owner has yet to send us a value, or to acknowledge that we passed on a ref."""
-        if any(transfer[0] == owner for transfer in self._transfers.values()):
-            return True
-        return any(self._is_asked(object_, entry, owner) for object_, entry in self.objects.items())
+        return self.passed_on.awaits(owner) or any(
+            self._is_asked(object_, entry, owner) for object_, entry in self.objects.items()
+        )
 
     @staticmethod
     def _is_asked(object_: ObjectID, entry: ObjectEntry, owner: WorkerID) -> bool:
@@ -259,16 +225,11 @@ class References:
         return more is not None and more.asked and entry.value is None and object_.startswith(owner)
 
     def ask_again(self, owner: WorkerID) -> None:
-        """The connection to the owner broke, and what was on its way may be lost.
-
-        An owner that got our `BorrowAdd` counts the second one, too: the object may live until the borrower is gone.
-        """
+        """The connection to the owner broke, and what was on its way may be lost."""
         for object_, entry in self.objects.items():
             if entry.more is not None and self._is_asked(object_, entry, owner):
                 self.out.append(Send(owner, GetObjects([object_]), entry.more.owner_address))
-        for request, (whose, borrower, objects) in self._transfers.items():
-            if whose == owner:
-                self.out.append(Send(owner, BorrowAdd(request, borrower, objects), self._address_of(objects[0])))
+        self.passed_on.tell_again(owner)
 
     def ask_anew(self, object_: ObjectID, stored: Stored) -> bool:
         """A stored value is not where it should be. Whether there is hope: its owner is asked again when it is watched.
@@ -286,15 +247,8 @@ class References:
 
     def give_up(self, owner: WorkerID) -> list[ObjectID]:
         """The owner cannot be reached any more. Returns its objects that somebody here waits for."""
-        self._end_transfers(owner)
+        self.passed_on.end(owner)
         return [object_ for object_, entry in self.objects.items() if self._is_asked(object_, entry, owner)]
-
-    def _end_transfers(self, owners: bytes) -> None:
-        for request, (owner, _, objects) in list(self._transfers.items()):
-            if owner.startswith(owners):
-                del self._transfers[request]
-                for object_ in objects:
-                    self.release(object_)
 
     # --- borrowing ----------------------------------------------------------------------------------------------------
 
@@ -313,24 +267,9 @@ class References:
                 entry = self.objects.get(info.object)
                 if entry is not None:
                     self._count(entry, borrower, 1)
-            else:
+            elif not self.gone(owner):
                 others.append(info)
-        self._add(borrower, others)
-
-    def _add(self, borrower: WorkerID, infos: list[RefInfo]) -> None:
-        """Tell the owners, and hold the refs until they have acknowledged it."""
-        by_owner: dict[WorkerID, list[RefInfo]] = {}
-        for info in infos:
-            owner = info.object[:WORKER_ID_SIZE]
-            if not self.gone(owner):
-                by_owner.setdefault(owner, []).append(info)
-        for owner, theirs in by_owner.items():
-            self._transfer += 1
-            objects = [info.object for info in theirs]
-            for info in theirs:
-                self.hold(info.object, info.owner_address)
-            self._transfers[self._transfer] = (owner, borrower, objects)
-            self.out.append(Send(owner, BorrowAdd(self._transfer, borrower, objects), theirs[0].owner_address))
+        self.passed_on.tell(borrower, others)
 
     def _count(self, entry: ObjectEntry, borrower: WorkerID, change: int) -> None:
         more = entry.more
@@ -351,12 +290,6 @@ class References:
                     if entry.local <= 0 and entry.holds <= 0:
                         self._maybe_free(object_, entry)
         self.out.append(Send(sender, BorrowAck(message.request)))
-
-    def on_borrow_ack(self, message: BorrowAck) -> None:
-        transfer = self._transfers.pop(message.request, None)
-        if transfer is not None:
-            for object_ in transfer[2]:
-                self.release(object_)
 
     def on_borrow_release(self, sender: WorkerID, message: BorrowRelease) -> None:
         if self.gone(sender):
@@ -412,7 +345,8 @@ class References:
                 kept = kept or []
                 kept.append(object_)
         if kept is not None and self.gone(submitter):
-            self._add(self.me, [RefInfo(object_, self._address_of(object_)) for object_ in kept])
+            theirs = [object_ for object_ in kept if not self.gone(object_[:WORKER_ID_SIZE])]
+            self.passed_on.tell(self.me, [RefInfo(object_, self._address_of(object_)) for object_ in theirs])
             return None
         return kept
 
@@ -449,7 +383,7 @@ class References:
                 self._maybe_free(object_, entry)
             elif object_.startswith(who) and entry.value is None:
                 lost.append(object_)
-        self._end_transfers(who)
+        self.passed_on.end(who)
         return lost
 
     @staticmethod

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from rustyray.core.effects import Effect, Send, Warn
+from rustyray.core.effects import Effect, Send
 from rustyray.core.owner.history import History
 from rustyray.core.owner.records import (
     PUSHED,
@@ -22,17 +22,14 @@ from rustyray.core.owner.records import (
     Record,
     SchedulingClass,
 )
+from rustyray.core.owner.requests import Requests
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
     Arg,
-    CancelLease,
     DefineFunction,
     GiveBack,
-    LeaseElsewhere,
     LeaseGranted,
-    LeaseWaits,
     PushTasks,
-    RequestLease,
     ReturnLease,
     TakeBack,
     Task,
@@ -48,11 +45,8 @@ MAX_PIPELINE: Final = 1000
 KEEP_IDLE: Final = 0.1
 #: A worker silent for so long (seconds) with tasks waiting behind its first one gets them taken back.
 STALL: Final = 0.02
-MAX_HOPS: Final = 4
 #: Bytes of arguments on one node from which on a task is better off there: about as long to copy as to find a worker.
 LARGE: Final = 1 << 20
-#: Seconds until workers are asked for again that were asked of a node which is gone.
-ASK_AGAIN: Final = 0.1
 
 
 class Scheduler:
@@ -69,11 +63,8 @@ class Scheduler:
         self.leases: dict[int, Lease] = {}
         self.by_worker: dict[WorkerID, Lease] = {}
         self.defined: dict[WorkerID, dict[bytes, None]] = {}
-        self._requests: dict[int, SchedulingClass] = {}
-        self._request = 0
+        self.requests = Requests(node, job, out, history.journal)
         self.large = LARGE
-        #: Where other nodes listen that we were sent to.
-        self._addresses: dict[NodeID, str] = {}
 
     def stats_for(self, plan: TaskPlan) -> FunctionStats:
         """The class and the learned duration of a function, made at its first submission and kept in the plan."""
@@ -134,7 +125,7 @@ class Scheduler:
         if target.idle:
             self._rebalance(target, now)
         if target.requests and not queue:
-            self._cancel_requests(target)
+            self.requests.cancel(target)
 
     def push_now(self, target: SchedulingClass, now: float) -> None:
         """A task was just queued and some lease is idle, or none exists: the lone task is not held back."""
@@ -211,22 +202,7 @@ class Scheduler:
         if missing > 0 or target.requests:
             self._yield_idle(target)
         for _ in range(missing):
-            self._request += 1
-            near = target.strategy.near if target.strategy is not None else b""
-            if near in self._addresses:  # it knows best what room it has
-                self._ask(target, near, self._addresses[near], 1)
-            else:
-                self._ask(target, self.node, "", 0)
-
-    def _ask(self, target: SchedulingClass, node: NodeID, address: str, hops: int) -> None:
-        number = self._request
-        target.requests[number] = node
-        self._requests[number] = target
-        pinned, strategy = hops >= MAX_HOPS, target.strategy
-        message = RequestLease(
-            number, self.job, target.resources, target.label, hops, pinned, strategy, target.retriable
-        )
-        self.out.append(Send(node, message, address))
+            self.requests.ask(target)
 
     def _yield_idle(self, wanting: SchedulingClass) -> None:
         """We wait for one kind of worker while idle ones of another kind are ours: give those back first."""
@@ -234,20 +210,11 @@ class Scheduler:
             if lease.target is not wanting and lease.idle:
                 self.give_up(lease, reusable=True)
 
-    def _cancel_requests(self, target: SchedulingClass) -> None:
-        for number, node in target.requests.items():
-            del self._requests[number]
-            self.out.append(Send(node, CancelLease(number)))
-        target.requests.clear()
-
     def on_granted(self, sender: NodeID, message: LeaseGranted, now: float) -> None:
-        target = self._requests.pop(message.request, None)
+        target = self.requests.close(message.request)
         if target is None or not (target.queue or self._stalled(target)):
-            if target is not None:
-                target.requests.pop(message.request, None)
             self.out.append(Send(sender, ReturnLease(message.lease)))
             return
-        del target.requests[message.request]
         lease = Lease(message.lease, sender, message.worker, message.address, message.pid, target, idle_since=now)
         target.leases[lease.id] = self.leases[lease.id] = lease
         self.by_worker[lease.worker] = lease
@@ -256,40 +223,12 @@ class Scheduler:
         target.warned, target.why = False, ""
         self.pump(target, now)
 
-    def on_elsewhere(self, message: LeaseElsewhere, now: float) -> None:
-        self._addresses[message.node] = message.address
-        target = self._requests.pop(message.request, None)
-        if target is None:
-            return
-        del target.requests[message.request]
-        if target.queue:
-            self._request += 1
-            self._ask(target, message.node, message.address, 1)
-
-    def on_waits(self, message: LeaseWaits) -> None:
-        target = self._requests.get(message.request)
-        if target is not None and not target.warned:
-            target.warned, target.why = True, message.reason
-            self._journal.note("lease", b"", "waits", message.reason)
-            self.out.append(Warn(message.reason))
-
     def node_lost(self, node: NodeID, now: float) -> None:
-        """Nothing asked of this node will be answered: ask again, a little later, when others know it too."""
-        self._addresses.pop(node, None)
+        """Workers are asked of it no more, and no class draws tasks to it."""
         for key, target in list(self.classes.items()):
             if key[1] is not None and key[1].near == node and not (target.queue or target.leases or target.requests):
                 del self.classes[key]
-            lost = [number for number, asked in target.requests.items() if asked == node]
-            for number in lost:
-                self.drop_request(number)
-            if lost:
-                target.ask_after = now + ASK_AGAIN
-
-    def drop_request(self, request: int) -> SchedulingClass | None:
-        target = self._requests.pop(request, None)
-        if target is not None:
-            target.requests.pop(request, None)
-        return target
+        self.requests.node_lost(node, self.classes.values(), now)
 
     def give_up(self, lease: Lease, *, reusable: bool, tell: bool = True) -> None:
         """Return a lease (its tasks have been seen to by the caller)."""
@@ -428,8 +367,7 @@ class Scheduler:
             if self._stalled(target):
                 # Short tasks may wait behind a long one: ask for a worker to move them to.
                 target.last_result = now + 4 * STALL
-                self._request += 1
-                self._ask(target, self.node, "", 0)
+                self.requests.ask_here(target)
 
     # --- invariants ---------------------------------------------------------------------------------------------------
 
@@ -445,5 +383,4 @@ class Scheduler:
                 assert self.leases.get(lease.id) is lease, f"lease {lease.id} is not in the index"
                 for task_id, record in lease.inflight.items():
                     assert record.state == PUSHED and record.lease is lease, f"{task_id.hex()}: {record.state}"
-            for number in target.requests:
-                assert self._requests.get(number) is target, f"request {number} is not in the index"
+            self.requests.check(target)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from rustyray.core.effects import Effect
 from rustyray.core.owner.arguments import Arguments
+from rustyray.core.owner.freeing import Freeing
 from rustyray.core.owner.history import History
 from rustyray.core.owner.lineage import Lineage
 from rustyray.core.owner.records import DONE, Lease, ObjectEntry, Record, SchedulingClass
@@ -28,6 +29,7 @@ class Tasks:
     def __init__(
         self,
         refs: References,
+        freeing: Freeing,
         sched: Scheduler,
         arguments: Arguments,
         history: History,
@@ -35,6 +37,7 @@ class Tasks:
         jitter: Callable[[], float],
     ) -> None:
         self._refs = refs
+        self._freeing = freeing
         self._sched = sched
         self._arguments = arguments
         self._history = history
@@ -110,7 +113,7 @@ class Tasks:
         """A result of an attempt that was given up (its worker was declared dead, say): free what it holds."""
         if not isinstance(done.values, bytes):
             for index, value in enumerate(done.values):
-                self._refs.forget_stored(object_id(done.task, index), value)
+                self._freeing.unwanted(object_id(done.task, index), value)
                 self._refs.receive(value, worker)
                 self._refs.let_go(value)
 
@@ -153,14 +156,14 @@ class Tasks:
             object_ = object_id(task.id, index)
             entry = self._refs.objects.get(object_)
             if entry is None or entry.value is not None:
-                self._refs.forget_stored(object_, value)
+                self._freeing.unwanted(object_, value)
                 continue
             self._refs.settle(object_, entry, value, ready)
             if record.task.attempt or record.alone:
                 if isinstance(value, Stored):
-                    self._refs.scattered[object_] = True
+                    self._freeing.scattered[object_] = True
                 else:  # an attempt before may have stored another, and not lived to say so
-                    self._refs.free_stored([object_], record.task.attempt)
+                    self._freeing.anywhere([object_], record.task.attempt)
             if isinstance(value, Stored) and isinstance(record.plan, TaskPlan) and record.retries != 0:
                 wanted_again = True
             else:
@@ -199,7 +202,7 @@ class Tasks:
         if record.alone:
             # A worker that died may have stored the results, and not lived to say so.
             objects = [object_id(record.task.id, index) for index in range(record.task.returns)]
-            self._refs.free_stored(objects, record.task.attempt)
+            self._freeing.anywhere(objects, record.task.attempt)
         self._arguments.let_go(record)
         for entry in settled:
             self._arguments.value_arrived(entry, now)

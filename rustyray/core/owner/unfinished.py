@@ -37,7 +37,7 @@ class Unfinished:
         It may own objects in use, tasks and calls that are not done or actors that live, or have passed on refs without
         knowing yet that their owner has heard of it.
         """
-        if self._refs.has_unacknowledged or self._arguments.pending or self.running() or self._calls.living():
+        if self._refs.passed_on or self._arguments.pending or self.running() or self._calls.living():
             return True
         waiting = any(target.queue for target in self._sched.classes.values())
         return waiting or any(self._refs.owns(object_) for object_ in self._refs.objects)

@@ -227,7 +227,7 @@ class WorkerClient(Client):
             self.core.sched.on_reclaim(pump.clock())
             pump.flush()
         deadline = pump.clock() + FAREWELL
-        while self.core.refs.has_unacknowledged and (now := pump.clock()) < deadline:
+        while self.core.refs.passed_on and (now := pump.clock()) < deadline:
             pump.wait(Waiter(), min(deadline, now + 0.01))
 
     def stay(self) -> None:

@@ -140,8 +140,8 @@ class Pump(Waiting):
         deadline = core.next_deadline()
         if deadline is not None and deadline <= now:
             core.on_time(now)
-        if core.refs.has_freed:
-            core.refs.flush()
+        if core.freeing.untold:
+            core.freeing.flush()
         self.carry_out()
 
     def finish(self, waiter: Waiter) -> None:

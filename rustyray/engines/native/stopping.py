@@ -165,7 +165,7 @@ class Ending:
             driver.core.unfinished.fail("RustyRay was shut down while this ran", time.monotonic())
             count = len(driver.core.objects)
             driver.pump.settle()
-            driver.core.refs.flush()
+            driver.core.freeing.flush()
             driver.pump.carry_out()
         driver.pump.run_deferred()
         return f"{count} objects" if count else ""

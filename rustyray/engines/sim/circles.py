@@ -13,14 +13,14 @@ from rustyray.core.owner.records import QUEUED
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.sim import stuck
 from rustyray.engines.sim.host import UserProcess
-from rustyray.engines.sim.world.world import Fiber
+from rustyray.engines.sim.world.events import Fiber
 from rustyray.exceptions import LivelockError, StarvationError
 from rustyray.model.resources import describe
 
 if TYPE_CHECKING:
     from rustyray.core.owner.records import SchedulingClass
     from rustyray.engines.sim.simulation import Simulation
-    from rustyray.engines.sim.world.world import Event
+    from rustyray.engines.sim.world.events import Event
 
 #: Events that are looked at.
 LOOK: Final = 1_000

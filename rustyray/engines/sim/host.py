@@ -19,8 +19,8 @@ from rustyray.model.messages import (
 if TYPE_CHECKING:
     from rustyray.engines.client.client import Client
     from rustyray.engines.sim.simulation import Simulation
+    from rustyray.engines.sim.world.events import Fiber
     from rustyray.engines.sim.world.process import Sleep, Until
-    from rustyray.engines.sim.world.world import Fiber
 
 
 class Wire:
@@ -142,8 +142,8 @@ class UserProcess(OwnerProcess, Waiting):
 
     def _send_on(self) -> None:
         core = self.core
-        if core.refs.has_freed:
-            core.refs.flush()
+        if core.freeing.untold:
+            core.freeing.flush()
         if core.out:
             self.carry_out()
 

@@ -19,9 +19,10 @@ from rustyray.engines.sim.host import UserProcess
 from rustyray.engines.sim.stdlib import stage, threads
 from rustyray.engines.sim.steering import present
 from rustyray.engines.sim.world.chooser import Seeded, Tame
+from rustyray.engines.sim.world.events import Fiber
 from rustyray.engines.sim.world.node import NodeHost
 from rustyray.engines.sim.world.process import GRAIN, NEVER, OwnerProcess, Program, Sleep, Until
-from rustyray.engines.sim.world.world import PATIENCE, Fiber, World
+from rustyray.engines.sim.world.world import PATIENCE, World
 from rustyray.exceptions import SimulationError
 from rustyray.model.ids import WorkerID, worker_id
 from rustyray.model.options import hint

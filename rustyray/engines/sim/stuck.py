@@ -18,7 +18,7 @@ from rustyray.runtime.context import current_task
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.simulation import Simulation
-    from rustyray.engines.sim.world.world import Fiber
+    from rustyray.engines.sim.world.events import Fiber
 
 
 #: So many different things are listed in one line.

@@ -12,7 +12,7 @@ from rustyray.engines.sim.world.story import short
 from rustyray.testing.exploring.telling import Teller, said
 
 if TYPE_CHECKING:
-    from rustyray.engines.sim.world.world import Event
+    from rustyray.engines.sim.world.events import Event
     from rustyray.testing.exploring.trial import Trial, Watching
 
 #: Runs that are compared, at most.

@@ -18,7 +18,8 @@ from rustyray.engines.sim.world.faults import Fault
 from rustyray.engines.sim.world.schedules import NEXT, Deviation, Planned, Scheduler
 
 if TYPE_CHECKING:
-    from rustyray.engines.sim.world.world import Event, World
+    from rustyray.engines.sim.world.events import Event
+    from rustyray.engines.sim.world.world import World
     from rustyray.testing.exploring.trial import Trial
 
 

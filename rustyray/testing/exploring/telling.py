@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from rustyray.engines.sim.engine import SimWorker
-    from rustyray.engines.sim.world.world import Event, Fiber, World
+    from rustyray.engines.sim.world.events import Event, Fiber
+    from rustyray.engines.sim.world.world import World
     from rustyray.testing.exploring.trial import Plan
 
 _RUNTIME: Final = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep

@@ -24,7 +24,8 @@ from rustyray.testing.exploring.unread import RAISE, UnreadError, UnreadErrors, 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from rustyray.engines.sim.world.world import Event, World
+    from rustyray.engines.sim.world.events import Event
+    from rustyray.engines.sim.world.world import World
     from rustyray.testing.exploring.sites import Sites
 
 #: What is explored: takes nothing, uses the whole API, and raises when something is wrong.

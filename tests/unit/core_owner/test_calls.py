@@ -277,5 +277,5 @@ def test_calls_of_a_stored_result_that_die_with_the_actor_free_what_it_may_have_
     fault = Fault(FaultKind.ACTOR_DIED, "it crashed", actor=actor)
     owner.lose(A)
     owner.say(HEAD, ActorInfo(actor, ActorState.DEAD, 0, fault=fault))
-    assert owner.core.refs.has_freed
+    assert owner.core.freeing.untold
     owner.drop(call)

@@ -92,8 +92,8 @@ class ClientProcess(OwnerProcess):
         deadline = self.core.next_deadline()
         if deadline is not None and deadline <= self.now:
             self.core.on_time(self.now)
-        if self.core.refs.has_freed:
-            self.core.refs.flush()
+        if self.core.freeing.untold:
+            self.core.freeing.flush()
         self.carry_out()
 
     # --- effects ------------------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ class Worker(Client):
             elif self._todo:
                 yield from self._do(self._todo.pop(0))
             elif self._stop is not None:
-                while self.core.refs.has_unacknowledged:
+                while self.core.refs.passed_on:
                     self._work = Until()
                     yield Sleep(0.001)
                 self._leave(self._stop.reason)

@@ -22,7 +22,7 @@ from rustyray.engines.sim.world.process import Until
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.stdlib.patches import Patches
-    from rustyray.engines.sim.world.world import Fiber
+    from rustyray.engines.sim.world.events import Fiber
 
 #: Seconds between two looks of a thread outside of the simulation at a lock that it waits for.
 LOOK: Final = 0.001

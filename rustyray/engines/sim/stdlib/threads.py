@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rustyray.engines.sim.host import UserProcess
     from rustyray.engines.sim.simulation import Simulation
     from rustyray.engines.sim.stdlib.patches import Patches
-    from rustyray.engines.sim.world.world import Fiber
+    from rustyray.engines.sim.world.events import Fiber
 
 
 class _Begun:

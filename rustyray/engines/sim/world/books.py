@@ -101,7 +101,7 @@ class Books:
                     continue
                 if entry.local or (not self.may_leak and (owner == client.me or self._alive(owner))):
                     return f"{short(client.me)} still has object {object_.hex()}"
-            if client.core.refs._transfers:
+            if client.core.refs.passed_on:
                 return f"{short(client.me)} waits for acknowledgements"
         for host in world.nodes():
             accounts, store = host.core._accounts, host.core._store

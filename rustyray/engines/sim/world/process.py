@@ -121,4 +121,4 @@ class OwnerProcess(ABC):
     @property
     def restless(self) -> bool:
         """Whether something lies here that the background thread would send."""
-        return bool(self.dropped or self.unpinned or self.core.has_unsent or self.core.refs.has_freed)
+        return bool(self.dropped or self.unpinned or self.core.has_unsent or self.core.freeing.untold)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeLimits
 from rustyray.engines.sim.world.books import Books
 from rustyray.engines.sim.world.chooser import Chooser, chooser_of_events
+from rustyray.engines.sim.world.events import Deferred, Event, Fiber
 from rustyray.engines.sim.world.faults import Fault, Troubles
 from rustyray.engines.sim.world.head import HeadHost
 from rustyray.engines.sim.world.network import Channel, Ended, Lost, Network
 from rustyray.engines.sim.world.node import STORE, NodeHost
 from rustyray.engines.sim.world.process import NEVER, Interrupted, OwnerProcess, Program, Sleep, Until
-from rustyray.engines.sim.world.story import Story, short
+from rustyray.engines.sim.world.story import Story
 from rustyray.model.ids import NodeID, WorkerID, node_of
 from rustyray.model.messages import (
     HEAD,
@@ -48,63 +49,6 @@ Process: TypeAlias = "OwnerProcess | NodeHost | HeadHost"
 
 class Stuck(AssertionError):
     """Nothing will ever happen again, and somebody waits. The text says who waits for what."""
-
-
-class Deferred(NamedTuple):
-    """What a process put off, or what is due there."""
-
-    number: int
-    name: str
-    process: bytes
-    run: Callable[[], None]
-    source: bytes = b""
-
-    @property
-    def label(self) -> bytes:
-        return self.name.encode()
-
-
-class Fiber:
-    """A program in the middle of its run. When it can go on, that is a candidate."""
-
-    __slots__ = (
-        "__weakref__",
-        "client",
-        "label",
-        "number",
-        "process",
-        "program",
-        "serial",
-        "source",
-        "title",
-        "until",
-        "wake",
-    )
-
-    name: Final = "run"
-
-    def __init__(self, title: str, client: OwnerProcess, program: Program[None], number: int) -> None:
-        self.title = title
-        self.client = client
-        self.process = client.me
-        self.program = program
-        self.number = number
-        #: As `number` in the beginning, which moves on.
-        self.serial = number
-        self.source = b"%s %d" % (title.encode(), number)
-        self.label = b"run" + self.source
-        self.wake = 0.0
-        self.until: Until | None = None
-
-    @property
-    def who(self) -> str:
-        """Which program of which process, for people."""
-        process = getattr(self.client, "name", short(self.client.me))
-        return process if self.title == "main" else f"{self.title} of {process}"
-
-
-#: What can happen next; ``label`` is its name and source. Of a channel and a fiber, ``number`` goes on when it happens.
-Event: TypeAlias = Channel | Fiber | Deferred
 
 
 class World:
@@ -231,7 +175,7 @@ class World:
             return
         victim.alive = False
         if isinstance(victim, OwnerProcess):
-            self.books.may_dangle |= victim.core.unfinished.running() > 0 or victim.core.refs.has_unacknowledged
+            self.books.may_dangle |= victim.core.unfinished.running() > 0 or bool(victim.core.refs.passed_on)
         self.network.end(process, "end of file", keep)
         for fiber in [fiber for fiber in self.fibers if fiber.client is victim]:
             self.fibers.remove(fiber)
