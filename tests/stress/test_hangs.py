@@ -83,13 +83,16 @@ def test_beside_pytest_timeout(suite: Suite) -> None:
             import pytest
             import rustyray
 
-            @pytest.mark.timeout(1)
+            def test_that_starts_what_all_runtimes_come_from(rustyray_local):
+                assert rustyray.get(rustyray.remote(abs).remote(-1)) == 1
+
+            @pytest.mark.timeout(3)
             @pytest.mark.rustyray(timeout=60)
             def test_theirs_is_first(rustyray_local):
                 rustyray.get(rustyray.remote(time.sleep).remote(1000))
 
             @pytest.mark.timeout(60)
-            @pytest.mark.rustyray(timeout=1)
+            @pytest.mark.rustyray(timeout=3)
             def test_ours_is_first(rustyray_local):
                 rustyray.get(rustyray.remote(time.sleep).remote(1000))
 
@@ -98,8 +101,8 @@ def test_beside_pytest_timeout(suite: Suite) -> None:
         """
     )
     result = suite.run(plugins=("pytest_timeout", PLUGIN))
-    result.assert_outcomes(passed=1, failed=2)
-    result.stdout.fnmatch_lines(["E * Failed: Timeout*", "E * Failed: the test took longer than 1 s*"])
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(["E * Failed: Timeout*", "E * Failed: the test took longer than 3 s*"])
 
 
 def test_a_cluster_that_a_test_leaves(suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
