@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: What may fail: a worker, a node other than the first, a connection between two processes.
 FAULTS: Final = {"crash": Trouble.CRASH, "node": Trouble.NODE, "partition": Trouble.CUT}
 
-#: Seconds in which processes say that they are there; those that have just been killed do not.
+#: Seconds in which processes say that they are there, at first; those that have just been killed do not.
 ASK: Final = 0.5
 
 
@@ -67,7 +67,8 @@ def strike(fault: str, which: int = 0, after: int = 0) -> None:
         world.troubles.planned.setdefault(step, []).append(Fault(step, FAULTS[fault], which))
         return
     if fault == "crash":
-        found = [worker.pid for worker in list_workers(timeout=ASK) if worker.pid]  # it is 0 until one is up
+        workers = list_workers(timeout=ASK) or list_workers()
+        found = [worker.pid for worker in workers if worker.pid]  # it is 0 until one is up
     elif fault == "node":
         here = rustyray.get_runtime_context().get_node_id()
         found = [node["Pid"] for node in rustyray.nodes() if node["Alive"] and node["NodeID"] != here]

@@ -50,6 +50,7 @@ def test_graphs_under_plans(graph: Any, plan: Any) -> None:
 def test_what_strikes(engine: str) -> None:
     with rustyray.init(engine=engine, num_cpus=1, num_nodes=2):
         rustyray.get(work.where.remote())
+        assert eventually(lambda: all(worker.pid for worker in list_workers()))
         workers = {worker.pid for worker in list_workers()}
         strike("crash", 3)
         assert eventually(lambda: len(workers - {worker.pid for worker in list_workers()}) == 1)
