@@ -3,6 +3,7 @@
 options/       what a test and its runtime are given, and where that is said
 fixtures/      runtimes for tests
 clusters/      one whose nodes come, go and fail
+chaos/         faults on purpose, from a seed
 testrun/       one for all processes of a run
 keeper/        clusters that stand apart, and end with the tests all the same
 lifetimes.py   runtimes that tests started themselves, ended with them
@@ -30,6 +31,7 @@ import pytest
 
 from pytest_rustyray import categories, exploring, fixtures, measuring, options, patching, tracebacks
 from pytest_rustyray.by_value import ByValue
+from pytest_rustyray.chaos.fixture import Tells, rustyray_chaos
 from pytest_rustyray.clusters.fixture import rustyray_cluster
 from pytest_rustyray.fixtures.each import rustyray_constrained, rustyray_local, rustyray_runtime
 from pytest_rustyray.fixtures.factory import rustyray_factory
@@ -46,6 +48,7 @@ from pytest_rustyray.testrun.holding import Holding
 from pytest_rustyray.variables import VERBOSITY
 
 __all__ = [
+    "rustyray_chaos",
     "rustyray_cluster",
     "rustyray_constrained",
     "rustyray_factory",
@@ -83,6 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Leaks(), "rustyray_leaks")
     config.pluginmanager.register(Deadlines(), "rustyray_deadlines")
     config.pluginmanager.register(Reports(), "rustyray_reports")
+    config.pluginmanager.register(Tells(), "rustyray_tells")
     config.pluginmanager.register(ByValue(), "rustyray_by_value")
     config.pluginmanager.register(tracebacks, "rustyray_tracebacks")
     config.pluginmanager.register(exploring.Explores(), "rustyray_explores")

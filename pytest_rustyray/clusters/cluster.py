@@ -98,6 +98,10 @@ class ClusterUnderTest:
         self._engine.resume_node(node._id)
         self._paused.discard(node._id)
 
+    def is_paused(self, node: ClusterNode) -> bool:
+        """Whether it has been paused, and not resumed."""
+        return node._id in self._paused
+
     def partition(self, one: Side, other: Side) -> None:
         """Two sides, a node or several each, exchange nothing until `heal`: what they send each other waits.
 

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_rustyray.options import topologies
 from pytest_rustyray.options.checks import problem_with
-from pytest_rustyray.options.table import LIMITS, MARKER, OURS, Options
+from pytest_rustyray.options.table import LIMITS, OURS, Options
 
 
 def for_init(options: Options, topology: str = "") -> dict[str, Any]:
@@ -35,10 +35,7 @@ def for_init(options: Options, topology: str = "") -> dict[str, Any]:
     if arguments.get("engine") == "sim":
         return arguments
     if "seed" in arguments:
-        simulates = "sim" in [topologies.split(name)[0] for name in several]
-        if options["seed"][1] == MARKER and arguments["seed"] is not None and not simulates:
-            raise pytest.UsageError(f'{MARKER}: seed is for simulated runtimes: add topology="sim", or leave it out')
-        del arguments["seed"]  # it was given for all tests, and this one has no use for it
+        del arguments["seed"]  # of the test's chaos, or it was given for all tests and this one has no use for it
     config = {name: value for name, value in limits.items() if value is not None}
     if config:
         arguments["_system_config"] = config

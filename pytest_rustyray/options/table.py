@@ -60,7 +60,7 @@ OPTIONS: Final[dict[str, Option]] = {
     "namespace": Option(str, "where names of actors are unique"),
     "logging_level": Option(str, "level of the runtime's own messages: INFO"),
     "engine": Option(str, 'what runs it, unless the topology says: "native", or "sim"'),
-    "seed": Option(int, "of a simulated runtime: another order of events, and delays, for each number: 7"),
+    "seed": Option(int, "of a simulated runtime (another order of events for each), and of rustyray_chaos: 7"),
     "enforce_memory": Option(texts.flag, "end workers that use more memory than their task asked for: true"),
     "topology": Option(
         texts.words,

@@ -217,6 +217,9 @@ class Engine(Protocol):
         What they send each other waits. Raises RuntimeError when the runtime was not started so that this can be.
         """
 
+    def cut_connections(self, one: bytes, other: bytes) -> None:
+        """End the connections between two nodes and their workers, once; raises as `keep_apart`."""
+
     def on_memory_pressure(self, callback: Callable[[MemoryPressure], object], fraction: float) -> Callable[[], None]:
         """Call ``callback`` when the node's store is filled to ``fraction``; returns what takes that back."""
 

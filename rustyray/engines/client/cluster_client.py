@@ -145,6 +145,9 @@ class ClusterClient(Inspector):
     def keep_apart(self, pairs: frozenset[frozenset[bytes]]) -> None:
         raise RuntimeError("nodes can only be kept apart by the program that started the runtime")
 
+    def cut_connections(self, one: bytes, other: bytes) -> None:
+        raise RuntimeError("connections can only be cut by the program that started the runtime")
+
     def cluster_resources(self) -> dict[str, float]:
         return self._sum(lambda info: info.total)
 

@@ -146,9 +146,17 @@ class Driver(AnyDriver):
         pausing.resume(self.node_processes.all[node].pid)
 
     def keep_apart(self, pairs: frozenset[frozenset[bytes]]) -> None:
+        self._check_partitions()
+        self._partitions.make(pairs)
+
+    def cut_connections(self, one: bytes, other: bytes) -> None:
+        """End the connections between two nodes and their workers; what is on its way is lost."""
+        self._check_partitions()
+        self._partitions.cut(one, other)
+
+    def _check_partitions(self) -> None:
         if not self.node_processes.first.boot.partitions:
             raise RuntimeError("this runtime was not started with _system_config={'partitions': True}")
-        self._partitions.make(pairs)
 
     # --- the pump's side, with the lock held --------------------------------------------------------------------------
 

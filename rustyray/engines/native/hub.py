@@ -278,6 +278,11 @@ class Hub:
                 self._detach(link)
             self._lose(peer, reason)
 
+    def cut_off(self, nodes: Collection[NodeID], driver: WorkerID) -> None:
+        """End all connections with these nodes and their workers, but for ``driver``, for a test."""
+        for peer in [peer for peer in self._routes if node_of(peer) in nodes and peer != driver]:
+            self.drop(peer, "a test has cut the connection")
+
     def keep_apart(self, nodes: Collection[NodeID], driver: WorkerID) -> None:
         """Exchange nothing with these nodes and their workers, but for ``driver``, until this is called without them.
 

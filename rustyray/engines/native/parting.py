@@ -10,7 +10,7 @@ that was started with ``_system_config={"partitions": True}``.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -79,8 +79,11 @@ class Asker:
         self._told = KeepApart([])
 
     def keep_apart(self, message: KeepApart, workers: Collection[WorkerID]) -> None:
-        self._told = message
-        self._hub.keep_apart(message.nodes, self._driver)
+        if message.cut:
+            self._hub.cut_off(message.nodes, self._driver)
+        else:
+            self._told = message
+            self._hub.keep_apart(message.nodes, self._driver)
         self._waits_for = {worker for worker in workers if self._hub.has_link(worker)}
         for worker in self._waits_for:
             self._hub.send(worker, message)
@@ -112,11 +115,24 @@ class Partitions:
         """Have these pairs apart, and no others. Raises RuntimeError when a node does not answer."""
         concerned = {node for pair in self._pairs ^ pairs for node in pair}
         self._pairs = pairs
+        self._ask(
+            {
+                node: KeepApart(sorted({*chain(*(pair for pair in pairs if node in pair))} - {node}))
+                for node in concerned
+            }
+        )
+
+    def cut(self, one: NodeID, other: NodeID) -> None:
+        """End the connections between two nodes. Raises RuntimeError when ``one`` does not answer."""
+        self._ask({one: KeepApart([other], cut=True)})
+
+    def _ask(self, messages: Mapping[NodeID, KeepApart]) -> None:
+        """Send each its message, and wait until all have answered."""
         pump, nodes = self._driver.pump, self._driver.node_processes.all
         with pump.lock:
-            self._answers = {node: Waiter() for node in concerned if not nodes[node].gone}
+            self._answers = {node: Waiter() for node in messages if not nodes[node].gone}
             for node in self._answers:
-                pump.hub.send(node, KeepApart(sorted({*chain(*(pair for pair in pairs if node in pair))} - {node})))
+                pump.hub.send(node, messages[node])
             pump.hub.flush()
         deadline = time.monotonic() + PATIENCE
         for node, answer in self._answers.items():

@@ -97,7 +97,10 @@ class Worker(WorkerClient):
     def _keep_apart(self, peer: bytes, message: KeepApart, now: float) -> None:
         if peer != self.boot.node:
             raise PermissionError("only its node keeps a worker apart from others")
-        self.pump.hub.keep_apart(message.nodes, self.boot.driver)
+        if message.cut:
+            self.pump.hub.cut_off(message.nodes, self.boot.driver)
+        else:
+            self.pump.hub.keep_apart(message.nodes, self.boot.driver)
         self.pump.hub.send(peer, KeptApart())
 
     def _effect(self, effect: Effect) -> None:

@@ -18,7 +18,7 @@ from rustyray.engines.sim.green import ProcessEnded
 from rustyray.engines.sim.stdlib.interrupts import interrupt
 from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.exceptions import SimulationError
-from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
+from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID, node_of
 from rustyray.model.messages import RegisterDriver, Registered
 from rustyray.model.plans import ActorPlan, MethodPlan
 from rustyray.model.values import Fault, FaultKind, Value
@@ -219,6 +219,13 @@ class SimDriver(_Ours):
 
     def keep_apart(self, pairs: frozenset[frozenset[bytes]]) -> None:
         self.simulation.world.network.keep_apart(pairs, self.host.me)
+
+    def cut_connections(self, one: bytes, other: bytes) -> None:
+        world = self.simulation.world
+        for peer in [peer for peer in world.processes if node_of(peer) == one]:
+            for their in [their for their in world.processes if node_of(their) == other]:
+                if self.host.me not in (peer, their) and world.network.connected(peer, their):
+                    world.cut(peer, their, "a test has cut the connection")
 
     def _alive(self) -> set[bytes]:
         return {bytes.fromhex(about["NodeID"]) for about in self.nodes() if about["Alive"]}

@@ -72,4 +72,4 @@ def test_a_seed_needs_a_simulated_runtime(suite: Suite) -> None:
     )
     result = suite.run()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*seed is for simulated runtimes: add topology=?sim?*"])
+    result.stdout.fnmatch_lines(["*seed is for simulated runtimes, and for rustyray_chaos: add topology=?sim?*"])

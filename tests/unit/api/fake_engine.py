@@ -241,6 +241,9 @@ class FakeEngine:
     def keep_apart(self, pairs: frozenset[frozenset[bytes]]) -> None:
         raise NotImplementedError
 
+    def cut_connections(self, one: bytes, other: bytes) -> None:
+        raise NotImplementedError
+
     def on_memory_pressure(self, callback: Callable[[MemoryPressure], object], fraction: float) -> Callable[[], None]:
         raise NotImplementedError
 

@@ -1,0 +1,21 @@
+"""Faults on purpose, in real processes: which, when and to whom is drawn from a seed.
+
+fixture.py   ``rustyray_chaos``, and what it tells in reports
+plan.py      when: at a time, at an event, or by rate
+faults.py    what: kills, pauses, delays, cuts, partitions, full disks and stores
+targets.py   to whom: the nodes and workers there are
+"""
+
+from pytest_rustyray.chaos.faults import (
+    Fault,
+    delay,
+    drop,
+    fill_disk,
+    fill_store,
+    kill_node,
+    kill_worker,
+    partition,
+    pause,
+)
+
+__all__ = ["Fault", "delay", "drop", "fill_disk", "fill_store", "kill_node", "kill_worker", "partition", "pause"]

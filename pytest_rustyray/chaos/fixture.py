@@ -1,0 +1,62 @@
+"""``rustyray_chaos``, and what it tells in reports."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from pytest_rustyray import options
+from pytest_rustyray.fixtures.names import CHAOS, COMMON, FIXTURES
+from pytest_rustyray.lifetimes import running_engine
+
+if TYPE_CHECKING:
+    from pytest_rustyray.chaos.plan import Chaos
+
+_CHAOS: Final = pytest.StashKey["Chaos"]()
+
+
+@pytest.fixture
+def rustyray_chaos(request: pytest.FixtureRequest) -> Iterator[Chaos]:
+    """Faults in the runtime of this test, which another fixture starts; with ``rustyray_cluster`` in its nodes, too.
+
+    They are drawn from the option ``seed``, or from a new one, which the report of a failure tells.
+    """
+    from pytest_rustyray.chaos.plan import Chaos
+    from pytest_rustyray.chaos.targets import Targets
+
+    cluster: Any = None
+    for name in request.fixturenames:
+        if name in FIXTURES:
+            found = request.getfixturevalue(name)
+            cluster = found if name == "rustyray_cluster" else None
+    engine = running_engine()
+    if engine is None or hasattr(engine, "simulation"):
+        pytest.fail(
+            f"{CHAOS} needs a runtime of real processes: use it beside rustyray_cluster or rustyray_local. In a "
+            "simulated one, faults are found by exploring (@pytest.mark.rustyray_explore(faults=…))",
+            pytrace=False,
+        )
+    seed: Any = options.for_node(request.config.stash[COMMON], request.node).get("seed", (None, ""))[0]
+    chaos = Chaos(Targets(engine, cluster), random.SystemRandom().randrange(2**31) if seed is None else int(seed))
+    request.node.stash[_CHAOS] = chaos
+    try:
+        yield chaos
+    finally:
+        chaos.stop()
+
+
+class Tells:
+    """Adds to the report of a failure what was done, and the seed."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        chaos = item.stash.get(_CHAOS, None)
+        if chaos is not None and report.failed:
+            report.sections.append(("rustyray chaos", chaos.told()))
+        return report
