@@ -9,7 +9,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from pytest_rustyray.chaos.targets import NothingToHit, NotYet, Targets
+from pytest_rustyray.chaos.targets import PATIENCE, NothingToHit, NotYet, Targets
 
 
 class Done(NamedTuple):
@@ -138,7 +138,7 @@ def fill_store(seconds: float = 0.5, fraction: float = 0.9) -> Fault:
         from rustyray.exceptions import ObjectStoreFullError, OutOfDiskError
 
         here = targets.engine.process().node.hex()
-        capacity = next(node.store.capacity for node in rustyray.stats().nodes if node.node == here)
+        capacity = next(node.store.capacity for node in rustyray.stats(timeout=PATIENCE).nodes if node.node == here)
         kept: list[Any] = []
         try:
             kept.extend(rustyray.put(bytes(capacity // _PARTS)) for _ in range(int(_PARTS * fraction)))

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from pytest_rustyray.chaos.faults import Fault
-from pytest_rustyray.chaos.targets import NothingToHit, NotYet, Targets
+from pytest_rustyray.chaos.targets import PATIENCE, NothingToHit, NotYet, Targets
 
 #: Seconds between two looks at what has happened, while a fault waits for an event.
 LOOK: Final = 0.02
@@ -208,7 +208,7 @@ class Chaos:
         import rustyray
 
         kinds = sorted({awaited.kind for awaited in waiting})
-        events = rustyray.events(kind=kinds, since=self._began_at, timeout=1.0)
+        events = rustyray.events(kind=kinds, since=self._began_at, timeout=PATIENCE)
         nodes = self._targets.nodes()
         for awaited in waiting:
             where = "" if awaited.node is None else nodes[awaited.node] if awaited.node < len(nodes) else "none"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+#: Seconds for which those are waited for that do not answer, as they are paused, say: what lasts is to end in time.
+PATIENCE: Final = 0.1
 
 
 class NothingToHit(Exception):
@@ -62,7 +64,8 @@ class Targets:
         draw = rng.random()
         where = None if number is None else self.node(rng, number, first=True)
         kinds = {None: ("LEASED", "ACTOR"), True: ("ACTOR",), False: ("LEASED",)}[actors]
-        found = [worker for worker in list_workers() if worker.state in kinds and where in (None, worker.node_id)]
+        known = list_workers(timeout=PATIENCE)
+        found = [worker for worker in known if worker.state in kinds and where in (None, worker.node_id)]
         found.sort(key=lambda worker: worker.worker_id)
         return _pick(found, draw, "there is no such worker")
 
