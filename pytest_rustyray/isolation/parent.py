@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import warnings
+from importlib import import_module
 from typing import IO, Any, Final, NamedTuple
 
 import pytest
@@ -27,6 +28,8 @@ LEAVE: Final = 5.0
 #: So much of what a process that died has said is told, in characters.
 SHOWN: Final = 10_000
 _TEMPORARY: Final = frozenset({"tmp_path", "tmp_path_factory", "tmpdir", "tmpdir_factory"})
+_OF_CHECKS: Final = ("hangs.watchdog", "leaks.files", "leaks.processes", "leaks.threads", "leaks.work")
+_OF_RUNTIMES: Final = ("api.engines", "engines.native.driver", "model.settings", "runtime.serialization")
 _HARNESS: Final = "_pytest|pluggy|pytest_rustyray|pytest|xdist|execnet"
 _OF_PYTEST: Final = re.compile(
     rf'^  File "([^"]*[/\\]({_HARNESS})[/\\][^"]*|<frozen runpy>|<string>)"|^Extension modules:'
@@ -39,6 +42,7 @@ def run(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     if _TEMPORARY.intersection(getattr(item, "fixturenames", ())):
         factory: Any = item.config._tmp_path_factory  # type: ignore[attr-defined]
         factory.getbasetemp()  # one for all tests, which this process clears away
+    _import_early(item)
     with tempfile.TemporaryFile() as last_words:
         one = _Child(item, last_words)
         try:
@@ -48,6 +52,16 @@ def run(item: pytest.Item, nextitem: pytest.Item | None) -> None:
         one.report_death(how)
     _tear_down(item, nextitem)
     one.raise_what_it_raised()
+
+
+def _import_early(item: pytest.Item) -> None:
+    """What each test's process would import for itself."""
+    if fixtures.uses(item) or "rustyray" in sys.modules:
+        for name in _OF_CHECKS:
+            import_module(f"pytest_rustyray.{name}")
+    if fixtures.uses(item):
+        for name in _OF_RUNTIMES:
+            import_module(f"rustyray.{name}")
 
 
 class _Ending(NamedTuple):
