@@ -25,7 +25,7 @@ def main(item: pytest.Item, tell: Teller, last_words: IO[bytes]) -> NoReturn:
     try:
         _settle_in(item, last_words)
         tells = Tells(item.config, tell)
-        item.config.pluginmanager.register(tells, "rustyray_tells")
+        item.config.pluginmanager.register(tells, "rustyray_tells_parent")
         tells.begun = True
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)  # all plugins have their part in it
         atexit._run_exitfuncs()
