@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ANSWER: Final = 2.0
 #: Events that are told.
 EVENTS: Final = 40
+#: What happens all the time would push out what counts: the seals and ends of objects, and that nodes are heard of.
+_SILENT: Final = frozenset({"object"})
+_BEAT: Final = "heard"
 _LONG_ID: Final = re.compile(r"\b([0-9a-f]{4})[0-9a-f]{12,}([0-9a-f]{6})\b")
 _SHORT: Final = r"\1…\2"
 
@@ -42,8 +45,11 @@ def events(engine: Any, since: float | None = None, limit: int = EVENTS) -> list
     if hasattr(engine, "simulation"):
         return _simulated(engine.simulation, since, limit)
     import rustyray
+    from rustyray.model.events import KINDS
 
-    return rustyray.events(since=since, limit=limit, timeout=ANSWER)[-limit:]
+    kinds = [kind for kind in KINDS if kind not in _SILENT]
+    found = rustyray.events(kind=kinds, since=since, limit=3 * limit, timeout=ANSWER)
+    return [event for event in found if not event.what.startswith(_BEAT)][-limit:]
 
 
 def _simulated(simulation: Any, since: float | None, limit: int) -> list[Event]:

@@ -173,6 +173,7 @@ def play_round(ledger: rustyray.ActorHandle[Ledger], first: int) -> None:
 
 
 @pytest.mark.timeout(SECONDS + 300)
+@pytest.mark.rustyray(timeout=SECONDS + 300)
 @pytest.mark.parametrize("seed", [int(os.environ.get("RUSTYRAY_CHAOS_SEED", "1"))])
 def test_a_job_survives_all_of_it_with_the_right_answer(commands: Commands, tmp_path: Path, seed: int) -> None:
     store = f"sqlite:{tmp_path / 'head.db'}"

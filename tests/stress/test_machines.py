@@ -34,6 +34,7 @@ MACHINES: list[Any] = [
 
 
 @pytest.mark.timeout(3600)
+@pytest.mark.rustyray(timeout=3600)
 @pytest.mark.parametrize("machine", MACHINES)
 def test_many_programs(machine: type[Machine]) -> None:
     examples = NATIVE if machine.engine == "native" else EXAMPLES
