@@ -54,7 +54,7 @@ def _end_of_planted_threads() -> Iterator[None]:
 def test_a_bug_is_found_and_made_small(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.plant(monkeypatch)
     found = find(bug.machine, 2000, steps=10)
-    assert len(found.steps) <= len(bug.line.split(";")) + 2, found.line
+    assert len(found.steps) <= 2 * len(bug.line.split(";")) + 2, found.line  # Hypothesis' shrinking is not perfect
 
 
 @pytest.mark.parametrize("engine", ["native"])
