@@ -65,7 +65,8 @@ class Targets:
         where = None if number is None else self.node(rng, number, first=True)
         kinds = {None: ("LEASED", "ACTOR"), True: ("ACTOR",), False: ("LEASED",)}[actors]
         known = list_workers(timeout=PATIENCE)
-        found = [worker for worker in known if worker.state in kinds and where in (None, worker.node_id)]
+        up = [worker for worker in known if worker.pid > 0]  # the others' processes are on their way
+        found = [worker for worker in up if worker.state in kinds and where in (None, worker.node_id)]
         found.sort(key=lambda worker: worker.worker_id)
         return _pick(found, draw, "there is no such worker")
 
