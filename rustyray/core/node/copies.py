@@ -63,8 +63,9 @@ COPY_TABLE = StateTable(
 class Copy:
     """An object's ``size`` bytes: at ``offset`` in the arena (-1: not there), at ``place`` in the spill file.
 
-    It is mapped ``pins`` times. A spare was pulled from another node, its ``source``, which has the original. While it
-    is written to the spill file it is ``leaving``; ``coming`` says that it was asked back, or is being read.
+    It is mapped ``pins`` times. A spare was pulled from another node, its ``source``, which has the original; it is
+    ``orphaned`` when that has died, and stays as long as anybody maps it. While it is written to the spill file it is
+    ``leaving``; ``coming`` says that it was asked back, or is being read.
     """
 
     __slots__ = (
@@ -74,6 +75,7 @@ class Copy:
         "leaving",
         "object",
         "offset",
+        "orphaned",
         "pins",
         "place",
         "size",
@@ -88,6 +90,7 @@ class Copy:
         self.attempt = attempt
         self.pins = 0
         self.source = source
+        self.orphaned = False
         self.state = COPY_TABLE.initial
         self.place = -1
         self.checksum = 0

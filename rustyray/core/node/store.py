@@ -163,6 +163,7 @@ class Store:
         if gone or (old is not None and (old.pins or copy.source or copy.attempt < old.attempt)):
             if old is not None and not copy.source and copy.attempt >= old.attempt and not gone:
                 old.source, old.attempt = b"", copy.attempt  # it takes the place of an original
+                old.orphaned = False
                 if old.freed:
                     self.move(old, CopyEvent.MADE_AGAIN)
                 self.room.busy(old)
@@ -176,7 +177,7 @@ class Store:
 
     def pin(self, client: bytes, message: StorePin, now: float) -> None:
         copy = self.objects.get(message.object)
-        if copy is not None and copy.state is CopyState.SEALED:
+        if copy is not None and (copy.state is CopyState.SEALED or copy.orphaned):
             self._pin(client, message.request, copy)
         elif copy is not None and copy.away:
             self._pin_waiters.setdefault(message.object, []).append((client, message.request))
@@ -327,6 +328,7 @@ class Store:
                 self.move(writing, CopyEvent.FREE)
         copy = self.objects.get(object_)
         if copy is not None and source in (None, copy.source) and copy.attempt <= attempt:
+            copy.orphaned = False
             self.transfers.serving.freed(copy)
             self._discard(copy, now)
 
@@ -369,6 +371,7 @@ class Store:
         self.client_gone(node, now)
         for copy in [copy for copy in self.objects.values() if copy.source == node]:
             self._free(copy.object, now, node)
+            copy.orphaned = True  # whoever needs it while it is mapped can have it, though the owner looks elsewhere
 
     def owners_gone(self, prefix: bytes, now: float) -> None:
         """All objects of an owner (or of all owners on a node) are lost to everybody; whoever maps one may go on."""

@@ -31,6 +31,7 @@ from tests.unit.core_node.test_cluster_view import THIRD, info
 from tests.unit.core_node.world import DRIVER, NODE, OTHER, PAGE, STRANGER, World, obj
 
 LIMITS = NodeLimits(chunk=1000)
+STRANGER_HERE = NODE + b"\x00\x00\x00\x09"
 
 
 class Pulling(World):
@@ -343,4 +344,15 @@ def test_an_owner_that_does_not_know_where_frees_everywhere(world: Pulling) -> N
         assert world.take(node, StoreFree) == [StoreFree([obj(1)], anywhere=True)]
     world.put(2, 1)
     world.say(OTHER, StoreFree([obj(2)], anywhere=True))
+    assert world.used == 0
+
+
+def test_a_spare_whose_source_died_can_be_had_while_somebody_maps_it(world: Pulling) -> None:
+    world.pull(1, 2500)
+    world.say(HEAD, NodeDied(OTHER, "it is gone"))
+    world.say(STRANGER_HERE, StorePin(7, obj(1), THIRD, 2500, 1))
+    assert world.one(STRANGER_HERE, StorePinned).offset == 0
+    world.say(DRIVER, StoreUnpin([obj(1)]))
+    assert world.used == 1
+    world.say(STRANGER_HERE, StoreUnpin([obj(1)]))
     assert world.used == 0
