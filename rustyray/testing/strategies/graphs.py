@@ -150,7 +150,8 @@ class Run:
 
     def __init__(self, patience: float = 60.0) -> None:
         self.refs: dict[str, Any] = {}
-        self._last: dict[str, Any] = {}
+        #: By actor: the calls that may not have ended. One whose argument failed ends before those before it.
+        self._begun: dict[str, list[Any]] = {}
         self._patience = patience
 
     def do(self, node: Node) -> None:
@@ -173,20 +174,23 @@ class Run:
                 return jobs.Counter.remote(0)
             case "add" | "spoil":
                 actor, number = given
-                self._last[str(node.arguments[0])] = ref = getattr(actor, node.operation).remote(number)
+                ref = getattr(actor, node.operation).remote(number)
+                self._begun.setdefault(str(node.arguments[0]), []).append(ref)
                 return ref
             case "ask":
                 # No order is promised between the calls of two processes: so one comes after the other.
                 self._settle(str(node.arguments[0]))
-                self._last[str(node.arguments[0])] = ref = jobs.ask.remote(*given)
+                ref = jobs.ask.remote(*given)
+                self._begun[str(node.arguments[0])] = [ref]
                 self._settle(str(node.arguments[0]))
                 return ref
             case operation:
                 return getattr(jobs, operation).remote(*given)
 
     def _settle(self, actor: str) -> None:
-        if actor in self._last:
-            rustyray.wait([self._last[actor]], timeout=self._patience)
+        refs = self._begun.pop(actor, [])
+        if refs:
+            rustyray.wait(refs, num_returns=len(refs), timeout=self._patience)
 
     def outcome(self, name: str, kind: str = INT) -> Any:
         """What the result comes to: as `Model` has it, or `Lost`; raises what is neither."""
