@@ -122,5 +122,5 @@ def _retries() -> int:
     engine: Any = running_engine()
     if engine is None:
         return 0
-    tasks = engine.core.tasks
-    return int(tasks.counts.retried + tasks.call_counts.retried)
+    history = engine.core.history
+    return int(history.counts.retried + history.call_counts.retried)

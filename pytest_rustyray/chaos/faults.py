@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 from collections.abc import Callable
 from random import Random
@@ -116,6 +115,8 @@ def fill_disk(seconds: float = 1.0, node: int | None = None) -> Fault:
     """Nothing more can be written to disk by a node for so long: spilling fails."""
 
     def do(targets: Targets, rng: Random) -> Done:
+        import resource
+
         victim = targets.node(rng, node, first=True)
         pid = targets.pid(victim)
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE)

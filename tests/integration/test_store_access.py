@@ -11,7 +11,7 @@ import pytest
 from rustyray.engines.client.ports import Pump
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
-from rustyray.model.messages import Message, StoreAbort, StoreCreate, StorePin, StorePinned
+from rustyray.model.messages import Message, StoreAbort, StoreCreate, StorePinAll, StorePinned
 from rustyray.model.values import Stored
 from rustyray.runtime.serialization import Serialized
 
@@ -35,6 +35,9 @@ class Interrupting:
         self.sent.append(message)
 
     def flush(self) -> None:
+        pass
+
+    def settle(self) -> None:
         pass
 
     def wait(self, waiter: Waiter, deadline: float | None) -> bool:
@@ -61,7 +64,9 @@ def test_pins_are_given_back_those_that_were_granted_and_those_to_come() -> None
     store, pump = access(1)
     with pytest.raises(KeyboardInterrupt):
         store.pin({name: Stored(b"node", 4) for name in (b"one", b"two", b"three")})
-    assert [type(message) for message in pump.sent] == [StorePin] * 3
+    [message] = pump.sent
+    assert isinstance(message, StorePinAll)
+    assert [pin.object for pin in message.pins] == [b"one", b"two", b"three"]
     assert list(pump.unpinned) == [b"one"]
     pump.answer(2)
     assert list(pump.unpinned) == [b"one", b"three"]

@@ -241,7 +241,7 @@ class OwnerCore:
         self.kinds.note(plan, self._number, plan.class_name, now, actor)
         spec = ActorSpec(
             actor,
-            self.sched.job,
+            self.sched.requests.job,
             plan.fn,
             plan.blob,
             plan.class_name,

@@ -22,11 +22,12 @@ ASK_AGAIN: Final = 0.1
 class Requests:
     """The open requests of one owner; a `SchedulingClass` knows its own, too."""
 
-    __slots__ = ("_addresses", "_job", "_journal", "_node", "_number", "_open", "_out")
+    __slots__ = ("_addresses", "_journal", "_node", "_number", "_open", "_out", "job")
 
     def __init__(self, node: NodeID, job: JobID, out: list[Effect], journal: Journal) -> None:
         self._node = node
-        self._job = job
+        #: Set again by a driver that hears of its job only when it has joined.
+        self.job = job
         self._out = out
         self._journal = journal
         self._open: dict[int, SchedulingClass] = {}
@@ -51,7 +52,7 @@ class Requests:
         self._open[number] = target
         pinned, strategy = hops >= MAX_HOPS, target.strategy
         message = RequestLease(
-            number, self._job, target.resources, target.label, hops, pinned, strategy, target.retriable
+            number, self.job, target.resources, target.label, hops, pinned, strategy, target.retriable
         )
         self._out.append(Send(node, message, address))
 

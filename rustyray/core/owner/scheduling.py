@@ -57,7 +57,6 @@ class Scheduler:
         self._journal = history.journal
         self._history = history
         self.node = node
-        self.job = job
         self.out = out
         self.classes: dict[tuple[str, Strategy | None, bool, tuple[tuple[str, int], ...]], SchedulingClass] = {}
         self.leases: dict[int, Lease] = {}

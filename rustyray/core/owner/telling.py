@@ -48,7 +48,7 @@ class _Tasks:
     def __init__(self, core: OwnerCore, teller: Teller) -> None:
         self._core = core
         self._teller = teller
-        self._job = core.sched.job.hex()
+        self._job = core.sched.requests.job.hex()
         self._kinds = core.kinds.by_number()
         #: The times at which each was tried again.
         self._again: dict[bytes, list[float]] = {}

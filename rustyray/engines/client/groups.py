@@ -55,7 +55,7 @@ class GroupClient(ClusterClient):
         with self.pump.lock:
             if self.core.closed:
                 raise RuntimeError(self.core.closed)
-            group, job = self.core.next_task(), self.core.sched.job
+            group, job = self.core.next_task(), self.core.sched.requests.job
         spec = GroupSpec(
             group,
             job,

@@ -108,7 +108,7 @@ class Driver(AnyDriver):
 
     def _join(self, settings: Settings) -> None:
         registered = self.node_processes.join(self.node_processes.first)
-        self.core.sched.job = self._process.job = registered.job
+        self.core.sched.requests.job = self._process.job = registered.job
         self._process.namespace = registered.namespace
         others = [self.start_node(settings) for _ in range(settings.num_nodes - 1)]
         for node in others:

@@ -106,7 +106,7 @@ class Guest(AnyDriver):
     # --- the pump's side, with the lock held --------------------------------------------------------------------------
 
     def _on_registered(self, peer: bytes, message: Registered, now: float) -> None:
-        self.core.sched.job = self._process.job = message.job
+        self.core.sched.requests.job = self._process.job = message.job
         self._process.namespace = message.namespace
         if not self._joined.done:
             self.pump.finish(self._joined)

@@ -107,7 +107,7 @@ class Nodes:
                 prestart=prestart,
                 head=first.node,
                 head_address=first.address,
-                job=self._driver.core.sched.job,
+                job=self._driver.core.sched.requests.job,
                 namespace=self._driver.process().namespace,
             )
             node = fork(boot, arena)

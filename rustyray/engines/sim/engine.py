@@ -149,7 +149,7 @@ class _Ours(Client):
 
 def _context(process: UserProcess) -> ProcessContext:
     core = process.core
-    job = core.sched.job
+    job = core.sched.requests.job
     return ProcessContext(
         job, process.node, process.me, process.namespace, process.address, not process.executes, "/simulated/session"
     )
@@ -171,7 +171,7 @@ class SimDriver(_Ours):
         waiter = Waiter()
 
         def registered(peer: bytes, message: Registered, now: float) -> None:
-            self.core.sched.job = self._process.job = message.job
+            self.core.sched.requests.job = self._process.job = message.job
             self._process.namespace = process.namespace = message.namespace
             for host in world.nodes():
                 host.job, host.namespace = message.job, message.namespace
@@ -337,7 +337,7 @@ class SimWorker(_Ours, WorkerClient):
     def __init__(self, simulation: Simulation, process: UserProcess) -> None:
         self.simulation = simulation
         self.host = process
-        place = Where(process.core.sched.job, process.node, process.me, process.address)
+        place = Where(process.core.sched.requests.job, process.node, process.me, process.address)
         WorkerClient.__init__(self, place, process.core, process.pid)
         self.runner = SimRunner(self)
         process.handlers.update(self.handlers)

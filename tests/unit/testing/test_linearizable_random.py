@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rustyray.testing import NotLinearizableError, linearizable
+from rustyray.testing import NotLinearizableError, UndecidedError, linearizable
 from rustyray.testing.histories.search import same
 from tests.unit.testing.histories import (
     ENDS,
@@ -30,7 +30,10 @@ randoms = st.randoms(use_true_random=False)
 @given(model=st.sampled_from(MODELS), random=randoms, size=st.integers(0, 40), clients=st.integers(1, 4))
 def test_accepts_what_one_object_gives(model: type, random: Random, size: int, clients: int) -> None:
     operations = overlapping(model, random, size, clients, crashes=0.05)
-    linearizable(model).check(operations)
+    try:
+        linearizable(model).check(operations)
+    except UndecidedError:
+        return  # too many operations at once for the time that a check may take: neither right nor wrong
     assert linearizable(model).accepts(operations)
 
 

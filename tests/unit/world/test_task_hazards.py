@@ -236,7 +236,7 @@ def test_drivers_of_two_jobs_share_a_node(seed: int) -> None:
     drivers = [there.add_driver(Script(f"main{number}", steps), number=number * 1000) for number in (0, 1)]
     there.finish()
     assert [outcome(driver) for driver in drivers] == [10, 10]
-    assert drivers[0].core.sched.job != drivers[1].core.sched.job
+    assert drivers[0].core.sched.requests.job != drivers[1].core.sched.requests.job
     assert drivers[0].namespace != drivers[1].namespace
 
 

@@ -107,7 +107,7 @@ class Client(ClientProcess):
 
     def create_group(self, cpus: Sequence[float], packing: Packing) -> Program[GroupID]:
         group = self.core.next_task()
-        spec = GroupSpec(group, self.core.sched.job, [in_cpus(amount) for amount in cpus], packing)
+        spec = GroupSpec(group, self.core.sched.requests.job, [in_cpus(amount) for amount in cpus], packing)
         request, until = self.expect()
         yield from self._ask_head(CreateGroup(request, spec), until)
         return group

@@ -31,7 +31,7 @@ class Driver(Client):
 
     def _on_registered(self, peer: bytes, message: Message, now: float) -> None:
         assert isinstance(message, Registered)
-        self.core.sched.job = message.job
+        self.core.sched.requests.job = message.job
         self.namespace = message.namespace
         for host in self.world.nodes():  # the workers' job is that of the first driver
             host.job, host.namespace = host.job or message.job, host.namespace or message.namespace
