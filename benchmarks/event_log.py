@@ -16,8 +16,7 @@ from typing import Any
 
 import rustyray
 from rustyray.core.executor import ExecutorCore
-from rustyray.core.owner.scheduling import Scheduler
-from rustyray.core.owner.tasks import Tasks
+from rustyray.core.owner.history import History
 
 TASKS = 10_000
 WARM_UP = 8
@@ -31,7 +30,7 @@ def nothing(value: int) -> int:
 @rustyray.remote
 def set_log_here(on: bool) -> int:
     """In a worker; returns its pid."""
-    set_log(on, ExecutorCore)
+    set_log(on, ExecutorCore, "_remember")
     return os.getpid()
 
 
@@ -39,11 +38,12 @@ def forgets(*_: Any) -> None:
     """In place of what remembers."""
 
 
-def set_log(on: bool, *classes: type) -> None:
-    for each in classes:
-        remembers = each.__dict__.get("_kept_remember") or each.__dict__["_remember"]
-        each._kept_remember = remembers  # type: ignore[attr-defined]
-        each._remember = remembers if on else forgets  # type: ignore[attr-defined]
+def set_log(on: bool, of: type, *methods: str) -> None:
+    for name in methods:
+        kept = f"_kept_{name}"
+        remembers = of.__dict__.get(kept) or of.__dict__[name]
+        setattr(of, kept, remembers)
+        setattr(of, name, remembers if on else forgets)
 
 
 def cpu_of(pid: int) -> float:
@@ -54,7 +54,7 @@ def cpu_of(pid: int) -> float:
 
 def burst(on: bool) -> tuple[float, float, float]:
     """Seconds: the driver's CPU, the worker's, and of time."""
-    set_log(on, Scheduler, Tasks)
+    set_log(on, History, "were_pushed", "have_ended")
     worker = rustyray.get(set_log_here.remote(on))
     gc.collect()
     theirs, mine, began = cpu_of(worker), time.process_time(), time.perf_counter()
