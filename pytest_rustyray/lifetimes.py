@@ -110,6 +110,12 @@ def running_engine() -> Engine | None:
     return engine
 
 
+def started() -> int:
+    """How many runtimes this process has started so far."""
+    context = sys.modules.get("rustyray.runtime.context")
+    return context.started if context is not None else 0
+
+
 class LeftRunning:
     """Tells at the end, in one line, which tests left a runtime running."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Generator
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_rustyray.categories import table
-from pytest_rustyray.lifetimes import running_engine
+from pytest_rustyray.lifetimes import running_engine, started
 
 #: On the report of a test's tear-down: what is counted. An attribute, so that it travels from the processes of
 #: pytest-xdist.
@@ -30,7 +29,7 @@ class Summary:
     # --- where tests run ----------------------------------------------------------------------------------------------
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        item.stash[_STARTED] = _started()
+        item.stash[_STARTED] = started()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -49,7 +48,7 @@ class Summary:
         if category:
             counts: dict[str, Any] = {"category": category}
             if call.when == "teardown":
-                counts["runtimes"] = _started() - item.stash.get(_STARTED, _started())
+                counts["runtimes"] = started() - item.stash.get(_STARTED, started())
                 counts["leaks"] = item.stash.get(LEAKED, 0)
                 counts["retries"] = item.stash.get(_RETRIED, 0)
             setattr(report, _COUNTED, counts)
@@ -109,12 +108,6 @@ def _order(outcome: tuple[str, int]) -> int:
 def told(counts: Counter[str]) -> str:
     """``3 runtimes, 1 leak``; nothing of what there was none."""
     return ", ".join(f"{count} {name if count > 1 else _ONE[name]}" for name, count in counts.items() if count)
-
-
-def _started() -> int:
-    """How many runtimes this process has started so far."""
-    context = sys.modules.get("rustyray.runtime.context")
-    return context.started if context is not None else 0
 
 
 def _retries() -> int:

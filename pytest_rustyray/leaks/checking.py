@@ -15,7 +15,7 @@ import pytest
 
 from pytest_rustyray import fixtures, options
 from pytest_rustyray.categories.summary import LEAKED
-from pytest_rustyray.lifetimes import running_engine
+from pytest_rustyray.lifetimes import running_engine, started
 
 if TYPE_CHECKING:
     from pytest_rustyray.leaks.finding import Leak, Seen, Source
@@ -101,7 +101,7 @@ class Leaks:
             ]
         if fully:
             self._adopt(True)
-        self._started = _started()
+        self._started = started()
         self._before = self._last = finding.look(self._sources, None if fully else self._last)
 
     def _adopt(self, adopt: bool) -> None:
@@ -121,7 +121,7 @@ class Leaks:
     def _look(self, item: pytest.Item) -> str:
         """Look, and put away what is found; what is to be said of it."""
         before, self._before = self._before, None
-        used = fixtures.uses(item) or running_engine() is not None or _started() != self._started
+        used = fixtures.uses(item) or running_engine() is not None or started() != self._started
         if before is None or not used:
             return ""
         allowed: Any = options.for_node(item.config.stash[fixtures.COMMON], item)["allow_leaks"][0]
@@ -149,9 +149,3 @@ def _told(found: list[Leak], lines: list[str]) -> str:
     hint = f"If it is meant to stay, mark the test @pytest.mark.rustyray(allow_leaks={[*kinds]})."
     more = [] if origins.is_known() else [origins.HINT]
     return "\n".join([f"left behind, and put away: {counts}", *lines, hint, *more])
-
-
-def _started() -> int:
-    """How many runtimes this process has started so far."""
-    context = sys.modules.get("rustyray.runtime.context")
-    return context.started if context is not None else 0
