@@ -2,9 +2,9 @@
 """Set up and check this project, from a fresh clone, with nothing but a Python.
 
     python3 dev.py demo      the example suite, in parallel, each test in its own runtime
-    python3 dev.py test      tests/unit and tests/integration
+    python3 dev.py test      tests/unit and tests/integration, but for what takes long
     python3 dev.py check     linter, formatter, types, layers
-    python3 dev.py stress    tests/stress
+    python3 dev.py stress    what takes long: tests/stress, and tests elsewhere that are marked so
     python3 dev.py bench     the benchmarks, beside other systems
 
 What follows the command goes to pytest (or to the benchmarks). The tools live in .venv, made on the first call and
@@ -43,7 +43,11 @@ if _refusal is not None:
 ROOT = Path(__file__).resolve().parent
 PIP_INSTALL = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
 PYTEST = ["-m", "pytest", "-p", "rustyray", "-n", "2", "--timeout", "300"]
-SUITES = {"demo": ["examples"], "test": ["tests/unit", "tests/integration"], "stress": ["tests/stress"]}
+SUITES = {
+    "demo": ["examples"],
+    "test": ["-m", "not stress", "tests/unit", "tests/integration"],
+    "stress": ["-m", "stress", "tests"],
+}
 INTERRUPTED = 130
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", "--quiet", "."],
@@ -220,10 +224,10 @@ def run_step(name: str, command: list[str], *, show: bool) -> int:
     return status
 
 
-def pytest_options(folders: list[str], arguments: list[str]) -> list[str]:
-    """The folders, unless the arguments name files or folders of their own."""
+def pytest_options(suite: list[str], arguments: list[str]) -> list[str]:
+    """The suite, unless the arguments name files or folders of their own."""
     named = any((ROOT / a.partition("::")[0]).exists() for a in arguments if not a.startswith("-"))
-    return [*PYTEST, *([] if named else folders), *arguments]
+    return [*PYTEST, *([] if named else suite), *arguments]
 
 
 def main(arguments: list[str]) -> int:

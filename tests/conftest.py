@@ -1,5 +1,6 @@
 """Gives every test the marker of its folder, so that ``-m unit`` and friends select a tier."""
 
+import gc
 import signal
 from pathlib import Path
 
@@ -18,3 +19,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # As the plugin does where the ini file has rustyray_categories; but this works where it is not loaded, too.
     categories.assign(items, HERE)
+
+
+def pytest_collection_finish() -> None:
+    # Many tests collect garbage to see that refs are gone; what was imported and collected until now stays for ever.
+    gc.collect()
+    gc.freeze()

@@ -287,6 +287,7 @@ def test_lost_bundles_are_placed_again(cluster: Cluster) -> None:
     assert rustyray.get(actors[1 - kept].where.remote(), timeout=20) == third.node_id
 
 
+@pytest.mark.stress
 def test_a_group_waits_for_nodes_that_join(cluster: Cluster, capfd: pytest.CaptureFixture[str]) -> None:
     group = placement_group([{"CPU": 1}] * 3, "STRICT_SPREAD")
     assert not group.wait(2)

@@ -86,6 +86,7 @@ def test_nested_tasks_decide_for_themselves(nodes: list[str]) -> None:
     assert rustyray.get(outer.options(scheduling_strategy=on(third)).remote(first)) == (third, first)
 
 
+@pytest.mark.stress
 def test_a_node_that_never_was(nodes: list[str]) -> None:
     nowhere = "00ff" * 4
     with pytest.raises(TaskUnschedulableError, match=f"only run on node {nowhere}, which is not part of the cluster"):

@@ -41,6 +41,7 @@ def wait_for(flag: Flags) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.stress
 def test_the_steps_that_repeat_are_told() -> None:
     def missed() -> None:
         """Whoever looks too late never sees the flag up."""
@@ -108,6 +109,7 @@ def run(loop: rustyray.ActorHandle[Loop]) -> None:
     rustyray.get(loop.run.remote())
 
 
+@pytest.mark.stress
 def test_a_call_behind_one_that_never_ends_starves() -> None:
     def stopped(concurrency: int) -> None:
         loop = Loop.options(max_concurrency=concurrency).remote(Flag.remote())

@@ -80,6 +80,7 @@ for scenario, faults in (
 """
 
 
+@pytest.mark.stress
 def test_the_same_is_found_in_any_process() -> None:
     """Whatever the order of sets there: the same schedules in the same order, the same line, the same story."""
     told = [

@@ -102,6 +102,7 @@ def test_lines_that_are_no_texts() -> None:
         replay(None)  # type: ignore[arg-type]
 
 
+@pytest.mark.stress
 def test_a_scenario_that_computes_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     def endless() -> None:
         while True:

@@ -280,5 +280,6 @@ def reader_crashes() -> None:
         rustyray.get(divides_twice.remote())
 
 
+@pytest.mark.stress
 def test_a_crash_takes_along_whoever_would_have_read_it() -> None:
     assert explore(reader_crashes, schedules=300, faults="crash", depth=2).schedules == 300

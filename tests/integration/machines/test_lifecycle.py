@@ -32,6 +32,7 @@ def test_any_sequence_of_steps(steps: Any) -> None:
     Simulated.replay(str(steps))
 
 
+@pytest.mark.stress
 def test_all_that_breaks_and_all_that_forks() -> None:
     for child in ("leaves", "asks", "starts", "is killed"):
         Native.replay(

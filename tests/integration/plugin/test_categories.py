@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.plugin.conftest import Suite
 
 NOTHING = "def test_nothing(): ..."
@@ -75,6 +77,7 @@ def test_a_line_for_each_category_tells_what_became_of_its_tests(suite: Suite) -
         lines.no_fnmatch_line("*left out*")
 
 
+@pytest.mark.stress
 def test_categories_have_options_of_their_own_where_nothing_is_given(suite: Suite) -> None:
     suite.ini("rustyray_categories = true\naddopts = --import-mode=importlib")
     suite.write(

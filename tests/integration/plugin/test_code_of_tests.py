@@ -85,7 +85,7 @@ TESTS = """
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("packages", [False, True], ids=["folders", "packages"])
+@pytest.mark.parametrize("packages", [pytest.param(False, marks=pytest.mark.stress), True], ids=["folders", "packages"])
 def test_code_of_tests_runs_in_workers(suite: Suite, mode: str, packages: bool) -> None:
     suite.write(tests__conftest=CONFTEST, tests__inner__test_it=TESTS)
     if packages:

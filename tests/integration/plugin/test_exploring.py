@@ -59,6 +59,7 @@ def test_a_race_is_told_and_replayed(suite: Suite) -> None:
     again.stdout.fnmatch_lines(["E*assert * == (100 - 30)"])
 
 
+@pytest.mark.stress
 def test_a_line_of_another_program_is_refused(suite: Suite) -> None:
     suite.write(test_account=ACCOUNT)
     result = suite.run("--rustyray-replay=rr1:00000001:cpus=2,nodes=1:next3.1")
@@ -177,6 +178,7 @@ def test_misuse_is_told(suite: Suite) -> None:
     )
 
 
+@pytest.mark.stress
 def test_errors_that_nobody_reads_fail_the_test_unless_they_are_ignored(suite: Suite) -> None:
     suite.write(
         test_lost="""

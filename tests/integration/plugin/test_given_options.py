@@ -84,6 +84,7 @@ def test_a_wrong_marker_shows_when_tests_are_only_collected(suite: Suite) -> Non
     result.stderr.fnmatch_lines(TOLD)
 
 
+@pytest.mark.stress
 def test_a_wrong_marker_fails_its_test_in_parallel_runs_too(suite: Suite) -> None:
     pytest.importorskip("xdist")
     result = suite.write(test_it=BAD_MARKERS).run_parallel()

@@ -42,6 +42,7 @@ def test_a_runtime_that_came_up_in_a_test_is_shut_down_after_it_and_told_of(suit
     result.stdout.fnmatch_lines([f"rustyray: 4 tests left a runtime running, which was shut down: {named}. Use *"])
 
 
+@pytest.mark.stress
 def test_parallel_runs_tell_too(suite: Suite) -> None:
     pytest.importorskip("xdist")
     result = suite.write(test_it=WITHOUT_FIXTURES).run_parallel()

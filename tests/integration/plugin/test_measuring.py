@@ -61,7 +61,9 @@ TESTS = """
 
 
 @pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["alone", "xdist"])
-@pytest.mark.parametrize("more", [(), ("--cov-branch",)], ids=["lines", "branches"])
+@pytest.mark.parametrize(
+    "more", [(), pytest.param(("--cov-branch",), marks=pytest.mark.stress)], ids=["lines", "branches"]
+)
 def test_lines_that_run_in_workers_count(suite: Suite, processes: tuple[str, ...], more: tuple[str, ...]) -> None:
     suite.write(shop=SHOP, test_shop=TESTS)
     plugins = ("xdist", "pytest_cov", PLUGIN) if processes else ("pytest_cov", PLUGIN)

@@ -51,6 +51,7 @@ def assert_nothing_left(session: str, pids: list[int], deadline: float = 10) -> 
     assert [name for name in os.listdir("/dev/shm") if "rustyray" in name or session in name] == []
 
 
+@pytest.mark.stress
 def test_the_interpreters_end_is_enough() -> None:
     def program() -> Any:
         return begin(busy=True)
@@ -71,6 +72,7 @@ def test_a_program_that_raises_or_exits_keeps_its_exit_code() -> None:
     assert_nothing_left(*where)
 
 
+@pytest.mark.stress
 def test_a_program_with_threads_in_get_can_end() -> None:
     def program() -> Any:
         where = begin()
@@ -139,6 +141,7 @@ def test_ctrl_c_in_get_ends_the_program_cleanly() -> None:
     assert_nothing_left(*where)
 
 
+@pytest.mark.stress
 def test_a_caught_ctrl_c_leaves_the_runtime_usable() -> None:
     def program(tell: Any) -> Any:
         where = begin()

@@ -155,6 +155,7 @@ def test_a_dead_workers_children_and_objects_tell_who_owned_them(tmp_path: Path)
             rustyray.get(ref, timeout=30)
 
 
+@pytest.mark.stress
 def test_a_process_that_comes_later_learns_of_an_owners_death_too() -> None:
     """It was not there when the death was told, and finds nobody when it asks."""
 

@@ -405,6 +405,7 @@ def run_cycles(count: int) -> None:
     assert grown < 2_000_000 + 3_000 * count, f"{count} cycles took {grown} bytes"
 
 
+@pytest.mark.stress
 @pytest.mark.native_only("it looks at descriptors and memory")
 def test_a_hundred_cycles_leave_nothing(start: Start) -> None:
     run_cycles(100)

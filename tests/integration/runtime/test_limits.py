@@ -66,6 +66,7 @@ def test_it_is_said_where_it_has_no_effect(start: Start, capfd: pytest.CaptureFi
     assert "num_cpus=1000 leaves nothing of" in capfd.readouterr().err
 
 
+@pytest.mark.stress
 def test_a_process_that_may_open_no_more_files_says_so() -> None:
     command = [sys.executable, "-c", GREEDY]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)

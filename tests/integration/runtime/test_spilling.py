@@ -98,6 +98,7 @@ def test_what_never_fits_fails_at_once(start: Start) -> None:
             rustyray.get(rustyray.remote(lambda: block(1, STORE + 1)).remote())
 
 
+@pytest.mark.stress
 def test_what_is_mapped_cannot_leave(start: Start) -> None:
     with start(object_store_memory=STORE):
         kept = [rustyray.get(rustyray.put(block(number))) for number in range(7)]
@@ -238,6 +239,7 @@ def test_wrong_calls(start: Start) -> None:
             rustyray.on_memory_pressure(print, 1.5)
 
 
+@pytest.mark.stress
 def test_who_needs_room_waits_for_tasks_that_map_theirs(start: Start) -> None:
     @rustyray.remote
     def hold(one: np.ndarray[tuple[int], np.dtype[np.uint8]], seconds: float) -> int:

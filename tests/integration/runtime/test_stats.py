@@ -130,6 +130,7 @@ def test_nodes_and_workers_are_ready() -> None:
     assert any(worker.answers and worker.pid for worker in state.list_workers())
 
 
+@pytest.mark.stress
 @pytest.mark.native_only("a simulated worker cannot stand still")
 def test_a_worker_that_stands_still_is_told_of(start: Start) -> None:
     start(num_cpus=1)

@@ -58,6 +58,7 @@ def test_the_key_is_for_its_user_alone(cluster: Commands) -> None:
             assert key.key.encode() not in file.read()
 
 
+@pytest.mark.stress
 def test_another_directory_stands_for_another_machine(
     cluster: Commands, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

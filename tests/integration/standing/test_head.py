@@ -40,6 +40,12 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
             server.terminate()
 
 
+#: On Redis it takes as long as the claim of the killed head does to run out; one such test is enough every day.
+usually_sqlite = pytest.mark.parametrize(
+    "store", ["sqlite", pytest.param("redis", marks=pytest.mark.stress)], indirect=True
+)
+
+
 @pytest.fixture(params=["sqlite", "redis"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "redis":
@@ -99,6 +105,7 @@ def test_all_goes_on_when_the_head_is_killed_and_started_again(kept: Commands, s
     assert processes.wait_for_end(pid, 10)
 
 
+@usually_sqlite
 def test_what_is_asked_while_the_head_is_away_waits_for_it(kept: Commands, store: str) -> None:
     with rustyray.init(address=kept.address):
         kill_head(kept)
@@ -109,6 +116,7 @@ def test_what_is_asked_while_the_head_is_away_waits_for_it(kept: Commands, store
         assert rustyray.get(ref, timeout=20) == 1
 
 
+@usually_sqlite
 def test_what_ended_while_the_head_was_away_is_found_out(kept: Commands, store: str) -> None:
     with rustyray.init(address=kept.address, namespace="here"):
         again = Counter.options(name="again", lifetime="detached", max_restarts=1, num_cpus=0).remote()
@@ -131,6 +139,7 @@ def test_what_ended_while_the_head_was_away_is_found_out(kept: Commands, store: 
         assert says(once) == "ActorDiedError"
 
 
+@usually_sqlite
 def test_a_node_that_died_while_the_head_was_away_is_dead(kept: Commands, store: str) -> None:
     kept.run("start", f"--address={kept.address}", "--num-cpus=1")
     victim = kept.place().processes()[-1]
@@ -140,6 +149,7 @@ def test_a_node_that_died_while_the_head_was_away_is_dead(kept: Commands, store:
     assert eventually(lambda: "1 nodes, 1 dead" in kept.run("status"))
 
 
+@pytest.mark.stress
 def test_a_store_serves_one_head_at_a_time(kept: Commands, store: str) -> None:
     refused = kept.try_("start", "--head", "--port=0", f"--store={store}")
     assert refused.returncode == 1

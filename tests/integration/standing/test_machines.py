@@ -65,6 +65,7 @@ def test_without_tls_nothing_is_started_that_others_could_call(machines: tuple[M
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.stress
 def test_a_pulled_cable_makes_a_node_dead_and_it_ends_when_it_comes_back(machines: tuple[Machine, Machine]) -> None:
     a, b = machines
     start(a, b)

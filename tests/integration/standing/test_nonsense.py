@@ -61,6 +61,7 @@ class Broken:
             self.caller = Caller(*self._where)
 
 
+@pytest.mark.stress
 def test_a_job_goes_on_while_broken_peers_talk_to_its_head_and_node(cluster: Commands) -> None:
     known = cluster.place().cluster()
     assert known is not None

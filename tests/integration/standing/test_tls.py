@@ -104,6 +104,7 @@ def refuses_plain(cluster: ClusterFile, address: str) -> None:
         Caller(other, address, HEAD)
 
 
+@pytest.mark.stress
 def test_the_users_own_certificates_serve_as_well(commands: Commands, tmp_path: Path) -> None:
     own = certificates.make("mine")
     paths = {"cert": own.chain, "key": own.key, "ca": own.authority}

@@ -15,7 +15,7 @@ from rustyray.engines.sim.world.faults import Fault, Trouble
 from tests.unit.world.programs import Maker
 from tests.unit.world.runs import PROFILES, check, run
 
-SEEDS = 25
+SEEDS = 12
 
 choices = st.lists(st.integers(0, 8), max_size=60)
 deviations = st.lists(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds for which a store that does not answer is tried, and between two attempts.
 PATIENCE: Final = 10.0
+#: The same where it has never answered: most likely its address is wrong.
+FIRST_PATIENCE: Final = 2.0
 PAUSE: Final = 0.2
 #: Seconds after which a head that has not renewed its claim to a Redis store is taken for dead.
 CLAIM: Final = 5.0
@@ -163,11 +165,13 @@ class RedisStore(Store):
         self._token = os.urandom(16)
         self._first: dict[bytes, bytes] = {}
         self._next = 0
+        self._patience = FIRST_PATIENCE
         self._try(self._client.ping)
+        self._patience = PATIENCE
 
     def _try(self, call: Any, *arguments: Any, **options: Any) -> Any:
         """Call the server, again and again while it does not answer."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self._patience
         while True:
             try:
                 return call(*arguments, **options)

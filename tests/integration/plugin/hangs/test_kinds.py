@@ -176,6 +176,7 @@ FIXTURES = """
 """
 
 
+@pytest.mark.stress
 def test_hangs_in_shared_runtimes_and_fixtures_in_parallel(suite: Suite) -> None:
     pytest.importorskip("xdist")
     result = suite.write(test_one=ELSEWHERE, test_other=FIXTURES).run_parallel("--dist=loadfile")
