@@ -280,7 +280,7 @@ class Actors:
         for actor in list(self._on_node.get(node_of(worker), {}).values()):
             if actor.worker == worker:
                 self._lose(actor, reason, now)
-        self._end_owned(worker, f"its owner {worker.hex()} died: {reason}")
+        self._end_owned(worker, f"its owner {worker.hex()} died: {reason}", now)
 
     def node_died(self, node: Node, reason: str, now: float) -> None:
         """Its actors are lost, those that its processes owned end. What had not come up yet loses nothing by it."""
@@ -291,7 +291,7 @@ class Actors:
             else:
                 self._move_on(actor, now)
         self._on_node.pop(id_, None)
-        self._end_owned(id_, f"the node {id_.hex()} of its owner died: {reason}")
+        self._end_owned(id_, f"the node {id_.hex()} of its owner died: {reason}", now)
 
     def job_finished(self, job: JobID, reason: str) -> None:
         for actor in list(self.registry.living.values()):
@@ -329,11 +329,12 @@ class Actors:
         else:
             self._base.send(node, StartActor(actor.spec, actor.incarnation))
 
-    def _end_owned(self, prefix: bytes, reason: str) -> None:
+    def _end_owned(self, prefix: bytes, reason: str, now: float) -> None:
         for actor in list(self.registry.living.values()):
             if actor.id.startswith(prefix) and not actor.spec.detached:
                 self._die(actor, reason)
         self.registry.owners_gone(prefix)
+        self.groups.owners_gone(prefix, now)
 
     # --- restarts and deaths ------------------------------------------------------------------------------------------
 

@@ -109,7 +109,12 @@ class HeadCore:
         self._base.journal.now = now
         if self._base.why_gone(sender) is None or isinstance(message, RegisterNode | Heartbeat):
             handler(sender, message, now)
-            keep(self._base)
+            self._end_step(now)
+
+    def _end_step(self, now: float) -> None:
+        if self._actors.groups.freed:
+            self._place_waiting(now)
+        keep(self._base)
 
     def restore(self, kept: Iterable[bytes], now: float) -> None:
         """Go on where another head has ended: ``kept`` are the values that it had kept, oldest first."""
@@ -130,12 +135,12 @@ class HeadCore:
         else:
             self._actors.registry.forget_peer(peer)
             self._actors.groups.forget_peer(peer)
-        keep(self._base)
+        self._end_step(now)
 
     def on_time(self, now: float) -> None:
         self._base.journal.now = now
         self._base.timers.run(now)
-        keep(self._base)
+        self._end_step(now)
 
     def next_deadline(self) -> float | None:
         return self._base.timers.next()

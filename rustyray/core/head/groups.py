@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 from rustyray.core.head.base import HeadBase
+from rustyray.core.head.early import Early, Question
 from rustyray.core.head.group import GROUP_TABLE, Group, GroupEvent, Round
 from rustyray.core.head.jobs import Jobs
 from rustyray.core.head.nodes import Node, Nodes, NodeState
@@ -49,12 +50,14 @@ class Groups:
 
     __slots__ = (
         "_base",
+        "_early",
         "_jobs",
         "_nodes",
         "_on_placed",
         "_on_removed",
         "_outlives_job",
         "_watchers",
+        "freed",
         "living",
         "names",
         "removed",
@@ -77,6 +80,9 @@ class Groups:
         #: Whether an actor lives on when its job is over.
         self._outlives_job = outlives_job
         self._watchers = Watchers()
+        self._early = Early(base)
+        #: Something that was taken for a bundle is free again: others that wait may find room (see `place_waiting`).
+        self.freed = False
         self.living: dict[GroupID, Group] = {}
         self.removed: dict[GroupID, Group] = {}
         self.names: dict[tuple[str, str], GroupID] = {}
@@ -94,6 +100,7 @@ class Groups:
             if known.name is not None and known.name in self.names:
                 text = f"the name {spec.name!r} is taken by another placement group in namespace {spec.namespace!r}"
                 self._base.send(sender, HeadError(message.request, "name_taken", text))
+                self._answer(self._early.created(spec.group), now)
                 return
             self.living[spec.group] = known
             if known.name is not None:
@@ -102,6 +109,21 @@ class Groups:
         if known.id in self.living:
             self._watchers.add(known.id, sender)
         self._base.send(sender, known.info(message.request))
+        self._answer(self._early.created(spec.group), now)
+
+    def _answer(self, asked: list[tuple[bytes, Question]], now: float) -> None:
+        """What had to wait until it was known whether the group is created."""
+        for sender, question in asked:
+            if isinstance(question, WatchGroup):
+                self.watch(sender, question, now)
+            elif isinstance(question, RemoveGroup):
+                self.remove(sender, question, now)
+            else:
+                self.find(sender, question, now)
+
+    def owners_gone(self, prefix: bytes, now: float) -> None:
+        """These create nothing any more."""
+        self._answer(self._early.owners_gone(prefix), now)
 
     def _start(self, group: Group, now: float) -> None:
         over = None if group.spec.detached else self._jobs.why_over(group.spec.job)
@@ -115,7 +137,7 @@ class Groups:
     def remove(self, sender: bytes, message: RemoveGroup, now: float) -> None:
         group = self.get(message.group)
         if group is None:
-            self._unknown(sender, message.request, message.group)
+            self._unknown(sender, message)
             return
         if group.id in self.living:
             self._remove(group, "it was removed with remove_placement_group")
@@ -130,16 +152,18 @@ class Groups:
             text = f"no placement group is named {message.name!r} in namespace {message.namespace!r}"
             self._base.send(sender, HeadError(message.request, "no_such_group", text))
         else:
-            self._unknown(sender, message.request, message.group)
+            self._unknown(sender, message)
 
     def list_all(self, sender: bytes, message: ListGroups, now: float) -> None:
         groups = [group.info() for group in (*self.removed.values(), *self.living.values())]
         self._base.send(sender, GroupList(message.request, groups))
 
     def watch(self, sender: bytes, message: WatchGroup, now: float) -> None:
-        """A group that is not known any more was removed long ago: the sender was told its id, so it was there."""
+        """The sender was told the group's id: one that is not known is not known yet, or was removed long ago."""
         group = self.get(message.group)
         if group is None:
+            if self._early.keep(sender, message):
+                return
             spec = GroupSpec(message.group, b"", [{}])
             reason = f"placement group {message.group.hex()} is gone: it was removed long ago"
             self._base.send(sender, GroupInfo(spec, GroupState.REMOVED, [b""], 0, reason))
@@ -148,17 +172,20 @@ class Groups:
             self._watchers.add(group.id, sender)
         self._base.send(sender, group.info())
 
-    def _unknown(self, sender: bytes, request: int, group: GroupID) -> None:
-        text = f"there is no placement group {group.hex()}"
-        self._base.send(sender, HeadError(request, "no_such_group", text))
+    def _unknown(self, sender: bytes, question: RemoveGroup | FindGroup) -> None:
+        if not self._early.keep(sender, question):
+            text = f"there is no placement group {question.group.hex()}"
+            self._base.send(sender, HeadError(question.request, "no_such_group", text))
 
     def forget_peer(self, peer: bytes) -> None:
         self._watchers.drop_peer(peer)
+        self._early.drop_peer(peer)
 
     # --- rounds -------------------------------------------------------------------------------------------------------
 
     def place_waiting(self, now: float) -> None:
         """There may be room now. Groups that have lost bundles come first."""
+        self.freed = False
         waiting = [group for group in self.living.values() if group.round is None and not all(group.nodes)]
         for group in sorted(waiting, key=lambda group: not group.was_created):
             if group.id in self.living:
@@ -230,6 +257,7 @@ class Groups:
 
     def _count_back(self, group: Group, round_: Round, there: NodeID) -> None:
         """What the round took there is free again (the next heartbeat says better)."""
+        self.freed = True
         node = self._nodes.nodes[there]
         if node.state is not NodeState.DEAD:
             for held in round_.bundles_on(there, group.spec).values():
@@ -322,8 +350,10 @@ class Groups:
         """It was there when the head ended."""
         if group.state is GroupState.REMOVED:
             self.removed[group.id] = group
+            self._early.created(group.id)
             return
         self.living[group.id] = group
+        self._early.created(group.id)
         if group.name is not None:
             self.names[group.name] = group.id
 
@@ -347,3 +377,4 @@ class Groups:
         for name, id_ in self.names.items():
             assert self.living[id_].name == name, f"name {name} belongs to a group that has another"
         self._watchers.check()
+        self._early.check({**self.living, **self.removed})

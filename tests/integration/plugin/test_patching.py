@@ -90,12 +90,14 @@ def test_patches_reach_the_workers_of_all_nodes(suite: Suite) -> None:
             import prices
 
             @rustyray.remote(scheduling_strategy="SPREAD")
-            def fetch():
-                return prices.fetch("a"), rustyray.get_runtime_context().get_node_id()
+            class Shop:
+                def fetch(self):
+                    return prices.fetch("a"), rustyray.get_runtime_context().get_node_id()
 
             def test_all(rustyray_cluster, rustyray_patch):
                 rustyray_patch.setattr("prices.fetch", lambda name: 7)
-                found = rustyray.get([fetch.remote() for _ in range(8)])
+                shops = [Shop.remote() for _ in range(2)]
+                found = rustyray.get([shop.fetch.remote() for shop in shops])
                 assert {value for value, _ in found} == {7}
                 assert len({node for _, node in found}) == 2
             """,

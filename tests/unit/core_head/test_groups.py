@@ -27,6 +27,7 @@ from rustyray.model.messages import (
     RemoveGroup,
     ReturnBundles,
     WatchGroup,
+    WorkerDied,
 )
 from rustyray.model.resources import resource_set
 from rustyray.model.strategies import Strategy
@@ -234,7 +235,7 @@ def test_watchers_hear_of_changes_until_they_are_gone() -> None:
     watcher = ids.worker_id(NODES[1], 4)
     world.say(watcher, WatchGroup(group))
     assert world.state(watcher) is GroupState.PREPARING
-    world.say(watcher, WatchGroup(b"?" * 20))
+    world.say(watcher, WatchGroup(ids.task_id(DRIVER, 7)))  # older than the one above, and unknown: removed long ago
     unknown = world.one(watcher, GroupInfo)
     assert decode(encode(unknown)) == unknown
     assert unknown.state is GroupState.REMOVED
@@ -243,6 +244,40 @@ def test_watchers_hear_of_changes_until_they_are_gone() -> None:
     assert world.state(watcher) is None
     world.say(watcher, WatchGroup(group))
     assert world.state(watcher) is GroupState.REMOVED
+
+
+def test_who_asks_before_the_creation_arrives_is_answered_then() -> None:
+    world = Groups()
+    others = [ids.worker_id(NODES[1], number) for number in range(4, 7)]
+    spec = make_group()
+    world.say(others[0], WatchGroup(spec.group))
+    world.say(others[1], FindGroup(8, spec.group))
+    world.say(others[2], RemoveGroup(9, spec.group))
+    assert [world.take(other, GroupInfo) for other in others] == [[], [], []]
+    world.make(spec)
+    assert world.take(others[1], GroupInfo)[-1].request == 8
+    assert world.take(others[2], GroupInfo)[-1].request == 9
+    assert world.state(others[0]) is world.state() is GroupState.REMOVED
+
+
+def test_who_asks_for_what_is_never_created_hears_so_when_its_owner_is_gone() -> None:
+    world = Groups()
+    group = make_group().group
+    watcher = ids.worker_id(NODES[1], 4)
+    world.say(watcher, WatchGroup(group))
+    world.say(watcher, FindGroup(8, group))
+    world.say(ids.node_of(DRIVER), WorkerDied(DRIVER, "it was killed"))
+    assert world.one(watcher, GroupInfo).state is GroupState.REMOVED
+    assert world.one(watcher, HeadError).kind == "no_such_group"
+
+
+def test_a_removed_group_makes_room_for_those_that_wait() -> None:
+    world = Groups(nodes=3, cpus=1)
+    first = world.make(make_group(1, 1))
+    waiting = world.make(make_group(2, 1, 1, 1))
+    assert {question.group for question in world.asked().values()} == {first}
+    world.say(DRIVER, RemoveGroup(9, first))
+    assert {question.group for question in world.asked().values()} == {waiting}
 
 
 def test_a_group_ends_with_its_job_unless_it_is_detached() -> None:
