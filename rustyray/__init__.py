@@ -34,6 +34,18 @@ from rustyray.runtime.ref import ObjectRef
 #: Ray's other name for it.
 ObjectID = ObjectRef
 
+#: Packages that are there after ``import rustyray``, and are imported when they are first used.
+_LATE = ("experimental", "util")
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module 'rustyray' has no attribute {name!r}")
+    from importlib import import_module
+
+    return import_module(f"rustyray.{name}")
+
+
 __all__ = [
     "ActorClass",
     "ActorHandle",

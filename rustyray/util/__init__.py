@@ -1,4 +1,9 @@
-"""What surrounds the core, as in Ray."""
+"""What surrounds the core, as in Ray's ``ray.util``. All but placement groups is imported when it is first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.util.placement_group import (
     get_current_placement_group,
@@ -8,10 +13,66 @@ from rustyray.util.placement_group import (
     remove_placement_group,
 )
 
+if TYPE_CHECKING:
+    from rustyray.util import rpdb as pdb
+    from rustyray.util.actor_pool import ActorPool
+    from rustyray.util.debug import disable_log_once_globally, enable_periodic_logging, log_once
+    from rustyray.util.helpers import as_completed, map_unordered
+    from rustyray.util.nodes import get_node_instance_id, get_node_ip_address, list_named_actors
+
+#: The module of each name that is imported late; modules are names, too.
+_WHERE: Final = {
+    "ActorPool": "actor_pool",
+    "as_completed": "helpers",
+    "disable_log_once_globally": "debug",
+    "enable_periodic_logging": "debug",
+    "get_node_instance_id": "nodes",
+    "get_node_ip_address": "nodes",
+    "list_named_actors": "nodes",
+    "log_once": "debug",
+    "map_unordered": "helpers",
+}
+_MODULES: Final = (
+    "actor_group",
+    "actor_pool",
+    "annotations",
+    "debug",
+    "helpers",
+    "queue",
+    "rpdb",
+    "scheduling_strategies",
+    "state",
+)
+
 __all__ = [
+    "ActorPool",
+    "as_completed",
+    "disable_log_once_globally",
+    "enable_periodic_logging",
     "get_current_placement_group",
+    "get_node_instance_id",
+    "get_node_ip_address",
     "get_placement_group",
+    "list_named_actors",
+    "log_once",
+    "map_unordered",
+    "pdb",
     "placement_group",
     "placement_group_table",
     "remove_placement_group",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"rustyray.util.{name}")
+    if name == "pdb":  # Ray's other name for it
+        return import_module("rustyray.util.rpdb")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'rustyray.util' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"rustyray.util.{_WHERE[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE, *_MODULES, "pdb"})
