@@ -1,0 +1,29 @@
+"""Where RustyRay decides otherwise than Ray, or Ray's engine cannot give what a case asks: which case, and why."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from rustyray.testing.conformance.cases import Case
+
+
+class Departure(NamedTuple):
+    """The ``engines`` on which the case fails, why that is so, and whether it only ``sometimes`` does."""
+
+    engines: tuple[str, ...]
+    why: str
+    sometimes: bool = False
+
+
+RAY_ITSELF: Final = ("oracle", "ray")
+THROUGH_US: Final = ("ray",)
+ITS_OWN_API: Final = ("oracle",)
+
+#: By the id of the case.
+DEPARTURES: Final[dict[str, Departure]] = {}
+
+
+def of(case: Case, engine: str) -> Departure | None:
+    """Why the case fails on this engine, if it is known to."""
+    departure = DEPARTURES.get(case.id)
+    return departure if departure is not None and engine in departure.engines else None

@@ -1,0 +1,80 @@
+"""What several cases need."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+#: Seconds after which what should happen has not.
+PATIENCE = 60.0
+
+
+def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """What the condition says when it first says something true. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not so after {seconds:g} s")
+        time.sleep(0.005)
+    return found
+
+
+def gate(api: Any) -> Any:
+    """An actor at which others wait (``enter``), and are counted (``entered``), until it is opened (``open``)."""
+    return api.remote(num_cpus=0)(_Gate).remote()
+
+
+class _Gate:
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.count = 0
+
+    async def enter(self) -> None:
+        self.count += 1
+        await self.opened.wait()
+
+    async def open(self) -> None:
+        self.opened.set()
+
+    async def entered(self) -> int:
+        return self.count
+
+
+def book(api: Any) -> Any:
+    """An actor that remembers what it is told (``write``) and gives it back in a list (``read``)."""
+    return api.remote(num_cpus=0)(_Book).remote()
+
+
+class _Book:
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+
+    def write(self, line: Any) -> int:
+        self.lines.append(line)
+        return len(self.lines)
+
+    def read(self) -> list[Any]:
+        return self.lines
+
+
+def got(api: Any, ref: Any) -> Any:
+    """What ``get`` returns, in time."""
+    return api.get(ref, timeout=PATIENCE)
+
+
+def entered(api: Any, some_gate: Any, count: int = 1) -> None:
+    """Wait until so many are at the gate."""
+    until(lambda: got(api, some_gate.entered.remote()) >= count)
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    import os
+
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,64 @@
+"""Cases as pytest's tests: ``test_case`` once for each case and engine, in runtimes that cases share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from rustyray.testing.conformance import departures, runtimes
+from rustyray.testing.conformance.cases import Case, cases
+
+pytest.register_assert_rewrite("rustyray.testing.conformance.subjects", "rustyray.testing.conformance.helpers")
+
+
+def on_engines(*engines: str) -> pytest.MarkDecorator:
+    """Have a test run with each ``case`` on these engines; those that share a runtime come one after the other."""
+    chosen = sorted(cases(), key=lambda case: case.topology)
+    return pytest.mark.parametrize(
+        ("conformance_engine", "case"),
+        [
+            pytest.param((engine, case.topology), case, id=f"{engine}-{case.id}")
+            for engine in engines
+            for case in chosen
+        ],
+        indirect=["conformance_engine"],
+        scope="module",
+    )
+
+
+@pytest.fixture(scope="module")
+def conformance_engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The engine, with the runtime up that cases share, if they do; ``request.param`` has the topology, too."""
+    engine, topology = request.param
+    if reason := runtimes.missing(engine):
+        pytest.skip(reason)
+    if runtimes.shared(engine, topology):
+        with runtimes.running(engine, topology):
+            yield engine
+    else:
+        yield engine
+
+
+def run(case: Case, engine: str, tmp_path: Path) -> None:
+    """Check one case. One that departs has to fail: where it no longer does, its row has no place in the table."""
+    departure = departures.of(case, engine)
+    try:
+        if runtimes.shared(engine, case.topology):
+            _check(case, engine, tmp_path)
+        else:
+            with runtimes.running(engine, case.topology):
+                _check(case, engine, tmp_path)
+    except Exception as error:  # whatever a departure looks like
+        if departure is None:
+            raise
+        pytest.xfail(f"{departure.why} ({type(error).__name__}: {error})")
+    if departure is not None and not departure.sometimes:
+        pytest.fail(f"{case.id} passes on {engine}: take its row out of the table of departures", pytrace=False)
+
+
+def _check(case: Case, engine: str, tmp_path: Path) -> None:
+    given = {"api": runtimes.api_of(engine), "tmp_path": tmp_path, "start": partial(runtimes.start, engine)}
+    case.check(**{name: given[name] for name in case.needs})

@@ -1,0 +1,89 @@
+"""The engines that cases run on, and the runtimes that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+#: RustyRay's engines, and "oracle": Ray itself, called through its own module.
+ENGINES: Final = ("native", "sim", "ray", "oracle")
+ORACLE: Final = "oracle"
+RAY_ENGINE: Final = "ray"
+
+#: By the topology that a subject names: what ``init`` is told. A subject of "own" starts what it needs in each case.
+OWN: Final = "own"
+TOPOLOGIES: Final[dict[str, dict[str, Any]]] = {
+    "local": {"num_cpus": 4, "num_gpus": 2, "resources": {"widget": 4}, "namespace": "conformance"},
+    "cluster": {"num_nodes": 3, "num_cpus": 2, "resources": {"widget": 2}, "namespace": "conformance"},
+}
+_STORE: Final = 100 * 2**20
+_PARTS: Final = ("exceptions", "util", "util.placement_group", "util.scheduling_strategies")
+
+
+def missing(engine: str) -> str:
+    """Why the engine cannot be had here, or nothing."""
+    if engine in (RAY_ENGINE, ORACLE) and find_spec("ray") is None:
+        return "Ray is not installed: pip install 'rustyray[ray]', or python3 dev.py test --ray"
+    return ""
+
+
+def api_of(engine: str) -> Any:
+    """The module that a program for this engine imports."""
+    name = "ray" if engine == ORACLE else "rustyray"
+    for part in _PARTS:
+        import_module(f"{name}.{part}")
+    return import_module(name)
+
+
+def start(engine: str, **options: Any) -> Any:
+    """``init`` for this engine, with the options that are the same in all of them."""
+    api = api_of(engine)
+    options = {"object_store_memory": _STORE, **options}
+    if engine != ORACLE:
+        return api.init(engine=engine, **options)
+    nodes = options.pop("num_nodes", 1)
+    quiet = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
+    if nodes == 1:
+        return api.init(**{"num_cpus": 2, "address": "local", **quiet, **options})
+    return _cluster(api, nodes, quiet, options)
+
+
+def _cluster(api: Any, nodes: int, quiet: dict[str, Any], options: dict[str, Any]) -> Any:
+    """Several nodes of a real Ray; they end with `api.shutdown` and their own cluster's end at the exit."""
+    namespace = options.pop("namespace", None)
+    cluster = import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=options)
+    _clusters.append(cluster)
+    for _ in range(nodes - 1):
+        cluster.add_node(**options)
+    cluster.wait_for_nodes()
+    del quiet["include_dashboard"]
+    return api.init(address=cluster.address, namespace=namespace, **quiet)
+
+
+_clusters: Final[list[Any]] = []
+
+
+def end(engine: str) -> None:
+    """End what is up."""
+    api_of(engine).shutdown()
+    while _clusters:
+        _clusters.pop().shutdown()
+
+
+def shared(engine: str, topology: str) -> bool:
+    """Whether cases share their runtime. A simulated one has the whole process in its time, and starts in no time."""
+    return engine != "sim" and topology != OWN
+
+
+@contextmanager
+def running(engine: str, topology: str) -> Iterator[None]:
+    """A runtime of this topology."""
+    try:
+        if topology != OWN:
+            start(engine, **TOPOLOGIES[topology])
+        yield
+    finally:
+        end(engine)
