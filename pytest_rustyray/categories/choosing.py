@@ -10,7 +10,6 @@ import pytest
 
 from pytest_rustyray.categories import table
 from pytest_rustyray.categories.folders import assign
-from pytest_rustyray.categories.summary import Summary
 
 _INI: Final = "rustyray_categories"
 _STRESS: Final = "rustyray_stress"
@@ -36,6 +35,8 @@ def configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     config.stash[table.USED] = used = bool(config.getini(_INI))
     if used:
+        from pytest_rustyray.categories.summary import Summary
+
         config.pluginmanager.register(Summary(), "rustyray_summary")
 
 

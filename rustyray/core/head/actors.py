@@ -411,6 +411,12 @@ class Actors:
         self._changed(actor)
         actor.state = self._base.journal.move(ACTOR_TABLE, actor.id, actor.state, event, cause)
 
+    def _is_orphan(self, actor: Actor) -> bool:
+        """Its owner is gone. (One that is not known to be any actor's process has ended, but was not said dead yet.)"""
+        owner, job = owner_of(actor.id), self._jobs.jobs.get(actor.spec.job)
+        ended = job is not None and bool(job.finished) and job.driver == owner
+        return ended or self._base.why_gone(owner) is not None
+
     def check(self) -> None:
         self.registry.check()
         for id_, actor in [*self.registry.living.items(), *self.registry.dead.items()]:
@@ -418,8 +424,7 @@ class Actors:
             dead = actor.state is ActorState.DEAD
             assert (id_ in self._unplaced) is not (dead or bool(actor.node)), f"waits for a place, or not? {story}"
             assert bool(actor.worker) is (actor.state is ActorState.ALIVE), f"{actor.state.name} by its worker? {story}"
-            orphan = not (dead or actor.spec.detached) and self._why_over(actor.spec) is not None
-            assert not orphan, f"lives on without its owner: {story}"
+            assert dead or actor.spec.detached or not self._is_orphan(actor), f"lives on without its owner: {story}"
             if actor.node:
                 assert id_ in self._on_node[actor.node], f"not listed on its node: {story}"
                 state = self._nodes.nodes[actor.node].state
