@@ -77,6 +77,7 @@ def test_a_pool_gives_results_in_time_or_says_so() -> None:
         pool.get_next_unordered(timeout=0, ignore_if_timedout=True)
     assert not pool.has_next()
     assert pool.pop_idle() == first
+    rustyray.get(first.double.remote(0))  # behind what was given up
 
 
 def test_an_actor_that_died_leaves_the_pool() -> None:
