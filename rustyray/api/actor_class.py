@@ -79,7 +79,7 @@ class ActorClass(Generic[T]):
         strategy, follows = opt.where_to_run(options, self._code.called, resources, placement)
         fn, blob, held = self._code.packed()
         context.remember(self)
-        meta, methods, is_async = describe_class(self.cls, self._code.called)
+        meta, methods, is_async = describe_class(self.cls, self._code.called, options)
         self._plan = ActorPlan(
             fn,
             blob,
@@ -94,6 +94,7 @@ class ActorClass(Generic[T]):
             max_restarts=opt.value_of(options, "max_restarts"),
             max_task_retries=opt.value_of(options, "max_task_retries"),
             max_concurrency=options.get("max_concurrency") or (_ASYNC_CONCURRENCY if is_async else 1),
+            groups=options.get("concurrency_groups"),
             is_async=is_async,
             handle_meta=meta,
             held=held,

@@ -31,13 +31,17 @@ class MethodShape(NamedTuple):
     returns: int | None = None
     max_task_retries: int | None = None
     retry: bool | bytes = False
+    group: str = ""
 
 
 class ActorShape(NamedTuple):
-    """An actor's class: ``called`` is its name with its module."""
+    """An actor's class: ``called`` is its name with its module. The rest is as in `MethodPlan`, with all groups."""
 
     called: str
     methods: dict[str, MethodShape]
+    groups: tuple[str, ...] = ()
+    unordered: bool = False
+    max_pending: int = 0
 
 
 class Method:
@@ -60,6 +64,7 @@ class Shape:
         self.called = decoded.called
         self.name = decoded.called.rpartition(".")[2]
         self.methods = {**_EVERY_ACTORS, **decoded.methods}
+        self._shape = decoded
         self._ready: dict[tuple[str, int], Method] = {}
 
     def method(self, name: str, max_task_retries: int) -> Method | None:
@@ -88,7 +93,11 @@ class Shape:
         if retries is None:
             retries = max_task_retries if shape.max_task_retries is None else shape.max_task_retries
         retry = opt.retry_policy(options) if options.get("retry_exceptions") is not None else _policy(shape.retry)
-        return MethodPlan(name, 1 if returns is None else returns, retries, retry)
+        group = options.get("concurrency_group") or shape.group
+        actor = self._shape
+        _check_group(self.name, name, group, actor.groups)
+        returns = 1 if returns is None else returns
+        return MethodPlan(name, returns, retries, retry, group, actor.unordered, actor.max_pending)
 
 
 @functools.lru_cache(maxsize=512)
@@ -96,23 +105,54 @@ def shape_of(meta: bytes) -> Shape:
     return Shape(meta)
 
 
-def describe_class(cls: type, called: str) -> tuple[bytes, list[str], bool]:
-    """The shape of a class as bytes, the names of its methods, and whether any of them is async."""
+def describe_class(cls: type, called: str, options: Mapping[str, Any]) -> tuple[bytes, list[str], bool]:
+    """The shape of a class with an actor's options as bytes, the names of its methods, and whether any is async.
+
+    Raises:
+        ValueError: A method is for a concurrency group that the actor has not, or the actor cannot keep the order.
+    """
     from msgspec import msgpack
 
     shapes = {}
+    groups = tuple(options.get("concurrency_groups") or ())
     for name, (function, bound) in _functions_of(cls).items():
-        options: Mapping[str, Any] = getattr(function, OPTIONS_ATTRIBUTE, {})
-        retry = options.get("retry_exceptions") or False
+        given: Mapping[str, Any] = getattr(function, OPTIONS_ATTRIBUTE, {})
+        retry = given.get("retry_exceptions") or False
+        group = given.get("concurrency_group") or ""
+        _check_group(cls.__name__, name, group, groups)
         shapes[name] = MethodShape(
             parameters_of(function, skip_first=bound),
             getattr(getattr(function, "__code__", None), "co_flags", 0),
-            options.get("num_returns"),
-            options.get("max_task_retries"),
+            given.get("num_returns"),
+            given.get("max_task_retries"),
             retry if isinstance(retry, bool) else _pickled(retry, f"{called}.{name}: retry_exceptions"),
+            group,
         )
     is_async = any(shape.flags & (_COROUTINE | _ASYNC_GENERATOR) for shape in shapes.values())
-    return msgpack.encode(ActorShape(called, shapes)), list(shapes), is_async
+    unordered = _is_unordered(called, options, is_async)
+    max_pending = max(0, opt.value_of(options, "max_pending_calls"))
+    return msgpack.encode(ActorShape(called, shapes, groups, unordered, max_pending)), list(shapes), is_async
+
+
+def _is_unordered(called: str, options: Mapping[str, Any], is_async: bool) -> bool:
+    """Whether a call may overtake those before it that wait for their arguments (as in Ray)."""
+    several = is_async or (options.get("max_concurrency") or 1) > 1
+    given = options.get("allow_out_of_order_execution")
+    if several and given is False:
+        raise ValueError(
+            f"allow_out_of_order_execution=False: {called} is {'async' if is_async else 'multi-threaded'}, so that its "
+            "calls cannot run in order. Leave that out, or make it a plain actor."
+        )
+    return several if given is None else given
+
+
+def _check_group(actor: str, method: str, group: str, groups: tuple[str, ...]) -> None:
+    if group and group not in groups:
+        known = ", ".join(map(repr, groups)) or "none"
+        raise ValueError(
+            f"{actor}.{method}: the actor has no concurrency group {group!r}{opt.hint(group, groups)}. Write "
+            f"@remote(concurrency_groups={{{group!r}: 2, …}}) on the class; there are {known}."
+        )
 
 
 def _functions_of(cls: type) -> dict[str, tuple[Callable[..., Any], bool]]:

@@ -50,6 +50,11 @@ class RuntimeContext:
         hosted = self._hosted()
         return hosted.name if hosted else None
 
+    def get_concurrency_group(self) -> str:
+        """The concurrency group in which this call of an actor runs: empty for the default one, and elsewhere."""
+        task = self._task()
+        return task.concurrency_group if task else ""
+
     @property
     def namespace(self) -> str:
         """Where names of actors are looked up by default."""

@@ -205,6 +205,9 @@ class ActorOptions(Resources, total=False):
     lifetime: Literal["detached", "non_detached"] | None
     namespace: str | None
     get_if_exists: bool | None
+    concurrency_groups: Mapping[str, int] | None
+    allow_out_of_order_execution: bool | None
+    max_pending_calls: int | None
 
 
 class Returning(Remote[P, Out], Generic[P, R, Out]):
@@ -255,6 +258,7 @@ class MethodOptions(TypedDict, total=False):
 
     max_task_retries: int | None
     retry_exceptions: Retry | None
+    concurrency_group: str | None
 
 
 class ReturningMethod(Remote[P, Out], Generic[P, R, Out]):

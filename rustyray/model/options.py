@@ -138,6 +138,16 @@ def custom_resources(name: str, value: Any) -> dict[str, float]:
     return checked
 
 
+def concurrency_groups(name: str, value: Any) -> dict[str, int]:
+    if value == []:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _wrong_type(name, "a dict such as {'io': 2}", value)
+    for group in value:
+        text(f"{name}: the name of a group", group)
+    return {group: at_least(1)(f"{name}[{group!r}]", calls) for group, calls in value.items()}
+
+
 def num_returns(name: str, value: Any) -> int:
     if value in ("streaming", "dynamic"):
         raise ValueError(
@@ -229,6 +239,10 @@ OPTIONS: dict[str, Option] = {
     "lifetime": Option(_A, one_of("detached", "non_detached"), "non_detached"),
     "namespace": Option(_A, text),
     "get_if_exists": Option(_A, flag, False),
+    "concurrency_groups": Option(_A, concurrency_groups),
+    "concurrency_group": Option(_M, text),
+    "allow_out_of_order_execution": Option(_A, flag),
+    "max_pending_calls": Option(_A, at_least(-1, _ENDLESS), -1),
     "scheduling_strategy": Option(_T | _A, scheduling_strategy),
 }
 
@@ -247,12 +261,6 @@ UNSUPPORTED: dict[str, Unsupported] = {
     "accelerator_type": Unsupported(_T | _A, (), "Ask for a custom resource with that name"),
     "object_store_memory": Unsupported(_T | _A, (), "The store's size is set once, with init(object_store_memory=…)"),
     "max_calls": Unsupported(_T, (0,), "Workers are kept; a task that leaks can end its process with max_retries left"),
-    "concurrency_groups": Unsupported(_A, ({}, []), "Use max_concurrency, or one actor for each group"),
-    "concurrency_group": Unsupported(_M, (), "Use the actor's max_concurrency, or one actor for each group"),
-    "max_pending_calls": Unsupported(_A, (-1,), "Bound the calls in flight with wait()"),
-    "allow_out_of_order_execution": Unsupported(
-        _A, (False,), "Calls run in order, except in async and threaded actors"
-    ),
     "name": Unsupported(_M, (), "Single calls of an actor have no names"),
     # There are no task events, so that not recording them is no lie, and recording them is only the default.
     "enable_task_events": Unsupported(_T | _A | _M, (True, False), "Give True or False"),

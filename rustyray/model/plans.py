@@ -108,9 +108,13 @@ class TaskPlan:
 
 
 class MethodPlan:
-    """A method of an actor with its options; ``max_task_retries`` -1 means without end."""
+    """A method of an actor with its options; ``max_task_retries`` -1 means without end.
 
-    __slots__ = ("group", "max_task_retries", "name", "retry", "returns")
+    ``group`` is the concurrency group in which it runs, empty for the default one. ``unordered``: a call need not wait
+    for those before it whose arguments are not there yet. ``max_pending``: how many calls may be pending, 0: any number.
+    """
+
+    __slots__ = ("group", "max_pending", "max_task_retries", "name", "retry", "returns", "unordered")
 
     def __init__(
         self,
@@ -119,12 +123,16 @@ class MethodPlan:
         max_task_retries: int = 0,
         retry: RetryPolicy | None = None,
         group: str = "",
+        unordered: bool = False,
+        max_pending: int = 0,
     ) -> None:
         self.name = name
         self.returns = returns
         self.max_task_retries = max_task_retries
         self.retry = retry or NO_RETRY
         self.group = group
+        self.unordered = unordered
+        self.max_pending = max_pending
 
 
 class ActorPlan:
@@ -138,6 +146,7 @@ class ActorPlan:
         "following",
         "follows",
         "get_if_exists",
+        "groups",
         "handle_meta",
         "held",
         "is_async",
@@ -168,6 +177,7 @@ class ActorPlan:
         max_restarts: int = 0,
         max_task_retries: int = 0,
         max_concurrency: int = 1,
+        groups: dict[str, int] | None = None,
         is_async: bool = False,
         handle_meta: bytes = b"",
         held: tuple[object, ...] = (),
@@ -191,6 +201,7 @@ class ActorPlan:
         self.max_restarts = max_restarts
         self.max_task_retries = max_task_retries
         self.max_concurrency = max_concurrency
+        self.groups = groups or {}
         self.is_async = is_async
         self.handle_meta = handle_meta
         self.held = held

@@ -15,11 +15,12 @@ from rustyray.core.effects import Effect, Send, Warn
 from rustyray.core.owner import faults
 from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.history import History
-from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, Ending, Record
+from rustyray.core.owner.records import DONE, PUSHED, QUEUED, WAITING, ActorLink, Ending, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.tasks import Tasks
 from rustyray.core.past import Batch
 from rustyray.core.telling import why
+from rustyray.exceptions import PendingCallsLimitExceeded
 from rustyray.model.ids import ActorID, ObjectID, WorkerID, handle_id
 from rustyray.model.messages import (
     HEAD,
@@ -136,6 +137,10 @@ class Calls:
                 record.retries -= 1
         if not link.held:
             self._hold_handle(link)
+        if deps and record.plan.unordered:  # type: ignore[union-attr]
+            link.waiting[record.task.id] = record
+            self._arguments.submit(record, deps, now)
+            return
         link.queue.append(record)
         if deps or record.task.refs:
             self._arguments.submit(record, deps, now)
@@ -144,6 +149,16 @@ class Calls:
                 self.pump(link)
             else:
                 self.unsent[link.actor] = link
+
+    def check_pending(self, link: ActorLink, plan: MethodPlan) -> None:
+        """Raises PendingCallsLimitExceeded if one call more would be too many."""
+        queued = sum(record.state != DONE for record in link.queue)
+        pending = queued + len(link.waiting) + len(link.inflight) - (link.actor in link.inflight)
+        if pending >= plan.max_pending:
+            raise PendingCallsLimitExceeded(
+                f"{plan.name}(): {pending} calls of actor {link.actor.hex()} are pending, as many as its "
+                f"max_pending_calls={plan.max_pending} allows: get() or wait() for some of them first"
+            )
 
     def pump(self, link: ActorLink) -> None:
         """Push the calls at the front of the queue whose arguments are there."""
@@ -170,7 +185,7 @@ class Calls:
             ids = b"".join([call.id for call in calls]) if len(calls) > 1 else b""
             self._pushed.add(Batch(self.journal.now, link.worker, calls[0].id, len(calls), ids))
             self.out.append(Send(link.worker, PushCalls(calls), link.address))
-        elif link.held and not queue and len(inflight) == (link.actor in inflight):
+        elif link.held and not queue and not link.waiting and len(inflight) == (link.actor in inflight):
             self._release_handle(link)  # what is left is its creation, whose arguments a restart will need
 
     def on_results(self, link: ActorLink, message: Results, now: float) -> None:
@@ -194,6 +209,8 @@ class Calls:
         if record.plan is CREATION:
             self._send_creation(link, record)
         else:
+            if link.waiting.pop(record.task.id, None) is not None:
+                link.queue.append(record)
             self.pump(link)
 
     def _on_return(self, record: Record, now: float) -> None:
@@ -204,6 +221,7 @@ class Calls:
         link = self.links.get(record.task.actor)  # type: ignore[union-attr]
         if link is None:
             return
+        link.waiting.pop(record.task.id, None)
         if record.plan is CREATION and link.state == ActorState.PENDING and link.creating in self._creations:
             del self._creations[link.creating]
             cause = value if isinstance(value, Failed) else value.cause if isinstance(value, Fault) else None
@@ -348,8 +366,10 @@ class Calls:
         self.journal.note("actor", link.actor, "died", why(fault), process=link.worker)
         self.by_worker.pop(link.worker, None)
         self.unsent.pop(link.actor, None)
-        records = [*([link.creation] if link.creation is not None else []), *link.inflight.values(), *link.queue]
+        creation = [link.creation] if link.creation is not None else []
+        records = [*creation, *link.inflight.values(), *link.queue, *link.waiting.values()]
         link.creation = None
+        link.waiting.clear()
         link.inflight.clear()
         link.queue.clear()
         for record in records:
@@ -406,7 +426,11 @@ class Calls:
         for link in self.links.values():
             for record in link.queue:
                 assert record.state != PUSHED, f"{record.task.id.hex()} is queued and pushed"
+            for record in link.waiting.values():
+                assert record.state == WAITING, f"{record.task.id.hex()} waits apart while {record.state}"
             for record in link.inflight.values():
                 assert record.state == PUSHED, f"{record.task.id.hex()} is in flight while {record.state}"
             if link.state == ActorState.DEAD:
-                assert not link.queue and not link.inflight, f"dead actor {link.actor.hex()} still has calls"
+                assert not link.queue and not link.inflight and not link.waiting, (
+                    f"dead actor {link.actor.hex()} still has calls"
+                )

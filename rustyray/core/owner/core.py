@@ -258,6 +258,7 @@ class OwnerCore:
             is_async=plan.is_async,
             handle_meta=plan.handle_meta,
             strategy=plan.strategy,
+            groups=plan.groups,
         )
         call = Call(actor, actor, CREATION.name, 0, args, 0, buffers=buffers, refs=refs)
         record = Record(call, CREATION, self.calls.link(actor, plan.max_task_retries), 0, b"", now, now)
@@ -284,6 +285,8 @@ class OwnerCore:
             raise RuntimeError(self.closed)
         self.journal.now = now
         link = self.calls.links.get(actor) or self.calls.link_for(actor, max_task_retries)
+        if plan.max_pending:
+            self.calls.check_pending(link, plan)
         self._number = number = self._number + 1
         tid = self.me + number.to_bytes(8, "big")
         kinds = self.kinds

@@ -192,6 +192,7 @@ class Lease(msgspec.Struct, eq=False):
 
 class ActorLink(msgspec.Struct, eq=False):
     """An actor that this process calls. ``queue`` holds calls not pushed yet, ``inflight`` those pushed, in order.
+    ``waiting`` are those that have no place in the order yet, because they need none before their arguments are there.
 
     ``creation`` is the constructor's record in the process that made the actor: it holds the constructor's arguments
     until the actor is dead, because a restart needs them again. ``cut``: nothing more comes from ``worker`` on the
@@ -208,6 +209,7 @@ class ActorLink(msgspec.Struct, eq=False):
     seq: int = 0
     queue: deque[Record] = msgspec.field(default_factory=deque)
     inflight: dict[TaskID, Record] = {}
+    waiting: dict[TaskID, Record] = {}
     fault: Fault | None = None
     spec: ActorSpec | None = None
     creation: Record | None = None

@@ -37,6 +37,7 @@ def living(core: OwnerCore) -> Iterator[Record]:
             yield from lease.inflight.values()
     for link in core.calls.links.values():
         yield from (record for record in reversed(link.queue) if record.state != DONE)
+        yield from reversed(link.waiting.values())
         yield from link.inflight.values()
         if link.creation is not None and link.state != ActorState.ALIVE:
             yield link.creation

@@ -52,6 +52,8 @@ class Unfinished:
         for link in self._calls.links.values():
             records.extend(link.queue)
             link.queue.clear()
+            records.extend(link.waiting.values())
+            link.waiting.clear()
         records = [record for record in records if record.state != DONE]
         for record in records:
             if record.state != DONE:

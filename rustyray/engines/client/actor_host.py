@@ -1,8 +1,9 @@
 """The actor that lives in a worker: its construction, and how its calls run.
 
 plain      on the main thread, one after the other
-threaded   (``max_concurrency`` > 1) on a pool of threads
-async      (any coroutine method) on one event loop in a thread of its own, up to ``max_concurrency`` at a time
+threaded   (``max_concurrency`` > 1, or concurrency groups) on a pool of threads for each group
+async      (any coroutine method) on one event loop in a thread of its own, up to ``max_concurrency`` at a time, and as many of each
+           concurrency group as that allows
 
 What a thread is, the engine says.
 """
@@ -51,8 +52,10 @@ class ActorHost:
         self._methods: dict[str, Callable[..., Any]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[bytes, asyncio.Task[Any]] = {}
-        self._limit: asyncio.Semaphore | None = None
-        self._pool: Pool | None = None
+        #: By concurrency group; the default one has no name.
+        self._sizes = {"": spec.max_concurrency or (ASYNC_CONCURRENCY if spec.is_async else 1), **spec.groups}
+        self._limits: dict[str, asyncio.Semaphore] = {}
+        self._pools: dict[str, Pool] = {}
 
     def describe(self) -> str:
         """The actor as errors name it: its ``repr`` if it has one of its own."""
@@ -125,15 +128,17 @@ class ActorHost:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._begin, job)
             return True
-        if self.spec.max_concurrency > 1:
+        if self.spec.max_concurrency > 1 or self.spec.groups:
             self._to_thread(job)
             return True
         return False
 
     def _to_thread(self, job: Job) -> None:
-        if self._pool is None:
-            self._pool = self.worker.start_pool(self.spec.max_concurrency, self.actor)
-        self._pool.submit(self._run_in_thread, job)
+        group = group_of(job)
+        pool = self._pools.get(group)
+        if pool is None:
+            pool = self._pools[group] = self.worker.start_pool(self._sizes[group], self.actor)
+        pool.submit(self._run_in_thread, job)
 
     def _run_in_thread(self, job: Job) -> None:
         runner = self.worker.runner
@@ -145,7 +150,7 @@ class ActorHost:
     def _start_loop(self) -> None:
         import asyncio
 
-        self._limit = asyncio.Semaphore(self.spec.max_concurrency or ASYNC_CONCURRENCY)
+        self._limits = {group: asyncio.Semaphore(size) for group, size in self._sizes.items()}
         self._loop = self.worker.start_loop()
 
     def _begin(self, job: Job) -> None:
@@ -175,11 +180,10 @@ class ActorHost:
         """Returns the error, if it ended with one."""
         import asyncio
 
-        assert self._limit is not None
         runner, clock, harness = self.worker.runner, self.worker.pump.clock, context.harness
         begun = clock()
         try:
-            async with self._limit:
+            async with self._limits[group_of(job)]:
                 begun = job.begun = clock()
                 context.current_task.set(runner.context_of(job))
                 if harness is not None:
@@ -257,8 +261,8 @@ class ActorHost:
 
     def leave(self, reason: str) -> None:
         """Let what runs come to its end, then tell the head that this is a planned end."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)
         if self._loop is not None:
             self._finish_coroutines()
         if not self.left:
@@ -268,6 +272,11 @@ class ActorHost:
                 self.worker.pump.carry_out()
                 exited = ActorExited(self.actor, self.incarnation, reason)
                 self.worker.pump.hub.send(self.worker.place.node, exited)
+
+
+def group_of(job: Job) -> str:
+    """The concurrency group of a call."""
+    return job.task.group if isinstance(job.task, Call) else ""
 
 
 def _as_call(spec: ActorSpec) -> Call:

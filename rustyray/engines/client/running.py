@@ -117,6 +117,7 @@ class Runner:
             ctx.strategy = self.worker.executor.strategy
         elif self.worker.actor is not None:
             self.worker.actor.describe_in(ctx)
+            ctx.concurrency_group = task.group
         return ctx
 
     def name_of(self, task: Task | Call) -> str:

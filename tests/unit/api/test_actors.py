@@ -345,7 +345,7 @@ def test_the_shape_has_methods_of_bases_unless_hidden() -> None:
         class Inner:
             pass
 
-    meta, methods, is_async = describe_class(Derived, "mod.Derived")
+    meta, methods, is_async = describe_class(Derived, "mod.Derived", {})
     assert methods == ["kept"]
     assert not is_async
     assert shape_of(meta).methods["kept"].parameters == (("a", 1, False),)
