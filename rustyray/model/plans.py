@@ -111,7 +111,7 @@ class MethodPlan:
     """A method of an actor with its options; ``max_task_retries`` -1 means without end.
 
     ``group`` is the concurrency group in which it runs, empty for the default one. ``unordered``: a call need not wait
-    for those before it whose arguments are not there yet. ``max_pending``: how many calls may be pending, 0: any number.
+    for those before it whose arguments are not there yet. ``max_pending``: how many may be pending, 0: any number.
     """
 
     __slots__ = ("group", "max_pending", "max_task_retries", "name", "retry", "returns", "unordered")

@@ -431,6 +431,5 @@ class Calls:
             for record in link.inflight.values():
                 assert record.state == PUSHED, f"{record.task.id.hex()} is in flight while {record.state}"
             if link.state == ActorState.DEAD:
-                assert not link.queue and not link.inflight and not link.waiting, (
-                    f"dead actor {link.actor.hex()} still has calls"
-                )
+                left = [*link.queue, *link.inflight, *link.waiting]
+                assert not left, f"dead actor {link.actor.hex()} still has calls"

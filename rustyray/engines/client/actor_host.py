@@ -2,8 +2,8 @@
 
 plain      on the main thread, one after the other
 threaded   (``max_concurrency`` > 1, or concurrency groups) on a pool of threads for each group
-async      (any coroutine method) on one event loop in a thread of its own, up to ``max_concurrency`` at a time, and as many of each
-           concurrency group as that allows
+async      (any coroutine method) on one event loop in a thread of its own, up to ``max_concurrency`` at a time (of each
+           concurrency group: as many as that allows)
 
 What a thread is, the engine says.
 """

@@ -31,8 +31,8 @@ class ActorSpec(Part):
     """All that is needed to (re)create an actor. ``fn`` and ``blob`` are its class; ``args`` as in `Task`.
 
     ``resources`` are held while it lives, ``placement`` must be free when it is placed (1 CPU unless asked otherwise).
-    ``max_restarts`` and ``max_task_retries``: -1 means without end. ``groups``: how many calls of each concurrency group
-    run at once; ``max_concurrency`` is of those that are in none.
+    ``max_restarts`` and ``max_task_retries``: -1 means without end. ``groups``: how many calls of each concurrency
+    group run at once; ``max_concurrency`` is of those that are in none.
     """
 
     actor: ActorID

@@ -76,8 +76,8 @@ def test_a_call_may_choose_its_group() -> None:
     blocked = actor.block.remote()
     assert rustyray.get(actor.release.options(concurrency_group="io").remote(), timeout=30) == "io"
     assert rustyray.get(blocked, timeout=30) is None
-    with pytest.raises(ValueError, match=r"has no concurrency group 'oi' \(did you mean 'io'\?\)"):
-        actor.release.options(concurrency_group="oi")
+    with pytest.raises(ValueError, match=r"has no concurrency group 'slwo' \(did you mean 'slow'\?\)"):
+        actor.release.options(concurrency_group="slwo")
 
 
 @rustyray.remote
@@ -112,7 +112,7 @@ class Gate:
     async def lift(self) -> None:
         self.open.set()
 
-    async def refuse(self) -> None:
+    async def refuse(self) -> int:
         await self.open.wait()
         raise KeyError("refused")
 
