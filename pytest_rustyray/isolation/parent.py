@@ -153,6 +153,8 @@ class _Child:
         hook = self._item.config.hook
         if kind == "phase":
             self._phase = value
+            if value == "setup":
+                self._reported.clear()  # another plugin runs it again
         elif kind == "report":
             report = hook.pytest_report_from_serializable(config=self._item.config, data=value)
             self._reported.add(report.when)
@@ -201,6 +203,8 @@ class _Child:
         item = self._item
         item.stash[xfailed_key] = evaluate_xfail_marks(item)
         error = self._interruption or pytest.fail.Exception(self._told(how), pytrace=False)
+        if self._phase != "setup":  # plugins that note in which phase a test is meet the phases in order here, too
+            item.ihook.pytest_runtest_makereport(item=item, call=pytest.CallInfo.from_call(lambda: None, "setup"))
         dead_between = self._phase in self._reported  # and so in what comes next
         if not dead_between:
             self._report(self._phase, error)
