@@ -1,4 +1,4 @@
-"""The plugin beside others that people have: pytest-randomly, pytest-rerunfailures, pytest-asyncio and pytest-timeout."""
+"""The plugin beside pytest-randomly, pytest-rerunfailures, pytest-asyncio and pytest-timeout, which people have."""
 
 from __future__ import annotations
 
