@@ -3,6 +3,7 @@
 
     python3 dev.py demo      the example suite, in parallel, each test in its own runtime
     python3 dev.py test      tests/unit and tests/integration, but for what takes long
+    python3 dev.py test --ray   what runs on a real Ray, which is installed for it
     python3 dev.py check     linter, formatter, types, layers
     python3 dev.py stress    what takes long: tests/stress, and tests elsewhere that are marked so
     python3 dev.py bench     the benchmarks, beside other systems
@@ -42,11 +43,13 @@ if _refusal is not None:
 
 ROOT = Path(__file__).resolve().parent
 PIP_INSTALL = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+ON_RAY = "--ray"
 PYTEST = ["-m", "pytest", "-p", "rustyray", "-n", "2", "--timeout", "300"]
 SUITES = {
     "demo": ["examples"],
     "test": ["-m", "not stress", "tests/unit", "tests/integration"],
     "stress": ["-m", "stress", "tests"],
+    ON_RAY: ["-n", "0", "tests/integration/on_ray"],
 }
 INTERRUPTED = 130
 CHECKS = {
@@ -232,18 +235,23 @@ def pytest_options(suite: list[str], arguments: list[str]) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     command, *rest = arguments or [""]
-    if command not in (*SUITES, "check", "bench"):
+    if command not in ("demo", "test", "stress", "check", "bench"):
         print((__doc__ or "").strip())
         return 0 if command in ("-h", "--help", "help") else 2
     venv = Venv(ROOT)
-    venv.ensure("bench" if command == "bench" else "dev")
+    suite = command
+    if command == "test" and ON_RAY in rest:
+        rest.remove(ON_RAY)
+        suite = ON_RAY
+        os.environ["RUSTYRAY_TEST_ON_RAY"] = "1"
+    venv.ensure({"bench": "bench", ON_RAY: "ray"}.get(suite, "dev"))
     if command == "check":
         statuses = [0]
         for name, step in CHECKS.items():
             if statuses[-1] != INTERRUPTED:
                 statuses.append(run_step(name, [venv.python, *step], show=False))
         return next(filter(None, statuses), 0)
-    options = ["-m", "benchmarks", *rest] if command == "bench" else pytest_options(SUITES[command], rest)
+    options = ["-m", "benchmarks", *rest] if command == "bench" else pytest_options(SUITES[suite], rest)
     return run_step(command, [venv.python, *options], show=True)
 
 

@@ -59,13 +59,13 @@ OPTIONS: Final[dict[str, Option]] = {
     "labels": Option(texts.texts, "labels of the node: zone=a,disk=ssd"),
     "namespace": Option(str, "where names of actors are unique"),
     "logging_level": Option(str, "level of the runtime's own messages: INFO"),
-    "engine": Option(str, 'what runs it, unless the topology says: "native", or "sim"'),
+    "engine": Option(str, 'what runs it, unless the topology says: "native", "sim" or "ray"'),
     "seed": Option(int, "of a simulated runtime (another order of events for each), and of rustyray_chaos: 7"),
     "enforce_memory": Option(texts.flag, "end workers that use more memory than their task asked for: true"),
     "topology": Option(
         texts.words,
         'what to start; "local": one node; "constrained": one with little; "cluster:3": three, in processes; "sim", '
-        '"sim:3": one, or three, simulated; several for tests that run in each: local,cluster:3',
+        '"sim:3": one, or three, simulated; "ray": a real Ray; several for tests that run in each: local,cluster:3',
         "local",
         topologies.problem_with,
     ),

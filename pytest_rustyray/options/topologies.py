@@ -1,4 +1,4 @@
-"""The kinds of runtimes that a test can have: ``local``, ``constrained``, ``cluster:3``, ``sim``, ``sim:3``."""
+"""The kinds of runtimes that a test can have: ``local``, ``constrained``, ``cluster:3``, ``sim:3``, ``ray``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pytest_rustyray.options.rules import hint
 
-KINDS: Final = ("local", "constrained", "cluster", "sim")
+KINDS: Final = ("local", "constrained", "cluster", "sim", "ray")
 #: What a constrained runtime has, of what is given nowhere.
 CONSTRAINED: Final[dict[str, object]] = {
     "num_cpus": 1,
@@ -18,10 +18,9 @@ CONSTRAINED: Final[dict[str, object]] = {
     "descriptors": 256,
 }
 #: Those that take a number of nodes, and how many there are without one.
-COUNTED: Final = {"cluster": 2, "sim": 1}
-_LATER: Final = {
-    "ray": "there is no engine that runs a real Ray",
-}
+COUNTED: Final = {"cluster": 2, "sim": 1, "ray": 1}
+#: Those whose engine has their name.
+ENGINES: Final = ("sim", "ray")
 
 
 def names(value: object) -> list[str]:
@@ -38,7 +37,7 @@ def split(topology: str) -> tuple[str, int]:
 def arguments(topology: str, nodes: int | None) -> dict[str, Any]:
     """What ``rustyray.init`` is to be told for it; it has ``nodes`` nodes unless its name says how many."""
     kind, count = split(topology)
-    found: dict[str, Any] = {"engine": "sim"} if kind == "sim" else {}
+    found: dict[str, Any] = {"engine": kind} if kind in ENGINES else {}
     if kind in COUNTED:
         found["num_nodes"] = nodes if nodes is not None and takes_nodes(topology) else count
     return found
@@ -73,6 +72,4 @@ def _problem_with_one(value: object) -> str:
         return ""
     if kind in COUNTED and colon:
         return f"is {value!r}: behind the colon is the number of nodes, as in '{kind}:3'"
-    if kind in _LATER:
-        return f"{value!r} is not supported yet ({_LATER[kind]}); there are {', '.join(map(repr, KINDS))}"
     return f"{value!r} does not exist{hint(value, KINDS)}. Valid are 'local', 'cluster:3' and 'sim:3'"

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from rustyray.runtime.engine import Engine
 
 #: Name to module.
-ENGINES = {"native": "rustyray.engines.native", "sim": "rustyray.engines.sim"}
-_LATER = ("ray",)
+ENGINES = {"native": "rustyray.engines.native", "sim": "rustyray.engines.sim", "ray": "rustyray.engines.ray"}
 
 
 def start(settings: Settings) -> Engine:
     """Start the engine that the settings name.
 
     Raises:
-        ValueError: There is no engine of that name, or not yet.
+        ValueError: There is no engine of that name.
+        ImportError: What it needs is not installed.
     """
     engine: Engine = _module(settings.engine).start(settings)
     return engine
@@ -43,7 +43,5 @@ def join(name: str, address: str, namespace: str) -> Engine:
 def _module(name: str) -> ModuleType:
     if name not in ENGINES:
         known = " or ".join(map(repr, ENGINES))
-        if name in _LATER:
-            raise ValueError(f"engine={name!r} is not supported yet. Use engine={known}.")
         raise ValueError(f"There is no engine {name!r}{hint(name, ENGINES)}. Use engine={known}.")
     return import_module(ENGINES[name])

@@ -87,7 +87,8 @@ def init(
         address: None: what the environment variable ``RUSTYRAY_ADDRESS`` says, else as "local": a new runtime, for this
             process alone. Otherwise a cluster to connect to, whose nodes have their resources already: "host:port" of
             one that ``rustyray start --head`` has started (by a user who may read its key file) or of a
-            `rustyray.cluster_utils.Cluster` of this process; "auto": the only one that runs on this machine.
+            `rustyray.cluster_utils.Cluster` of this process; "auto": the only one that runs on this machine. With
+            ``engine="ray"``, Ray's own addresses; "ray://host:port" is one in any case.
         num_cpus: how many CPUs there are to share out; the machine's, or the part of it this process may use.
         num_gpus: likewise GPUs, which are plain numbers here; 0.
         memory: likewise bytes of memory for tasks that ask for some; 70% of the machine's.
@@ -100,7 +101,7 @@ def init(
         labels: labels of this node.
         ignore_reinit_error: if RustyRay runs already, return that instead of raising.
         engine: what runs the program; "native": processes on this machine; "sim": all of it in this process, in
-            simulated processes and virtual time.
+            simulated processes and virtual time; "ray": a real Ray, which is installed with ``rustyray[ray]``.
         seed: for "sim" only: draw another order of events, and delays, from this number; 0 draws nothing.
         num_nodes: how many nodes there are, each a process of its own with these resources; 1.
         logging_level: a level of the logging module, for messages of the runtime itself.
@@ -142,6 +143,7 @@ def init(
         _refuse_for_nodes(address, of_nodes)
         if address in context.apart:
             return _connect(address, namespace, ignore_reinit_error)
+        engine = "ray" if address.startswith("ray://") else engine
         return _join(address, engine, namespace, ignore_reinit_error)
     chosen = checked(engine=engine, namespace=namespace, logging_level=logging_level, **of_nodes)
     hook = None if _tracing_startup_hook is None else tracing.resolve(_tracing_startup_hook)

@@ -80,7 +80,6 @@ def test_a_second_init_raises_unless_told_otherwise() -> None:
         ({"num_cpu": 1}, TypeError, r"init\(\) has no option 'num_cpu' \(did you mean 'num_cpus'\?\)"),
         ({"num_cpus": -1}, ValueError, "num_cpus must be zero or more"),
         ({"local_mode": True}, ValueError, "local_mode=True.* is not supported yet"),
-        ({"engine": "ray"}, ValueError, "engine='ray' is not supported yet"),
         ({"engine": "nativ"}, ValueError, r"There is no engine 'nativ' \(did you mean 'native'\?\)"),
     ],
 )

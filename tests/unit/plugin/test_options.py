@@ -221,7 +221,7 @@ def test_a_topology_may_be_simulated() -> None:
         ({"labels": {"zone": 1}}, "labels['zone'] must be a string"),
         ({"logging_level": "WARN"}, "(did you mean 'WARNING'?)"),
         ({"topology": "loca"}, "topology 'loca' does not exist (did you mean 'local'?)"),
-        ({"topology": "ray"}, "topology 'ray' is not supported yet (there is no engine that runs a real Ray)"),
+        ({"topology": "ray:0"}, "topology is 'ray:0': behind the colon is the number of nodes, as in 'ray:3'"),
         ({"topology": "sim:x"}, "behind the colon is the number of nodes"),
         ({"topology": "sim:0"}, "behind the colon is the number of nodes"),
         ({"engine": "nativ"}, "there is no engine 'nativ' (did you mean 'native'?)"),

@@ -1,0 +1,122 @@
+"""Our options, as plans have them, in Ray's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rustyray.model import resources as res
+
+if TYPE_CHECKING:
+    from rustyray.model.plans import ActorPlan, MethodPlan, RetryPolicy, TaskPlan
+    from rustyray.model.resources import ResourceSet
+    from rustyray.model.strategies import LabelMatch, Strategy
+
+#: The lengths of Ray's ids; ours for actors and groups are longer, and have zeros at the end.
+ACTOR_ID, GROUP_ID = 16, 18
+
+
+def our_actor(actor: Any) -> bytes:
+    binary: bytes = actor.binary()
+    return binary + bytes(20 - ACTOR_ID)
+
+
+def our_group(group: Any) -> bytes:
+    binary: bytes = group.binary()
+    return binary + bytes(20 - GROUP_ID)
+
+
+def rays_group(group: bytes) -> Any:
+    from ray import PlacementGroupID
+    from ray.util.placement_group import PlacementGroup
+
+    return PlacementGroup(PlacementGroupID(group[:GROUP_ID]))
+
+
+def task_options(plan: TaskPlan) -> dict[str, Any]:
+    options = _resources(plan.resources)
+    options |= {"num_returns": plan.returns, "max_retries": plan.max_retries, "name": plan.called}
+    options["retry_exceptions"] = _retried(plan.retry)
+    if not plan.follows:
+        options["scheduling_strategy"] = _strategy(plan.strategy)
+    return options
+
+
+def actor_options(plan: ActorPlan) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if plan.resources == plan.placement:  # otherwise nothing was asked for, which means the same to Ray
+        options = _resources(plan.resources)
+    elif plan.resources:
+        options = {"memory": int(res.as_amounts(plan.resources)[res.MEMORY])}
+    options |= {"max_restarts": plan.max_restarts, "max_task_retries": plan.max_task_retries}
+    options["max_concurrency"] = plan.max_concurrency
+    if plan.groups:
+        options["concurrency_groups"] = plan.groups
+    unordered, max_pending = msgspec.msgpack.decode(plan.handle_meta)[3:5]
+    if unordered and not plan.is_async and plan.max_concurrency == 1:
+        options["allow_out_of_order_execution"] = True
+    if max_pending:
+        options["max_pending_calls"] = max_pending
+    if plan.name:
+        options |= {"name": plan.name, "get_if_exists": plan.get_if_exists, "namespace": plan.namespace or None}
+    if plan.detached:
+        options["lifetime"] = "detached"
+    if not plan.follows:
+        options["scheduling_strategy"] = _strategy(plan.strategy)
+    return options
+
+
+def method_options(plan: MethodPlan, max_task_retries: int) -> dict[str, Any]:
+    options: dict[str, Any] = {"num_returns": plan.returns}
+    if plan.retry.on_error:
+        options["retry_exceptions"] = _retried(plan.retry)
+    if plan.max_task_retries != max_task_retries:
+        options["max_task_retries"] = plan.max_task_retries
+    if plan.group:
+        options["concurrency_group"] = plan.group
+    return options
+
+
+def _retried(policy: RetryPolicy) -> Any:
+    from rustyray.engines.ray.errors import RaisedAndRetried
+
+    return [RaisedAndRetried] if policy.on_error else False
+
+
+def _resources(held: ResourceSet) -> dict[str, Any]:
+    amounts = res.as_amounts(held)
+    options: dict[str, Any] = {"num_cpus": amounts.pop(res.CPU, 0), "num_gpus": amounts.pop(res.GPU, 0)}
+    if memory := int(amounts.pop(res.MEMORY, 0)):
+        options["memory"] = memory
+    return options | {"resources": amounts}
+
+
+def _strategy(strategy: Strategy | None) -> Any:
+    from ray.util import scheduling_strategies as theirs
+
+    if strategy is None:
+        return "DEFAULT"
+    if strategy.node:
+        return theirs.NodeAffinitySchedulingStrategy(strategy.node.hex(), soft=strategy.soft)
+    if strategy.group:
+        return theirs.PlacementGroupSchedulingStrategy(
+            rays_group(strategy.group),
+            placement_group_bundle_index=strategy.bundle,
+            placement_group_capture_child_tasks=strategy.capture,
+        )
+    if strategy.hard or strategy.preferred:
+        return theirs.NodeLabelSchedulingStrategy(_labels(strategy.hard), soft=_labels(strategy.preferred))
+    return "SPREAD" if strategy.spread else "DEFAULT"
+
+
+def _labels(matches: tuple[LabelMatch, ...]) -> dict[str, Any]:
+    from ray.util import scheduling_strategies as theirs
+
+    found: dict[str, Any] = {}
+    for match in matches:
+        if match.values:
+            found[match.key] = (theirs.NotIn if match.negated else theirs.In)(*match.values)
+        else:
+            found[match.key] = theirs.DoesNotExist() if match.negated else theirs.Exists()
+    return found
