@@ -27,6 +27,7 @@ from rustyray.api.lifecycle import Session, init, is_initialized, shutdown
 from rustyray.api.pressure import MemoryPressureHandle, on_memory_pressure
 from rustyray.api.remote_function import RemoteFunction
 from rustyray.api.runtime_context import RuntimeContext, get_runtime_context
+from rustyray.api.timeline import timeline
 from rustyray.model.logging_config import LoggingConfig
 from rustyray.runtime.engine import MemoryPressure
 from rustyray.runtime.ref import ObjectRef
@@ -83,5 +84,6 @@ __all__ = [
     "remote",
     "shutdown",
     "stats",
+    "timeline",
     "wait",
 ]

@@ -76,6 +76,8 @@ class Query(msgspec.Struct, frozen=True, array_like=True, gc=False):
         stats: what it counts.
         states: what it is doing.
         stacks: where its threads stand.
+        lists: the actors, jobs and objects that it knows; of objects only ``about`` that one, if it is given.
+        metrics: what its program has recorded.
     """
 
     events: int = 0
@@ -85,6 +87,8 @@ class Query(msgspec.Struct, frozen=True, array_like=True, gc=False):
     stats: bool = False
     states: bool = False
     stacks: bool = False
+    lists: bool = False
+    metrics: bool = False
 
     def wants(self, kind: str) -> bool:
         return bool(self.events) and (not self.kinds or kind in self.kinds)

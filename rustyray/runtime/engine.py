@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from rustyray.model.events import Query
-    from rustyray.model.messages import GroupInfo, Report
+    from rustyray.model.messages import EntryAction, GroupInfo, Report
     from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
     from rustyray.model.resources import ResourceSet
     from rustyray.model.settings import Settings
@@ -189,6 +189,9 @@ class Engine(Protocol):
     def cluster_resources(self) -> dict[str, float]: ...
 
     def available_resources(self) -> dict[str, float]: ...
+
+    def entry(self, action: EntryAction, namespace: bytes, key: bytes, value: bytes) -> tuple[int, list[bytes]]:
+        """Read or change what the head keeps for programs: how many entries there were, and keys or the value."""
 
     def inspect(self, query: Query, timeout: float) -> Inspection:
         """What every process tells about itself; after ``timeout`` seconds, without those that did not answer."""

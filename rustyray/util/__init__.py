@@ -40,6 +40,7 @@ _MODULES: Final = (
     "debug",
     "helpers",
     "joblib",
+    "metrics",
     "multiprocessing",
     "queue",
     "rpdb",

@@ -8,8 +8,10 @@ from typing import Any, Final
 from rustyray.core.effects import Effect
 from rustyray.core.head.actors import Actors
 from rustyray.core.head.base import HeadBase, HeadLimits
+from rustyray.core.head.entries import Entries
 from rustyray.core.head.jobs import Job, Jobs
 from rustyray.core.head.keeping import keep, restore
+from rustyray.core.head.listing import actor_row, job_row
 from rustyray.core.head.nodes import Joined, Node, Nodes
 from rustyray.core.telling import Teller
 from rustyray.model.ids import WORKER_ID_SIZE, JobID, NodeID, WorkerID, node_of, worker_id
@@ -17,6 +19,7 @@ from rustyray.model.messages import (
     HEAD,
     ActorExited,
     ActorStarted,
+    AskEntry,
     BundlesPrepared,
     CreateActor,
     CreateGroup,
@@ -61,6 +64,7 @@ class HeadCore:
             self._base.changes = {}
         self._nodes = Nodes(self._base, self._node_died)
         self._jobs = Jobs(self._base)
+        self._entries = Entries(self._base)
         self._actors = Actors(self._base, self._nodes, self._jobs, self._detached_died)
         actors, groups = self._actors, self._actors.groups
         self._handlers: dict[type[Any], Callable[[bytes, Any, float], object]] = {
@@ -77,6 +81,7 @@ class HeadCore:
             WatchActor: actors.registry.watch,
             KillActor: actors.kill,
             InspectHead: self._on_inspect,
+            AskEntry: self._entries.asked,
             ActorStarted: actors.started,
             ActorExited: actors.exited,
             CreateGroup: groups.create,
@@ -118,7 +123,7 @@ class HeadCore:
 
     def restore(self, kept: Iterable[bytes], now: float) -> None:
         """Go on where another head has ended: ``kept`` are the values that it had kept, oldest first."""
-        restore(kept, self._nodes, self._jobs, self._actors, now)
+        restore(kept, self._nodes, self._jobs, self._actors, self._entries, now)
         for node in self._nodes.dead():
             self._base.note_gone(node.info.node, f"its node {node.info.node.hex()} died: {node.info.reason}")
         keep(self._base)
@@ -247,6 +252,9 @@ class HeadCore:
             report.head_stats = self._stats()
         if message.query.states:
             report.nodes = [node.told(now) for node in self._nodes.nodes.values()]
+        if message.query.lists:
+            report.actors = [actor_row(actor) for actor in self._actors.registry.all()]
+            report.jobs = [job_row(job) for job in self._jobs.jobs.values()]
         nodes = {node.info.node: node.info.address for node in self._nodes.living()}
         self._base.send(sender, Inspected(message.request, [report], nodes=nodes))
 

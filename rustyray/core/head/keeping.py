@@ -13,6 +13,7 @@ import msgspec
 
 from rustyray.core.effects import Keep
 from rustyray.core.head.actor import Actor
+from rustyray.core.head.entries import Entry
 from rustyray.core.head.group import Group
 from rustyray.core.head.jobs import Job
 from rustyray.core.head.nodes import Node, NodeState
@@ -24,6 +25,7 @@ from rustyray.model.values import Fault
 if TYPE_CHECKING:
     from rustyray.core.head.actors import Actors
     from rustyray.core.head.base import HeadBase
+    from rustyray.core.head.entries import Entries
     from rustyray.core.head.jobs import Jobs
     from rustyray.core.head.nodes import Nodes
 
@@ -67,7 +69,13 @@ class GroupRecord(Part, tag="group"):
     over: str
 
 
-Record = NodeRecord | JobRecord | ActorRecord | GroupRecord
+class EntryRecord(Part, tag="entry"):
+    namespace: bytes
+    key: bytes
+    value: bytes
+
+
+Record = NodeRecord | JobRecord | ActorRecord | GroupRecord | EntryRecord
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Record).decode
 
@@ -107,10 +115,12 @@ def _record(what: object) -> Record:
             state = GroupState.RESCHEDULING if what.round is not None and what.was_created else state
             rest = what.rounds, what.version, what.reason, what.was_created, what.over
             return GroupRecord(what.spec, state, list(what.nodes), *rest)
+        case Entry():
+            return EntryRecord(what.namespace, what.key, what.value)
     raise TypeError(f"a head cannot write down {what!r}")
 
 
-def restore(kept: Iterable[bytes], nodes: Nodes, jobs: Jobs, actors: Actors, now: float) -> None:
+def restore(kept: Iterable[bytes], nodes: Nodes, jobs: Jobs, actors: Actors, entries: Entries, now: float) -> None:
     """Put everything back; ``kept`` are the values of what `keep` wanted written down, in the order in which they were
     first written."""
     records = [_decode(value) for value in kept]
@@ -124,6 +134,8 @@ def restore(kept: Iterable[bytes], nodes: Nodes, jobs: Jobs, actors: Actors, now
             actors.restore(_actor(record))
         elif isinstance(record, GroupRecord):
             actors.groups.restore(_group(record))
+        elif isinstance(record, EntryRecord):
+            entries.restore(Entry(record.namespace, record.key, record.value))
     for record in records:
         if isinstance(record, NodeRecord):
             node = Node(record.info, now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import islice
+from typing import Final
 
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.leases import LeaseDesk
@@ -11,9 +13,13 @@ from rustyray.core.node.store import Store
 from rustyray.core.node.workers import Worker
 from rustyray.core.telling import Teller
 from rustyray.model.ids import WorkerID
+from rustyray.model.listed import CopyRow
 from rustyray.model.messages import Inspect, InspectClient, Inspected, Report
 from rustyray.model.states import WorkerState
 from rustyray.model.stats import NodeStats, StoreStats
+
+#: So many objects of one store are told of.
+LISTED: Final = 10_000
 
 
 class Asked:
@@ -87,7 +93,25 @@ class Inspections:
             report.node_stats = self._stats()
         if message.query.states:
             report.workers = [self._state(worker, now) for worker in self._pool.workers.values()]
+        if message.query.lists:
+            report.copies = self._copies(message.query.about)
         return report
+
+    def _copies(self, about: str) -> list[CopyRow]:
+        stored = self._store.objects
+        found = [stored.get(bytes.fromhex(about))] if about else islice(stored.values(), LISTED)
+        return [
+            CopyRow(
+                object_id=copy.object.hex(),
+                node=self._base.node.hex(),
+                size=copy.size,
+                state=copy.state.name,
+                spare=bool(copy.source),
+                pins=copy.pins,
+            )
+            for copy in found
+            if copy is not None
+        ]
 
     def _state(self, worker: Worker, now: float) -> WorkerState:
         return WorkerState(

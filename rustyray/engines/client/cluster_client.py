@@ -15,8 +15,11 @@ from rustyray.model import resources
 from rustyray.model.bundles import is_in_bundle
 from rustyray.model.messages import (
     ActorInfo,
+    AskEntry,
     ClusterDescription,
     DescribeCluster,
+    EntryAction,
+    EntryAnswer,
     FindActor,
     HeadError,
     InspectClient,
@@ -104,6 +107,10 @@ class ClusterClient(Inspector):
     def named_actors(self, all_namespaces: bool) -> list[tuple[str, str]]:
         reply = self._ask_head(lambda number: ListActors(number, self._process.namespace, all_namespaces))
         return list(reply.names) if isinstance(reply, NamedActors) else []
+
+    def entry(self, action: EntryAction, namespace: bytes, key: bytes, value: bytes) -> tuple[int, list[bytes]]:
+        reply = self._ask_head(lambda number: AskEntry(number, action, namespace, key, value))
+        return (reply.found, reply.values) if isinstance(reply, EntryAnswer) else (0, [])
 
     # --- the cluster --------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import msgspec
 
 from rustyray.core.owner import OwnerCore, holding
 from rustyray.core.owner.counting import stats
+from rustyray.core.owner.listing import objects
 from rustyray.core.owner.telling import events
 from rustyray.core.owner.waits import states
 from rustyray.core.telling import Teller
@@ -20,6 +21,7 @@ from rustyray.engines.client.ports import Pump
 from rustyray.engines.client.waiter import Waiter
 from rustyray.model.messages import HEAD, Inspect, InspectClient, Inspected, InspectHead, Message, Report
 from rustyray.runtime.engine import Inspection, ProcessContext
+from rustyray.runtime.recording import recorded
 from rustyray.runtime.stacks import stacks
 
 if TYPE_CHECKING:
@@ -51,6 +53,10 @@ class Inspector:
             report.awaits = [object_ for object_, waiters in self.pump.waiting.items() if waiters]
         if query.stacks:
             report.stacks = stacks()
+        if query.lists:
+            report.objects = objects(self.core, query.about)
+        if query.metrics:
+            report.metrics = recorded(self)
         return report
 
     def _on_inspect(self, peer: bytes, message: InspectClient, now: float) -> None:

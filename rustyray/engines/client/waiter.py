@@ -11,6 +11,7 @@ from rustyray.core.owner import OwnerCore
 from rustyray.model.messages import (
     ActorInfo,
     ClusterDescription,
+    EntryAnswer,
     GroupInfo,
     GroupList,
     HeadError,
@@ -27,7 +28,16 @@ from rustyray.model.values import Failed, Fault
 if TYPE_CHECKING:
     from rustyray.engines.client.ports import Hub
 
-_REPLIES: Final = (StoreCreated, StoreFailed, StorePinned, NamedActors, ClusterDescription, GroupList, Inspected)
+_REPLIES: Final = (
+    StoreCreated,
+    StoreFailed,
+    StorePinned,
+    NamedActors,
+    ClusterDescription,
+    GroupList,
+    EntryAnswer,
+    Inspected,
+)
 
 
 class Waiter:

@@ -15,6 +15,7 @@ from rustyray.engines.ray.errors import ours
 from rustyray.engines.ray.groups import GroupsAndNodes
 from rustyray.engines.ray.hosting import CALL, host_class, pickled, task_runner
 from rustyray.engines.ray.parcels import Code, Parcel, known, our_ref, pack_arguments, rays, things
+from rustyray.model.messages import EntryAction
 from rustyray.runtime.engine import ActorHandleState, Inspection, ProcessContext, ShutdownReport
 
 if TYPE_CHECKING:
@@ -165,6 +166,22 @@ class RayEngine(GroupsAndNodes):
                 mine.node.get_session_dir_path() if mine.node is not None else "",
             )
         return self._process
+
+    def entry(self, action: EntryAction, namespace: bytes, key: bytes, value: bytes) -> tuple[int, list[bytes]]:
+        from ray.experimental import internal_kv as kv
+
+        match action:
+            case EntryAction.GET:
+                found = kv._internal_kv_get(key, namespace=namespace)
+                return (0, []) if found is None else (1, [found])
+            case EntryAction.PUT | EntryAction.ADD:
+                there = kv._internal_kv_put(key, value, action is EntryAction.PUT, namespace=namespace)
+                return int(there), []
+            case EntryAction.LIST:
+                keys = kv._internal_kv_list(key, namespace=namespace)
+                return len(keys), list(keys)
+        all_of_them = action is EntryAction.DELETE_ALL
+        return kv._internal_kv_del(key, del_by_prefix=all_of_them, namespace=namespace), []
 
     def inspect(self, query: Query, timeout: float) -> Inspection:
         raise RuntimeError(

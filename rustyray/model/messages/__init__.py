@@ -71,6 +71,7 @@ from rustyray.model.messages.data_path import (
     Task,
     Unblocked,
 )
+from rustyray.model.messages.entries import AskEntry, EntryAction, EntryAnswer
 from rustyray.model.messages.groups import (
     BundlesPrepared,
     CreateGroup,
@@ -155,6 +156,7 @@ __all__ = [
     "Alone",
     "ArenaLent",
     "Arg",
+    "AskEntry",
     "Blocked",
     "BorrowAck",
     "BorrowAdd",
@@ -173,6 +175,8 @@ __all__ = [
     "DescribeCluster",
     "DescribeJob",
     "Done",
+    "EntryAction",
+    "EntryAnswer",
     "FindActor",
     "FindGroup",
     "GetObjects",
@@ -363,6 +367,8 @@ Alone = (
     | ReturnBundles
     | StopWorker
     | WorkerStays
+    | AskEntry
+    | EntryAnswer
     | Inspect
     | InspectHead
     | InspectClient

@@ -10,6 +10,7 @@ import msgspec
 from rustyray.model.ids import ActorID, GroupID, JobID, NodeID, WorkerID
 from rustyray.model.messages.base import Demand, Part
 from rustyray.model.messages.data_path import Arg
+from rustyray.model.messages.entries import AskEntry
 from rustyray.model.messages.groups import (
     BundlesPrepared,
     CreateGroup,
@@ -346,6 +347,7 @@ class WorkerStays(msgspec.Struct, array_like=True, gc=False, tag=80):
 #: on.)
 FOR_HEAD: Final = frozenset(
     {
+        AskEntry,
         CreateActor,
         CreateGroup,
         DescribeCluster,

@@ -9,6 +9,7 @@ import msgspec
 
 from rustyray.model.events import Event, Query
 from rustyray.model.ids import NodeID
+from rustyray.model.listed import ActorRow, CopyRow, JobRow, MetricRow, ObjectRow
 from rustyray.model.messages.base import Part
 from rustyray.model.states import NodeState, TaskState, WorkerState
 from rustyray.model.stats import HeadStats, NodeStats, ProcessStats
@@ -35,6 +36,11 @@ class Report(Part):
     nodes: list[NodeState] = msgspec.field(default_factory=list)
     awaits: list[bytes] = msgspec.field(default_factory=list)
     stacks: list[tuple[str, list[str]]] = msgspec.field(default_factory=list)
+    actors: list[ActorRow] = msgspec.field(default_factory=list)
+    jobs: list[JobRow] = msgspec.field(default_factory=list)
+    objects: list[ObjectRow] = msgspec.field(default_factory=list)
+    copies: list[CopyRow] = msgspec.field(default_factory=list)
+    metrics: list[MetricRow] = msgspec.field(default_factory=list)
 
 
 class Inspect(msgspec.Struct, array_like=True, gc=False, tag=100):

@@ -17,6 +17,7 @@ import rustyray
 from rustyray.core.effects import Keep
 from rustyray.engines.native import processes
 from rustyray.engines.native.standing.stores import StoreError, open_store
+from rustyray.experimental import internal_kv
 from tests.integration.drivers import eventually
 from tests.integration.standing.conftest import Commands
 
@@ -88,12 +89,14 @@ def test_all_goes_on_when_the_head_is_killed_and_started_again(kept: Commands, s
         assert rustyray.get([known.add.remote(), mine.add.remote()]) == [1, 1]
         pid = rustyray.get(known.pid.remote())
         running = rustyray.remote(time.sleep).remote(2)
+        assert not internal_kv._internal_kv_put("color", "green", namespace="shop")
         kill_head(kept)
         assert rustyray.get([known.add.remote(), mine.add.remote()]) == [2, 2], "calls do not need the head"
         assert rustyray.get(rustyray.remote(len).remote("abc")) == 3, "nor do tasks"
         said = kept.run("start", "--head", f"--store={store}")
         assert f"The head is back at {address}" in said
         assert rustyray.get_actor("known")._actor_id == known._actor_id
+        assert internal_kv._internal_kv_get("color", namespace="shop") == b"green"
         assert rustyray.get([known.add.remote(), known.pid.remote()]) == [3, pid]
         late = Counter.options(num_cpus=0).remote()
         assert rustyray.get(late.add.remote()) == 1

@@ -11,7 +11,7 @@ from typing import Any
 from rustyray.exceptions import ActorAlreadyExistsError, GetTimeoutError
 from rustyray.model import ids
 from rustyray.model.events import Query
-from rustyray.model.messages import GroupInfo, GroupSpec, GroupState, Packing
+from rustyray.model.messages import EntryAction, GroupInfo, GroupSpec, GroupState, Packing
 from rustyray.model.plans import ActorPlan, MethodPlan, RetryPolicy, TaskPlan
 from rustyray.model.resources import ResourceSet, as_amounts
 from rustyray.model.settings import Settings
@@ -335,6 +335,9 @@ class FakeEngine:
         if isinstance(value, Failed | Fault):
             raise faults.from_value(value, ser.loads, ref.binary(), ADDRESS)
         return ser.loads(value.data, value.buffers)
+
+    def entry(self, action: EntryAction, namespace: bytes, key: bytes, value: bytes) -> tuple[int, list[bytes]]:
+        raise NotImplementedError
 
     def inspect(self, query: Query, timeout: float) -> Inspection:
         return Inspection()
