@@ -32,5 +32,14 @@ def measures(config: pytest.Config) -> bool:
     return True
 
 
+def save(config: pytest.Config) -> None:
+    """In a child that was forked from a process which measures, and ends: write down what ran here, for that one."""
+    plugin = config.pluginmanager.getplugin("_cov")
+    measured: Any = getattr(getattr(plugin, "cov_controller", None), "cov", None)
+    if measured is not None:
+        measured.stop()
+        measured.save()
+
+
 def _stop() -> None:
     os.environ.pop(COVERAGE, None)

@@ -12,6 +12,7 @@ from typing import IO, Any, Final, NoReturn
 
 import pytest
 
+from pytest_rustyray import measuring
 from pytest_rustyray.isolation import inherited
 from pytest_rustyray.isolation.isolating import HERE
 from pytest_rustyray.isolation.pipe import Teller
@@ -29,6 +30,7 @@ def main(item: pytest.Item, tell: Teller, last_words: IO[bytes]) -> NoReturn:
         tells.begun = True
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)  # all plugins have their part in it
         atexit._run_exitfuncs()
+        measuring.save(item.config)
         tell("done")
     except pytest.exit.Exception as error:
         tell("exit", (error.msg, error.returncode))

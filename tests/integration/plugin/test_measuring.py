@@ -14,6 +14,9 @@ SHOP = """
     def here(x):
         return x + 1
 
+    def in_a_process_of_its_own(x):
+        return x + 0
+
     def in_a_task(x):
         return x + 2
 
@@ -30,6 +33,7 @@ SHOP = """
         return x + 6
     """
 TESTS = """
+    import pytest
     import rustyray
     import shop
 
@@ -54,6 +58,11 @@ TESTS = """
         assert shop.here(0) == 1
         assert rustyray.get(task.remote(0)) == 2
 
+    @pytest.mark.rustyray_isolated
+    def test_isolated(rustyray_local):
+        assert shop.in_a_process_of_its_own(0) == 0
+        assert rustyray.get(Actor.remote(0).method.remote()) == 7
+
     def test_actors(rustyray_local):
         assert rustyray.get(Actor.remote(0).method.remote()) == 7
         assert rustyray.get(Async.remote().method.remote(0)) == 5
@@ -68,7 +77,7 @@ def test_lines_that_run_in_workers_count(suite: Suite, processes: tuple[str, ...
     suite.write(shop=SHOP, test_shop=TESTS)
     plugins = ("xdist", "pytest_cov", PLUGIN) if processes else ("pytest_cov", PLUGIN)
     result = suite.run("--cov=shop", "--cov-report=json", *processes, *more, plugins=plugins)
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=3)
     found = json.loads((suite.folder / "coverage.json").read_text())["files"]["shop.py"]
     assert [SHOP.splitlines()[line - 1].strip() for line in found["missing_lines"]] == ["return x + 6"]
     assert not list(suite.folder.glob(".coverage.*")), "all were combined"
