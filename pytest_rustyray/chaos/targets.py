@@ -64,7 +64,7 @@ class Targets:
         draw = rng.random()
         where = None if number is None else self.node(rng, number, first=True)
         kinds = {None: ("LEASED", "ACTOR"), True: ("ACTOR",), False: ("LEASED",)}[actors]
-        known = list_workers(timeout=PATIENCE)
+        known = list_workers(timeout=PATIENCE, limit=10_000, raise_on_missing_output=False)
         up = [worker for worker in known if worker.pid > 0]  # the others' processes are on their way
         found = [worker for worker in up if worker.state in kinds and where in (None, worker.node_id)]
         found.sort(key=lambda worker: worker.worker_id)

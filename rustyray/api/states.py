@@ -8,44 +8,18 @@ import msgspec
 
 from rustyray.model.events import Query
 from rustyray.model.ids import owner_of, task_of
-from rustyray.model.states import NodeState, TaskState, WorkerState
+from rustyray.model.states import TaskState, WorkerState
 from rustyray.runtime import context
 from rustyray.runtime.engine import Inspection
 
 #: A task is stuck if it is where it is for so many seconds, and so many times as long as its like usually runs.
 STUCK_AFTER: Final = 10.0
 MUCH_LONGER: Final = 10.0
-_QUERY: Final = Query(states=True)
-
-
-def list_nodes(*, timeout: float = 5.0) -> list[NodeState]:
-    """The nodes, dead ones too, with the seconds since the head heard of each; empty if the head does not answer.
-
-    ``timeout`` is in seconds. Raises RuntimeError if the runtime is not up.
-    """
-    found = _look("list_nodes()", timeout)
-    return [node for report in found.reports for node in report.nodes]
-
-
-def list_workers(*, timeout: float = 5.0) -> list[WorkerState]:
-    """The worker processes, and what runs in each; those that did not answer within ``timeout`` seconds are so marked.
-
-    Raises RuntimeError if the runtime is not up.
-    """
-    return _workers(_look("list_workers()", timeout))
-
-
-def list_tasks(*, timeout: float = 5.0) -> list[TaskState]:
-    """The tasks and calls of actors that are not done, and what each waits for; of one process no more than 1000.
-
-    ``timeout`` is in seconds, for processes that do not answer. Raises RuntimeError if the runtime is not up.
-    """
-    return tasks_of(_look("list_tasks()", timeout))
 
 
 def tasks_of(found: Inspection) -> list[TaskState]:
-    """As `list_tasks`, of what the processes have told."""
-    runs = {run.task_id: run for worker in _workers(found) for run in worker.runs}
+    """The tasks and calls that are not done and what each waits for, of what the processes have told."""
+    runs = {run.task_id: run for worker in workers_of(found) for run in worker.runs}
     silent = {process.hex() for _, process in found.silent}
     tasks = [_with_run(task, runs.get(task.task_id), silent) for report in found.reports for task in report.tasks]
     names = {task.task_id: task.name for task in tasks}
@@ -62,7 +36,8 @@ def stuck_tasks(longer_than: float | None = None, *, timeout: float = 5.0) -> li
     Raises:
         RuntimeError: The runtime is not up.
     """
-    stuck = [task for task in list_tasks(timeout=timeout) if task.seconds > _patience(task, longer_than)]
+    found = context.require_engine("stuck_tasks()").inspect(Query(states=True), timeout)
+    stuck = [task for task in tasks_of(found) if task.seconds > _patience(task, longer_than)]
     return sorted(stuck, key=lambda task: -task.seconds)
 
 
@@ -70,12 +45,8 @@ def _patience(task: TaskState, longer_than: float | None) -> float:
     return max(STUCK_AFTER, MUCH_LONGER * task.usual) if longer_than is None else longer_than
 
 
-def _look(what: str, timeout: float) -> Inspection:
-    return context.require_engine(what).inspect(_QUERY, timeout)
-
-
-def _workers(found: Inspection) -> list[WorkerState]:
-    """What the nodes tell, with what the workers themselves tell."""
+def workers_of(found: Inspection) -> list[WorkerState]:
+    """The workers: what the nodes tell, with what the workers themselves tell."""
     own = {report.process.hex(): report for report in found.reports if report.role == "worker"}
     silent = {process.hex() for role, process in found.silent if role == "worker"}
     workers = []

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from rustyray.core.owner.records import ObjectEntry
-from rustyray.model.ids import HANDLE_INDEX, ObjectID
+from rustyray.model.ids import HANDLE_INDEX, ObjectID, task_of
 from rustyray.model.listed import ObjectRow
 from rustyray.model.values import Failed, Fault, Packed, Stored
 
@@ -29,15 +29,16 @@ def objects(core: OwnerCore, about: str) -> list[ObjectRow]:
 
 
 def _rows(core: OwnerCore, entries: Iterator[tuple[ObjectID, ObjectEntry]]) -> Iterator[ObjectRow]:
-    me = core.me.hex()
+    me, kinds = core.me.hex(), core.kinds.by_number()
     for object_, entry in entries:
         more, value = entry.more, entry.value
         if object_.endswith(HANDLE_INDEX) or (more is not None and more.owner_address):
             continue
+        kind = kinds.of(task_of(object_))
         yield ObjectRow(
             object_id=object_.hex(),
             owner=me,
-            task=entry.record.plan.name if entry.record is not None else "",
+            task=kind.name if kind is not None else "",
             size=_size(value),
             node=value.node.hex() if isinstance(value, Stored) else "",
             local=entry.local,

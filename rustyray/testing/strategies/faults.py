@@ -67,7 +67,7 @@ def strike(fault: str, which: int = 0, after: int = 0) -> None:
         world.troubles.planned.setdefault(step, []).append(Fault(step, FAULTS[fault], which))
         return
     if fault == "crash":
-        workers = list_workers(timeout=ASK) or list_workers()
+        workers = list_workers(timeout=ASK, raise_on_missing_output=False) or list_workers()
         found = [worker.pid for worker in workers if worker.pid]  # it is 0 until one is up
     elif fault == "node":
         here = rustyray.get_runtime_context().get_node_id()

@@ -101,12 +101,17 @@ def test_what_runs_and_what_it_waits_for() -> None:
     never = double.options(resources={"unobtainium": 1}).remote(1)
 
     def all_there() -> bool:
-        return {task.state for task in state.list_tasks()} >= {"running", "waiting for arguments", "queued"}
+        return {task.state for task in state.list_tasks()} >= {
+            "RUNNING",
+            "PENDING_ARGS_AVAIL",
+            "PENDING_NODE_ASSIGNMENT",
+        }
 
-    seen(lambda: sum(task.state == "running" for task in state.list_tasks()) == 2 and all_there())
+    seen(lambda: sum(task.state == "RUNNING" for task in state.list_tasks()) == 2 and all_there())
     found = {task.task_id: task for task in state.list_tasks()}
+    assert len(found) == 4
     told = found[waiting.task_id().hex()]
-    assert told.state == "running"
+    assert told.state == "RUNNING"
     assert told.waits_for == f"the result of {found[slow.task_id().hex()].name}"
     assert found[slow.task_id().hex()].waits_for == ""
     assert found[later.task_id().hex()].waits_for.endswith("its argument")
@@ -125,7 +130,7 @@ def test_what_runs_and_what_it_waits_for() -> None:
 def test_nodes_and_workers_are_ready() -> None:
     rustyray.get(double.remote(1))
     (node,) = state.list_nodes()
-    assert (node.state, node.reason) == ("ALIVE", "")
+    assert (node.state, node.state_message) == ("ALIVE", None)
     assert node.silent < 60
     assert any(worker.answers and worker.pid for worker in state.list_workers())
 
