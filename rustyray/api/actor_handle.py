@@ -47,7 +47,8 @@ class ActorMethod(_Base[P, R]):
             """Call the method. Calls through one process run in order, unless the actor is async or threaded.
 
             Returns:
-                A ref to the result; with ``num_returns`` a list of refs, or None for 0.
+                A ref to the result; with ``num_returns`` a list of refs, or None for 0. Of a generator: an
+                `ObjectRefGenerator`, unless ``num_returns`` says otherwise.
 
             Raises:
                 TypeError: The arguments do not fit the method, or cannot be pickled.

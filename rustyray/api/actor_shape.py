@@ -17,6 +17,8 @@ from rustyray.model.plans import MethodPlan, RetryPolicy
 #: The attribute in which `rustyray.method` leaves a method's options.
 OPTIONS_ATTRIBUTE = "__rustyray_options__"
 
+AHEAD = "_generator_backpressure_num_objects"
+
 _GENERATOR = 0x20
 _COROUTINE = 0x80
 _ASYNC_GENERATOR = 0x200
@@ -24,14 +26,15 @@ _ASYNC_GENERATOR = 0x200
 
 class MethodShape(NamedTuple):
     """One method. ``flags`` are its code's; ``retry`` is what ``retry_exceptions`` was, pickled unless it is a bool;
-    None stands for options that were not given."""
+    None stands for options that were not given; ``ahead`` is how many items a generator may make ahead."""
 
     parameters: tuple[Parameter, ...]
     flags: int = 0
-    returns: int | None = None
+    returns: int | str | None = None
     max_task_retries: int | None = None
     retry: bool | bytes = False
     group: str = ""
+    ahead: int | None = None
 
 
 class ActorShape(NamedTuple):
@@ -81,14 +84,10 @@ class Shape:
 
     def plan(self, name: str, shape: MethodShape, options: Mapping[str, Any], max_task_retries: int) -> MethodPlan:
         """The plan of a method with more options; ``max_task_retries`` are the actor's own."""
-        returns = options.get("num_returns")
-        if returns is None:
-            returns = shape.returns
-        if returns is None and shape.flags & (_GENERATOR | _ASYNC_GENERATOR):
-            raise ValueError(
-                f"{self.name}.{name} is a generator: streaming its items is not supported yet. Return a list, or give "
-                "num_returns=<the number of items>."
-            )
+        own = {"num_returns": shape.returns, AHEAD: shape.ahead}
+        given = {**own, **{option: value for option, value in options.items() if value is not None}}
+        is_generator = bool(shape.flags & (_GENERATOR | _ASYNC_GENERATOR))
+        returns = opt.returns_of(given, f"{self.name}.{name}", is_generator)
         retries = options.get("max_task_retries")
         if retries is None:
             retries = max_task_retries if shape.max_task_retries is None else shape.max_task_retries
@@ -96,7 +95,6 @@ class Shape:
         group = options.get("concurrency_group") or shape.group
         actor = self._shape
         _check_group(self.name, name, group, actor.groups)
-        returns = 1 if returns is None else returns
         return MethodPlan(name, returns, retries, retry, group, actor.unordered, actor.max_pending)
 
 
@@ -127,6 +125,7 @@ def describe_class(cls: type, called: str, options: Mapping[str, Any]) -> tuple[
             given.get("max_task_retries"),
             retry if isinstance(retry, bool) else _pickled(retry, f"{called}.{name}: retry_exceptions"),
             group,
+            given.get(AHEAD),
         )
     is_async = any(shape.flags & (_COROUTINE | _ASYNC_GENERATOR) for shape in shapes.values())
     unordered = _is_unordered(called, options, is_async)

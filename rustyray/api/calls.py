@@ -14,9 +14,12 @@ from rustyray.runtime.ref import ObjectRef
 if TYPE_CHECKING:
     from rustyray.exceptions import RayError
     from rustyray.runtime.engine import Engine
+    from rustyray.runtime.generator import ObjectRefGenerator
 
 _Raising: TypeAlias = Literal["raise", "group"]
 T = TypeVar("T")
+#: Refs, generators, or both.
+Waitable = TypeVar("Waitable", bound="ObjectRef[Any] | ObjectRefGenerator[Any]")
 
 
 @overload
@@ -57,6 +60,8 @@ def get(object_refs: Any, *, timeout: float | None = None, on_error: str = "rais
         return _get_all(object_refs, timeout, on_error)
     if type(object_refs) is ObjectRef:
         return _engine("get").get((object_refs,), timeout)[0]
+    if _is_generator(object_refs):
+        return object_refs
     _check_list(object_refs)
     return _engine("get").get(object_refs, timeout) if object_refs else []
 
@@ -71,6 +76,17 @@ def _get_all(object_refs: Any, timeout: float | None, on_error: str) -> Any:
         return gather(_engine("get"), (object_refs,), timeout, on_error)[0]
     _check_list(object_refs)
     return gather(_engine("get"), object_refs, timeout, on_error) if object_refs else []
+
+
+def _is_generator(thing: object) -> bool:
+    """Whether it is a remote generator. (If there is one, its module has been imported.)"""
+    return type(thing).__name__ == "ObjectRefGenerator" and isinstance(thing, _generator_class())
+
+
+def _generator_class() -> type:
+    from rustyray.runtime.generator import ObjectRefGenerator
+
+    return ObjectRefGenerator
 
 
 def _check_list(object_refs: object) -> None:
@@ -95,16 +111,16 @@ def put(value: T) -> ObjectRef[T]:
 
 
 def wait(
-    object_refs: list[ObjectRef[T]],
+    object_refs: list[Waitable],
     *,
     num_returns: int = 1,
     timeout: float | None = None,
     fetch_local: bool = True,
-) -> tuple[list[ObjectRef[T]], list[ObjectRef[T]]]:
+) -> tuple[list[Waitable], list[Waitable]]:
     """Wait until ``num_returns`` of the refs have a value or an error (as in Ray).
 
     Args:
-        object_refs: a list of refs, each once.
+        object_refs: a list of refs, each once; remote generators too, which are ready when their next item is.
         num_returns: how many to wait for; no more than that are returned as ready.
         timeout: seconds to wait at most; None: as long as it takes.
         fetch_local: whether values elsewhere are to be brought to this node as well.
@@ -116,7 +132,7 @@ def wait(
         _check_timeout("wait", timeout)
     if not isinstance(object_refs, list):
         raise TypeError(f"wait() takes a list of refs, got {_shown(object_refs)}. {_advice('wait', object_refs)}")
-    _check_refs("wait", object_refs)
+    _check_refs("wait", object_refs, generators=True)
     if isinstance(num_returns, bool) or not isinstance(num_returns, int):
         raise TypeError(f"wait(): num_returns must be an integer, got {num_returns!r}")
     if not object_refs:
@@ -125,19 +141,21 @@ def wait(
         raise ValueError(
             f"wait(): num_returns must be from 1 to the number of refs, which is {len(object_refs)}, got {num_returns}"
         )
+    given: Any = object_refs
     if len({ref._id for ref in object_refs}) < len(object_refs):  # the refs' own __hash__ would take four times as long
-        raise ValueError(f"wait() takes each ref once, but {_repeated(object_refs)!r} is there more than once")
-    return _engine("wait").wait(object_refs, num_returns, timeout, fetch_local)
+        raise ValueError(f"wait() takes each ref once, but {_repeated(given)!r} is there more than once")
+    found: Any = _engine("wait").wait(given, num_returns, timeout, fetch_local)
+    return found[0], found[1]
 
 
-def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) -> None:
+def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False, recursive: bool = True) -> None:
     """Cancel the task that makes ``ref``; if it is done, nothing happens (as in Ray).
 
     A queued task never runs. A running one gets a KeyboardInterrupt, an async method a CancelledError; a plain method
     of an actor has to ask `RuntimeContext.is_canceled`. Its refs raise `TaskCancelledError`. It is not retried.
 
     Args:
-        ref: what the task returns.
+        ref: what the task returns, a ref or a remote generator.
         force: end the worker's process at once; refs then raise `WorkerCrashedError`. Not for actors' methods.
         recursive: cancel the tasks that it has submitted, too.
 
@@ -145,6 +163,8 @@ def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) 
         TypeError: That is no ref.
         ValueError: ``force`` was asked for an actor's method: use `kill`.
     """
+    if _is_generator(ref):
+        ref = ref.completed()  # type: ignore[union-attr]
     if not isinstance(ref, ObjectRef):
         raise _not_cancellable(ref)
     _engine("cancel").cancel(ref, force, recursive)
@@ -216,11 +236,11 @@ def _check_timeout(function: str, timeout: Any) -> None:
         raise ValueError(f"{function}(): timeout must be zero or more seconds, or None for no limit, got {timeout!r}")
 
 
-def _check_refs(function: str, refs: Sequence[Any]) -> None:
+def _check_refs(function: str, refs: Sequence[Any], generators: bool = False) -> None:
     if list(map(type, refs)).count(ObjectRef) == len(refs):  # the fastest way to look at thousands
         return
     for index, ref in enumerate(refs):
-        if not isinstance(ref, ObjectRef):
+        if not isinstance(ref, ObjectRef) and not (generators and _is_generator(ref)):
             raise TypeError(f"{function}() takes refs, but item {index} is {_shown(ref)}. {_advice(function, ref)}")
 
 

@@ -63,7 +63,8 @@ class RemoteFunction(_Base[P, R]):
             An argument that is a ref is replaced by its value before the function runs; a ref inside a container stays.
 
             Returns:
-                A ref to the result; with ``num_returns`` a list of refs, or None for 0.
+                A ref to the result; with ``num_returns`` a list of refs, or None for 0. Of a generator function: an
+                `ObjectRefGenerator`, unless ``num_returns`` says otherwise.
 
             Raises:
                 TypeError: The arguments do not fit the function, or cannot be pickled.
@@ -110,7 +111,7 @@ class RemoteFunction(_Base[P, R]):
             blob,
             self._code.called,
             resources,
-            returns=_returns(self._options),
+            returns=opt.returns_of(self._options, self._code.called, is_generator(self.func)),
             max_retries=opt.value_of(self._options, "max_retries"),
             retry=opt.retry_policy(self._options),
             held=held,
@@ -137,9 +138,11 @@ class RemoteFunction(_Base[P, R]):
         return global_name(self.func, self) or (RemoteFunction, (self.func, self._options))
 
 
-def _returns(options: Mapping[str, Any]) -> int:
-    number: int | None = options.get("num_returns")
-    return 1 if number is None else number
+def is_generator(func: Callable[..., Any]) -> bool:
+    """Whether it is a generator function, by itself or with some of its arguments given."""
+    while isinstance(func, functools.partial):
+        func = func.func
+    return bool(getattr(getattr(func, "__code__", None), "co_flags", 0) & _GENERATOR)
 
 
 def _check_kind(func: Callable[..., Any], options: Mapping[str, Any]) -> None:
@@ -150,8 +153,5 @@ def _check_kind(func: Callable[..., Any], options: Mapping[str, Any]) -> None:
             f"{name} is an async function, which cannot be a task (as in Ray). Make it a method of an actor, or wrap "
             f"it: a plain function that returns asyncio.run({name}(…))."
         )
-    if flags & _GENERATOR and options.get("num_returns") is None:
-        raise ValueError(
-            f"{name} is a generator function: streaming its items is not supported yet. Return a list, or give "
-            "num_returns=<the number of items>."
-        )
+    if isinstance(options.get("num_returns"), str):
+        opt.returns_of(options, name, is_generator(func))  # raises, if it is none

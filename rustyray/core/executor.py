@@ -15,6 +15,7 @@ import msgspec
 
 from rustyray.core.effects import Effect, Send
 from rustyray.core.past import Batch, Batches
+from rustyray.core.producing import Producers
 from rustyray.core.telling import Teller
 from rustyray.model.events import Event
 from rustyray.model.ids import ActorID, NodeID, ObjectID, TaskID, WorkerID
@@ -25,6 +26,7 @@ from rustyray.model.messages import (
     CancelTask,
     Done,
     GiveBack,
+    ItemsRead,
     LeaseOver,
     Message,
     PushCalls,
@@ -34,6 +36,7 @@ from rustyray.model.messages import (
     StartActor,
     StopActor,
     StopWorker,
+    StreamOver,
     TakeBack,
     Task,
     Unblocked,
@@ -86,7 +89,16 @@ class Stop(Effect):
 
 
 ExecutorMessage: TypeAlias = (
-    PushTasks | PushCalls | TakeBack | CancelTask | StartActor | StopActor | StopWorker | LeaseOver
+    PushTasks
+    | PushCalls
+    | TakeBack
+    | CancelTask
+    | ItemsRead
+    | StreamOver
+    | StartActor
+    | StopActor
+    | StopWorker
+    | LeaseOver
 )
 
 
@@ -96,7 +108,18 @@ class ExecutorCore:
     Effects go to ``out``, shared with the worker's owner core so that their order is kept.
     """
 
-    takes: tuple[type, ...] = (PushTasks, PushCalls, TakeBack, CancelTask, StartActor, StopActor, StopWorker, LeaseOver)
+    takes: tuple[type, ...] = (
+        PushTasks,
+        PushCalls,
+        TakeBack,
+        CancelTask,
+        ItemsRead,
+        StreamOver,
+        StartActor,
+        StopActor,
+        StopWorker,
+        LeaseOver,
+    )
 
     def __init__(self, me: WorkerID, node: NodeID, out: list[Effect]) -> None:
         self.me = me
@@ -104,6 +127,7 @@ class ExecutorCore:
         self.out = out
         self.queue: deque[Job] = deque()
         self.running: dict[TaskID, Job] = {}
+        self.producers = Producers(out)
         self.blocked = False
         self.stopping = False
         self.leaving = False
@@ -141,6 +165,10 @@ class ExecutorCore:
             self._take_back(sender, message)
         elif isinstance(message, CancelTask):
             self._cancel(sender, message)
+        elif isinstance(message, ItemsRead):
+            self.producers.on_read(sender, message)
+        elif isinstance(message, StreamOver):
+            self.producers.on_over(sender, message)
         elif isinstance(message, StartActor):
             self.out.append(Start(message))
         elif isinstance(message, StopActor):
@@ -231,6 +259,7 @@ class ExecutorCore:
         """Nobody waits for these any more."""
         self.queue = deque(job for job in self.queue if job.caller != worker)
         self._results.pop(worker, None)
+        self.producers.caller_lost(worker)
         self._expected.pop(worker, None)
 
     # --- what the host runs -------------------------------------------------------------------------------------------
@@ -249,16 +278,20 @@ class ExecutorCore:
     def finished(
         self, job: Job, values: bytes | list[Value], failed: bool, kept: list[ObjectID] | None, seconds: float
     ) -> None:
-        del self.running[job.task.id]
         self._seconds += seconds
         self._report(job.caller, Done(job.task.id, values, failed, kept))
-        if job.orphaned:
-            self.flush()
-            self.out.append(Send(self.node, WorkerStays()))
+        self.ended(job)
         if failed or seconds > SHORT:
             what = "run failed" if failed else "run ended"
             self.ran.add(Batch(self.begun_of(job), self.me, job.task.id, 1, b"", seconds, what))
             self._alone[job.task.id] = None
+
+    def ended(self, job: Job) -> None:
+        """It runs no more, whoever is to be told."""
+        del self.running[job.task.id]
+        if job.orphaned:
+            self.flush()
+            self.out.append(Send(self.node, WorkerStays()))
 
     def _remember(self, tasks: list[TaskID]) -> None:
         """That these ran shortly, one after the other, but for those that are remembered by themselves."""
@@ -280,7 +313,8 @@ class ExecutorCore:
             results.append(done)
 
     def flush(self) -> None:
-        """Send the results that have gathered."""
+        """Send the results that have gathered, and the items before them."""
+        self.producers.flush()
         if self._results:
             results, self._results = self._results, {}
             total = sum(map(len, results.values()))

@@ -33,6 +33,10 @@ JOB_ID_SIZE: Final = 4
 #: The index that marks the hidden object by which handles of an actor are counted.
 HANDLE_INDEX: Final = b"\xff\xff\xff\xff"
 FIRST_RETURN: Final = b"\x00\x00\x00\x00"
+#: The index that marks the hidden object by which it is known whether somebody still reads a stream.
+STREAM_INDEX: Final = b"\xff\xff\xff\xfe"
+#: How the indexes of hidden objects begin.
+HIDDEN: Final = 0xFF
 
 
 def worker_id(node: NodeID, number: int) -> WorkerID:
@@ -50,6 +54,16 @@ def object_id(task: TaskID, index: int) -> ObjectID:
 def handle_id(actor: ActorID) -> ObjectID:
     """The object whose references are the handles of ``actor``."""
     return actor + HANDLE_INDEX
+
+
+def item_id(task: TaskID, index: int) -> ObjectID:
+    """The item of a generator that is number ``index``, counted from 0."""
+    return task + (index + 1).to_bytes(4, "big")
+
+
+def stream_id(task: TaskID) -> ObjectID:
+    """The object whose references are those who read what a generator makes."""
+    return task + STREAM_INDEX
 
 
 def node_of(some_id: bytes) -> NodeID:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rustyray.model import resources as res
 from rustyray.model.plans import RetryPolicy
@@ -27,6 +27,10 @@ class Scope(enum.Flag):
     ACTOR = enum.auto()
     METHOD = enum.auto()
 
+
+#: What ``num_returns`` is for generators.
+STREAMING: Final = "streaming"
+DYNAMIC: Final = "dynamic"
 
 _NAMES = {Scope.TASK: "remote functions", Scope.ACTOR: "actor classes", Scope.METHOD: "actor methods"}
 
@@ -148,14 +152,22 @@ def concurrency_groups(name: str, value: Any) -> dict[str, int]:
     return {group: at_least(1)(f"{name}[{group!r}]", calls) for group, calls in value.items()}
 
 
-def num_returns(name: str, value: Any) -> int:
-    if value in ("streaming", "dynamic"):
-        raise ValueError(
-            f"{name}={value!r}: streaming generators are not supported yet. Return a list, or give a number of values."
-        )
+def num_returns(name: str, value: Any) -> int | str:
+    if isinstance(value, str):
+        if value not in (STREAMING, DYNAMIC):
+            raise ValueError(f"{name} must be a number, {STREAMING!r} or {DYNAMIC!r}, got {value!r}")
+        return value
     number = integer(name, value)
     if number < 0:
         raise ValueError(f"{name} must be zero or more, got {number}")
+    return number
+
+
+def items_ahead(name: str, value: Any) -> int:
+    """How many items a generator may make before they are read; -1 for any number (as in Ray)."""
+    number = integer(name, value)
+    if number == 0:
+        raise ValueError(f"{name} must be 1 or more, or -1 for no limit, got 0")
     return number
 
 
@@ -244,11 +256,13 @@ OPTIONS: dict[str, Option] = {
     "allow_out_of_order_execution": Option(_A, flag),
     "max_pending_calls": Option(_A, at_least(-1, _ENDLESS), -1),
     "scheduling_strategy": Option(_T | _A, scheduling_strategy),
+    "_generator_backpressure_num_objects": Option(_T | _M, items_ahead, -1),
 }
 
 _STRATEGY = "Write scheduling_strategy=NodeLabelSchedulingStrategy(…)"
 _GROUPS = "Write scheduling_strategy=PlacementGroupSchedulingStrategy(…)"
-_GENERATORS = "Streaming generators are not supported yet; leave it out"
+_GENERATORS = "Give _generator_backpressure_num_objects, a limit for each generator"
+_GROUPED = "Items are sent together by themselves when they come fast; yield a list, or leave it out"
 
 UNSUPPORTED: dict[str, Unsupported] = {
     "runtime_env": Unsupported(_T | _A, ({},), "Set environment variables inside the task, and install what it needs"),
@@ -265,9 +279,8 @@ UNSUPPORTED: dict[str, Unsupported] = {
     # There are no task events, so that not recording them is no lie, and recording them is only the default.
     "enable_task_events": Unsupported(_T | _A | _M, (True, False), "Give True or False"),
     "_metadata": Unsupported(_T | _A | _M, ({},), "Pass what the task should know as an argument"),
-    "_generator_backpressure_num_objects": Unsupported(_T | _M, (-1,), _GENERATORS),
     "_actor_generator_backpressure_num_objects": Unsupported(_A, (-1,), _GENERATORS),
-    "_num_objects_per_yield": Unsupported(_T | _M, (1,), _GENERATORS),
+    "_num_objects_per_yield": Unsupported(_T | _M, (1,), _GROUPED),
     "enable_tensor_transport": Unsupported(_A, (False,), "Tensors travel like any other value; leave it out"),
     "tensor_transport": Unsupported(_M, ("object_store",), "Tensors travel like any other value; leave it out"),
 }
@@ -329,6 +342,28 @@ def check_actor_options(options: Mapping[str, Any]) -> None:
     """The rules between an actor's options, once all of them are known. Raises ValueError."""
     if value_of(options, "get_if_exists") and not options.get("name"):
         raise ValueError("get_if_exists=True needs a name: .options(name='…', get_if_exists=True)")
+
+
+def returns_of(options: Mapping[str, Any], called: str, is_generator: bool) -> int:
+    """How many values it returns, as plans say it (`rustyray.model.streams`): a generator streams its items.
+
+    Raises:
+        ValueError: It is no generator, and is to stream.
+    """
+    from rustyray.model import streams
+
+    number: int | str | None = options.get("num_returns")
+    if number is None:
+        number = STREAMING if is_generator else 1
+    if isinstance(number, int):
+        return number
+    if not is_generator:
+        raise ValueError(
+            f"num_returns={number!r} is for generators, and {called} is none: it has no yield (a wrapper around a "
+            "generator function has to yield its items itself)"
+        )
+    limit = value_of(options, "_generator_backpressure_num_objects")
+    return streams.DYNAMIC if number == DYNAMIC else streams.streaming(limit)
 
 
 def retry_policy(options: Mapping[str, Any]) -> RetryPolicy | None:

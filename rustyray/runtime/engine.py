@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from rustyray.model.resources import ResourceSet
     from rustyray.model.settings import Settings
     from rustyray.model.strategies import LabelMatch
+    from rustyray.runtime.generator import ObjectRefGenerator
     from rustyray.runtime.ref import ObjectRef
+
+    #: What a task or call returns at once.
+    Returned: TypeAlias = ObjectRef[Any] | list[ObjectRef[Any]] | ObjectRefGenerator[Any] | None
 
 
 class ActorHandleState:
@@ -109,17 +113,15 @@ class MemoryPressure(NamedTuple):
 class Engine(Protocol):
     """What every engine does. Methods are safe from any thread; ids are bytes; times are seconds."""
 
-    def submit(
-        self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
-        """Submit a task: one ref, a list for several returns, None for none."""
+    def submit(self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Returned:
+        """Submit a task: one ref, a list for several returns, None for none, a generator for a stream of items."""
 
     def create_actor(self, plan: ActorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorHandleState:
         """Create an actor (or find it, with ``get_if_exists``). Raises ValueError when its name is taken."""
 
     def call(
         self, handle: ActorHandleState, method: MethodPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+    ) -> Returned:
         """Call a method of an actor; calls through one process run in order."""
 
     def find_actor(self, name: str, namespace: str | None) -> ActorHandleState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from rustyray.core.effects import Effect
 from rustyray.core.owner import faults
@@ -31,6 +32,8 @@ from rustyray.core.story import Journal
 from rustyray.model.ids import (
     FIRST_RETURN,
     HANDLE_INDEX,
+    HIDDEN,
+    TASK_ID_SIZE,
     ActorID,
     GroupID,
     JobID,
@@ -56,6 +59,7 @@ from rustyray.model.messages import (
     GiveBack,
     GroupInfo,
     HeadError,
+    Items,
     KillActor,
     KilledForMemory,
     LeaseElsewhere,
@@ -80,6 +84,14 @@ from rustyray.model.values import Fault, FaultKind, RefInfo, Value
 BATCH = 64
 #: Messages that a story goes back.
 STORY = 20
+
+
+class Timed(Protocol):
+    """A part of a process that has something to do at a time."""
+
+    def next_deadline(self) -> float | None: ...
+
+    def on_time(self, now: float) -> None: ...
 
 
 class OwnerCore:
@@ -113,6 +125,8 @@ class OwnerCore:
         self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
         self.objects = self.refs.objects
         self.closed: str = ""
+        #: What else of this process waits for a moment.
+        self.timed: list[Timed] = []
         #: What was submitted.
         self.kinds = Kinds()
         self._number = 0
@@ -121,6 +135,7 @@ class OwnerCore:
         self.unfinished = Unfinished(self.refs, self.sched, self.arguments, self.tasks, self.calls, self.deaths)
         self._handlers: dict[type, Callable[..., None]] = {
             Results: self._on_results,
+            Items: self._on_items,
             ObjectReady: self._on_object_ready,
             CancelObject: self.cancels.on_cancel,
             GetObjects: lambda sender, message, now: self.refs.on_get_objects(sender, message),
@@ -195,6 +210,9 @@ class OwnerCore:
         return tid
 
     def _make_returns(self, record: Record, tid: TaskID, returns: int) -> None:
+        if returns < 0:
+            record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)
+            self.tasks.streams.open(record)
         for index in range(returns):
             self.objects[object_id(tid, index)] = entry = ObjectEntry(None, 1, 0, record)
             record.entry = record.entry or entry
@@ -380,6 +398,11 @@ class OwnerCore:
         else:
             self.tasks.take_results({}, sender, message, now)
 
+    def _on_items(self, sender: WorkerID, message: Items, now: float) -> None:
+        holder = self.sched.by_worker.get(sender) or self.calls.by_worker.get(sender)
+        record = holder.inflight.get(message.task) if holder is not None else None
+        self.tasks.streams.on_items(record, sender, message, now)
+
     def _on_info(self, sender: bytes, message: ActorInfo, now: float) -> None:
         self.head.heard(message)
         self.calls.on_info(message, now)
@@ -430,6 +453,10 @@ class OwnerCore:
 
     def next_deadline(self) -> float | None:
         soonest = self.sched.next_deadline()
+        for host in self.timed:
+            other = host.next_deadline()
+            if other is not None and (soonest is None or other < soonest):
+                soonest = other
         for other in (self.tasks.retries.next_deadline(), self.deaths.next_deadline(), self.head.next_deadline()):
             if other is not None and (soonest is None or other < soonest):
                 soonest = other
@@ -441,6 +468,8 @@ class OwnerCore:
         self.sched.on_time(now)
         self.deaths.on_time(now)
         self.head.on_time(now)
+        for other in self.timed:
+            other.on_time(now)
 
     def close(self, reason: str) -> None:
         """Accept nothing any more: `submit`, `call`, `put` and `create_actor` raise RuntimeError with ``reason``."""
@@ -452,8 +481,13 @@ class OwnerCore:
         self.refs.retire()
 
     def _on_freed(self, object_: ObjectID, record: Record | None) -> None:
-        if object_[-4:] == HANDLE_INDEX:
-            self.calls.handles_gone(object_[:-4])
+        if object_[TASK_ID_SIZE] == HIDDEN:
+            if object_.endswith(HANDLE_INDEX):
+                self.calls.handles_gone(object_[:-4])
+            else:
+                self.tasks.streams.close(object_[:-4])
+        elif record is not None and record.task.returns < 0:
+            self.tasks.streams.freed(object_, record)
         else:
             self.tasks.lineage.freed(object_, record)
 
@@ -463,4 +497,5 @@ class OwnerCore:
         self.sched.check()
         self.arguments.check()
         self.tasks.retries.check()
+        self.tasks.streams.check()
         self.calls.check()

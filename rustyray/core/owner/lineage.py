@@ -9,7 +9,8 @@ from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.history import History
 from rustyray.core.owner.records import DONE, WAITING, ObjectEntry, Record
 from rustyray.core.owner.references import References
-from rustyray.model.ids import ObjectID, object_id
+from rustyray.core.owner.streams import Streams
+from rustyray.model.ids import ObjectID
 from rustyray.model.values import Fault, FaultKind
 
 #: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
@@ -19,7 +20,8 @@ LINEAGE_CAP: Final = 256 * 1024 * 1024
 class Lineage:
     """Records of tasks whose results lie in the stores of nodes."""
 
-    def __init__(self, refs: References, arguments: Arguments, history: History) -> None:
+    def __init__(self, refs: References, arguments: Arguments, history: History, streams: Streams) -> None:
+        self._streams = streams
         self._refs = refs
         self._arguments = arguments
         self._history = history
@@ -42,13 +44,18 @@ class Lineage:
 
     def forget(self, record: Record) -> None:
         """The record's results are all gone (or too much lineage is kept): they cannot be made again from here on."""
-        if record.state != DONE or (record.held is None and not record.task.args and record.entry is None):
+        task = record.task
+        if record.state != DONE or (
+            record.held is None and not task.args and record.entry is None and task.returns >= 0
+        ):
             return
         self._bytes = max(0, self._bytes - _weight(record))
-        for index in range(record.task.returns):
-            entry = self._refs.objects.get(object_id(record.task.id, index))
+        for object_ in self._streams.made_by(record):
+            entry = self._refs.objects.get(object_)
             if entry is not None and entry.record is record:
                 entry.record = None
+        if task.returns < 0:
+            self._streams.unlink(record)
         record.entry = None
         held, record.held = record.held, None
         for object_ in held or ():
@@ -58,9 +65,8 @@ class Lineage:
         """An object is gone. If it was the last result of a settled task, its lineage goes with it."""
         if record is None or record.state != DONE:
             return
-        for index in range(record.task.returns):
-            if object_id(record.task.id, index) in self._refs.objects:
-                return
+        if any(other in self._refs.objects for other in self._streams.made_by(record)):
+            return
         self.forget(record)
 
     def lost(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
@@ -71,11 +77,12 @@ class Lineage:
             for record in self._arguments.pending.values():
                 if record.state == WAITING and object_ in (record.deps or ()):
                     self._arguments.wait_for(record, object_, entry)
-        self._replace(object_, entry, why, now)
+        self.replace(object_, entry, why, now)
         if gone is not None:
             self._refs.let_go(gone)  # the refs inside it
 
-    def _replace(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
+    def replace(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
+        """What has no value any more gets one, sooner or later, or the error that it cannot have one."""
         record = entry.record
         if record is None or record.retries == 0:
             kind = FaultKind.OBJECT_LOST if record is None else FaultKind.MAX_ATTEMPTS

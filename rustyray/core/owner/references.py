@@ -346,11 +346,14 @@ class References:
                 kept.append(object_)
         if kept is not None and self.gone(submitter):
             theirs = [object_ for object_ in kept if not self.gone(object_[:WORKER_ID_SIZE])]
-            self.passed_on.tell(self.me, [RefInfo(object_, self._address_of(object_)) for object_ in theirs])
+            self.passed_on.tell(self.me, [RefInfo(object_, self.address_of(object_)) for object_ in theirs])
             return None
         return kept
 
-    def _address_of(self, object_: ObjectID) -> str:
+    def address_of(self, object_: ObjectID) -> str:
+        """Where the owner of an object listens that is known here."""
+        if self.owns(object_):
+            return self.address
         entry = self.objects.get(object_)
         return entry.more.owner_address if entry is not None and entry.more is not None else ""
 

@@ -17,10 +17,12 @@ from rustyray.core.owner.records import DONE, Lease, ObjectEntry, Record, Schedu
 from rustyray.core.owner.references import References, refs_inside
 from rustyray.core.owner.retries import Retries
 from rustyray.core.owner.scheduling import Scheduler
+from rustyray.core.owner.streams import NONE, Streams
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, object_id
 from rustyray.model.messages import Done, Results
 from rustyray.model.plans import TaskPlan
-from rustyray.model.values import Stored, Value
+from rustyray.model.streams import DYNAMIC
+from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 
 
 class Tasks:
@@ -42,7 +44,11 @@ class Tasks:
         self._arguments = arguments
         self._history = history
         self.retries = Retries(refs, arguments, history, out, jitter, self.fail)
-        self.lineage = Lineage(refs, arguments, history)
+        self.streams = Streams(refs, freeing, arguments, out)
+        self.lineage = Lineage(refs, arguments, history, self.streams)
+        self.streams.forget = self.lineage.forget
+        #: Values that attempts had made, of tasks whose last attempt failed with an exception.
+        self._partly: dict[TaskID, list[Value]] = {}
         arguments.fail = self.fail
         #: Told of a call that is over, and failed (`Calls` sets it).
         self.call_failed: Callable[[Record, Value, float], None]
@@ -131,15 +137,34 @@ class Tasks:
         if done.kept:
             self._register_kept(record, worker, done.kept)
         values: list[Value] = [done.values] if isinstance(done.values, bytes) else done.values
+        if done.failed and len(values) > 1 and record.task.returns == DYNAMIC:
+            self.streams.expect_error(record)
         for value in values:
             self._refs.receive(value, worker)
+        if self._partly:
+            for index, value in enumerate(self._drop_part(record)):
+                self._freeing.unwanted(object_id(done.task, index), value)
         if done.failed:
+            if len(values) > 1:
+                self._partly[done.task] = values[1:]
+                for value in values[1:]:
+                    self._refs.contain(value)
             self.retries.failed(record, values[0], now)
+        elif record.task.returns < 0 and not self.streams.is_whole(record, values[1]):  # type: ignore[arg-type]
+            text = "items of the generator were lost when the connection to it broke"
+            self.retries.failed(record, Fault(FaultKind.SYSTEM, text), now)
         else:
             record.apply("finish")
             self._settle(record, values, ready, now)
         for value in values:
             self._refs.let_go(value)
+
+    def _drop_part(self, record: Record) -> list[Value]:
+        """What an attempt that failed had made before, to be let go of."""
+        part = self._partly.pop(record.task.id, [])
+        for value in part:
+            self._refs.let_go(value)
+        return part
 
     def _register_kept(self, record: Record, worker: WorkerID, kept: list[ObjectID]) -> None:
         infos = {info.object: info for info in record.task.refs or ()}
@@ -152,6 +177,9 @@ class Tasks:
         task = record.task
         wanted_again = False
         settled: list[ObjectEntry] = []
+        if task.returns < 0:
+            values = [self.streams.list_of(values[0])]
+            wanted_again = self.streams.finish(record, ready, now)
         for index, value in enumerate(values):
             object_ = object_id(task.id, index)
             entry = self._refs.objects.get(object_)
@@ -176,12 +204,25 @@ class Tasks:
         # Last, because whoever takes the values may free them at once, and with them the lineage.
         for entry in settled:
             self._arguments.value_arrived(entry, now)
+        if task.returns < 0:
+            for object_ in self.streams.lost(record):
+                self.lineage.replace(object_, self._refs.objects[object_], "it was lost", now)
+            self.streams.over(record)
 
     def _unlink(self, record: Record, entry: ObjectEntry) -> None:
         if entry.record is record:
             entry.record = None
         if record.entry is entry:
             record.entry = None
+
+    def _made(self, record: Record, value: Value) -> list[Value]:
+        """What a task that fails with ``value`` has returned all the same: what it yielded before it raised."""
+        if not isinstance(value, Failed):
+            return []
+        if record.task.returns < 0 and record.task.returns != DYNAMIC:
+            return [NONE]  # the error is the last item
+        part = self._partly.get(record.task.id, [])
+        return [self.streams.list_of(part[0])] if part and record.task.returns == DYNAMIC else part
 
     def fail(self, record: Record, value: Value, now: float) -> None:
         """The task is over; ``value`` (`Failed` or `Fault`) becomes the value of each of its returns."""
@@ -191,14 +232,20 @@ class Tasks:
         self._history.has_failed(record, value)
         ready: list[ObjectID] = []
         settled: list[ObjectEntry] = []
+        made = self._made(record, value)
+        if record.task.returns < 0:
+            self.streams.fail(record, value, ready, now)
         for index in range(max(1, record.task.returns)):
             object_ = object_id(record.task.id, index)
             entry = self._refs.objects.get(object_)
             if entry is None or entry.value is not None:
+                if index < len(made):
+                    self._freeing.unwanted(object_, made[index])
                 continue
             self._unlink(record, entry)
-            self._refs.settle(object_, entry, value, ready)
+            self._refs.settle(object_, entry, made[index] if index < len(made) else value, ready)
             settled.append(entry)
+        self._drop_part(record)
         if record.alone:
             # A worker that died may have stored the results, and not lived to say so.
             objects = [object_id(record.task.id, index) for index in range(record.task.returns)]
@@ -206,6 +253,8 @@ class Tasks:
         self._arguments.let_go(record)
         for entry in settled:
             self._arguments.value_arrived(entry, now)
+        if record.task.returns < 0:
+            self.streams.over(record)
         self._refs.ready_effect(ready)
         if not isinstance(record.target, SchedulingClass):
             self.call_failed(record, value, now)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rustyray.core.executor import Job
+from rustyray.engines.client.producing import Abandoned
 from rustyray.engines.client.running import ActorExit, Outcome
 from rustyray.engines.client.waiter import Waiter
 from rustyray.model.messages import ActorExited, ActorSpec, ActorStarted, Call, StartActor
@@ -191,11 +192,20 @@ class ActorHost:
                 function = runner.callable_for(job.task)
                 args, kwargs = runner.arguments(job.task) if job.task.args or job.task.deps else ((), {})
                 result = function(*args, **kwargs)
-                if inspect.isawaitable(result):
-                    result = await result
+                if job.task.returns < 0:
+                    values, failed = await runner.producing.run_async(job, result)
+                else:
+                    if inspect.isawaitable(result):
+                        result = await result
+                    elif inspect.isasyncgen(result):
+                        result = [item async for item in result]
+                    values, failed = runner.pack_result(job, result)
                 del args, kwargs
-                values, failed = runner.pack_result(job, result)
         except ActorExit:
+            return None
+        except Abandoned:
+            with self.worker.pump.lock:
+                self.worker.executor.ended(job)
             return None
         except asyncio.CancelledError as error:
             values, failed = [self._cancelled(job) if job.cancelled else runner.failure(job, error)], True

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.effects import JudgeFailure
-from rustyray.engines.client.futures import Futures
+from rustyray.engines.client.streams import StreamReader
 from rustyray.model.ids import FIRST_RETURN, handle_id, object_id
+from rustyray.model.streams import DYNAMIC
 from rustyray.model.values import RefInfo
 from rustyray.runtime import context, tracing
 from rustyray.runtime.engine import ActorHandleState
@@ -27,6 +28,7 @@ from rustyray.runtime.serialization import (
 
 if TYPE_CHECKING:
     from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
+    from rustyray.runtime.engine import Returned
 
 _Prepared = tuple[bytes, "list[bytes] | None", "list[RefInfo] | None", "list[bytes] | None"]
 _NOTHING: _Prepared = (b"", None, None, None)
@@ -36,14 +38,12 @@ _NOTHING: _Prepared = (b"", None, None, None)
 POLL_EVERY: Final = 128
 
 
-class Client(Futures):
+class Client(StreamReader):
     """Implements `rustyray.runtime.engine.Engine`, but for the runtime's start and end."""
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
-    def submit(
-        self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+    def submit(self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Returned:
         if args or kwargs:
             data, buffers, infos, deps, keep = self._prepare(args, kwargs)
         else:
@@ -63,14 +63,16 @@ class Client(Futures):
         del keep
         return self._returns(tid, plan.returns)
 
-    def _returns(self, tid: bytes, returns: int) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+    def _returns(self, tid: bytes, returns: int) -> Returned:
         """The refs of what was just submitted; now and then, a look at what has arrived meanwhile.
 
         They are counted already, so they are made first: an interrupt then drops them, and nothing is left.
         """
-        refs: ObjectRef[Any] | list[ObjectRef[Any]]
-        if returns == 1:
+        refs: Returned
+        if returns == 1 or returns == DYNAMIC:
             refs = ObjectRef(tid + FIRST_RETURN, self.address, self._drop)
+        elif returns < 0:
+            refs = self._generator(tid)
         else:
             refs = [ObjectRef(object_id(tid, index), self.address, self._drop) for index in range(returns)]
         self._submitted += 1
@@ -157,7 +159,7 @@ class Client(Futures):
 
     def call(
         self, handle: ActorHandleState, method: MethodPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+    ) -> Returned:
         if handle.actor not in self.core.calls.links:
             self._check_session(handle)
         if args or kwargs:

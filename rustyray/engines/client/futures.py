@@ -14,17 +14,20 @@ from rustyray.runtime.ref import ObjectRef
 if TYPE_CHECKING:
     import asyncio
 
+    from rustyray.runtime.generator import ObjectRefGenerator
+
 
 class Futures(Values):
     """What waits for a ref without a thread that does."""
 
-    def when_ready(self, ref: ObjectRef[Any], callback: Callable[[], None]) -> None:
+    def when_ready(self, ref: ObjectRef[Any] | ObjectRefGenerator[Any], callback: Callable[[], None]) -> None:
         """Call ``callback`` (in some thread, without the lock) once the object has a value."""
         pump = self.pump
         waiter = Waiter(1, callback=callback)
         with pump.lock:
-            if self.core.watch(ref._id).value is None:
-                pump.watch(ref._id, waiter)
+            object_ = ref._id
+            if self.core.watch(object_).value is None:
+                pump.watch(object_, waiter)
                 pump.flush()
                 return
         callback()
@@ -59,7 +62,9 @@ class Futures(Values):
                 if not _is_lost_meanwhile(error):
                     raise
 
-    def _arrival(self, ref: ObjectRef[Any], loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+    def _arrival(
+        self, ref: ObjectRef[Any] | ObjectRefGenerator[Any], loop: asyncio.AbstractEventLoop
+    ) -> asyncio.Future[None]:
         """Done when the object has a value."""
         arrived: asyncio.Future[None] = loop.create_future()
 

@@ -158,6 +158,9 @@ class Host(Protocol):
     def load(self, value: Value | None) -> Any:
         """Unpickle a value that came inside a message."""
 
+    def block(self, waiter: Waiter) -> None:
+        """Without the lock: have the thread that runs the user's code wait, as in `get`."""
+
     def leave(self, reason: str) -> None:
         """End by an own wish: nothing that is queued or still comes is run."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from rustyray.core.executor import Job
 from rustyray.core.owner.references import refs_inside
+from rustyray.engines.client.producing import Abandoned, ItemFailed, Producing
 from rustyray.model.ids import object_id
 from rustyray.model.messages import Call, Task
 from rustyray.model.values import Failed, Fault, FaultKind, RefInfo, Stored, Value
@@ -42,6 +44,7 @@ class Runner:
         self.worker = worker
         self._functions: dict[bytes, Callable[..., Any]] = {}
         self.contexts: dict[bytes, TaskContext] = {}
+        self.producing = Producing(worker)
 
     def run(self, job: Job) -> Outcome | None:
         """Run a job to its end; None if that was the actor's own end (the caller learns it from there)."""
@@ -53,6 +56,10 @@ class Runner:
             else:
                 values, failed = self._call_traced(job, job.task.trace)
         except ActorExit:
+            return None
+        except Abandoned:
+            with self.worker.pump.lock:
+                self.worker.executor.ended(job)
             return None
         return job, values, failed, clock() - begun
 
@@ -96,8 +103,8 @@ class Runner:
                 del args, kwargs
             else:
                 result = function()
-            return self.pack_result(job, result)
-        except ActorExit:
+            return self.pack_result(job, result) if task.returns >= 0 else self.producing.run(job, result)
+        except (ActorExit, Abandoned):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             return [self.failure(job, error)], True
@@ -178,6 +185,8 @@ class Runner:
 
     def pack_result(self, job: Job, result: Any) -> tuple[bytes | list[Value], bool]:
         task = job.task
+        if type(result) is GeneratorType and task.returns:
+            return self._pack_yielded(job, result)
         if task.returns == 1:
             packed = pack(result, f"the result of {self.name_of(task)}")
             if type(packed) is bytes and len(packed) <= INLINE_MAX:
@@ -203,6 +212,23 @@ class Runner:
         ]
         return values, False
 
+    def _pack_yielded(self, job: Job, items: Generator[Any, None, None]) -> tuple[bytes | list[Value], bool]:
+        """The first items, as many as there are returns; those before an error are kept (as in Ray)."""
+        task = job.task
+        values: list[Value] = []
+        try:
+            for item in items:
+                packed = pack(item, f"item {len(values)} of {self.name_of(task)}")
+                values.append(self.to_caller(job, len(values), packed))
+                if len(values) == task.returns:
+                    items.close()
+                    return values, any(isinstance(value, Fault) for value in values)
+            raise ValueError(
+                f"{self.name_of(task)} was called with num_returns={task.returns} and yielded {len(values)} values"
+            )
+        except Exception as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
+            return [self.failure(job, error), *values], True
+
     def to_caller(self, job: Job, index: int, packed: bytes | Serialized) -> Value:
         """A result as it travels: inline or stored; the caller is registered for the refs in it."""
         worker = self.worker
@@ -222,7 +248,7 @@ class Runner:
 
     def failure(self, job: Job, error: BaseException) -> Value:
         task = job.task
-        if isinstance(error, ArgumentLost):
+        if isinstance(error, ArgumentLost | ItemFailed):
             return error.fault
         if isinstance(error, KeyboardInterrupt) and job.cancelled:
             return Fault(

@@ -255,6 +255,8 @@ class Values(GroupClient):
     def adopt(self, object_id: bytes, owner_address: str) -> ObjectRef[Any]:
         with self.pump.lock:
             self.core.refs.adopt(object_id, owner_address)
+            if not owner_address:
+                owner_address = self.core.refs.address_of(object_id)
         return ObjectRef(object_id, owner_address, self._drop)
 
     def pin_forever(self, ref: ObjectRef[Any]) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from rustyray.core.effects import Effect
 from rustyray.core.executor import ExecutorCore, Interrupt, Job, Start, Stop
 from rustyray.core.owner.waits import LISTED, tell_objects
+from rustyray.core.producing import GoOn
 from rustyray.core.telling import Teller
 from rustyray.engines.client.actor_host import ActorHost
 from rustyray.engines.client.client import Client
@@ -64,6 +65,7 @@ class WorkerClient(Client):
         self.place = place
         self.pid = pid
         self.executor = ExecutorCore(place.worker, place.node, core.out)
+        core.timed.append(self.executor.producers)
         self.functions: dict[bytes, tuple[bytes, str]] = {}
         self.runner = Runner(self)
         self.actor: ActorHost | None = None
@@ -130,7 +132,9 @@ class WorkerClient(Client):
 
     def perform(self, effect: Effect) -> bool:
         """Carry out an effect of the executor; False if it is not one."""
-        if isinstance(effect, Interrupt):
+        if isinstance(effect, GoOn):
+            self.runner.producing.go_on(effect.task)
+        elif isinstance(effect, Interrupt):
             self._interrupt_job(effect)
         elif isinstance(effect, Start | Stop):
             self._todo.append(effect)
@@ -307,6 +311,10 @@ class WorkerClient(Client):
             with self.pump.lock:
                 self.executor.unblock()
                 self.pump.carry_out()
+
+    def block(self, waiter: Waiter) -> None:
+        """Have the thread that runs the user's code wait, as in `get`."""
+        self._block(waiter, None)
 
     def exit_actor(self) -> None:
         if self.actor is None:

@@ -89,6 +89,7 @@ class Worker(WorkerClient):
         if peer == self.boot.node:
             os._exit(1)  # a worker without its node has nobody to work for, and nobody to tell
         now = time.monotonic()
+        self.executor.producers.caller_lost(peer)
         if peer == self.boot.head:
             self.core.on_peer_lost(HEAD, reason, now)
         if peer != HEAD:

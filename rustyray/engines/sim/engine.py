@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rustyray.engines.sim.host import UserProcess
     from rustyray.engines.sim.simulation import Simulation
     from rustyray.model.settings import Settings
+    from rustyray.runtime.engine import Returned
     from rustyray.runtime.ref import ObjectRef
 
 #: Seconds that running tasks have to finish at shutdown unless it is given some.
@@ -87,7 +88,7 @@ class _Ours(Client):
 
     def call(
         self, handle: ActorHandleState, method: MethodPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+    ) -> Returned:
         self._check_session(handle)  # an actor of this runtime may have its id
         return super().call(handle, method, args, kwargs)
 
@@ -342,6 +343,7 @@ class SimWorker(_Ours, WorkerClient):
         self.runner = SimRunner(self)
         process.handlers.update(self.handlers)
         process.perform = self._perform
+        process.on_lost = self.executor.producers.caller_lost
         process.engine = self
         self.attach(process.core, process, _store(simulation, process), _context(process))
 

@@ -95,6 +95,8 @@ class UserProcess(OwnerProcess, Waiting):
         self.cancelled = False
         self._calling_back = False
         self.perform: Callable[[Effect], bool] = lambda effect: False
+        #: Told of a connection that is gone.
+        self.on_lost: Callable[[bytes], None] = lambda peer: None
         self.core.history.on_failure = simulation.errors.failed
 
     def clock(self) -> float:
@@ -122,6 +124,7 @@ class UserProcess(OwnerProcess, Waiting):
             self.core.close(text)
             self.core.unfinished.fail(text, self.world.now)
             self.fail_requests()
+        self.on_lost(peer)
         if peer == self.head:
             self.core.on_peer_lost(HEAD, reason, self.world.now)
         if peer != HEAD:

@@ -142,6 +142,7 @@ from rustyray.model.messages.store import (
     UnwatchPressure,
     WatchPressure,
 )
+from rustyray.model.messages.streams import Items, ItemsRead, StreamOver
 
 __all__ = [
     "BETWEEN_NODES",
@@ -192,6 +193,8 @@ __all__ = [
     "InspectClient",
     "InspectHead",
     "Inspected",
+    "Items",
+    "ItemsRead",
     "JobAccepted",
     "JobDescribed",
     "JobFinished",
@@ -259,6 +262,7 @@ __all__ = [
     "StorePressure",
     "StoreSeal",
     "StoreUnpin",
+    "StreamOver",
     "TakeBack",
     "Task",
     "Unblocked",
@@ -287,6 +291,9 @@ Alone = (
     | BorrowAdd
     | BorrowAck
     | BorrowRelease
+    | Items
+    | ItemsRead
+    | StreamOver
     | RegisterDriver
     | Registered
     | WorkerReady
