@@ -30,6 +30,7 @@ from rustyray.api.runtime_context import RuntimeContext, get_runtime_context
 from rustyray.api.timeline import timeline
 from rustyray.model.logging_config import LoggingConfig
 from rustyray.runtime.engine import MemoryPressure
+from rustyray.runtime.generator import DynamicObjectRefGenerator, ObjectRefGenerator
 from rustyray.runtime.ref import ObjectRef
 
 #: Ray's other name for it.
@@ -52,6 +53,7 @@ __all__ = [
     "ActorHandle",
     "ActorID",
     "ActorMethod",
+    "DynamicObjectRefGenerator",
     "JobID",
     "LoggingConfig",
     "MemoryPressure",
@@ -59,6 +61,7 @@ __all__ = [
     "NodeID",
     "ObjectID",
     "ObjectRef",
+    "ObjectRefGenerator",
     "RemoteFunction",
     "RuntimeContext",
     "Session",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rustyray.api.typed import MethodOptions, Remote, ReturningMethod
     from rustyray.runtime.engine import ActorHandleState
+    from rustyray.runtime.generator import Listed, Streamed
     from rustyray.runtime.ref import ObjectRef
 
 P = ParamSpec("P")
@@ -66,6 +67,14 @@ class ActorMethod(_Base[P, R]):
     ) -> ActorMethod[P, R]: ...
     @overload
     def options(self, *, num_returns: Literal[0], **options: Unpack[MethodOptions]) -> ReturningMethod[P, R, None]: ...  # type: ignore[overload-overlap]
+    @overload
+    def options(
+        self, *, num_returns: Literal["streaming"], **options: Unpack[MethodOptions]
+    ) -> ReturningMethod[P, R, Streamed]: ...
+    @overload
+    def options(
+        self, *, num_returns: Literal["dynamic"], **options: Unpack[MethodOptions]
+    ) -> ReturningMethod[P, R, Listed]: ...
     @overload
     def options(
         self, *, num_returns: int, **options: Unpack[MethodOptions]

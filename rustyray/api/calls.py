@@ -9,12 +9,12 @@ from rustyray.api import lifecycle
 from rustyray.api.actor_handle import ActorHandle
 from rustyray.model.options import hint
 from rustyray.runtime import context
+from rustyray.runtime.generator import ObjectRefGenerator
 from rustyray.runtime.ref import ObjectRef
 
 if TYPE_CHECKING:
     from rustyray.exceptions import RayError
     from rustyray.runtime.engine import Engine
-    from rustyray.runtime.generator import ObjectRefGenerator
 
 _Raising: TypeAlias = Literal["raise", "group"]
 T = TypeVar("T")
@@ -60,7 +60,7 @@ def get(object_refs: Any, *, timeout: float | None = None, on_error: str = "rais
         return _get_all(object_refs, timeout, on_error)
     if type(object_refs) is ObjectRef:
         return _engine("get").get((object_refs,), timeout)[0]
-    if _is_generator(object_refs):
+    if isinstance(object_refs, ObjectRefGenerator):
         return object_refs
     _check_list(object_refs)
     return _engine("get").get(object_refs, timeout) if object_refs else []
@@ -76,17 +76,6 @@ def _get_all(object_refs: Any, timeout: float | None, on_error: str) -> Any:
         return gather(_engine("get"), (object_refs,), timeout, on_error)[0]
     _check_list(object_refs)
     return gather(_engine("get"), object_refs, timeout, on_error) if object_refs else []
-
-
-def _is_generator(thing: object) -> bool:
-    """Whether it is a remote generator. (If there is one, its module has been imported.)"""
-    return type(thing).__name__ == "ObjectRefGenerator" and isinstance(thing, _generator_class())
-
-
-def _generator_class() -> type:
-    from rustyray.runtime.generator import ObjectRefGenerator
-
-    return ObjectRefGenerator
 
 
 def _check_list(object_refs: object) -> None:
@@ -163,8 +152,8 @@ def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False
         TypeError: That is no ref.
         ValueError: ``force`` was asked for an actor's method: use `kill`.
     """
-    if _is_generator(ref):
-        ref = ref.completed()  # type: ignore[union-attr]
+    if isinstance(ref, ObjectRefGenerator):
+        ref = ref.completed()
     if not isinstance(ref, ObjectRef):
         raise _not_cancellable(ref)
     _engine("cancel").cancel(ref, force, recursive)
@@ -240,7 +229,7 @@ def _check_refs(function: str, refs: Sequence[Any], generators: bool = False) ->
     if list(map(type, refs)).count(ObjectRef) == len(refs):  # the fastest way to look at thousands
         return
     for index, ref in enumerate(refs):
-        if not isinstance(ref, ObjectRef) and not (generators and _is_generator(ref)):
+        if not isinstance(ref, ObjectRef) and not (generators and isinstance(ref, ObjectRefGenerator)):
             raise TypeError(f"{function}() takes refs, but item {index} is {_shown(ref)}. {_advice(function, ref)}")
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Protocol, Unpack
 
     from rustyray.api.typed import ActorOptions, MarksSeveralReturns, MethodOptions, Returning, TaskOptions
+    from rustyray.runtime.generator import DynamicObjectRefGenerator, ObjectRefGenerator
     from rustyray.runtime.ref import ObjectRef
 
     class EitherOptions(TaskOptions, ActorOptions, total=False):
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
     class MakesNone(Protocol):
         def __call__(self, func: Callable[P, R], /) -> Returning[P, R, None]: ...
+
+    class MakesStream(Protocol):
+        def __call__(self, func: Callable[P, R], /) -> Returning[P, R, ObjectRefGenerator[Any]]: ...
+
+    class MakesListed(Protocol):
+        def __call__(self, func: Callable[P, R], /) -> Returning[P, R, ObjectRef[DynamicObjectRefGenerator[Any]]]: ...
 
     class MakesMany(Protocol):
         def __call__(self, func: Callable[P, R], /) -> Returning[P, R, list[ObjectRef[Any]]]: ...
@@ -49,13 +56,18 @@ def remote(*, num_returns: Literal[1] | None = None, **options: Unpack[EitherOpt
 @overload
 def remote(*, num_returns: Literal[0], **options: Unpack[TaskOptions]) -> MakesNone: ...  # type: ignore[overload-overlap]
 @overload
+def remote(*, num_returns: Literal["streaming"], **options: Unpack[TaskOptions]) -> MakesStream: ...
+@overload
+def remote(*, num_returns: Literal["dynamic"], **options: Unpack[TaskOptions]) -> MakesListed: ...
+@overload
 def remote(*, num_returns: int, **options: Unpack[TaskOptions]) -> MakesMany: ...
 def remote(*things: Any, **options: Any) -> Any:
     """Make a function a remote function, or a class an actor class: ``@remote`` or ``@remote(num_cpus=2)`` (as in Ray).
 
     Options of both: ``num_cpus`` (1 for a task; an actor needs 1 to be placed and holds none, unless it asks),
     ``num_gpus``, ``memory`` (bytes), ``resources`` (by name), ``name``.
-    Of functions: ``num_returns``, ``max_retries`` (3; when a worker dies), ``retry_exceptions`` (False; True, a list of
+    Of functions: ``num_returns`` (1; of generators "streaming", or "dynamic"), ``_generator_backpressure_num_objects``,
+    ``max_retries`` (3; when a worker dies), ``retry_exceptions`` (False; True, a list of
     classes, or a function that decides).
     Of classes: ``max_restarts`` (0), ``max_task_retries`` (0), ``max_concurrency`` (1 call at a time; 1000 for async
     actors), ``lifetime`` ("detached": it outlives its owner), ``namespace``, ``get_if_exists``.
@@ -102,11 +114,14 @@ def method(func: F, /) -> F: ...
 @overload
 def method(*, num_returns: Literal[1] | None = None, **options: Unpack[MethodOptions]) -> Callable[[F], F]: ...  # type: ignore[overload-overlap]
 @overload
+def method(*, num_returns: Literal["streaming", "dynamic"], **options: Unpack[MethodOptions]) -> Callable[[F], F]: ...
+@overload
 def method(*, num_returns: int, **options: Unpack[MethodOptions]) -> MarksSeveralReturns: ...
 def method(*functions: Any, **options: Any) -> Any:
     """Give a method of an actor class options: ``@method(num_returns=2)`` (as in Ray).
 
-    Options: ``num_returns``, ``max_task_retries`` (the actor's by default), ``retry_exceptions``.
+    Options: ``num_returns``, ``max_task_retries`` (the actor's by default), ``retry_exceptions``, and of generators
+    ``_generator_backpressure_num_objects``.
 
     Raises:
         ValueError: There is no such option, it is not supported yet, or its value is out of range.

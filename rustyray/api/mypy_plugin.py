@@ -1,8 +1,9 @@
-"""A plugin for mypy, which knows no way of its own to type two things: class decorators, and a handle's methods.
+"""A plugin for mypy, which cannot type by itself: class decorators, a handle's methods, and generators.
 
 With ``plugins = ["rustyray.api.mypy_plugin"]`` in mypy's configuration a class under ``@rustyray.remote`` has
 ``.remote()`` with its constructor's parameters, and ``handle.method.remote()`` takes the method's parameters and
-returns a ref to the method's result; without the plugin mypy denies the first and takes the second for ``Any``. Refs
+returns a ref to the method's result; without the plugin mypy denies the first and takes the second for ``Any``. What
+a remote generator yields is known only with it, too (without, ``num_returns="streaming"`` says that it is one). Refs
 may then stand for every argument, by keyword too.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mypy.errorcodes import ATTR_DEFINED, OPERATOR
 from mypy.nodes import MDEF, SymbolTableNode, TypeInfo, Var
-from mypy.plugin import AttributeContext, ClassDefContext, FunctionContext, MethodSigContext, Plugin
+from mypy.plugin import AttributeContext, ClassDefContext, FunctionContext, MethodContext, MethodSigContext, Plugin
 from mypy.typeops import type_object_type
 from mypy.types import (
     AnyType,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from mypy.checker import TypeChecker
 
 _REMOTE = "rustyray.api.decorators.remote"
+_MAKES_REMOTE = "rustyray.api.decorators.MakesRemote.__call__"
+_FUNCTION = "rustyray.api.remote_function.RemoteFunction"
 _HANDLE = "rustyray.api.actor_handle.ActorHandle"
 _METHOD = "rustyray.api.actor_handle.ActorMethod"
 _ACTOR_CLASS = "rustyray.api.actor_class.ActorClass"
@@ -39,11 +42,10 @@ _SEVERAL = "rustyray.api.typed.SeveralReturns"
 _ANY_REMOTE = "rustyray.api.typed.Remote"
 _RETURNING = "rustyray.api.typed.Returning"
 _RETURNING_METHOD = "rustyray.api.typed.ReturningMethod"
-_REMOTE_METHODS = tuple(
-    f"{owner}.remote"
-    for owner in (_METHOD, _ANY_REMOTE, _RETURNING, _RETURNING_METHOD, "rustyray.api.remote_function.RemoteFunction")
-)
+_REMOTE_METHODS = tuple(f"{owner}.remote" for owner in (_METHOD, _ANY_REMOTE, _RETURNING, _RETURNING_METHOD, _FUNCTION))
 _REF = "rustyray.runtime.ref.ObjectRef"
+_GENERATOR = "rustyray.runtime.generator.ObjectRefGenerator"
+_GENERATORS = ("typing.Generator", "typing.Iterator", "typing.AsyncGenerator", "typing.AsyncIterator")
 _MARK = "rustyray"
 _ADDED = ("remote", "options", "cls")
 _EVERY_ACTORS = ("__ray_ready__", "__ray_call__", "__ray_terminate__")
@@ -63,13 +65,34 @@ class RustyRayPlugin(Plugin):
         owner, _, name = fullname.rpartition(".")
         return functools.partial(self._of_handle, name) if owner == _HANDLE else None
 
+    def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
+        return self._made_remote if fullname == _MAKES_REMOTE else None
+
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
         if fullname == f"{_ACTOR_CLASS}.remote":
             return self._constructor
         return self._or_refs if fullname in _REMOTE_METHODS else None
 
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
+        if fullname == _REMOTE:
+            return self._made_remote
         return _called_directly if self._is_actor(fullname) else None
+
+    def _made_remote(self, ctx: FunctionContext | MethodContext) -> Type:
+        """``remote`` of a function: one that yields streams its items."""
+        made = get_proper_type(ctx.default_return_type)
+        if isinstance(made, Instance) and made.type.fullname == _FUNCTION:
+            items = self._items(made.args[1])
+            if items is not None:
+                return self._instance(_RETURNING, [*made.args, items])
+        return ctx.default_return_type
+
+    def _items(self, returned: Type) -> Instance | None:
+        """What a generator's ``.remote()`` returns, if what the function or method returns says that it is one."""
+        plain = get_proper_type(returned)
+        if isinstance(plain, Instance) and plain.type.fullname in _GENERATORS and plain.args:
+            return self._instance(_GENERATOR, [plain.args[0]])
+        return None
 
     def _is_actor(self, fullname: str) -> bool:
         found = self.lookup_fully_qualified(fullname)
@@ -143,6 +166,9 @@ class RustyRayPlugin(Plugin):
         method = get_proper_type(api.expr_checker.analyze_external_member_access(name, actor, ctx.context))
         if isinstance(method, CallableType) and not method.variables:
             parameters = Parameters(method.arg_types, method.arg_kinds, method.arg_names)
+            items = self._items(method.ret_type)
+            if items is not None:
+                return self._instance(_RETURNING_METHOD, [parameters, method.ret_type, items])
             return self._instance(_METHOD, [parameters, _result(method.ret_type)])
         if isinstance(method, Instance) and method.type.fullname == _SEVERAL:
             refs = api.named_generic_type("builtins.list", [self._instance(_REF, [AnyType(TypeOfAny.explicit)])])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from rustyray.api.typed import Remote, Returning, TaskOptions
+    from rustyray.runtime.generator import Listed, Streamed
     from rustyray.runtime.ref import ObjectRef
 
 P = ParamSpec("P")
@@ -85,6 +86,14 @@ class RemoteFunction(_Base[P, R]):
     ) -> RemoteFunction[P, R]: ...
     @overload
     def options(self, *, num_returns: Literal[0], **options: Unpack[TaskOptions]) -> Returning[P, R, None]: ...  # type: ignore[overload-overlap]
+    @overload
+    def options(
+        self, *, num_returns: Literal["streaming"], **options: Unpack[TaskOptions]
+    ) -> Returning[P, R, Streamed]: ...
+    @overload
+    def options(
+        self, *, num_returns: Literal["dynamic"], **options: Unpack[TaskOptions]
+    ) -> Returning[P, R, Listed]: ...
     @overload
     def options(self, *, num_returns: int, **options: Unpack[TaskOptions]) -> Returning[P, R, list[ObjectRef[Any]]]: ...
     def options(self, **options: Any) -> Any:

@@ -24,6 +24,7 @@ from typing import (
     overload,
 )
 
+from rustyray.runtime.generator import Listed, Streamed
 from rustyray.runtime.ref import ObjectRef
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ class TaskOptions(Resources, total=False):
     max_retries: int | None
     retry_exceptions: Retry | None
     retry_backoff: float | tuple[float, float, float] | None
+    _generator_backpressure_num_objects: int | None
 
 
 class ActorOptions(Resources, total=False):
@@ -211,7 +213,7 @@ class ActorOptions(Resources, total=False):
 
 
 class Returning(Remote[P, Out], Generic[P, R, Out]):
-    """A remote function with ``num_returns`` other than 1: ``Out`` is None, or a list of refs."""
+    """A remote function that returns other than one ref: ``Out`` is None, a list of refs, or a generator."""
 
     func: Callable[P, R]
 
@@ -225,6 +227,14 @@ class Returning(Remote[P, Out], Generic[P, R, Out]):
     def options(  # type: ignore[overload-overlap]
         self, *, num_returns: Literal[0], **options: Unpack[TaskOptions]
     ) -> Returning[P, R, None]: ...
+    @overload
+    def options(
+        self, *, num_returns: Literal["streaming"], **options: Unpack[TaskOptions]
+    ) -> Returning[P, R, Streamed]: ...
+    @overload
+    def options(
+        self, *, num_returns: Literal["dynamic"], **options: Unpack[TaskOptions]
+    ) -> Returning[P, R, Listed]: ...
     @overload
     def options(self, *, num_returns: int, **options: Unpack[TaskOptions]) -> Returning[P, R, list[ObjectRef[Any]]]: ...
     def options(self, **options: Any) -> Any: ...
@@ -259,10 +269,11 @@ class MethodOptions(TypedDict, total=False):
     max_task_retries: int | None
     retry_exceptions: Retry | None
     concurrency_group: str | None
+    _generator_backpressure_num_objects: int | None
 
 
 class ReturningMethod(Remote[P, Out], Generic[P, R, Out]):
-    """A method on a handle with ``num_returns`` other than 1: ``Out`` is None, or a list of refs."""
+    """A method on a handle that returns other than one ref: ``Out`` is None, a list of refs, or a generator."""
 
     @overload
     def options(self, *, num_returns: None = None, **options: Unpack[MethodOptions]) -> ReturningMethod[P, R, Out]: ...
@@ -270,6 +281,14 @@ class ReturningMethod(Remote[P, Out], Generic[P, R, Out]):
     def options(self, *, num_returns: Literal[1], **options: Unpack[MethodOptions]) -> ActorMethod[P, R]: ...  # type: ignore[overload-overlap]
     @overload
     def options(self, *, num_returns: Literal[0], **options: Unpack[MethodOptions]) -> ReturningMethod[P, R, None]: ...  # type: ignore[overload-overlap]
+    @overload
+    def options(
+        self, *, num_returns: Literal["streaming"], **options: Unpack[MethodOptions]
+    ) -> ReturningMethod[P, R, Streamed]: ...
+    @overload
+    def options(
+        self, *, num_returns: Literal["dynamic"], **options: Unpack[MethodOptions]
+    ) -> ReturningMethod[P, R, Listed]: ...
     @overload
     def options(
         self, *, num_returns: int, **options: Unpack[MethodOptions]

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 from zlib import crc32
 
 from rustyray.model.ids import item_id, stream_id
 from rustyray.runtime import context
 from rustyray.runtime.ref import ObjectRef
 
+if TYPE_CHECKING:
+    from typing import Protocol, TypeAlias
+
+    class Reader(Protocol):
+        """What an engine does for generators."""
+
+        def take(self, generator: ObjectRefGenerator[Any], deadline: float | None) -> ObjectRef[Any] | None:
+            """The next item; None when there is none. Raises GetTimeoutError when there is not by the ``deadline``."""
+
+        def await_item(self, generator: ObjectRefGenerator[Any]) -> Generator[Any, None, ObjectRef[Any] | None]:
+            """As `take`, in an event loop."""
+
+        def next_of(self, task: bytes) -> bytes:
+            """The object that is the next item, or stands for the end."""
+
+        def item_state(self, generator: ObjectRefGenerator[Any]) -> tuple[bool, bool]:
+            """Whether an item is ready, and whether all have been taken."""
+
+
 T_co = TypeVar("T_co", covariant=True)
-
-
-class Reader(Protocol):
-    """What an engine does for generators."""
-
-    def take(self, generator: ObjectRefGenerator[Any], deadline: float | None) -> ObjectRef[Any] | None:
-        """The next item; None when there is none. Raises GetTimeoutError when there is not by the ``deadline``."""
-
-    def await_item(self, generator: ObjectRefGenerator[Any]) -> Generator[Any, None, ObjectRef[Any] | None]:
-        """As `take`, in an event loop."""
-
-    def next_of(self, task: bytes) -> bytes:
-        """The object that is the next item, or stands for the end."""
-
-    def item_state(self, generator: ObjectRefGenerator[Any]) -> tuple[bool, bool]:
-        """Whether an item is ready, and whether all have been taken."""
 
 
 class ObjectRefGenerator(Generic[T_co]):
@@ -161,6 +164,12 @@ class DynamicObjectRefGenerator(Generic[T_co]):
 
     def __len__(self) -> int:
         return len(self._refs)
+
+
+if TYPE_CHECKING:
+    #: What type checkers know of generators that are asked for by ``num_returns``.
+    Streamed: TypeAlias = ObjectRefGenerator[Any]
+    Listed: TypeAlias = ObjectRef[DynamicObjectRefGenerator[Any]]
 
 
 class Listing:

@@ -23,7 +23,7 @@ from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, item_id
 from rustyray.model.messages import Items, ItemsRead, StreamOver
 from rustyray.model.plans import TaskPlan
 from rustyray.model.streams import DYNAMIC, limit_of
-from rustyray.model.values import Failed, Fault, FaultKind, Packed, RefInfo, Stored, Value
+from rustyray.model.values import Fault, FaultKind, Packed, RefInfo, Stored, Value
 
 #: A pickled None: what a generator itself comes to, and what stands for the end of a stream.
 NONE: Final = b"\x80\x05N."

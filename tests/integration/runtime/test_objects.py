@@ -160,7 +160,7 @@ def test_wait_refuses_what_makes_no_sense() -> None:
     with pytest.raises(TypeError, match="list"):
         rustyray.wait(ref)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="item 0"):
-        rustyray.wait([1])  # type: ignore[arg-type]
+        rustyray.wait([1])  # type: ignore[type-var]
     for number in (0, 2, -1):
         with pytest.raises(ValueError, match="num_returns"):
             rustyray.wait([ref], num_returns=number)

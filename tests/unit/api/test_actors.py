@@ -16,6 +16,7 @@ from rustyray import exceptions as x
 from rustyray.api.actor_shape import describe_class, shape_of
 from rustyray.model import ids
 from rustyray.model import resources as res
+from rustyray.model.streams import DYNAMIC, STREAMING, streaming
 from rustyray.runtime import context
 from rustyray.runtime.engine import ActorHandleState
 from tests.unit.api.fake_engine import FakeEngine
@@ -176,10 +177,14 @@ def test_calling_a_method_or_class_directly_says_what_to_write(engine: FakeEngin
         Counter(1)
 
 
-def test_generators_need_a_number_of_returns(engine: FakeEngine) -> None:
-    counter = Counter.remote(4)
-    with pytest.raises(ValueError, match=r"Tally\.items is a generator: streaming its items is not supported yet"):
-        _ = counter.items
+def test_generators_stream_and_other_methods_cannot(engine: FakeEngine) -> None:
+    counter: Any = Counter.remote(4)
+    assert counter.items._plan.returns == STREAMING
+    assert counter.items.options(num_returns="dynamic")._plan.returns == DYNAMIC
+    assert counter.items.options(_generator_backpressure_num_objects=3)._plan.returns == streaming(3)
+    assert counter.items.options(num_returns=2)._plan.returns == 2
+    with pytest.raises(ValueError, match=r"num_returns='streaming' is for generators, and Tally\.add is none"):
+        counter.add.options(num_returns="streaming")
 
 
 def test_the_plain_class_is_within_reach() -> None:

@@ -117,7 +117,7 @@ def test_wait_refuses_what_it_cannot_answer(engine: FakeEngine) -> None:
     with pytest.raises(TypeError, match=r"Write wait\(\[\*refs\]\) with one flat list"):
         rustyray.wait((ref, other))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"wait\(\) takes refs, but item 1 is 3 \(int\).*wait\(\[f\.remote\(…\)\]\)"):
-        rustyray.wait([ref, 3])  # type: ignore[arg-type]
+        rustyray.wait([ref, 3])  # type: ignore[type-var]
     with pytest.raises(ValueError, match=rf"takes each ref once, but ObjectRef\({ref.hex()}\) is there more than once"):
         rustyray.wait([ref, other, ref])
     for number in (0, -1, 3):

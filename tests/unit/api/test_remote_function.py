@@ -18,6 +18,7 @@ import rustyray
 from rustyray import exceptions as x
 from rustyray.api import shipping
 from rustyray.model import resources as res
+from rustyray.model.streams import DYNAMIC, STREAMING, limit_of
 from rustyray.runtime import context
 from rustyray.runtime.serialization import register_by_value, unregister_by_value
 from tests.unit.api.fake_engine import FakeEngine
@@ -168,12 +169,20 @@ def test_async_functions_cannot_be_tasks() -> None:
         async def wait() -> None: ...
 
 
-def test_generators_need_a_number_of_returns(engine: FakeEngine) -> None:
+def test_generators_stream_and_other_functions_cannot(engine: FakeEngine) -> None:
     def count() -> Iterator[int]:
         yield from range(3)
 
-    with pytest.raises(ValueError, match="generator function: streaming its items is not supported yet"):
-        rustyray.remote(count)
+    def returns(function: Any) -> int:
+        number: int = function._make_plan().returns
+        return number
+
+    assert returns(rustyray.remote(count)) == STREAMING
+    assert returns(rustyray.remote(num_returns="dynamic")(count)) == DYNAMIC
+    assert limit_of(returns(rustyray.remote(_generator_backpressure_num_objects=4)(count))) == 4
+    assert returns(rustyray.remote(_generator_backpressure_num_objects=-1)(count)) == STREAMING
+    with pytest.raises(ValueError, match=r"num_returns='streaming' is for generators, and .*add is none"):
+        rustyray.remote(num_returns="streaming")(add.func)
     assert rustyray.get(rustyray.remote(num_returns=3)(count).remote()) == [0, 1, 2]
 
 
