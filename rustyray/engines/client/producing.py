@@ -122,9 +122,11 @@ class Producing:
     def _pause(self, producer: Producer) -> None:
         """Wait until more is read. What is queued behind the task is given back: it may be what reads."""
         worker = self._worker
-        waiter = Waiter()
-        while producer.full:
+        while True:
+            waiter = Waiter()
             with worker.pump.lock:
+                if not producer.full:
+                    return
                 self._paused[producer.task] = waiter
                 worker.pump.flush()
             try:
@@ -132,7 +134,6 @@ class Producing:
             finally:
                 with worker.pump.lock:
                     self._paused.pop(producer.task, None)
-            waiter = Waiter()
 
     async def _not_full(self, producer: Producer, loop: Any) -> None:
         arrived = loop.create_future()

@@ -158,7 +158,7 @@ def test_a_producer_waits_for_its_reader_and_stops_when_there_is_none(method: st
     assert values(ahead.remote(10)) == list(range(10))
 
 
-def test_readers_and_producers_share_one_cpu(start: Any) -> None:
+def test_readers_and_producers_share_the_cpus() -> None:
     @rustyray.remote
     def read() -> int:
         items: Any = count.options(_generator_backpressure_num_objects=1).remote(10)
@@ -167,7 +167,7 @@ def test_readers_and_producers_share_one_cpu(start: Any) -> None:
     assert rustyray.get([read.remote() for _ in range(4)]) == [45] * 4
 
 
-def test_what_is_not_read_is_freed(engine: str) -> None:
+def test_what_is_not_read_is_freed() -> None:
     @rustyray.remote
     def large() -> Iterator[Any]:
         for _ in range(3):
