@@ -72,4 +72,5 @@ def _problem_with_one(value: object) -> str:
         return ""
     if kind in COUNTED and colon:
         return f"is {value!r}: behind the colon is the number of nodes, as in '{kind}:3'"
-    return f"{value!r} does not exist{hint(value, KINDS)}. Valid are 'local', 'cluster:3' and 'sim:3'"
+    valid = ", ".join(map(repr, KINDS))
+    return f"{value!r} does not exist{hint(value, KINDS)}. Valid are {valid}, and with a number of nodes 'cluster:3'"

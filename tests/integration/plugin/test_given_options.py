@@ -50,9 +50,6 @@ BAD_MARKERS = """
     @pytest.mark.rustyray(topology="locale")
     def test_topology(rustyray_local): ...
 
-    @pytest.mark.rustyray(topology="ray")
-    def test_later(rustyray_local): ...
-
     @pytest.mark.rustyray(4)
     def test_positional(rustyray_local): ...
 
@@ -66,7 +63,6 @@ TOLD = [
     "*::test_range: @pytest.mark.rustyray: num_cpus must be zero or more, got -1",
     "*::test_rule: @pytest.mark.rustyray: resources: 'CPU' has an option of its own, write num_cpus=1",
     "*::test_topology: @pytest.mark.rustyray: topology 'locale' does not exist (did you mean 'local'?)*",
-    "*::test_later: @pytest.mark.rustyray: topology 'ray' is not supported yet*",
     "*::test_positional: @pytest.mark.rustyray takes keyword arguments only*",
     "*::test_type: @pytest.mark.rustyray: object_store_memory must be an integer, got '1GiB' (str)",
 ]

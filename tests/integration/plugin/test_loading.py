@@ -26,7 +26,7 @@ def test_its_entry_point_has_the_name_that_is_written_after_p(suite: Suite) -> N
 
 def test_it_can_be_left_out(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
-    result = suite.write(test_it=USES_IT).run(plugins=("no:rustyray",))
+    result = suite.write(test_it=USES_IT).run(plugins=("no:rustyray", "no:asyncio"))
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*fixture 'rustyray_local' not found*"])
 
@@ -115,7 +115,9 @@ def test_a_runtime_that_was_imported_before_pytest_starts_is_no_reason_to_warn(
     installed_as_files: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed_as_files.write(test_it=USES_IT)
-    program = "import rustyray, pytest, sys; sys.exit(pytest.main(['-W', 'error', '-p', 'rustyray']))"
+    program = (
+        "import rustyray, pytest, sys; sys.exit(pytest.main(['-W', 'error', '-p', 'rustyray', '-p', 'no:asyncio']))"
+    )
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     monkeypatch.setenv("PYTEST_PLUGINS", "")
     done = subprocess.run(

@@ -178,7 +178,7 @@ def test_what_does_not_go_with_an_address_is_refused(cluster: Commands) -> None:
     with pytest.raises(ConnectionError, match=r"no cluster at 127.0.0.1:1 is known .* \(there is 127"):
         rustyray.init(address="127.0.0.1:1")
     with pytest.raises(ValueError, match="write host:port"):
-        rustyray.init(address="ray://127.0.0.1:1")
+        rustyray.init(address="tcp://127.0.0.1:1")
     assert not rustyray.is_initialized()
 
 
