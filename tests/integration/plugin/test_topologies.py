@@ -10,9 +10,7 @@ from tests.integration.plugin.conftest import Suite
 
 IN_EACH = """
     import unittest
-    from importlib.util import find_spec
-
-import pytest
+    import pytest
     import rustyray
 
     def shape():
