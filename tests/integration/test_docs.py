@@ -15,11 +15,19 @@ PROGRAMS = [
     for page in pages(ROOT)
     for program in programs(str(page.relative_to(ROOT)), page.read_text(encoding="utf-8"))
 ]
+#: A fifth of what a reader's Hypothesis tries.
+SHORT = """
+from hypothesis import settings
+settings.register_profile("short", max_examples=20)
+settings.load_profile("short")
+"""
 
 
 def run(program: Program, folder: Path) -> subprocess.CompletedProcess[str]:
     if program.holds_tests:
         script = folder / "test_page.py"
+        if "hypothesis" in program.source or "Machine" in program.source:
+            (folder / "conftest.py").write_text(SHORT)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "rustyray", "-p", "no:cacheprovider", script.name]
     else:
         script = folder / "page.py"
