@@ -1,8 +1,11 @@
-"""The command line: clusters that stand by themselves are started, looked at and stopped with it.
+"""The command line: clusters that stand by themselves are started, looked at, used and stopped with it.
 
 rustyray start --head                    start a cluster: its head, and a node
 rustyray start --address=HOST:PORT       add a node
 rustyray status                          what there is and what is free
+rustyray list tasks                      and actors, objects, nodes, workers, jobs, placement-groups
+rustyray get, summary, memory, timeline, metrics
+rustyray job submit -- python script.py  run a program on the cluster's machine; job status, logs, stop, list, delete
 rustyray stop                            end what runs on this machine
 """
 
@@ -16,16 +19,16 @@ from typing import NoReturn
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command, and end the process: 0 when it did what it says, 1 when it could not, 2 when it was misspelt."""
-    from rustyray.commands import start, status, stop
+    from rustyray.commands import job, looking, start, status, stop
 
     parser = argparse.ArgumentParser(prog="rustyray", description="Clusters that stand by themselves.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for module in (start, status, stop):
+    for module in (start, status, looking, job, stop):
         module.add_to(commands)
     given = parser.parse_args(arguments)
     try:
         given.run(given)
-    except (ConnectionError, RuntimeError, TypeError, ValueError) as error:
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         sys.exit(f"rustyray {given.command}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

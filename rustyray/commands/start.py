@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -15,6 +15,38 @@ from rustyray.api import lifecycle
 if TYPE_CHECKING:
     from rustyray.engines.native.certificates import Certificates
     from rustyray.engines.native.standing.places import ClusterFile
+
+#: Options of ``ray start`` that scripts pass and that ask for nothing here, with the number of their values.
+_WITHOUT_EFFECT: Final = {
+    "--disable-usage-stats": 0,
+    "--verbose": 0,
+    "--no-redirect-output": 0,
+    "--no-monitor": 0,
+    "--enable-object-reconstruction": 0,
+    "--log-style": 1,
+    "--log-color": 1,
+    "--dashboard-host": 1,
+    "--dashboard-port": 1,
+    "--dashboard-agent-listen-port": 1,
+    "--dashboard-agent-grpc-port": 1,
+    "--metrics-export-port": 1,
+    "--node-manager-port": 1,
+    "--object-manager-port": 1,
+    "--runtime-env-agent-port": 1,
+    "--min-worker-port": 1,
+    "--max-worker-port": 1,
+    "--worker-port-list": 1,
+}
+#: Others that ask for what is not there, and what to do; 0 and false ask for nothing.
+_REFUSED: Final = {
+    "--include-dashboard": "there is no dashboard; rustyray status, list and summary tell what there is",
+    "--ray-client-server-port": "there is no Ray Client; programs join with rustyray.init(address='HOST:PORT')",
+    "--autoscaling-config": "there is no autoscaler; add nodes with rustyray start --address=…",
+    "--redis-password": "the key of the cluster is in its key file; see --store for Redis",
+    "--temp-dir": "the variable RUSTYRAY_TMPDIR names the directory for what is written down",
+    "--plasma-directory": "objects are in anonymous memory; see --object-spilling-directory for what does not fit",
+    "--system-config": "what can be set has an option of its own",
+}
 
 
 def add_to(commands: Any) -> None:
@@ -44,10 +76,22 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--object-spilling-directory", metavar="PATH", help="where to spill those that do not fit")
     parser.add_argument("--resources", type=_json, help="custom resources, as JSON: '{\"license\": 2}'")
     parser.add_argument("--labels", type=_labels, help='labels, as JSON or as "key=value,key=value"')
+    for option, values in _WITHOUT_EFFECT.items():
+        parser.add_argument(option, action="store" if values else "store_true", help=argparse.SUPPRESS)
+    for option in _REFUSED:
+        parser.add_argument(option, dest=f"refused {option}", nargs="?", const=True, help=argparse.SUPPRESS)
     parser.add_argument("--block", action="store_true", help="stay until interrupted, then stop what was started")
 
 
+def _refuse(given: argparse.Namespace) -> None:
+    for option, why in _REFUSED.items():
+        value = getattr(given, f"refused {option}")
+        if value is not None and str(value).lower() not in ("false", "0", ""):
+            raise ValueError(f"there is no {option} here: {why}")
+
+
 def run(given: argparse.Namespace) -> None:
+    _refuse(given)
     from rustyray.engines.native.driver import spill_directory
     from rustyray.engines.native.standing import starting
     from rustyray.engines.native.standing.places import Place, find
@@ -109,12 +153,18 @@ def _certificates(given: argparse.Namespace) -> Callable[[str], Certificates] | 
 def _tell(cluster: ClusterFile, key_file: str) -> None:
     print(
         f"""
-The cluster is up. To use it from Python:
-    import rustyray
-    rustyray.init(address='{cluster.address}')
+The cluster is up. Next steps
 
 To add a node:
     rustyray start --address='{cluster.address}'
+
+To use it from Python:
+    import rustyray
+    rustyray.init(address='{cluster.address}')
+
+To submit a program:
+    RUSTYRAY_ADDRESS='{cluster.address}' rustyray job submit --working-dir . -- python my_script.py
+
 From another machine, copy the key there, for that user's eyes only, and name it with --key-file or RUSTYRAY_KEY_FILE:
     {key_file}
 

@@ -8,6 +8,7 @@ import time
 from typing import Final
 
 from rustyray.engines.native import processes
+from rustyray.engines.native.standing import jobs
 from rustyray.engines.native.standing.places import Place, ProcessFile
 
 #: Seconds that a process has to end when it is asked to, and when it is killed.
@@ -21,6 +22,7 @@ def stop(place: Place, force: bool = False) -> tuple[list[ProcessFile], list[Pro
     Returns:
         The processes that ended, and those of them that had to be killed (all, with ``force``).
     """
+    jobs.stop_all(place)
     running = place.processes()
     nodes = [process for process in running if process.node]
     head = [process for process in running if not process.node]

@@ -1,0 +1,174 @@
+"""``rustyray job …``: programs that run on the cluster's machine, whoever started them has gone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rustyray.engines.native.standing.jobs import JobFile
+    from rustyray.engines.native.standing.places import ClusterFile, Place
+
+#: Options of Ray's that would mean something else here, and what to do.
+_REFUSED = {
+    "--entrypoint-num-cpus": "the program itself holds nothing: have its tasks ask for num_cpus",
+    "--entrypoint-num-gpus": "the program itself holds nothing: have its tasks ask for num_gpus",
+    "--entrypoint-memory": "the program itself holds nothing: have its tasks ask for memory",
+    "--entrypoint-resources": "the program itself holds nothing: have its tasks ask for resources",
+    "--entrypoint-label-selector": "the program runs where it is submitted",
+    "--runtime-env": "give --runtime-env-json, with env_vars and working_dir",
+    "--cluster": "write --address",
+    "--headers": "there is no HTTP on the way",
+    "--verify": "there is no HTTP on the way",
+}
+
+
+def add_to(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser("job", help="run programs on the cluster's machine")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+    submit = _verb(verbs, "submit", _submit, "start a program: rustyray job submit -- python script.py")
+    submit.add_argument(
+        "--submission-id", "--job-id", default="", metavar="NAME", help="the job's name; one is made up"
+    )
+    submit.add_argument("--working-dir", default="", metavar="PATH", help="where it runs; by default here")
+    submit.add_argument("--runtime-env-json", default="{}", metavar="JSON", help="'{\"env_vars\": {…}}'")
+    submit.add_argument("--metadata-json", default="{}", metavar="JSON", help="names and texts to be remembered")
+    submit.add_argument("--no-wait", action="store_true", help="do not show what it writes until it is over")
+    for option in _REFUSED:
+        submit.add_argument(option, dest=f"refused {option}", help=argparse.SUPPRESS)
+    submit.add_argument("entrypoint", nargs=argparse.REMAINDER, help="the program, behind --")
+    _verb(verbs, "status", _status, "what has become of a job").add_argument("name")
+    logs = _verb(verbs, "logs", _logs, "what a job has written")
+    logs.add_argument("name")
+    logs.add_argument("-f", "--follow", action="store_true", help="and what it writes, until it is over")
+    _verb(verbs, "stop", _stop, "end a job").add_argument("name")
+    _verb(verbs, "delete", _delete, "forget a job that is over, and its log").add_argument("name")
+    _verb(verbs, "list", _list, "the jobs that were submitted on this machine")
+
+
+def _verb(verbs: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
+    parser.set_defaults(run=run)
+    parser.add_argument("--address", default="", metavar="HOST:PORT", help="the cluster; by default the only one here")
+    return parser
+
+
+def _cluster(given: argparse.Namespace) -> tuple[ClusterFile, Place]:
+    from rustyray.engines.native.standing.places import Place, find
+
+    cluster = find(given.address or os.environ.get("RUSTYRAY_ADDRESS") or "auto")
+    return cluster, Place.of(cluster)
+
+
+def _submit(given: argparse.Namespace) -> None:
+    from rustyray.engines.native.standing import jobs
+
+    for option, instead in _REFUSED.items():
+        if getattr(given, f"refused {option}") is not None:
+            raise ValueError(f"job submit has no {option}: {instead}")
+    words = given.entrypoint[1:] if given.entrypoint[:1] == ["--"] else given.entrypoint
+    if not words:
+        raise ValueError("no program was given: rustyray job submit -- python script.py")
+    environment, directory = _runtime_env(given.runtime_env_json)
+    cluster, place = _cluster(given)
+    name = given.submission_id or f"raysubmit_{os.urandom(8).hex()}"
+    directory = os.path.abspath(given.working_dir or directory or os.getcwd())
+    entrypoint = words[0] if len(words) == 1 else shlex.join(words)
+    jobs.submit(
+        place, cluster.address, name, entrypoint, directory, environment, _texts("metadata", given.metadata_json)
+    )
+    print(f"Job '{name}' submitted successfully")
+    if given.no_wait:
+        print(f"What it writes: rustyray job logs {name}\nTo end it: rustyray job stop {name}")
+        return
+    _show(place, name)
+    job = jobs.find(place, name)
+    if job.status != jobs.SUCCEEDED:
+        raise RuntimeError(f"job '{name}': {job.message}")
+    print(f"Job '{name}' succeeded")
+
+
+def _runtime_env(text: str) -> tuple[dict[str, str], str]:
+    env = _json("runtime_env", text)
+    unknown = sorted(set(env) - {"env_vars", "working_dir"})
+    if unknown:
+        raise ValueError(
+            f"--runtime-env-json takes env_vars and working_dir; {', '.join(unknown)} give to init() there"
+        )
+    return _texts("env_vars", json.dumps(env.get("env_vars", {}))), str(env.get("working_dir", ""))
+
+
+def _texts(what: str, text: str) -> dict[str, str]:
+    value = _json(what, text)
+    if not all(isinstance(one, str) for one in value.values()):
+        raise ValueError(f"{what} must be texts by name, got {text}")
+    return value
+
+
+def _json(what: str, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{what} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} must be a JSON object, got {text}")
+    return value
+
+
+def _show(place: Place, name: str) -> None:
+    from rustyray.engines.native.standing import jobs
+
+    for text in jobs.follow(place, name):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _status(given: argparse.Namespace) -> None:
+    from rustyray.engines.native.standing import jobs
+
+    job = jobs.find(_cluster(given)[1], given.name)
+    print(f"Status for job '{given.name}': {job.status}\nStatus message: {job.message}")
+
+
+def _logs(given: argparse.Namespace) -> None:
+    from rustyray.engines.native.standing import jobs
+
+    place = _cluster(given)[1]
+    if given.follow:
+        _show(place, given.name)
+    else:
+        sys.stdout.write(jobs.output(place, given.name))
+
+
+def _stop(given: argparse.Namespace) -> None:
+    from rustyray.engines.native.standing import jobs
+
+    ran = jobs.stop(_cluster(given)[1], given.name)
+    print(f"Job '{given.name}' was stopped" if ran else f"Job '{given.name}' was over already")
+
+
+def _delete(given: argparse.Namespace) -> None:
+    from rustyray.engines.native.standing import jobs
+
+    jobs.delete(_cluster(given)[1], given.name)
+    print(f"Job '{given.name}' deleted")
+
+
+def _list(given: argparse.Namespace) -> None:
+    from rustyray.engines.native.standing import jobs
+
+    found = jobs.jobs(_cluster(given)[1])
+    for job in found:
+        print(_line(job))
+    if not found:
+        print("No job was submitted on this machine.")
+
+
+def _line(job: JobFile) -> str:
+    seconds = (job.end_time or time.time()) - job.start_time
+    return f"{job.submission_id}  {job.status}  {seconds:.0f} s  {job.entrypoint}"

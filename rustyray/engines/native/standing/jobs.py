@@ -1,0 +1,197 @@
+"""Jobs that are submitted: programs that a cluster's machine runs, each under a supervisor, with its own log.
+
+What is known of a job lies in the cluster's directory on that machine:
+
+    job-NAME.json    what it is, and what became of it
+    job-NAME.log     what it has written
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from rustyray.engines.native import processes
+from rustyray.engines.native.standing.places import Place, ProcessFile, write
+
+RUNNING: Final = "RUNNING"
+SUCCEEDED: Final = "SUCCEEDED"
+FAILED: Final = "FAILED"
+STOPPED: Final = "STOPPED"
+#: The environment variable with a job's own name.
+NAME_VARIABLE: Final = "RUSTYRAY_JOB_SUBMISSION_ID"
+#: Seconds that a job has to end when it is asked to, before it is killed; and its supervisor after that.
+GRACE: Final = 3.0
+SUPERVISOR: Final = 2.0
+#: Seconds between two looks at the log.
+LOOK: Final = 0.05
+#: Seconds that a supervisor has to start.
+PATIENCE: Final = 30.0
+
+
+class JobFile(msgspec.Struct, kw_only=True):
+    """A job. ``supervisor`` is the process that looks after it, ``group`` its own process group; times are in seconds
+    since the epoch."""
+
+    submission_id: str
+    entrypoint: str
+    directory: str
+    environment: dict[str, str]
+    metadata: dict[str, str]
+    status: str = RUNNING
+    message: str = "it runs"
+    start_time: float = 0.0
+    end_time: float = 0.0
+    group: int = 0
+    supervisor: ProcessFile | None = None
+
+
+def path_of(place: Place, name: str) -> str:
+    return os.path.join(place.path, f"job-{name}.json")
+
+
+def submit(
+    place: Place,
+    address: str,
+    name: str,
+    entrypoint: str,
+    directory: str,
+    environment: Mapping[str, str],
+    metadata: Mapping[str, str],
+) -> JobFile:
+    """Start a job and return it when it runs.
+
+    Raises:
+        RuntimeError: It could not be started.
+        ValueError: The name is taken or cannot be one, or the directory does not exist.
+    """
+    if not name or not all(char.isalnum() or char in "-_." for char in name):
+        raise ValueError(f"the name of a job is made of letters, digits, '-', '_' and '.', got {name!r}")
+    if not os.path.isdir(directory):
+        raise ValueError(f"the working directory {directory} does not exist")
+    if os.path.exists(path_of(place, name)):
+        raise ValueError(f"there is a job {name!r} already: give it another --submission-id, or delete that one")
+    variables = {**os.environ, **environment, "RUSTYRAY_ADDRESS": address, NAME_VARIABLE: name, "PYTHONUNBUFFERED": "1"}
+    job = JobFile(
+        submission_id=name,
+        entrypoint=entrypoint,
+        directory=directory,
+        environment=variables,
+        metadata=dict(metadata),
+        start_time=time.time(),
+    )
+    write(path_of(place, name), job)
+    with open(place.log(f"job-{name}"), "ab", opener=_private) as log:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "rustyray.engines.native.standing.supervising", place.path, name],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + PATIENCE
+    while (job := find(place, name)).supervisor is None:
+        if supervisor.poll() is not None or time.monotonic() > deadline:
+            supervisor.kill()
+            raise RuntimeError(f"job {name!r} could not be started:\n{output(place, name)[-2000:]}")
+        time.sleep(LOOK)
+    return job
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def find(place: Place, name: str) -> JobFile:
+    """The job of that name. Raises ValueError when there is none on this machine."""
+    job = _read(path_of(place, name))
+    if job is None:
+        there = ", ".join(one.submission_id for one in jobs(place)) or "none"
+        raise ValueError(f"no job {name!r} was submitted on this machine; there is {there}")
+    return job
+
+
+def jobs(place: Place) -> list[JobFile]:
+    """Those that were submitted on this machine, in the order in which they were."""
+    names = [entry for entry in os.listdir(place.path) if entry.startswith("job-") and entry.endswith(".json")]
+    found = [_read(os.path.join(place.path, entry)) for entry in names]
+    return sorted((job for job in found if job is not None), key=lambda job: job.start_time)
+
+
+def _read(path: str) -> JobFile | None:
+    """With the truth about a job whose supervisor was killed."""
+    try:
+        with open(path, "rb") as file:
+            job = msgspec.json.decode(file.read(), type=JobFile)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    if job.status == RUNNING and job.supervisor is not None and not job.supervisor.is_alive():
+        job.status, job.message = FAILED, "its supervisor was killed"
+    return job
+
+
+def stop(place: Place, name: str) -> bool:
+    """Ask a job to end, kill it if it does not; returns whether it ran. Raises ValueError when there is none."""
+    job = find(place, name)
+    if job.status != RUNNING or job.supervisor is None:
+        return False
+    try:
+        os.kill(job.supervisor.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return False  # it ended at this moment
+    if not processes.wait_for_end(job.supervisor.pid, GRACE + SUPERVISOR):
+        os.kill(job.supervisor.pid, signal.SIGKILL)
+    return True
+
+
+def stop_all(place: Place) -> None:
+    """End all jobs of a cluster that ends."""
+    for job in jobs(place):
+        if job.status == RUNNING:
+            stop(place, job.submission_id)
+        elif job.message == "its supervisor was killed" and job.group:
+            end_group(job.group, signal.SIGKILL)
+
+
+def end_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        pass  # nothing of it is left
+
+
+def delete(place: Place, name: str) -> None:
+    """Forget a job that is over, and remove its log. Raises ValueError while it runs."""
+    if find(place, name).status == RUNNING:
+        raise ValueError(f"job {name!r} runs: stop it first")
+    for path in (path_of(place, name), place.log(f"job-{name}")):
+        os.remove(path)
+
+
+def output(place: Place, name: str) -> str:
+    """What a job has written so far. Raises ValueError when there is none."""
+    find(place, name)
+    with open(place.log(f"job-{name}"), encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def follow(place: Place, name: str) -> Iterator[str]:
+    """What a job writes, until it is over."""
+    with open(place.log(f"job-{name}"), encoding="utf-8", errors="replace") as file:
+        while True:
+            over = find(place, name).status != RUNNING
+            text = file.read()
+            if text:
+                yield text
+            elif over:
+                return
+            else:
+                time.sleep(LOOK)

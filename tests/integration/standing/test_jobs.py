@@ -1,0 +1,154 @@
+"""``rustyray job`` and the commands that look inside: on one cluster, as a user of the command line does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+import rustyray
+from rustyray.commands import main
+from rustyray.engines.native import processes
+from rustyray.engines.native.standing import jobs
+from tests.integration.drivers import eventually
+from tests.integration.standing.conftest import Commands
+
+SCRIPT = """
+import os, sys, rustyray
+rustyray.init()
+
+@rustyray.remote
+def where(): return os.environ["COLOR"], os.getcwd()
+
+print("from a worker:", *rustyray.get(where.remote()), flush=True)
+sys.exit(int(sys.argv[1]))
+"""
+SLEEPS = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+
+
+def test_a_job_runs_and_is_told_of(cluster: Commands, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    env = json.dumps({"env_vars": {"COLOR": "green"}})
+    submit = ("job", "submit", f"--working-dir={tmp_path}", f"--runtime-env-json={env}")
+    said = cluster.run(*submit, "--submission-id=first", "--", sys.executable, "script.py", "0")
+    assert "Job 'first' submitted successfully" in said
+    assert f"from a worker: green {tmp_path}" in said
+    assert "Job 'first' succeeded" in said
+    failed = cluster.try_(*submit, "--submission-id=second", "--", sys.executable, "script.py", "3")
+    assert failed.returncode == 1
+    assert "job 'second': it ended with exit code 3" in failed.stderr
+    assert "Status for job 'first': SUCCEEDED" in cluster.run("job", "status", "first")
+    assert "from a worker: green" in cluster.run("job", "logs", "second")
+    lines = cluster.run("job", "list").splitlines()
+    assert [line.split()[:2] for line in lines] == [["first", "SUCCEEDED"], ["second", "FAILED"]]
+    assert "deleted" in cluster.run("job", "delete", "first")
+    assert "no job 'first' was submitted" in cluster.try_("job", "status", "first").stderr
+
+
+def _sleeping(cluster: Commands, name: str) -> int:
+    """A job that sleeps; the process that does."""
+    cluster.run("job", "submit", "--no-wait", f"--submission-id={name}", "--", sys.executable, "-c", SLEEPS)
+    assert eventually(lambda: cluster.run("job", "logs", name).strip().isdigit(), 20)
+    return int(cluster.run("job", "logs", name))
+
+
+@pytest.mark.stress
+def test_jobs_end_when_they_are_told_and_with_the_cluster(cluster: Commands) -> None:
+    stopped, killed, last = (_sleeping(cluster, name) for name in ("stopped", "killed", "last"))
+    refused = cluster.try_("job", "submit", "--submission-id=last", "--", "true")
+    assert "there is a job 'last' already" in refused.stderr
+    assert "runs: stop it first" in cluster.try_("job", "delete", "last").stderr
+    assert "was stopped" in cluster.run("job", "stop", "stopped")
+    assert processes.wait_for_end(stopped, 10)
+    assert "STOPPED\nStatus message: it was stopped" in cluster.run("job", "status", "stopped")
+    assert "was over already" in cluster.run("job", "stop", "stopped")
+    supervisor = jobs.find(cluster.place(), "killed").supervisor
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    assert eventually(lambda: "its supervisor was killed" in cluster.run("job", "status", "killed"), 10)
+    cluster.run("stop")
+    assert processes.wait_for_end(last, 10)
+    assert processes.wait_for_end(killed, 10)
+    assert os.listdir(cluster.directory) == []
+
+
+BOARD = """
+import rustyray
+
+@rustyray.remote
+class Board:
+    def read(self):
+        from rustyray.util.metrics import Counter
+        Counter("reads").inc()
+        return rustyray.put(bytes(200_000))
+
+rustyray.init(namespace="office")
+board = Board.options(name="board", lifetime="detached").remote()
+rustyray.get(board.read.remote())
+"""
+
+
+@pytest.mark.stress
+def test_a_cluster_is_looked_into(cluster: Commands, tmp_path: Path) -> None:
+    cluster.run("job", "submit", "--", f"{shlex.quote(sys.executable)} -c {shlex.quote(BOARD)}")
+    with rustyray.init(address=cluster.address, namespace="office"):
+        board = rustyray.get_actor("board")
+        kept = rustyray.get(board.read.remote())
+        [actor] = json.loads(cluster.run("list", "actors", "--filter", "state=ALIVE", "--format=json"))
+        assert (actor["class_name"], actor["name"]) == ("Board", "board")
+        assert json.loads(cluster.run("get", "actors", actor["actor_id"])) == [actor]
+        table = cluster.run("list", "nodes")
+        assert "NODE_ID" in table.splitlines()[0]
+        assert table.splitlines()[-1] == "1 nodes"
+        listed = cluster.run("list", "jobs", "--filter", "status!=RUNNING")
+        assert "SUCCEEDED" in listed
+        assert "Board: 1 ALIVE" in cluster.run("summary", "actors")
+        assert kept.hex() in cluster.run("memory")
+        assert "ray_reads_total 2" in cluster.run("metrics")
+        trace = tmp_path / "trace.json"
+        assert f"are in {trace}" in cluster.run("timeline", f"--filename={trace}")
+        assert "read" in {run["name"] for run in json.loads(trace.read_text())}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["job", "submit"], "no program was given"),
+        (["job", "submit", "--entrypoint-num-cpus=1", "--", "true"], "have its tasks ask for num_cpus"),
+        (["job", "submit", "--runtime-env-json=[]", "--", "true"], "must be a JSON object"),
+        (["job", "submit", '--runtime-env-json={"pip": []}', "--", "true"], "takes env_vars and working_dir"),
+        (["job", "submit", "--", "true"], "no cluster runs on this machine"),
+        (["list", "tasks"], "no cluster runs on this machine"),
+        (["list", "tasks", "--filter=state"], "a filter is FIELD=VALUE"),
+        (["list", "things"], "invalid choice"),
+        (["start", "--head", "--include-dashboard=true"], "there is no dashboard"),
+        (["start", "--head", "--temp-dir=/tmp/x"], "RUSTYRAY_TMPDIR names the directory"),
+    ],
+)
+@pytest.mark.usefixtures("commands")
+def test_what_cannot_be_is_told_in_a_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code not in (None, 0)
+    assert sentence in f"{ended.value.code}{capsys.readouterr().err}"
+
+
+def test_options_of_scripts_that_ask_for_nothing_are_taken(commands: Commands) -> None:
+    said = commands.run(
+        "start",
+        "--head",
+        "--port=0",
+        "--num-cpus=1",
+        "--disable-usage-stats",
+        "--include-dashboard=false",
+        "--dashboard-port=8265",
+        "--dashboard-host=0.0.0.0",
+    )
+    assert f"--address='{commands.address}'" in said
