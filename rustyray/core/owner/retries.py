@@ -103,6 +103,7 @@ class Retries:
         for position, record in enumerate(records):
             record.lease = None
             if record.cancelled and not record.forced:
+                record.alone = True
                 self._fail(record, faults.cancelled(record), now)
             elif position > 0 and record.retries != 0:
                 record.apply("give back")

@@ -153,7 +153,7 @@ class Streams:
             self._refuse(sender, message)
             return
         if stream.attempt != message.attempt:
-            stream.attempt, stream.got, stream.told, stream.stopped = message.attempt, 0, 0, False
+            self._anew(stream)
         if message.first != stream.got:
             self._refuse(sender, message)  # the connection broke in between, and the attempt with it
             return
@@ -165,6 +165,16 @@ class Streams:
         self._refs.ready_effect(ready)
         self._pace(stream)
         self._look(stream)
+
+    def _anew(self, stream: Stream) -> None:
+        """There is another attempt. Others may have stored items once more, and not lived to say so."""
+        task = stream.record.task
+        stream.attempt, stream.got, stream.told, stream.stopped = task.attempt, 0, 0, False
+        for index in range(stream.known):
+            object_ = item_id(task.id, index)
+            entry = self._refs.objects.get(object_)
+            if entry is not None and isinstance(entry.value, Stored):
+                self._freeing.scattered[object_] = True
 
     def _refuse(self, sender: WorkerID, message: Items) -> None:
         """Free what an attempt made that was given up."""
@@ -193,6 +203,8 @@ class Streams:
             self._refs.contain(value)
             old, entry.value = entry.value, value
             self._refs.let_go(old)  # type: ignore[arg-type]
+        elif entry is None and (stream.attempt or stream.record.alone):
+            self._freeing.anywhere([object_], stream.attempt)
         else:
             self._freeing.unwanted(object_, value)
         if not plain:
@@ -226,6 +238,15 @@ class Streams:
     def _got(stream: Stream) -> int:
         return stream.got if stream.attempt == stream.record.task.attempt else 0
 
+    def _free_unheard(self, stream: Stream) -> None:
+        """Attempts before, or the one that has failed, may have stored items that their owner has not heard of."""
+        task = stream.record.task
+        if stream.attempt != task.attempt:
+            self._anew(stream)
+        if task.attempt or stream.record.alone:
+            items = [item_id(task.id, index) for index in range(stream.got, stream.known + UNTOLD)]
+            self._freeing.anywhere([item for item in items if item not in self._refs.objects], task.attempt)
+
     def finish(self, record: Record, ready: list[ObjectID], now: float) -> bool:
         """The generator has come to its end. Whether its task has to be remembered, to make items again."""
         stream = self.of[record.task.id]
@@ -236,6 +257,7 @@ class Streams:
             if entry.value is None and int.from_bytes(object_[-4:], "big") > got and not stream.stopped:
                 self._settle(stream, object_, entry, Fault(FaultKind.OBJECT_LOST, text), ready, now)
         self._end(stream, ready)
+        self._free_unheard(stream)
         stream.kept = bool(stream.linked)
         return stream.kept
 
@@ -253,9 +275,7 @@ class Streams:
         if not stream.ended:
             self._last(stream, value, ready, now)
         self._end(stream, ready)
-        if record.alone:
-            unheard = range(stream.known, stream.known + UNTOLD)
-            self._freeing.anywhere([item_id(record.task.id, index) for index in unheard], record.task.attempt)
+        self._free_unheard(stream)
 
     def _last(self, stream: Stream, value: Value, ready: list[ObjectID], now: float) -> None:
         index = self._got(stream) if stream.listed else stream.known

@@ -13,6 +13,7 @@ from rustyray.engines.sim.scripted import scripts as s
 from rustyray.engines.sim.scripted.scripts import ActorScript, Expr, Script, Step
 from rustyray.engines.sim.world.chooser import Chooser
 from rustyray.model.messages import Packing
+from rustyray.model.streams import streaming
 
 BOOM = "boom"
 #: A burst is of so many runs at most, those of the functions that it calls included.
@@ -33,8 +34,15 @@ class Handle:
     actor: str
 
 
+@dataclass
+class Stream:
+    """What a script that streams returned: its items that have not been taken have the shapes ``items``."""
+
+    items: list[Shape]
+
+
 #: 0 is a number, a list is a list.
-Shape: TypeAlias = "int | RefTo | Handle | tuple[Shape, ...]"
+Shape: TypeAlias = "int | RefTo | Handle | Stream | tuple[Shape, ...]"
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Limits:
     cancels: bool = False
     kills: bool = False
     groups: bool = False
+    streams: bool = False
     max_retries: int = 3
     max_restarts: int = 0
     max_task_retries: int = 0
@@ -69,7 +78,7 @@ def refs_inside(shape: Shape) -> list[RefTo]:
 def has_handle(shape: Shape) -> bool:
     if isinstance(shape, tuple):
         return any(has_handle(part) for part in shape)
-    return isinstance(shape, Handle)
+    return isinstance(shape, Handle | Stream)
 
 
 @dataclass
@@ -139,6 +148,8 @@ class Maker:
             makers += [self.get, self.wait, self.actor]
         if main and self.limits.groups:
             makers += [self.group, self.group]
+        if self.limits.streams and waits:
+            makers += [self.stream, self.stream, self.next, self.next, self.next]
         steps = makers[self.pick(len(makers))](shapes, depth)
         if not steps and not main and self.limits.errors and self.pick(8) == 7:
             return [s.Raise(BOOM)]
@@ -154,7 +165,7 @@ class Maker:
         args: list[Expr] = []
         given: list[Shape] = []
         for _ in range(self.pick(3)):
-            names = list(shapes)
+            names = [name for name, shape in shapes.items() if not isinstance(shape, Stream)]
             if not names or self.pick(4) == 3:
                 args.append(self.pick(5))
                 given.append(0)
@@ -180,6 +191,49 @@ class Maker:
         into = self.name("r")
         shapes[into] = RefTo(shape)
         return [s.Submit(into, script, args)]
+
+    def stream(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        """Call a script that streams: a function, or a method of an actor that is there."""
+        if depth <= 0:
+            return self.work(shapes, depth)
+        handles = [name for name, shape in shapes.items() if isinstance(shape, Handle)]
+        handle = handles[self.pick(len(handles))] if handles and self.pick(3) == 2 else ""
+        args, given = self.arguments(shapes)
+        script, items = self.streaming_script(given, depth - 1, waits=not handle)
+        into = self.name("s")
+        shapes[into] = Stream(items)
+        steps: list[Step] = [s.Call(into, handle, script, args) if handle else s.Submit(into, script, args)]
+        if self.limits.cancels and self.pick(6) == 5:
+            steps.append(s.Cancel(into, force=not handle and self.pick(4) == 3))
+        return steps
+
+    def streaming_script(self, args: list[Shape], depth: int, waits: bool) -> tuple[Script, list[Shape]]:
+        self.count += 1
+        name = f"f{self.count}"
+        shapes: dict[str, Shape] = {f"a{number}": shape for number, shape in enumerate(args)}
+        steps: list[Step] = []
+        items: list[Shape] = []
+        for _ in range(self.pick(5)):
+            steps += self.step(shapes, depth, main=False, waits=waits)
+            value, shape = self.result(shapes)
+            steps.append(s.Yield(value, self.limits.big and self.pick(4) == 3))
+            items.append(shape)
+        limit = self.pick(4) if waits else 0  # another call of the actor might be what its reader waits for
+        cpus = self.limits.cpus[self.pick(len(self.limits.cpus))]
+        script = Script(name, steps, returns=streaming(limit), cpus=cpus, max_retries=self.limits.max_retries)
+        return script, items
+
+    def next(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        streams = [(name, shape) for name, shape in shapes.items() if isinstance(shape, Stream) and shape.items]
+        if not streams:
+            return []
+        steps: list[Step] = []
+        name, stream = streams[self.pick(len(streams))]
+        for _ in range(min(1 + self.pick(3), len(stream.items))):
+            into = self.name("i")
+            shapes[into] = RefTo(stream.items.pop(0))
+            steps.append(s.Next(into, name))
+        return steps
 
     def burst(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
         """The same function many times, so that it becomes known and is pushed ahead."""
@@ -240,8 +294,8 @@ class Maker:
         if not names:
             return []
         name = names[self.pick(len(names))]
-        del shapes[name]
-        if self.limits.keep and self.pick(2):
+        shape = shapes.pop(name)
+        if self.limits.keep and not isinstance(shape, Stream) and self.pick(2):
             return [s.Keep(name)]
         return [s.Drop(name)]
 

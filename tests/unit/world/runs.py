@@ -111,6 +111,26 @@ PROFILES = {
         exact=False,
         apart=True,
     ),
+    "streams": Profile(Limits(keep=True, streams=True), (1, 1, 2)),
+    "retried streams": Profile(
+        Limits(actors=False, refs_out=False, max_retries=-1, streams=True),
+        troubles=(Trouble.CRASH, Trouble.TWICE, Trouble.AGAIN),
+        count=4,
+    ),
+    "broken streams": Profile(
+        Limits(cpus=SMALL, keep=True, streams=True, max_restarts=1, max_task_retries=1),
+        (1, 1, 2),
+        (Trouble.NODE, Trouble.CRASH, Trouble.CUT),
+        count=3,
+        exact=False,
+    ),
+    "cancelled streams": Profile(
+        Limits(cpus=SMALL, cancels=True, kills=True, keep=True, streams=True, max_restarts=1, max_task_retries=2),
+        (2, 1),
+        tuple(Trouble),
+        count=4,
+        exact=False,
+    ),
     "everything": Profile(
         Limits(cpus=SMALL, keep=True, cancels=True, kills=True, max_restarts=1, max_task_retries=2),
         (2, 1),

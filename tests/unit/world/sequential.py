@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rustyray.engines.sim.scripted import scripts as s
+from rustyray.engines.sim.scripted.running import OVER
 from rustyray.engines.sim.scripted.scripts import Expr, Script
 
 
@@ -20,11 +21,37 @@ class Result:
         self.error = error
 
 
+class Items:
+    """What a script that streams returned: the items that have not been taken."""
+
+    def __init__(self, left: list[Result]) -> None:
+        self.left = left
+
+
 class Actor:
     """What a handle refers to; its methods depend on their arguments alone."""
 
 
-def run(script: Script, args: list[Any]) -> Result:
+def run(script: Script, args: list[Any]) -> Result | Items:
+    """What calling it returns."""
+    if script.returns < 0:
+        return Items(_stream(script, args))
+    return _run(script, args)
+
+
+def _stream(script: Script, args: list[Any]) -> list[Result]:
+    for arg in args:
+        if isinstance(arg, Result) and arg.error is not None:
+            return [Result(error=arg.error)]
+    frame = _Frame([arg.value if isinstance(arg, Result) else arg for arg in args])
+    try:
+        frame.run(script)
+    except Raised as error:
+        frame.items.append(Result(error=str(error)))
+    return frame.items
+
+
+def _run(script: Script, args: list[Any]) -> Result:
     for arg in args:
         if isinstance(arg, Result) and arg.error is not None:
             return Result(error=arg.error)  # an argument that is an error is the task's own result
@@ -53,6 +80,7 @@ def expected(program: Script) -> Any:
 class _Frame:
     def __init__(self, args: list[Any]) -> None:
         self.variables: dict[str, Any] = {f"a{number}": arg for number, arg in enumerate(args)}
+        self.items: list[Result] = []
 
     def value(self, expr: Expr) -> Any:
         if isinstance(expr, list):
@@ -74,6 +102,12 @@ class _Frame:
                     del self.variables[name]
                 case s.Create(into):
                     self.variables[into] = Actor()
+                case s.Yield(expr):
+                    self.items.append(Result(self.value(expr)))
+                case s.Next(into, name):
+                    if not self.variables[name].left:
+                        raise Raised(OVER)
+                    self.variables[into] = self.variables[name].left.pop(0)
                 case s.Raise(text):
                     raise Raised(text)
                 case s.Return(expr):

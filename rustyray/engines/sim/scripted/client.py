@@ -10,7 +10,7 @@ from rustyray.engines.sim.scripted.process import ClientProcess, ProgramError
 from rustyray.engines.sim.scripted.scripts import in_cpus
 from rustyray.engines.sim.scripted.values import Plain, Ref
 from rustyray.engines.sim.world.process import Program, Until
-from rustyray.model.ids import FIRST_RETURN, GroupID, ObjectID, handle_id, object_id
+from rustyray.model.ids import FIRST_RETURN, GroupID, ObjectID, handle_id, object_id, stream_id, task_of
 from rustyray.model.messages import (
     HEAD,
     ActorInfo,
@@ -58,7 +58,28 @@ class Client(ClientProcess):
         return data, values.infos(inside), [ref.object for ref in deps] or None
 
     def _returned(self, tid: bytes, returns: int) -> list[Ref]:
+        if returns < 0:  # what stands for the reader, and what tells of the end
+            return [self._counted(stream_id(tid), self.address), self._counted(tid + FIRST_RETURN, self.address)]
         return [self._counted(object_id(tid, index), self.address) for index in range(returns)]
+
+    def next_item(self, stream: Ref) -> Program[Ref | None]:
+        """The next item; None at the end."""
+        streams, task = self.core.tasks.streams, task_of(stream.object)
+        while True:
+            object_ = streams.take(task)
+            self.carry_out()
+            if object_ is not None:
+                return self._counted(object_, self.address) if object_ else None
+            until = Until()
+            self.core.watch(streams.next_of(task))
+            self._waiting.setdefault(streams.next_of(task), []).append(until)
+            self.flush()
+            if not until.done:
+                yield from self.block(until)
+
+    def yield_item(self, value: Plain, big: bool) -> Program[None]:
+        """An item of what the process runs; only workers run what yields."""
+        raise TypeError(f"{self.me.hex()} yields {value!r}, and runs nothing that streams")
 
     def create_actor(self, plan: ActorPlan, args: list[Plain]) -> Program[Ref | None]:
         """A handle; None when the name is taken. A named actor's creation waits for the head's answer."""

@@ -49,6 +49,7 @@ class Driver(Client):
             self.outcome = str(error)
         finally:
             self.done = True
+            self.frame.close_streams()
             self.flush()
 
     def let_go(self) -> None:

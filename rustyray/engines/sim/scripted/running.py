@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rustyray.engines.sim.scripted import scripts
 from rustyray.engines.sim.scripted.client import Client
@@ -10,12 +10,16 @@ from rustyray.engines.sim.scripted.process import ProgramError, name_of
 from rustyray.engines.sim.scripted.scripts import Expr, Script, Step
 from rustyray.engines.sim.scripted.values import Plain, Ref, refs_in, total
 from rustyray.engines.sim.world.process import Program, Sleep
-from rustyray.model.ids import GroupID
+from rustyray.model.ids import STREAM_INDEX, GroupID
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.scripted.world import ScriptedWorld
+
+
+#: What a script raises that asks for an item when there is none.
+OVER: Final = "boom"
 
 
 class ScriptRaised(Exception):
@@ -70,6 +74,13 @@ class Frame:
         for value in variables.values():
             self._drop(value)
 
+    def close_streams(self) -> None:
+        """Nobody reads them any more, so that what makes them may end."""
+        for name, value in list(self.variables.items()):
+            refs = refs_in(value)
+            if refs and refs[0].object.endswith(STREAM_INDEX):
+                self._drop(self.variables.pop(name))
+
     def _drop(self, value: Plain) -> None:
         for ref in refs_in(value):
             self.client.drop(ref)
@@ -123,6 +134,13 @@ class Frame:
                 self.kept.append(self.variables.pop(name))
             case scripts.Recall(into):
                 self._set(into, self.kept.pop())
+            case scripts.Yield(expr, big):
+                yield from client.yield_item(self.value(expr), big)
+            case scripts.Next(into, name):
+                item = yield from client.next_item(refs_in(self.variables[name])[0])
+                if item is None:
+                    raise ScriptRaised(OVER, 0)
+                self._set(into, item)
             case scripts.Raise(text, expr):
                 raise ScriptRaised(text, self.value(expr))
             case scripts.Return(expr, big):
@@ -150,7 +168,7 @@ class Frame:
                 refs = client.call(handle, retries, called, [self.value(arg) for arg in args])
                 self._set(into, refs[0] if method.returns == 1 else list(refs))
             case scripts.Cancel(name, force):
-                client.cancel(self.ref(name), force)
+                client.cancel(refs_in(self.variables[name])[-1], force)
             case scripts.Kill(name, no_restart):
                 self.world.books.may_dangle = True  # its calls are given up, with their arguments, while they still run
                 client.kill_actor(self.handle(name), no_restart)

@@ -173,6 +173,22 @@ class ExitActor:
 
 
 @dataclass(frozen=True)
+class Yield:
+    """Of a script that streams."""
+
+    value: Expr
+    big: bool = False
+
+
+@dataclass(frozen=True)
+class Next:
+    """``into`` is a ref to the next item of ``stream``, which a script that streams returned; none left is an error."""
+
+    into: str
+    stream: str
+
+
+@dataclass(frozen=True)
 class Return:
     value: Expr
     big: bool = False
@@ -200,13 +216,18 @@ Step: TypeAlias = (
     | Raise
     | Crash
     | ExitActor
+    | Yield
+    | Next
     | Return
 )
 
 
 @dataclass(frozen=True)
 class Script:
-    """A function (or method) and its options; its arguments are the variables a0, a1, …"""
+    """A function (or method) and its options; its arguments are the variables a0, a1, …
+
+    ``returns`` is as plans say it (`rustyray.model.streams`).
+    """
 
     name: str
     steps: list[Step]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rustyray.core.effects import Effect
 from rustyray.core.executor import ExecutorCore, Interrupt, Job, Start, Stop
 from rustyray.core.owner.references import refs_inside
+from rustyray.core.owner.streams import NONE
+from rustyray.core.producing import GoOn
 from rustyray.engines.sim.scripted import values
 from rustyray.engines.sim.scripted.client import Client
 from rustyray.engines.sim.scripted.process import ProgramError
@@ -47,6 +49,9 @@ class Worker(Client):
     def __init__(self, world: ScriptedWorld, me: WorkerID, node: NodeID, job: JobID, namespace: str) -> None:
         super().__init__(world, me, node, job, namespace)
         self.executor = ExecutorCore(me, node, self.core.out)
+        self.core.timed.append(self.executor.producers)
+        self._job: Job | None = None
+        self._paused = Until()
         self.functions: dict[bytes, str] = {}
         self.actor: StartActor | None = None
         self.failed = False
@@ -66,6 +71,7 @@ class Worker(Client):
         if peer == self.node:
             self.world.crash(self.me, "it lost its node")
             return
+        self.executor.producers.caller_lost(peer)
         super().lost(peer, reason)
 
     def _to_executor(self, peer: bytes, message: Message, now: float) -> None:
@@ -90,7 +96,9 @@ class Worker(Client):
         self.core.on_message(peer, message, now)
 
     def perform(self, effect: Effect) -> None:
-        if isinstance(effect, Interrupt):
+        if isinstance(effect, GoOn):
+            self._paused.done = True
+        elif isinstance(effect, Interrupt):
             self._interrupt(effect)
         elif isinstance(effect, Start | Stop):
             if isinstance(effect, Stop) and not effect.graceful:
@@ -192,6 +200,8 @@ class Worker(Client):
         self.world.note_run(self, job)
         try:
             args = yield from self._arguments(task)
+            if task.returns < 0:
+                return (yield from self._stream(job, frame.run(script, args)))
             result = yield from frame.run(script, args)
             packed = yield from self._pack(job, result)
             return job, packed[0], packed[1], self.now - begun
@@ -204,6 +214,41 @@ class Worker(Client):
         finally:
             self.parent = b""
             frame.leave()
+
+    def _stream(self, job: Job, body: Program[Returned]) -> Program[Outcome | None]:
+        begun = self.now
+        producer = self.executor.producers.begin(job)
+        self._job = job
+        came_to: list[Value] = []
+        try:
+            yield from body
+            came_to = [NONE, producer.made.to_bytes(4, "big")]
+            failed = False
+        except (ProgramError, ScriptRaised, Interrupted) as error:
+            came_to = [self._failure(job, error)]
+            failed = True
+        finally:
+            self._job = None
+            self.executor.producers.end(producer)
+        if producer.cut:
+            self.executor.ended(job)
+            return None
+        return job, came_to, failed, self.now - begun
+
+    def yield_item(self, value: Plain, big: bool) -> Program[None]:
+        job = self._job
+        assert job is not None, "it yields, and does not stream"
+        producers, task = self.executor.producers, job.task
+        producer = producers.of[task.id]
+        packed = yield from self._part(job, producer.made + 1, value, big)
+        assert not isinstance(packed, Fault), packed
+        producers.yielded(producer, packed, self.now)
+        self.carry_out()
+        while producer.full:
+            self._paused = Until()
+            yield from self.block(self._paused)
+        if producer.over:
+            raise Returned(0, False)
 
     def _name(self, task: Task | Call) -> str:
         if isinstance(task, Call):
@@ -226,16 +271,20 @@ class Worker(Client):
         assert len(parts) == task.returns, f"{self._name(task)} returns {parts!r}"
         packed: list[Value] = []
         for index, part in enumerate(parts):
-            data, refs = values.write(part)
-            infos = values.infos(refs)
-            value: Value = Packed(data, None, infos) if infos else data
-            if result.big:
-                value = yield from self.store(object_id(task.id, index), data, infos, task.attempt)
-            self.core.refs.register(job.caller, refs_inside(value))
-            packed.append(value)
+            packed.append((yield from self._part(job, index, part, result.big)))
         if len(packed) == 1 and isinstance(packed[0], bytes):
             return packed[0], False
         return packed, any(isinstance(value, Fault) for value in packed)
+
+    def _part(self, job: Job, index: int, part: Plain, big: bool) -> Program[Value]:
+        """What is number ``index`` of what a job returns, as it travels."""
+        data, refs = values.write(part)
+        infos = values.infos(refs)
+        value: Value = Packed(data, None, infos) if infos else data
+        if big:
+            value = yield from self.store(object_id(job.task.id, index), data, infos, job.task.attempt)
+        self.core.refs.register(job.caller, refs_inside(value))
+        return value
 
     def _failure(self, job: Job, error: BaseException) -> Value:
         task = job.task
