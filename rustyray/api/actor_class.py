@@ -100,6 +100,7 @@ class ActorClass(Generic[T]):
             held=held,
             strategy=strategy,
             follows=follows,
+            environment=options.get("runtime_env") or None,
         )
         return self._plan
 

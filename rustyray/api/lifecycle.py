@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
+    from rustyray.job_config import JobConfig
     from rustyray.model.logging_config import LoggingConfig
     from rustyray.model.settings import Settings
     from rustyray.runtime.engine import Engine, ShutdownReport
@@ -77,6 +78,8 @@ def init(
     num_nodes: int | None = None,
     logging_level: int | str = "WARNING",
     logging_config: LoggingConfig | None = None,
+    runtime_env: Mapping[str, Any] | None = None,
+    job_config: JobConfig | None = None,
     _tracing_startup_hook: str | Callable[[], object] | None = None,
     _system_config: Mapping[str, Any] | None = None,
     **options: object,
@@ -106,6 +109,8 @@ def init(
         num_nodes: how many nodes there are, each a process of its own with these resources; 1.
         logging_level: a level of the logging module, for messages of the runtime itself.
         logging_config: how the driver and the workers log; without it, logging is left alone.
+        runtime_env: what all workers of this program are to have, as `rustyray.runtime_env.RuntimeEnv` says.
+        job_config: a `rustyray.job_config.JobConfig`: another way to give ``runtime_env`` and ``namespace``.
         _tracing_startup_hook: a function (or "module:function", as in Ray) that sets up OpenTelemetry, called here and
             in each worker: submissions and runs are then spans.
         options: Ray's other options are refused, unless they ask for nothing; the message says what to do.
@@ -114,7 +119,8 @@ def init(
         RuntimeError: RustyRay runs already.
         ConnectionError: There is no such cluster, or no node of it on this machine, or it does not answer.
         TypeError: There is no such option, or its value has the wrong type.
-        ValueError: A value is out of range, or the option is not supported yet.
+        ValueError: A value is out of range, or the option is not supported yet, or ``job_config`` says something else.
+        RuntimeEnvSetupError: A folder of ``runtime_env`` cannot be had.
     """
     from rustyray.model import settings
     from rustyray.model.logging_config import LoggingConfig
@@ -135,6 +141,8 @@ def init(
         "_system_config": _system_config,
     }
     settings.refuse_unknown(options)
+    before = context.own_engine()
+    environment, namespace = _of_job(job_config, runtime_env, namespace)
     if logging_config is not None and not isinstance(logging_config, LoggingConfig):
         raise TypeError(f"logging_config must be a rustyray.LoggingConfig, got {logging_config!r}")
     address = address or os.environ.get(ADDRESS_VARIABLE) or LOCAL
@@ -142,13 +150,49 @@ def init(
         _refuse_observing(address, logging_config, _tracing_startup_hook)
         _refuse_for_nodes(address, of_nodes)
         if address in context.apart:
-            return _connect(address, namespace, ignore_reinit_error)
-        engine = "ray" if address.startswith("ray://") else engine
-        return _join(address, engine, namespace, ignore_reinit_error)
+            session = _connect(address, namespace, ignore_reinit_error)
+        else:
+            engine = "ray" if address.startswith("ray://") else engine
+            session = _join(address, engine, namespace, ignore_reinit_error)
+        return _in_environment(session, environment, before)
     chosen = checked(engine=engine, namespace=namespace, logging_level=logging_level, **of_nodes)
     hook = None if _tracing_startup_hook is None else tracing.resolve(_tracing_startup_hook)
     blob = b"" if hook is None else dumps_function(hook, "_tracing_startup_hook")[0]
-    return start(chosen._replace(logging=logging_config, tracing_hook=blob), ignore_reinit_error)
+    session = start(chosen._replace(logging=logging_config, tracing_hook=blob), ignore_reinit_error)
+    return _in_environment(session, environment, before)
+
+
+def _of_job(
+    job_config: JobConfig | None, runtime_env: Mapping[str, Any] | None, namespace: str | None
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The environment and the namespace of the program. Raises ValueError where two were given that differ."""
+    if runtime_env is None and job_config is None:
+        return None, namespace
+    from rustyray.job_config import JobConfig
+    from rustyray.model import environments
+
+    environment = environments.checked("runtime_env", runtime_env or {})
+    if job_config is None:
+        return environment or None, namespace
+    if not isinstance(job_config, JobConfig):
+        raise TypeError(f"job_config must be a rustyray.job_config.JobConfig, got {job_config!r}")
+    environment = environments.without_conflict(job_config.runtime_env, environment)
+    if namespace is not None and job_config.ray_namespace not in (None, namespace):
+        raise ValueError(
+            f"the job's namespace is {job_config.ray_namespace!r} and that of init() is {namespace!r}: give one of them"
+        )
+    return environment or None, job_config.ray_namespace if namespace is None else namespace
+
+
+def _in_environment(session: Session, environment: dict[str, Any] | None, before: Engine | None) -> Session:
+    """Have what a new ``session`` submits run in the environment; one that was there ``before`` keeps its own."""
+    if environment is not None and session._engine is not before:
+        try:
+            session._engine.set_environment(environment)
+        except BaseException:
+            session.shutdown()
+            raise
+    return session
 
 
 def _refuse_observing(address: str, *options: object) -> None:

@@ -127,6 +127,7 @@ class RemoteFunction(_Base[P, R]):
             task_name=self._options.get("name") or "",
             strategy=strategy,
             follows=follows,
+            environment=self._options.get("runtime_env") or None,
         )
         return self._plan
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rustyray.api import lifecycle
 from rustyray.api.actor_handle import ActorHandle
 from rustyray.runtime import context
 from rustyray.runtime.context import HostedActor, TaskContext
 from rustyray.runtime.engine import ProcessContext
+
+if TYPE_CHECKING:
+    from rustyray.runtime_env import RuntimeEnv
 
 
 class RuntimeContext:
@@ -86,6 +89,17 @@ class RuntimeContext:
         if hosted is None:
             raise RuntimeError("current_actor is for methods of an actor, and this is none")
         return ActorHandle(hosted.handle)
+
+    @property
+    def runtime_env(self) -> RuntimeEnv:
+        """The runtime environment of this process, and of what it submits."""
+        from rustyray.runtime_env import RuntimeEnv
+
+        return RuntimeEnv(_validate=False, **lifecycle.running_engine().environment())
+
+    def get_runtime_env_string(self) -> str:
+        """`runtime_env` as JSON."""
+        return self.runtime_env.serialize()
 
     def is_canceled(self) -> bool:
         """Whether someone has cancelled the task that asks; plain methods of actors should ask now and then."""

@@ -184,6 +184,7 @@ class Resources(TypedDict, total=False):
     resources: Mapping[str, float] | None
     name: str | None
     scheduling_strategy: SchedulingStrategy | None
+    runtime_env: Mapping[str, Any] | None
 
 
 Retry = bool | list[type[BaseException]] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]

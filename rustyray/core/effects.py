@@ -49,11 +49,12 @@ class Warn(Effect):
 class ForkWorker(Effect):
     """Start a worker process that will report as ``worker`` (`WorkerReady`, or `NodeCore.process_ended`).
 
-    On a node that several drivers share it is for ``job`` alone.
+    On a node that several drivers share it is for ``job`` alone. It sets itself up with ``env``.
     """
 
     worker: WorkerID
     job: JobDescribed | None = None
+    env: bytes = b""
 
 
 class EndProcess(Effect):

@@ -142,6 +142,12 @@ def custom_resources(name: str, value: Any) -> dict[str, float]:
     return checked
 
 
+def runtime_env(name: str, value: Any) -> dict[str, Any]:
+    from rustyray.model.environments import checked  # which few programs need
+
+    return checked(name, value)
+
+
 def concurrency_groups(name: str, value: Any) -> dict[str, int]:
     if value == []:
         return {}
@@ -257,6 +263,7 @@ OPTIONS: dict[str, Option] = {
     "max_pending_calls": Option(_A, at_least(-1, _ENDLESS), -1),
     "scheduling_strategy": Option(_T | _A, scheduling_strategy),
     "_generator_backpressure_num_objects": Option(_T | _M, items_ahead, -1),
+    "runtime_env": Option(_T | _A, runtime_env),
 }
 
 _STRATEGY = "Write scheduling_strategy=NodeLabelSchedulingStrategy(…)"
@@ -265,7 +272,6 @@ _GENERATORS = "Give _generator_backpressure_num_objects, a limit for each genera
 _GROUPED = "Items are sent together by themselves when they come fast; yield a list, or leave it out"
 
 UNSUPPORTED: dict[str, Unsupported] = {
-    "runtime_env": Unsupported(_T | _A, ({},), "Set environment variables inside the task, and install what it needs"),
     "label_selector": Unsupported(_T | _A, ({},), _STRATEGY),
     "fallback_strategy": Unsupported(_T | _A, ([],), _STRATEGY),
     "_labels": Unsupported(_T | _A, ({},), _STRATEGY),

@@ -7,7 +7,7 @@ never change them (``slot`` is the one place where the owner's core keeps what i
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rustyray.model.resources import ResourceSet
 
@@ -46,14 +46,19 @@ class TaskPlan:
     carries, ``max_retries`` is -1 for "without end". ``label`` tells scheduling classes with equal resources apart.
     ``name`` is the function's, with its module; ``task_name`` what the user calls the task, if anything else.
     ``follows``: it goes where its parent says, who may want it in its own placement group (`following`).
+    ``environment`` is the runtime environment that was given, ``env`` what its workers are set up with
+    (`rustyray.model.environments`), once that is worked out for the process that submits it (`inside`).
     """
 
     __slots__ = (
         "blob",
+        "env",
+        "environment",
         "fn",
         "following",
         "follows",
         "held",
+        "inside",
         "label",
         "max_retries",
         "name",
@@ -79,11 +84,16 @@ class TaskPlan:
         task_name: str = "",
         strategy: Strategy | None = None,
         follows: bool = False,
+        environment: dict[str, Any] | None = None,
     ) -> None:
         self.strategy = strategy
         self.follows = follows
         #: By the strategy of the parent.
         self.following: dict[Strategy, TaskPlan] = {}
+        self.env = b""
+        self.environment = environment
+        #: By the environment of the process.
+        self.inside: dict[bytes, TaskPlan] = {}
         self.fn = fn
         self.blob = blob
         self.name = name
@@ -104,6 +114,12 @@ class TaskPlan:
         """The same, elsewhere."""
         plan = copy(self)
         plan.strategy, plan.follows, plan.slot = strategy, False, None
+        return plan
+
+    def set_in(self, env: bytes) -> TaskPlan:
+        """The same, in workers with this environment."""
+        plan = copy(self)
+        plan.env, plan.slot, plan.following = env, None, {}
         return plan
 
 
@@ -142,6 +158,8 @@ class ActorPlan:
         "blob",
         "class_name",
         "detached",
+        "env",
+        "environment",
         "fn",
         "following",
         "follows",
@@ -149,6 +167,7 @@ class ActorPlan:
         "groups",
         "handle_meta",
         "held",
+        "inside",
         "is_async",
         "max_concurrency",
         "max_restarts",
@@ -183,11 +202,15 @@ class ActorPlan:
         held: tuple[object, ...] = (),
         strategy: Strategy | None = None,
         follows: bool = False,
+        environment: dict[str, Any] | None = None,
     ) -> None:
         self.strategy = strategy
         self.follows = follows
-        #: By the strategy of the task that creates it, as in `TaskPlan`.
+        #: By the strategy of the task that creates it, as in `TaskPlan`; so are the next ones.
         self.following: dict[Strategy, ActorPlan] = {}
+        self.env = b""
+        self.environment = environment
+        self.inside: dict[bytes, ActorPlan] = {}
         self.fn = fn
         self.blob = blob
         self.class_name = class_name
@@ -214,6 +237,12 @@ class ActorPlan:
         """The same, elsewhere."""
         plan = copy(self)
         plan.strategy, plan.follows = strategy, False
+        return plan
+
+    def set_in(self, env: bytes) -> ActorPlan:
+        """The same, in a worker with this environment."""
+        plan = copy(self)
+        plan.env, plan.following = env, {}
         return plan
 
 

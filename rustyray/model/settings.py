@@ -48,8 +48,6 @@ _LIMITS = "Limit the whole program from outside, with a control group"
 
 UNSUPPORTED: dict[str, tuple[tuple[object, ...], str]] = {
     "local_mode": ((False,), "Write engine='sim', which runs everything in this process"),
-    "runtime_env": (({},), "Workers take over the driver's environment, sys.path and directory; change those"),
-    "job_config": ((), "Give namespace=… to init itself"),
     "include_dashboard": ((False,), _DASHBOARD),
     "dashboard_host": (("127.0.0.1",), _DASHBOARD),
     "dashboard_port": ((), _DASHBOARD),
@@ -79,6 +77,8 @@ VALID = (
     "ignore_reinit_error",
     "logging_level",
     "logging_config",
+    "runtime_env",
+    "job_config",
     "_tracing_startup_hook",
     "_system_config",
 )

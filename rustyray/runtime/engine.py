@@ -132,6 +132,12 @@ class Engine(Protocol):
 
     def kill_actor(self, handle: ActorHandleState, no_restart: bool) -> None: ...
 
+    def set_environment(self, given: Mapping[str, Any]) -> None:
+        """What this process submits from now on has this runtime environment, unless it says otherwise."""
+
+    def environment(self) -> dict[str, Any]:
+        """The runtime environment of this process."""
+
     def exit_actor(self) -> None:
         """End the actor that runs the calling method; raises TypeError outside an actor. Does not return."""
 

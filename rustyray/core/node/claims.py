@@ -54,12 +54,13 @@ class Claim:
 
     ``given`` is set for the start of ``actor``: what to do with the worker. Otherwise ``client`` asked for a lease; its
     number is ``request``; it may move to other nodes unless ``hops`` is None. ``feasible``: the node has as much.
-    ``group`` is the placement group in whose bundles it is.
+    ``group`` is the placement group in whose bundles it is. Its worker must have the environment ``env``.
     """
 
     __slots__ = (
         "actor",
         "client",
+        "env",
         "feasible",
         "given",
         "group",
@@ -100,6 +101,7 @@ class Claim:
         self.given: Callable[[Worker], None] | None = None
         self.group: GroupID = b""
         self.label = ""
+        self.env = b""
         self.retriable = True
         self.hops: int | None = None
         self.warned = False

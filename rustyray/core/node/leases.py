@@ -83,7 +83,7 @@ class LeaseDesk:
             self._base.send(client, LeaseFailed(message.request, fault))
             return
         claim = self._new_claim(client, message.request, message.job, message.resources, message.resources, now)
-        claim.label = message.label
+        claim.label, claim.env = message.label, message.env
         claim.retriable = message.retriable
         if message.strategy is not None:
             claim.group = message.strategy.group
@@ -107,6 +107,7 @@ class LeaseDesk:
         claim.actor = (start.spec.actor, start.incarnation)
         claim.retriable = start.spec.max_restarts != 0
         claim.given = given
+        claim.env = start.spec.env
         return claim
 
     def cancel(self, client: WorkerID, message: CancelLease, now: float) -> None:
@@ -136,7 +137,7 @@ class LeaseDesk:
         if self.queue.count:
             self._schedule_queue(now)
         if self.waiting:
-            self.pool.fork_for([claim.job for claim in self.waiting.values()], now)
+            self.pool.fork_for([(claim.job, claim.env) for claim in self.waiting.values()], now)
         self.recall.tell_fresh()
 
     def _schedule_queue(self, now: float) -> None:
@@ -167,7 +168,7 @@ class LeaseDesk:
         self._move(claim, ClaimEvent.FITS)
         self.queue.left(claim)
         self.accounts.hold(claim.hold)
-        worker = self.pool.take_idle(claim.job, unused=claim.given is not None)
+        worker = self.pool.take_idle(claim.job, claim.env, unused=claim.given is not None)
         if worker is None:
             self.waiting[claim.number] = claim
         else:
@@ -179,7 +180,7 @@ class LeaseDesk:
         An actor gets one that has not run any task: what that put or submitted would end with the actor.
         """
         for number, claim in self.waiting.items():
-            if claim.job == worker.job and (claim.given is None or not worker.used):
+            if claim.job == worker.job and claim.env == worker.env and (claim.given is None or not worker.used):
                 del self.waiting[number]
                 self._give(claim, worker, now)
                 self.recall.tell_fresh()
@@ -413,7 +414,8 @@ class LeaseDesk:
         assert leased == len(self.leases), f"{leased} workers are leased, but there are {len(self.leases)} leases"
         self.queue.check()
         for claim in self.waiting.values():
-            mine_ = [worker for worker in self.pool.idle.values() if worker.job == claim.job]
+            kind = (claim.job, claim.env)
+            mine_ = [worker for worker in self.pool.idle.values() if (worker.job, worker.env) == kind]
             idle = [worker for worker in mine_ if claim.given is None or not worker.used]
             assert not idle, f"claim {claim.number} waits for a worker though one is idle"
             on_the_way = self.pool.starting or any(not worker.address for worker in self.pool.workers.values())

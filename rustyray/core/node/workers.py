@@ -78,7 +78,8 @@ _BUSY = frozenset({_S.LEASED, _S.ACTOR, _S.ORPHANED, _S.STOPPING})
 class Worker:
     """A worker process as its node sees it.
 
-    It works for ``job`` alone, where jobs are told apart. ``held`` are the resources that the process uses, ``lent``
+    It works for ``job`` alone, where jobs are told apart, and for those who ask for its environment ``env``.
+    ``held`` are the resources that the process uses, ``lent``
     whether its CPUs are lent to others while it waits, ``group`` the placement group in whose bundle it works.
     ``used``: it has run tasks, so that it may own objects, which would end with it. An *orphaned* one is rid of its
     lease, but may still run a task of the owner that is gone; a *kept* one is there for what it owns alone. ``reason``
@@ -88,6 +89,7 @@ class Worker:
     __slots__ = (
         "actor",
         "address",
+        "env",
         "for_memory",
         "forced",
         "given_at",
@@ -108,9 +110,10 @@ class Worker:
         "used",
     )
 
-    def __init__(self, id_: WorkerID, job: JobID, now: float) -> None:
+    def __init__(self, id_: WorkerID, job: JobID, env: bytes, now: float) -> None:
         self.id = id_
         self.job = job
+        self.env = env
         self.state = WORKER_TABLE.initial
         self.since = now
         self.address = ""
@@ -158,24 +161,25 @@ class Pool:
 
     # --- up -----------------------------------------------------------------------------------------------------------
 
-    def fork(self, now: float, job: JobID = ANY) -> None:
-        worker = Worker(worker_id(self._base.node, self.next), job, now)
+    def fork(self, now: float, job: JobID = ANY, env: bytes = b"") -> None:
+        worker = Worker(worker_id(self._base.node, self.next), job, env, now)
         self.next += 1
         self.workers[worker.id] = worker
         self.starting += 1
-        self._base.out.append(ForkWorker(worker.id, self.jobs.described(job)))
+        self._base.out.append(ForkWorker(worker.id, self.jobs.described(job), env))
         self._base.timers.at(now + self._base.limits.start_timeout, partial(self._start_overdue, worker))
 
-    def fork_for(self, waiting: list[JobID], now: float) -> None:
-        """Have one worker on its way for each claim that waits (given by its job), within the limit."""
-        on_the_way = Counter(worker.job for worker in self.workers.values() if worker.state is WorkerState.STARTING)
-        for job in waiting:
-            if on_the_way[job]:
-                on_the_way[job] -= 1
+    def fork_for(self, waiting: list[tuple[JobID, bytes]], now: float) -> None:
+        """Have one worker on its way for each claim that waits (given by job and environment), within the limit."""
+        starting = (worker for worker in self.workers.values() if worker.state is WorkerState.STARTING)
+        on_the_way = Counter((worker.job, worker.env) for worker in starting)
+        for job, env in waiting:
+            if on_the_way[job, env]:
+                on_the_way[job, env] -= 1
             elif self.starting >= self._base.limits.max_starting:
                 return
             elif self.jobs.may_fork(job):
-                self.fork(now, job)
+                self.fork(now, job, env)
 
     def ready(self, worker: Worker, address: str, pid: int) -> None:
         """The worker listens. It counts as idle, but is not offered to anybody until `put_idle`."""
@@ -185,10 +189,10 @@ class Pool:
         worker.pid = pid
         self.move(worker, WorkerEvent.READY)
 
-    def take_idle(self, job: JobID, unused: bool) -> Worker | None:
+    def take_idle(self, job: JobID, env: bytes, unused: bool) -> Worker | None:
         """The job's worker that became idle last; with ``unused``, the last of those that have not run any task."""
         for worker in reversed(self.idle.values()):
-            if worker.job == job and not (unused and worker.used):
+            if worker.job == job and worker.env == env and not (unused and worker.used):
                 del self.idle[worker.id]
                 return worker
         return None

@@ -277,6 +277,7 @@ class OwnerCore:
             handle_meta=plan.handle_meta,
             strategy=plan.strategy,
             groups=plan.groups,
+            env=plan.env,
         )
         call = Call(actor, actor, CREATION.name, 0, args, 0, buffers=buffers, refs=refs)
         record = Record(call, CREATION, self.calls.link(actor, plan.max_task_retries), 0, b"", now, now)

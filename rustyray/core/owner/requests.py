@@ -52,7 +52,7 @@ class Requests:
         self._open[number] = target
         pinned, strategy = hops >= MAX_HOPS, target.strategy
         message = RequestLease(
-            number, self.job, target.resources, target.label, hops, pinned, strategy, target.retriable
+            number, self.job, target.resources, target.label, hops, pinned, strategy, target.retriable, target.env
         )
         self._out.append(Send(node, message, address))
 

@@ -9,7 +9,7 @@ worker that blocks gives its unstarted tasks back by itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 from rustyray.core.effects import Effect, Send
 from rustyray.core.owner.history import History
@@ -49,6 +49,10 @@ STALL: Final = 0.02
 LARGE: Final = 1 << 20
 
 
+#: Label, strategy, whether they may be run again, resources, environment.
+ClassKey: TypeAlias = tuple[str, Strategy | None, bool, tuple[tuple[str, int], ...], bytes]
+
+
 class Scheduler:
     """Queues, leases and pipelines of one owner."""
 
@@ -58,7 +62,7 @@ class Scheduler:
         self._history = history
         self.node = node
         self.out = out
-        self.classes: dict[tuple[str, Strategy | None, bool, tuple[tuple[str, int], ...]], SchedulingClass] = {}
+        self.classes: dict[ClassKey, SchedulingClass] = {}
         self.leases: dict[int, Lease] = {}
         self.by_worker: dict[WorkerID, Lease] = {}
         self.defined: dict[WorkerID, dict[bytes, None]] = {}
@@ -68,10 +72,10 @@ class Scheduler:
     def stats_for(self, plan: TaskPlan) -> FunctionStats:
         """The class and the learned duration of a function, made at its first submission and kept in the plan."""
         retriable = plan.max_retries != 0
-        key = (plan.label, plan.strategy, retriable, tuple(sorted(plan.resources.items())))
+        key = (plan.label, plan.strategy, retriable, tuple(sorted(plan.resources.items())), plan.env)
         target = self.classes.get(key)
         if target is None:
-            target = SchedulingClass(dict(plan.resources), plan.label, plan.strategy, retriable)
+            target = SchedulingClass(dict(plan.resources), plan.label, plan.strategy, retriable, env=plan.env)
             self.classes[key] = target
         plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1, plan.task_name or plan.name)
         return stats
@@ -91,10 +95,11 @@ class Scheduler:
             return base
         if node == self.node and all(lease.node == node for lease in base.leases.values()):
             return base  # which tries this node first
-        key = (base.label, Strategy(near=node), base.retriable, tuple(sorted(base.resources.items())))
+        key = (base.label, Strategy(near=node), base.retriable, tuple(sorted(base.resources.items())), base.env)
         found = self.classes.get(key)
         if found is None:
-            found = SchedulingClass(base.resources, base.label, Strategy(near=node), base.retriable, base=base)
+            strategy = Strategy(near=node)
+            found = SchedulingClass(base.resources, base.label, strategy, base.retriable, base=base, env=base.env)
             self.classes[key] = found
         return found
 

@@ -27,6 +27,9 @@ from rustyray.runtime.serialization import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rustyray.engines.client.environments import Environments
     from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
     from rustyray.runtime.engine import Returned
 
@@ -41,6 +44,28 @@ POLL_EVERY: Final = 128
 class Client(StreamReader):
     """Implements `rustyray.runtime.engine.Engine`, but for the runtime's start and end."""
 
+    #: The environment of this process, encoded, and what is made of it when it is needed first.
+    env = b""
+    _environments: Environments | None = None
+
+    @property
+    def environments(self) -> Environments:
+        if self._environments is None:
+            from rustyray.engines.client.environments import Environments
+
+            self._environments = Environments(self, self.env)
+        return self._environments
+
+    def set_environment(self, given: Mapping[str, Any]) -> None:
+        """What this process submits has this environment from now on, unless it says otherwise."""
+        self.env = self.environments.enter(given)
+
+    def environment(self) -> dict[str, Any]:
+        return self.environments.given() if self.env else {}
+
+    def check_packages(self) -> None:
+        """Raise ValueError if this engine's workers cannot have folders of their own."""
+
     # --- tasks --------------------------------------------------------------------------------------------------------
 
     def submit(self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Returned:
@@ -48,6 +73,8 @@ class Client(StreamReader):
             data, buffers, infos, deps, keep = self._prepare(args, kwargs)
         else:
             (data, buffers, infos, deps), keep = _NOTHING, None
+        if self.env or plan.environment is not None:
+            plan = self.environments.within(plan, self.env)
         task = context.current_task.get()
         parent = b""
         if task is not None:
@@ -137,6 +164,8 @@ class Client(StreamReader):
     # --- actors -------------------------------------------------------------------------------------------------------
 
     def create_actor(self, plan: ActorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorHandleState:
+        if self.env or plan.environment is not None:
+            plan = self.environments.within(plan, self.env)
         task = context.current_task.get()
         if task is not None and plan.follows and task.strategy is not None and task.strategy.capture:
             plan = self._following(plan, task.strategy)

@@ -262,14 +262,14 @@ class Runner:
                 worker=self.worker.place.worker,
             )
         failed = self.describe(error, self.name_of(task), task.id, task.attempt, task.max_attempts)
-        if failed.refs:
+        if isinstance(failed, Failed) and failed.refs:
             with self.worker.pump.lock:
                 self.worker.core.refs.register(job.caller, failed.refs)
         return failed
 
     def describe(
         self, error: BaseException, function: str, task: bytes, attempt: int = 0, max_attempts: int = 1
-    ) -> Failed:
+    ) -> Failed | Fault:
         """An exception as a value, with the context of this process."""
         worker = self.worker
         host = worker.actor
@@ -306,6 +306,25 @@ class Runner:
                 self.report(ended)
             worker.executor.flush()
             worker.pump.flush()
+
+
+class RefusingRunner(Runner):
+    """Of a worker whose environment could not be set up: everything fails with ``fault``."""
+
+    def __init__(self, worker: Host, fault: Fault) -> None:
+        super().__init__(worker)
+        self._fault = fault
+
+    def _call(self, job: Job) -> tuple[bytes | list[Value], bool]:
+        return [self._fault], True
+
+    def load_code(self, fn: bytes) -> Callable[..., Any]:
+        raise RuntimeError(self._fault.message)
+
+    def describe(
+        self, error: BaseException, function: str, task: bytes, attempt: int = 0, max_attempts: int = 1
+    ) -> Failed | Fault:
+        return self._fault
 
 
 def lent(task: Task | Call) -> list[RefInfo]:

@@ -19,7 +19,7 @@ from rustyray.core.producing import GoOn
 from rustyray.core.telling import Teller
 from rustyray.engines.client.actor_host import ActorHost
 from rustyray.engines.client.client import Client
-from rustyray.engines.client.running import Outcome, Runner
+from rustyray.engines.client.running import Outcome, RefusingRunner, Runner
 from rustyray.engines.client.waiter import Waiter
 from rustyray.model.messages import (
     DefineFunction,
@@ -33,6 +33,7 @@ from rustyray.model.messages import (
     WorkerStays,
 )
 from rustyray.model.states import TaskState, WorkerState
+from rustyray.model.values import Fault, FaultKind
 
 if TYPE_CHECKING:
     import asyncio
@@ -101,6 +102,10 @@ class WorkerClient(Client):
         """End the process as the kernel would. With the lock held."""
 
     @abstractmethod
+    def set_up(self) -> None:
+        """Make of this process what its environment says, before it runs anything."""
+
+    @abstractmethod
     def is_main(self) -> bool:
         """Whether it is the main program that asks, and not another thread of the process."""
 
@@ -165,6 +170,8 @@ class WorkerClient(Client):
         with pump.lock:
             pump.hub.send(self.place.node, WorkerReady(self.place.worker, self.pid, self.place.address), node_address)
             pump.hub.flush()
+        if self.env:
+            self._set_up()
         sent = clock()
         ended: Outcome | None = None
         while True:
@@ -195,6 +202,16 @@ class WorkerClient(Client):
                 return
             else:
                 pump.wait(self._work, None)
+
+    def _set_up(self) -> None:
+        try:
+            self.set_up()
+        except BaseException as error:  # noqa: BLE001 - the hook is the user's code
+            place = self.place
+            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            text = f"Worker {self.pid} could not be set up: {reason}"
+            fault = Fault(FaultKind.RUNTIME_ENV, text, pid=self.pid, worker=place.worker, node=place.node)
+            self.runner = RefusingRunner(self, fault)
 
     def _do(self, what: Start | Stop) -> None:
         if isinstance(what, Start):

@@ -88,6 +88,9 @@ class AnyDriver(Client):
         """A stage of the shutdown: a note when it is done, None when its time ran out."""
         raise NotImplementedError
 
+    def clear(self) -> None:
+        """Put away what processes have left that could not do so themselves."""
+
     def stop_processes(self, step: Step) -> str | None:
         """As `leave_cluster`."""
         raise NotImplementedError

@@ -93,6 +93,11 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     partitions: bool = False
 
 
+def packages_of(boot: NodeBoot) -> str:
+    """The folder in which a node's workers unpack what their environments need; it goes with the node."""
+    return f"{boot.spill_directory}/rustyray-{boot.session.hex()}-{boot.node.hex()}"
+
+
 class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     """All that a worker process needs to start: it listens at ``address`` and reports to its node.
 
@@ -100,7 +105,8 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
 
     ``sys.path``, ``sys.argv``, the working directory, the environment, the umask and the standard streams are the
     driver's already. ``head`` is the process that hosts the head. The arena's descriptor is open; its size is in
-    bytes. ``job`` and ``namespace`` are those of ``driver``.
+    bytes. ``job`` and ``namespace`` are those of ``driver``. It sets itself up with ``env``, whose packages are in the
+    folder ``packages``.
     """
 
     worker: WorkerID
@@ -116,6 +122,8 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     arena_fd: int
     arena_size: int
+    env: bytes = b""
+    packages: str = ""
     log_level: str = "WARNING"
     logging: tuple[str, str, tuple[str, ...]] | None = None
     tracing_hook: bytes = b""

@@ -187,6 +187,9 @@ class Driver(AnyDriver):
             nodes.ask_to_leave(others)
         return f"{len(others)} more nodes" if nodes.wait_gone(others, step.deadline) else None
 
+    def clear(self) -> None:
+        self.node_processes.remove_packages()
+
     def stop_processes(self, step: Step) -> str | None:
         zygote = Zygote.shared()
         if step.force:

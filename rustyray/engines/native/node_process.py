@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -39,7 +40,7 @@ from rustyray.core.node import NodeCore
 from rustyray.engines.native import processes, surroundings
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.bodies import Bodies
-from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot
+from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot, packages_of
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.memory import Meter
 from rustyray.engines.native.nonsense import cut_off
@@ -91,6 +92,8 @@ def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
     try:
         if forked is not None:
             _run_worker(forked)
+        else:
+            shutil.rmtree(packages_of(boot), ignore_errors=True)
     finally:
         exit_now(code)
 
@@ -297,8 +300,8 @@ class _Node:
         match effect:
             case Send(to=to, message=message, address=address):
                 self.send(to, message, address, from_head=from_head)
-            case ForkWorker(worker=worker, job=job):
-                self.fork_worker(worker, job)
+            case ForkWorker(worker=worker, job=job, env=env):
+                self.fork_worker(worker, job, env)
             case EndProcess(worker=worker, force=force):
                 self.workers.end(worker, force)
             case FreeExtent():
@@ -342,9 +345,9 @@ class _Node:
         if memory is not None:
             self.node.measured(memory, self.now)
 
-    def fork_worker(self, worker: WorkerID, job: JobDescribed | None) -> None:
+    def fork_worker(self, worker: WorkerID, job: JobDescribed | None, env: bytes) -> None:
         self.hub.flush()  # a fork takes long: nobody is to wait for it who need not
-        problem = self.workers.fork(worker, job)
+        problem = self.workers.fork(worker, job, env)
         if problem:
             self.node.process_ended(worker, problem, self.now)
 

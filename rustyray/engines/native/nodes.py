@@ -6,6 +6,7 @@ The driver forks them all, and is connected to each: a node whose driver is gone
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from rustyray.core.node.knobs import configured
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
+from rustyray.engines.native.boot import packages_of
 from rustyray.engines.native.zygote import Zygote
 from rustyray.model.ids import NODE_ID_SIZE, NodeID
 from rustyray.model.messages import RegisterDriver, Registered, Shutdown
@@ -76,6 +78,12 @@ class Nodes:
         self._patience = patience
         self.first = first
         self.all: dict[NodeID, NodeProcess] = {first.boot.node: first}
+
+    def remove_packages(self) -> None:
+        """What a node has left that could not do so itself."""
+        for node in self.all.values():
+            if os.path.isdir(folder := packages_of(node.boot)):
+                shutil.rmtree(folder, ignore_errors=True)
 
     # --- joining ------------------------------------------------------------------------------------------------------
 

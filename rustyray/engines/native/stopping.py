@@ -172,6 +172,7 @@ class Ending:
 
     def _release(self, step: Step) -> str:
         self.driver.ctrl_c.restore()
+        self.driver.clear()
         self.driver.pump.close()
         self.driver.arena.close()
         return ""

@@ -78,6 +78,7 @@ class Worker(WorkerClient):
         store = Store(Arena(boot.arena_fd, boot.arena_size), boot.node, pump)
         where = ProcessContext(boot.job, boot.node, boot.worker, boot.namespace, boot.address, False, boot.session_dir)
         self.attach(core, pump, store, where)
+        self.env = boot.env
         self.handlers[KeepApart] = self._keep_apart
         self._interrupt: bytes = b""
         #: The pump was asked to raise where the job waits; once it has, the job is not interrupted again.
@@ -167,6 +168,11 @@ class Worker(WorkerClient):
                 pass  # whoever read it is gone
         self.stay()
         os._exit(0)
+
+    def set_up(self) -> None:
+        self.environments.set_variables()
+        self.environments.unpack(self.boot.packages)
+        self.environments.run_hook()
 
     def is_main(self) -> bool:
         return threading.current_thread() is threading.main_thread()

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 
 from rustyray.engines.native import processes
 from rustyray.engines.native.address import default_address
-from rustyray.engines.native.boot import NodeBoot, WorkerBoot
+from rustyray.engines.native.boot import NodeBoot, WorkerBoot, packages_of
 from rustyray.engines.native.outputs import Outputs, WorkerPipes
 from rustyray.engines.native.surroundings import take_over, tell
 from rustyray.model.ids import WorkerID
@@ -66,7 +66,7 @@ class WorkerProcesses:
         #: How they ended, and until when their last words may come.
         self.dead: dict[WorkerID, tuple[str, float]] = {}
 
-    def fork(self, worker: WorkerID, job: JobDescribed | None) -> str:
+    def fork(self, worker: WorkerID, job: JobDescribed | None, env: bytes) -> str:
         """Fork a worker. Returns why that could not be done, if so; in the worker, raises `BecomeWorker`."""
         node_pid = os.getpid()
         pipes = None
@@ -92,14 +92,14 @@ class WorkerProcesses:
                 pipes.use()
             if job is not None and job.setup is not None:
                 take_over(job.setup)
-            raise BecomeWorker(self._boot_of(worker, job))
+            raise BecomeWorker(self._boot_of(worker, job, env))
         except BecomeWorker:
             raise
         except BaseException:  # noqa: BLE001 - nothing may return into the node's loop
             tell(f"a worker could not be set up:\n{traceback.format_exc()}")
             exit_now(BUG)
 
-    def _boot_of(self, worker: WorkerID, job: JobDescribed | None) -> WorkerBoot:
+    def _boot_of(self, worker: WorkerID, job: JobDescribed | None, env: bytes) -> WorkerBoot:
         boot = self._boot
         return WorkerBoot(
             worker=worker,
@@ -115,6 +115,8 @@ class WorkerProcesses:
             namespace=self.namespace if job is None else job.namespace,
             arena_fd=self._arena_fd,
             arena_size=boot.arena_size,
+            env=env,
+            packages=packages_of(boot),
             log_level=boot.log_level,
             logging=boot.logging,
             tracing_hook=boot.tracing_hook,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,7 @@ from rustyray.engines.ray.errors import ours
 from rustyray.engines.ray.groups import GroupsAndNodes
 from rustyray.engines.ray.hosting import CALL, host_class, pickled, task_runner
 from rustyray.engines.ray.parcels import Code, Parcel, known, our_ref, pack_arguments, rays, things
+from rustyray.model.environments import merged
 from rustyray.model.messages import EntryAction
 from rustyray.runtime.engine import ActorHandleState, Inspection, ProcessContext, ShutdownReport
 
@@ -32,6 +33,7 @@ class RayEngine(GroupsAndNodes):
 
     def __init__(self, end: Callable[[], None]) -> None:
         self._end = end
+        self._environment: dict[str, Any] = {}
         self._process: ProcessContext | None = None
         #: Refs that the program has pickled itself.
         self._pinned: list[ObjectRef[Any]] = []
@@ -43,7 +45,7 @@ class RayEngine(GroupsAndNodes):
     ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
         if plan.slot is None:
             runner = task_runner(plan, Code(plan.fn, plan.blob, things(plan.held)))  # type: ignore[arg-type]
-            plan.slot = ray.remote(runner).options(**choices.task_options(plan))
+            plan.slot = ray.remote(runner).options(**choices.task_options(plan), **self._environment_of(plan))
         function: Any = plan.slot
         return self._returned(function.remote(*pack_arguments(args, kwargs)))
 
@@ -54,6 +56,17 @@ class RayEngine(GroupsAndNodes):
 
     def cancel(self, ref: ObjectRef[Any], force: bool, recursive: bool) -> None:
         ray.cancel(rays(ref), force=force, recursive=recursive)
+
+    def set_environment(self, given: Mapping[str, Any]) -> None:
+        self._environment = dict(given)
+
+    def environment(self) -> dict[str, Any]:
+        return self._environment or dict(ray.get_runtime_context().runtime_env)
+
+    def _environment_of(self, plan: TaskPlan | ActorPlan) -> dict[str, Any]:
+        """Ray's option for it: what nothing was said of, Ray's workers have from their parents."""
+        given = merged(self._environment, plan.environment or {})
+        return {"runtime_env": given} if given else {}
 
     # --- objects ------------------------------------------------------------------------------------------------------
 
@@ -109,7 +122,8 @@ class RayEngine(GroupsAndNodes):
     def create_actor(self, plan: ActorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorHandleState:
         code = Code(plan.fn, plan.blob, things(plan.held))  # type: ignore[arg-type]
         actor_class: Any = ray.remote(host_class(plan, code, _methods(plan)))
-        handle = actor_class.options(**choices.actor_options(plan)).remote(*pack_arguments(args, kwargs))
+        options = choices.actor_options(plan) | self._environment_of(plan)
+        handle = actor_class.options(**options).remote(*pack_arguments(args, kwargs))
         if plan.name:
             _keep_shape(handle, plan.handle_meta, plan.max_task_retries)
         return handle_state(handle, plan.handle_meta, plan.max_task_retries)

@@ -74,6 +74,12 @@ class _Ours(Client):
 
     simulation: Simulation
 
+    def check_packages(self) -> None:
+        raise ValueError(
+            "a simulated runtime is one process, which has one directory and one sys.path: working_dir and py_modules "
+            "cannot differ between its workers. Leave them out there"
+        )
+
     def _check_known(self, refs: Sequence[ObjectRef[Any]]) -> None:
         for ref in refs:
             if ref._drop is not self._drop:
@@ -335,9 +341,10 @@ class SimRunner(Runner):
 class SimWorker(_Ours, WorkerClient):
     """The engine inside a simulated worker."""
 
-    def __init__(self, simulation: Simulation, process: UserProcess) -> None:
+    def __init__(self, simulation: Simulation, process: UserProcess, env: bytes) -> None:
         self.simulation = simulation
         self.host = process
+        self.env = env
         place = Where(process.core.sched.requests.job, process.node, process.me, process.address)
         WorkerClient.__init__(self, place, process.core, process.pid)
         self.runner = SimRunner(self)
@@ -354,6 +361,11 @@ class SimWorker(_Ours, WorkerClient):
         self.exit_hooks()
         self.stay()
         world.end(process.me, "it exited with code 0")
+
+    def set_up(self) -> None:
+        self.host.own_variables()
+        self.environments.set_variables()
+        self.environments.run_hook()
 
     def exit_hooks(self) -> None:
         """Run what the user's code registered for the end of this process."""

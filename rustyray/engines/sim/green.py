@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from asyncio import _get_running_loop, _set_running_loop
 from collections.abc import Callable
+from os import environ
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -56,10 +57,22 @@ class KnownClasses:
         cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID = self.by_id
 
 
+def variables() -> dict[Any, Any]:
+    """Where `os.environ` has what it has at present."""
+    return environ._data  # type: ignore[attr-defined,no-any-return]
+
+
+def set_variables(those: dict[Any, Any]) -> None:
+    """Let `os.environ` have what is in there."""
+    if environ._data is not those:  # type: ignore[attr-defined]
+        environ._data = those  # type: ignore[attr-defined]
+
+
 def enter(process: UserProcess) -> None:
     """From now on the code that runs is this process'."""
     context._engine = process.engine  # type: ignore[assignment] # only drivers and workers are made
     process.classes.enter()
+    set_variables(process.variables)
 
 
 class Green:
@@ -111,7 +124,7 @@ class Green:
     def close(self) -> None:
         """Unwind the program: its process has ended. What it does meanwhile with the runtime raises `ProcessEnded`."""
         if not self.greenlet.dead and self.greenlet is not getcurrent():
-            before = context._engine
+            before, theirs = context._engine, variables()
             classes = KnownClasses.present()
             enter(self.process)
             self.greenlet.parent = getcurrent()
@@ -120,6 +133,7 @@ class Green:
             finally:
                 context._engine = before
                 classes.enter()
+                set_variables(theirs)
 
 
 class MainProgram(Green):

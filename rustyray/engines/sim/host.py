@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
 from rustyray.engines.client.waiter import Waiter, Waiting
-from rustyray.engines.sim.green import KnownClasses, ProcessEnded
+from rustyray.engines.sim.green import KnownClasses, ProcessEnded, set_variables
 from rustyray.engines.sim.world.process import NEVER, OwnerProcess
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
@@ -80,6 +80,8 @@ class UserProcess(OwnerProcess, Waiting):
         self.outlives_node = not executes
         self.pid = pid
         self.classes = KnownClasses.none() if executes else KnownClasses.present()
+        #: The variables of its environment: the driver's own, unless it has others.
+        self.variables = simulation.variables
         self.name = f"worker {pid}" if executes else "the driver"
         self.head = world.head
         self.head_address = world.head_address
@@ -98,6 +100,11 @@ class UserProcess(OwnerProcess, Waiting):
         #: Told of a connection that is gone.
         self.on_lost: Callable[[bytes], None] = lambda peer: None
         self.core.history.on_failure = simulation.errors.failed
+
+    def own_variables(self) -> None:
+        """From now on those that it sets are for it alone."""
+        self.variables = self.variables.copy()
+        set_variables(self.variables)
 
     def clock(self) -> float:
         return self.world.now

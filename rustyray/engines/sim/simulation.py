@@ -14,7 +14,7 @@ from rustyray.core.node.knobs import KNOBS, configured
 from rustyray.engines.sim import circles, stuck
 from rustyray.engines.sim.engine import SimDriver, SimWorker
 from rustyray.engines.sim.errors import Errors
-from rustyray.engines.sim.green import Green, MainProgram, enter
+from rustyray.engines.sim.green import Green, MainProgram, enter, set_variables, variables
 from rustyray.engines.sim.host import UserProcess
 from rustyray.engines.sim.stdlib import stage, threads
 from rustyray.engines.sim.steering import present
@@ -67,6 +67,7 @@ class Simulation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.variables = variables()
         steering = present()
         self.steered = steering is not None
         if steering is not None:
@@ -122,12 +123,12 @@ class Simulation:
         me = f"node-{number:03}".encode()
         return self.world.add_node(me, dict(settings.resources), limits, store, settings.labels, pid)
 
-    def _make_worker(self, host: NodeHost, me: WorkerID) -> OwnerProcess:
+    def _make_worker(self, host: NodeHost, me: WorkerID, env: bytes) -> OwnerProcess:
         number = int.from_bytes(me[len(host.me) :], "big")
         pid = PIDS + PIDS_OF_NODE * int(host.me[-3:]) + number
         process = UserProcess(self, me, host.me, host.job, host.namespace, pid, executes=True)
         self.world.processes[me] = process
-        worker = SimWorker(self, process)
+        worker = SimWorker(self, process, env)
         process.main = self.spawn(process, "main", worker.main)
         return process
 
@@ -264,6 +265,7 @@ class Simulation:
             self._hub.parent = getcurrent()
             self._hub.throw(GreenletExit())
         world.running = None
+        set_variables(self.variables)
 
     def warn(self, text: str) -> None:
         """Tell the user, on standard error."""

@@ -59,6 +59,7 @@ class ActorSpec(Part):
     handle_meta: bytes = b""
     strategy: Strategy | None = None
     groups: dict[str, int] = msgspec.field(default_factory=dict)
+    env: bytes = b""
 
 
 class ActorState(enum.IntEnum):

@@ -57,7 +57,7 @@ class RequestLease(msgspec.Struct, array_like=True, gc=False, tag=23):
 
     ``hops`` counts how often it was sent elsewhere, so that it cannot wander for ever; ``local_only`` pins it here.
     With a ``strategy`` the owner's own node sends it where it belongs, and there it stays. ``retriable``: the tasks
-    that it is for may be run again.
+    that it is for may be run again. Its worker is to be set up with ``env``.
     """
 
     request: int
@@ -68,6 +68,7 @@ class RequestLease(msgspec.Struct, array_like=True, gc=False, tag=23):
     local_only: bool = False
     strategy: Strategy | None = None
     retriable: bool = True
+    env: bytes = b""
 
 
 class CancelLease(msgspec.Struct, array_like=True, gc=False, tag=24):

@@ -47,6 +47,7 @@ class FakeEngine:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings
+        self.given: dict[str, Any] = {}
         self.hold = False
         self.held: list[Callable[[], None]] = []
         self.submitted: list[TaskPlan] = []
@@ -63,6 +64,12 @@ class FakeEngine:
         self._numbers = itertools.count(1)
 
     # --- tasks and objects
+
+    def set_environment(self, given: Mapping[str, Any]) -> None:
+        self.given = dict(given)
+
+    def environment(self) -> dict[str, Any]:
+        return self.given
 
     def submit(self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.submitted.append(plan)

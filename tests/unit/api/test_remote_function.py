@@ -208,7 +208,7 @@ def test_the_decorator_says_how_it_is_used() -> None:
     [
         ({"num_cpu": 1}, ValueError, r"no option 'num_cpu' \(did you mean 'num_cpus'\?\)"),
         ({"num_cpus": -1}, ValueError, "num_cpus must be zero or more"),
-        ({"runtime_env": {"pip": ["x"]}}, ValueError, "runtime_env=.* is not supported yet"),
+        ({"runtime_env": {"pip": ["x"]}}, ValueError, "'pip' is not supported. Workers use the interpreter"),
         ({"max_retries": "3"}, TypeError, "max_retries must be an integer"),
     ],
 )

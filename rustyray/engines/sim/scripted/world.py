@@ -53,7 +53,7 @@ class ScriptedWorld(World):
         self.start(driver, "driver", driver.main())
         return driver
 
-    def _make_worker(self, host: NodeHost, me: WorkerID) -> OwnerProcess:
+    def _make_worker(self, host: NodeHost, me: WorkerID, env: bytes) -> OwnerProcess:
         worker = self.processes[me] = Worker(self, me, host.me, host.job, host.namespace)
         self.start(worker, "main", worker.main())
         return worker

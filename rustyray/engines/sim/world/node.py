@@ -158,8 +158,8 @@ class NodeHost:
         match effect:
             case Send(to=to, message=message, address=address):
                 self.send(to, message, address, from_head)
-            case ForkWorker(worker=worker):
-                self.world.fork(self, worker)
+            case ForkWorker(worker=worker, env=env):
+                self.world.fork(self, worker, env)
             case EndProcess(worker=worker, force=force):
                 how = "it was killed by signal 9 (SIGKILL)" if force else "it was killed by signal 15 (SIGTERM)"
                 self.world.crash(worker, how)

@@ -63,7 +63,7 @@ class World:
     it.
     """
 
-    make_worker: Callable[[NodeHost, WorkerID], OwnerProcess]
+    make_worker: Callable[[NodeHost, WorkerID, bytes], OwnerProcess]
 
     def __init__(
         self,
@@ -123,9 +123,9 @@ class World:
         host.start()
         return host
 
-    def fork(self, host: NodeHost, me: WorkerID) -> None:
+    def fork(self, host: NodeHost, me: WorkerID, env: bytes) -> None:
         self.network.connect(me, host.me)
-        self.make_worker(host, me)
+        self.make_worker(host, me, env)
 
     def start(self, client: OwnerProcess, name: str, program: Program[None]) -> Fiber:
         fiber = Fiber(name, client, program, self._stamp())
