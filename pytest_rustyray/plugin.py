@@ -18,6 +18,7 @@ measuring.py   coverage of what runs in workers
 variables.py   what the environment tells workers
 tracebacks.py  reports without the runtime's own frames
 exploring.py   tests under many schedules
+as_ray/        ``import ray`` means RustyRay, and fixtures have Ray's names
 categories/    unit, integration and stress tests
 """
 
@@ -29,7 +30,7 @@ from typing import Final
 
 import pytest
 
-from pytest_rustyray import categories, exploring, fixtures, measuring, options, patching, tracebacks
+from pytest_rustyray import as_ray, categories, exploring, fixtures, measuring, options, patching, tracebacks
 from pytest_rustyray.by_value import ByValue
 from pytest_rustyray.chaos.fixture import Tells, rustyray_chaos
 from pytest_rustyray.clusters.fixture import rustyray_cluster
@@ -69,6 +70,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     exploring.declare(parser)
     isolating.declare(parser)
     categories.declare(parser)
+    as_ray.declare(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before conftest files import ``ray``."""
+    as_ray.install(early_config, early_config.known_args_namespace)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,6 +99,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(tracebacks, "rustyray_tracebacks")
     config.pluginmanager.register(exploring.Explores(), "rustyray_explores")
     isolating.configure(config)
+    as_ray.configure(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -123,8 +132,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     patched, measured = patching.used(session.items), measuring.measures(session.config)
     if patched:
         patching.prepare(session.config)
-    if used or patched or (measured and "rustyray" in sys.modules):
-        _start_early(session.config, [*_PRELOAD, *([measuring.PRELOAD] if measured else [])])
+    if used or patched or as_ray.preload() or (measured and "rustyray" in sys.modules):
+        _start_early(session.config, [*_PRELOAD, *as_ray.preload(), *([measuring.PRELOAD] if measured else [])])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -42,7 +42,9 @@ _LATE = ("experimental", "util")
 
 def __getattr__(name: str) -> object:
     if name not in _LATE:
-        raise AttributeError(f"module 'rustyray' has no attribute {name!r}")
+        from rustyray.missing import attribute
+
+        raise AttributeError(attribute(__name__, name))
     from importlib import import_module
 
     return import_module(f"rustyray.{name}")

@@ -47,6 +47,10 @@ class Session:
         """Shut this runtime down, as `rustyray.shutdown`; if that has happened already, do nothing."""
         return _shut_down(self._engine, grace)
 
+    def __getitem__(self, key: str) -> str:
+        """What ``address_info`` has under ``key``; as in Ray."""
+        return self.address_info[key]
+
     def __enter__(self) -> Session:
         return self
 

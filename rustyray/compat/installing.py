@@ -1,0 +1,115 @@
+"""A finder for ``ray`` in this process, and a place on the import path for all processes that it starts.
+
+Workers take the import path over from their driver, so they find ``on_path/ray.py``, which installs the finder there.
+Drivers that a program starts get the place with PYTHONPATH. A ``sitecustomize`` of somebody else is not in the way.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Final
+
+from rustyray.compat import names
+from rustyray.compat.names import RAY
+
+#: In the environment: "1" where ``import ray`` means RustyRay.
+VARIABLE: Final = "RUSTYRAY_AS_RAY"
+#: The folder in which ``ray`` is found.
+PLACE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "on_path")
+_PATH: Final = "PYTHONPATH"
+
+
+def install() -> None:
+    """Let ``import ray`` mean RustyRay, in this process, in workers, and in programs that this process starts.
+
+    It does not matter whether Ray is installed. ``import ray`` then gives a module with RustyRay's own objects, so
+    ``ray.ObjectRef is rustyray.ObjectRef``; ``ray.__version__`` is that of the Ray whose API this is. A second call
+    does nothing.
+
+    Raises:
+        RuntimeError: Ray itself was imported already.
+    """
+    if installed():
+        return
+    loaded = sys.modules.get(RAY)
+    if loaded is not None:
+        raise RuntimeError(
+            f"Ray itself was imported already, from {getattr(loaded, '__file__', None) or 'somewhere'}: call "
+            "rustyray.compat.install() before anything imports ray"
+        )
+    sys.meta_path.insert(0, _FINDER)
+    if PLACE not in sys.path:
+        sys.path.insert(0, PLACE)
+    given = os.environ.get(_PATH, "")
+    if PLACE not in given.split(os.pathsep):
+        os.environ[_PATH] = PLACE + (os.pathsep + given if given else "")
+    os.environ[VARIABLE] = "1"
+
+
+def uninstall() -> None:
+    """Undo `install`. What was imported as ``ray`` stays with whoever has it; the next import finds Ray, if there.
+
+    Workers of a runtime that is up are not told.
+    """
+    if not installed():
+        return
+    sys.meta_path.remove(_FINDER)
+    for name in [name for name in sys.modules if name == RAY or name.startswith(RAY + ".")]:
+        del sys.modules[name]
+    sys.path[:] = [entry for entry in sys.path if entry != PLACE]
+    rest = [entry for entry in os.environ.get(_PATH, "").split(os.pathsep) if entry not in ("", PLACE)]
+    os.environ.pop(_PATH, None)
+    if rest:
+        os.environ[_PATH] = os.pathsep.join(rest)
+    os.environ.pop(VARIABLE, None)
+
+
+def installed() -> bool:
+    """Whether ``import ray`` means RustyRay in this process."""
+    return _FINDER in sys.meta_path
+
+
+def environment(given: dict[str, str] | None) -> dict[str, str]:
+    """The environment of a program in which ``import ray`` means RustyRay as well, as it does here."""
+    env = dict(os.environ if given is None else given)
+    if installed():
+        env[VARIABLE] = "1"
+        path = [entry for entry in env.get(_PATH, "").split(os.pathsep) if entry and entry != PLACE]
+        env[_PATH] = os.pathsep.join([PLACE, *path])
+    return env
+
+
+class _Finder(MetaPathFinder):
+    """Finds RustyRay's modules under Ray's names."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != RAY and not fullname.startswith(RAY + "."):
+            return None
+        return ModuleSpec(fullname, _Alias(names.target(fullname)), is_package=True)
+
+
+class _Alias(Loader):
+    """Loads a module by putting another in its place, which is what ``import`` then gives."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def exec_module(self, module: ModuleType) -> None:
+        found = import_module(self._target)
+        sys.modules[module.__name__] = found
+        # Those it has imported get their names here. Otherwise import would do so later, and set them as attributes of
+        # their package: over the function ray.util.placement_group, which has its module's name.
+        for name in [name for name in sys.modules if name.startswith("rustyray.")]:
+            if alias := names.alias(name):
+                sys.modules.setdefault(alias, sys.modules[name])
+
+
+_FINDER: Final = _Finder()

@@ -1,0 +1,32 @@
+"""What ``import ray`` gives: all that ``rustyray`` has, and Ray's other names."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+import rustyray
+from rustyray import *  # noqa: F403
+from rustyray import missing
+from rustyray.compat import names
+
+#: The Ray whose API this is: programs ask for it, and expect at least some version.
+__version__ = "2.60.0"
+__commit__: Final = "rustyray"
+SCRIPT_MODE: Final = 0
+WORKER_MODE: Final = 1
+
+__all__ = list(rustyray.__all__)
+
+
+def __getattr__(name: str) -> Any:
+    if not name.startswith("__"):
+        try:
+            return import_module(names.target(f"{names.RAY}.{name}"))
+        except ModuleNotFoundError:
+            pass  # it is no module, or none that is there
+    raise AttributeError(missing.attribute(names.RAY, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *names.SHARED})

@@ -1,0 +1,1 @@
+"""``ray._common``: what test suites use of it."""

@@ -1,0 +1,1 @@
+"""``ray._private``: what test suites use of it."""

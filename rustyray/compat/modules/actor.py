@@ -1,0 +1,5 @@
+"""``ray.actor``."""
+
+from rustyray import ActorClass, ActorHandle, ActorMethod, exit_actor, method
+
+__all__ = ["ActorClass", "ActorHandle", "ActorMethod", "exit_actor", "method"]

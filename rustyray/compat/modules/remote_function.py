@@ -1,0 +1,5 @@
+"""``ray.remote_function``."""
+
+from rustyray import RemoteFunction
+
+__all__ = ["RemoteFunction"]

@@ -1,0 +1,5 @@
+"""``ray.types``."""
+
+from rustyray import ObjectRef
+
+__all__ = ["ObjectRef"]

@@ -1,0 +1,102 @@
+"""What of Ray there is not, why, and what to do instead.
+
+`rustyray.X` and ``ray.X`` raise these sentences, and docs/reference/ray_api.md shows them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_LIBRARY: Final = "is one of Ray's libraries, and RustyRay is Ray's core only: run what needs it on Ray itself"
+_CLOUD: Final = "is for clusters that grow by themselves, which RustyRay's do not: add nodes with 'rustyray start'"
+_JAVA: Final = "calls code in another language, and RustyRay runs Python only"
+_CLIENT: Final = "is Ray Client's, which RustyRay has none of: connect with init(address='host:port')"
+_DEVICES: Final = "moves tensors between devices, which RustyRay knows nothing of: pass arrays as values"
+_INTERNAL: Final = "is internal to Ray, and nothing in RustyRay is like it"
+_CONTROL: Final = "breaks into a running program with Ray's own debugger: use engine='sim', where breakpoint() works"
+
+#: By full name of what Ray has; a module stands for all that is in it.
+REASONS: Final[dict[str, str]] = {
+    "ray.air": _LIBRARY,
+    "ray.data": _LIBRARY,
+    "ray.dag": "builds graphs of calls in advance: call .remote() with the refs of other calls, which is such a graph",
+    "ray.llm": _LIBRARY,
+    "ray.rllib": _LIBRARY,
+    "ray.serve": _LIBRARY,
+    "ray.train": _LIBRARY,
+    "ray.tune": _LIBRARY,
+    "ray.workflow": _LIBRARY,
+    "ray.autoscaler": _CLOUD,
+    "ray.cluster_utils.AutoscalingCluster": _CLOUD,
+    "ray.dashboard": "belongs to the dashboard, and there is none: see rustyray.util.state, and 'rustyray status'",
+    "ray.job_submission": "sends programs to a dashboard, and there is none: start them, with init(address=…) in them",
+    "ray.client": _CLIENT,
+    "ray.ClientBuilder": _CLIENT,
+    "ray.client_builder": _CLIENT,
+    "ray.util.client": _CLIENT,
+    "ray.util.connect": _CLIENT,
+    "ray.util.disconnect": _CLIENT,
+    "ray.Language": _JAVA,
+    "ray.cpp_function": _JAVA,
+    "ray.cross_language": _JAVA,
+    "ray.java_actor_class": _JAVA,
+    "ray.java_function": _JAVA,
+    "ray.ActorClassID": _INTERNAL,
+    "ray.ClusterID": _INTERNAL,
+    "ray.FunctionID": _INTERNAL,
+    "ray.PlacementGroupID": _INTERNAL,
+    "ray.UniqueID": _INTERNAL,
+    "ray._config": _INTERNAL,
+    "ray.internal": _INTERNAL,
+    "ray.widgets": "draws in notebooks: print what rustyray.nodes() and rustyray.util.state give",
+    "ray.get_gpu_ids": "tells which GPUs a worker has, and GPUs are plain numbers here: set CUDA_VISIBLE_DEVICES",
+    "ray.job_config": "is not there yet: give namespace=… to init itself",
+    "ray.runtime_env": "is not there yet: workers take over the driver's environment, path and directory",
+    "ray.util.accelerators": "names kinds of accelerators: ask for a custom resource with the name of yours",
+    "ray.util.collective": _DEVICES,
+    "ray.util.tpu": _DEVICES,
+    "ray.util.spark": "starts Ray on Spark: start RustyRay with 'rustyray start' on each machine",
+    "ray.util.debugpy": _CONTROL,
+    "ray.util.ray_debugpy": _CONTROL,
+    "ray.util.lightgbm": "was removed from Ray as well",
+    "ray.util.xgboost": "was removed from Ray as well",
+    "ray.util.iter": "is deprecated in Ray: use rustyray.util.ActorPool, or generators",
+    "ray.util.state.list_runtime_envs": "lists environments, and all workers have their driver's",
+    "ray.util.state.list_cluster_events": "is the dashboard's: rustyray.events() has what happened",
+    "ray.util.state.StateApiClient": "talks to a dashboard, and there is none: use the functions beside it",
+    "ray.util.state.list_logs": "reads log files, and workers write to their driver's output",
+    "ray.util.state.get_log": "reads log files, and workers write to their driver's output",
+    "ray.experimental.channel": _DEVICES,
+    "ray.experimental.set_resource": "is not allowed in Ray any more, either: resources are a node's for its life",
+    "ray.experimental.compiled_dag_ref": _DEVICES,
+}
+for _name in (
+    "CommunicatorMetadata RDTManager TensorTransportManager TensorTransportMetadata deregister_nixl_memory "
+    "register_nixl_memory register_nixl_memory_pool register_tensor_transport set_nixl_cuda_stream "
+    "set_target_device_for_ref set_target_for_ref wait_tensor_freed"
+).split():
+    REASONS[f"ray.experimental.{_name}"] = _DEVICES
+#: For names without a reason of their own.
+OTHERWISE: Final = "is not there in RustyRay; docs/reference/ray_api.md lists what is"
+
+
+def reason(name: str) -> str:
+    """Why ``name`` of Ray is missing, and what to do: its own reason, or its package's; nothing if there is none."""
+    while name:
+        if name in REASONS:
+            return REASONS[name]
+        name = name.rpartition(".")[0]
+    return ""
+
+
+def module(name: str) -> str:
+    """What the import of a module that is missing says."""
+    why = reason(name)
+    return f"No module named {name!r} in RustyRay, for which 'ray' stands here" + (f": it {why}" if why else "")
+
+
+def attribute(owner: str, name: str) -> str:
+    """What is said of an attribute of module ``owner`` (of ``rustyray``, or ``ray``) that is missing."""
+    inner = owner.partition(".")[2]
+    why = reason(".".join(part for part in ("ray", inner, name) if part)) if not name.startswith("__") else ""
+    return f"module {owner!r} has no attribute {name!r}" + (f": it {why}" if why else "")

@@ -1,0 +1,148 @@
+"""``--rustyray-as-ray``: suites that were written for Ray run as they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.plugin.conftest import Suite
+
+FLAG = "--rustyray-as-ray"
+
+
+def test_rays_fixtures_and_helpers_are_there_for_a_suite_that_imports_ray(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+            import ray
+            from ray._private.test_utils import wait_for_condition
+        """,
+        test_nodes="""
+            from pathlib import Path
+
+            import pytest
+            import ray
+            import rustyray
+            from ray._private.test_utils import SignalActor, run_string_as_driver, wait_for_condition
+
+            @ray.remote
+            def inside():
+                import ray
+                from ray.util.queue import Queue
+                from ray.util.placement_group import placement_group
+                assert callable(ray.util.placement_group)
+                return ray.__version__, ray.get(ray.put(1))
+
+            def test_regular(ray_start_regular):
+                assert ray_start_regular["node_id"] == ray_start_regular.address_info["node_id"]
+                assert ray.ObjectRef is rustyray.ObjectRef
+                assert ray.cluster_resources()["CPU"] == 1
+                assert ray.get(inside.remote()) == ("2.60.0", 1)
+                signal = SignalActor.remote()
+                waiting = signal.wait.remote()
+                wait_for_condition(lambda: ray.get(signal.cur_num_waiters.remote()) == 1)
+                ray.get(signal.send.remote())
+                ray.get(waiting)
+                with pytest.raises(RuntimeError, match="wasn't met"):
+                    wait_for_condition(lambda: False, timeout=0.01)
+
+            @pytest.mark.parametrize("ray_start_regular", [{"num_cpus": 3, "resources": {"a": 1}}], indirect=True)
+            def test_parameter(ray_start_regular):
+                assert {"CPU": 3, "a": 1}.items() <= ray.cluster_resources().items()
+
+            def test_10(ray_start_10_cpus):
+                assert ray.cluster_resources()["CPU"] == 10
+
+            @pytest.mark.parametrize("ray_start_object_store_memory", [2**20], indirect=True)
+            def test_store(ray_start_object_store_memory):
+                with pytest.raises(ray.exceptions.ObjectStoreFullError):
+                    ray.put(bytes(2**21))
+
+            def test_own(shutdown_only):
+                ray.init(num_cpus=2, include_dashboard=False)
+                program = "import ray; ray.init(num_cpus=1); print(ray.get(ray.put('told')))"
+                root = str(Path(rustyray.__file__).parents[1])
+                assert run_string_as_driver(program, env={"PYTHONPATH": root}).endswith("told\\n")
+
+            def test_no_dashboard(ray_start_with_dashboard):
+                pass
+
+            def test_none_is_up():
+                assert not ray.is_initialized()
+        """,
+        test_clusters="""
+            import subprocess
+
+            import pytest
+            import ray
+            from ray.cluster_utils import Cluster
+
+            first = []
+
+            def test_shared(ray_start_regular_shared):
+                first.append(ray_start_regular_shared["node_id"])
+
+            def test_between(ray_start_cluster):
+                ray_start_cluster.add_node(num_cpus=2)
+                ray.init(address=ray_start_cluster.address)
+                ray_start_cluster.add_node(num_cpus=3)
+                ray_start_cluster.wait_for_nodes()
+                assert ray.cluster_resources()["CPU"] == 5
+
+            def test_shared_again(ray_start_regular_shared):
+                assert first == [ray_start_regular_shared["node_id"]]
+
+            def test_head(ray_start_cluster_head):
+                assert isinstance(ray_start_cluster_head, Cluster)
+                assert len(ray.nodes()) == 1
+
+            @pytest.mark.parametrize("ray_start_cluster_2_nodes", [{"num_cpus": 2}], indirect=True)
+            def test_two(ray_start_cluster_2_nodes):
+                assert ray.cluster_resources()["CPU"] == 4
+
+            def test_leaves_a_process(ray_start_regular):
+                first.append(subprocess.Popen(["sleep", "1000"]))
+
+            def test_next(ray_start_regular):
+                assert ray.get(ray.put(1)) == 1
+        """,
+    )
+    result = suite.run_parallel(FLAG, "--dist", "loadfile")
+    result.assert_outcomes(passed=13, failed=0, errors=2)
+    result.stdout.fnmatch_lines_random(
+        ["*ray_start_with_dashboard: RustyRay has no dashboard.*", "*test_leaves_a_process*"]
+    )
+
+
+def test_without_the_flag_there_is_nothing_and_an_imported_ray_is_refused(suite: Suite) -> None:
+    suite.write(
+        ray="",
+        test_it="""
+            def test_it(ray_start_regular):
+                pass
+        """,
+        early="""
+            import ray
+        """,
+    )
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'ray_start_regular' not found"])
+    result = suite.run(FLAG, plugins=("early", "pytest_rustyray.plugin"))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{FLAG}: Ray itself was imported already, from *ray.py.*load it first*"])
+
+
+def test_a_test_is_given_a_cluster_that_the_command_line_started(suite: Suite) -> None:
+    suite.ini("rustyray_as_ray = true").write(
+        test_it="""
+            import pytest
+            import ray
+
+            @pytest.mark.parametrize(
+                "call_ray_start", ["ray start --head --num-cpus=3 --port=0 --min-worker-port 0"], indirect=True
+            )
+            def test_it(call_ray_start):
+                ray.init(address=call_ray_start)
+                assert ray.cluster_resources()["CPU"] == 3
+        """
+    )
+    suite.run().assert_outcomes(passed=1)

@@ -1,0 +1,84 @@
+"""``rustyray.compat``: Ray's names stand for RustyRay's modules, and those that are missing say what to do."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import rustyray
+from rustyray import compat
+from rustyray.compat.installing import PLACE, VARIABLE, environment
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    compat.install()
+    yield
+    compat.uninstall()
+
+
+@pytest.mark.parametrize(
+    ("name", "stands_for"),
+    [
+        ("ray.exceptions", "rustyray.exceptions"),
+        ("ray.cluster_utils", "rustyray.cluster_utils"),
+        ("ray.util", "rustyray.util"),
+        ("ray.util.queue", "rustyray.util.queue"),
+        ("ray.util.placement_group", "rustyray.util.placement_group"),
+        ("ray.experimental.internal_kv", "rustyray.experimental.internal_kv"),
+    ],
+)
+def test_the_same_module_has_rays_name(installed: None, name: str, stands_for: str) -> None:
+    assert importlib.import_module(name) is importlib.import_module(stands_for)
+    assert importlib.import_module(stands_for).__name__ == stands_for
+
+
+@pytest.mark.usefixtures("installed")
+def test_ray_has_rustyrays_objects_and_rays_version() -> None:
+    ray = importlib.import_module("ray")
+    assert all(getattr(ray, name) is getattr(rustyray, name) for name in rustyray.__all__ if name != "__version__")
+    assert ray.__version__ == "2.60.0"
+    assert ray.actor.ActorHandle is rustyray.ActorHandle
+    importlib.import_module("ray.util.placement_group")
+    assert callable(ray.util.placement_group)  # the function, not the module that has its name
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("name", ["ray.data", "ray.tune.schedulers", "ray.util.collective", "ray.core", "ray.nothing"])
+def test_a_module_without_counterpart_is_refused(name: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"for which 'ray' stands here"):
+        importlib.import_module(name)
+
+
+def test_what_is_missing_says_what_to_do() -> None:
+    with pytest.raises(AttributeError, match=r"'rustyray' has no attribute 'client': it is Ray Client's, .* init"):
+        rustyray.client  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'rustyray' has no attribute 'nothing'$"):
+        rustyray.nothing  # noqa: B018
+
+
+def test_installing_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    path, finders = list(sys.path), list(sys.meta_path)
+    compat.install()
+    compat.install()
+    assert compat.installed()
+    assert os.environ["PYTHONPATH"].split(os.pathsep) == [PLACE, "elsewhere"]
+    assert environment({"PYTHONPATH": "x"}) == {"PYTHONPATH": f"{PLACE}{os.pathsep}x", VARIABLE: "1"}
+    compat.uninstall()
+    compat.uninstall()
+    assert (sys.path, sys.meta_path, os.environ["PYTHONPATH"]) == (path, finders, "elsewhere")
+    assert VARIABLE not in os.environ
+    assert not [name for name in sys.modules if name.partition(".")[0] == "ray"]
+
+
+def test_a_ray_that_was_imported_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", importlib.import_module("types"))
+    with pytest.raises(RuntimeError, match=r"Ray itself was imported already, from .*types.py"):
+        compat.install()
+    assert not compat.installed()
