@@ -23,6 +23,7 @@ ignore_missing_imports = true
 
 #: A comment ``N:`` is the type that ``reveal_type`` must show, ``E:`` a part of the error that must be there.
 PROGRAM = """
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Generic, TypeVar
 import rustyray
 from rustyray import ActorHandle
@@ -95,6 +96,27 @@ def calls(counter: ActorHandle[Counter], box: ActorHandle[Box[int]]) -> None:
     counter.add.remote("1")  # E: No overload variant of "remote"
     counter.added  # E: "Counter" has no attribute "added"
     counter.value  # E: "value" is no method of "Counter", and handles have nothing but methods
+
+@rustyray.remote
+def numbers(count: int) -> Iterator[int]:
+    yield from range(count)
+
+@rustyray.remote(num_cpus=1)
+def words(count: int) -> Generator[str, None, None]:
+    yield "word"
+
+class Source:
+    async def items(self, count: int) -> AsyncIterator[float]:
+        yield 1.0
+
+def reads(source: ActorHandle[Source]) -> None:
+    reveal_type(numbers.remote(2))  # N: ObjectRefGenerator[int]
+    reveal_type(words.remote(number))  # N: ObjectRefGenerator[str]
+    reveal_type(source.items.remote(2))  # N: ObjectRefGenerator[float]
+    reveal_type(rustyray.get(next(numbers.remote(2))))  # N: int
+    reveal_type(numbers.options(num_returns=2).remote(2))  # N: list[rustyray.runtime.ref.ObjectRef[Any]]
+    reveal_type(numbers.options(num_returns="dynamic").remote(2))  # N: ObjectRef[rustyray.runtime.generator.Dynamic
+    numbers.remote("2")  # E: No overload variant of "remote"
 
 reveal_type(label.remote(number, text=text))  # N: ObjectRef[str]
 label.remote(1, text=number)  # E: expected "str | ObjectRef[str]"

@@ -15,7 +15,7 @@ from rustyray.core.owner.records import (
     SchedulingClass,
 )
 from rustyray.core.owner.telling import living
-from rustyray.model.ids import ObjectID, owner_of
+from rustyray.model.ids import FIRST_RETURN, STREAM_INDEX, ObjectID, owner_of
 from rustyray.model.messages import ActorState, Call
 from rustyray.model.resources import describe
 from rustyray.model.states import TaskState
@@ -33,7 +33,10 @@ def tell_object(core: OwnerCore, object_: ObjectID) -> str:
     entry = core.objects.get(object_)
     record = entry.record if entry is not None else None
     if record is not None:
-        return f"the result of {record.plan.name}"
+        item = record.task.returns < 0 and not object_.endswith(FIRST_RETURN)
+        return f"{'an item' if item else 'the result'} of {record.plan.name}"
+    if object_.endswith(STREAM_INDEX) and (stream := core.tasks.streams.of.get(object_[:-4])):
+        return f"the items of {stream.record.plan.name}"
     if group := core.groups.awaited(object_):
         return f"placement group {group.hex()} to be created"
     if owner_of(object_) == core.me:

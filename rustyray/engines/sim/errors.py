@@ -62,9 +62,15 @@ class Errors:
             failure
             for failure in self._failures
             if failure.parent not in self._broken
-            and self._seen.isdisjoint(object_id(failure.task, index) for index in range(failure.returns))
+            and not self._is_seen(failure)
             and _has_done(simulation, failure.task[:WORKER_ID_SIZE])
         ]
+
+    def _is_seen(self, failure: Failure) -> bool:
+        """Whether somebody has looked at one of the refs that have the error; of a stream, at any item."""
+        if failure.returns < 0:
+            return any(object_.startswith(failure.task) for object_ in self._seen)
+        return not self._seen.isdisjoint(object_id(failure.task, index) for index in range(failure.returns))
 
 
 def _has_done(simulation: Simulation, owner: bytes) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,6 +35,10 @@ class Friend:
 
     def answer(self) -> int:
         return 1
+
+    def answers(self) -> Iterator[int]:
+        yield 1
+        yield rustyray.get(self.other.ask_back.remote())
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -135,3 +140,13 @@ def test_a_group_that_is_never_there(start: Start) -> None:
     group = placement_group([{"CPU": 100}])
     with pytest.raises(DeadlockError, match=f"waits for placement group {group.id.hex()} to be created"):
         rustyray.get(group.ready())
+
+
+def test_readers_of_a_generator_that_waits(start: Start) -> None:
+    start()
+    one, other = Friend.remote(), Friend.remote()
+    rustyray.get([one.meet.remote(other), other.meet.remote(one)])
+    items: Any = one.answers.remote()
+    assert rustyray.get(next(items)) == 1
+    with pytest.raises(DeadlockError, match="waits for an item of answers"):
+        next(items)
