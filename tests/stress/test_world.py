@@ -16,6 +16,7 @@ from tests.unit.world import (
     test_group_hazards,
     test_locality,
     test_ref_hazards,
+    test_stream_hazards,
     test_task_hazards,
 )
 from tests.unit.world.programs import Maker
@@ -29,6 +30,7 @@ HAZARDS = (
     test_group_hazards,
     test_locality,
     test_ref_hazards,
+    test_stream_hazards,
     test_task_hazards,
 )
 #: Of Hypothesis, in each of four tests.

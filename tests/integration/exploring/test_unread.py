@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,25 @@ class Divisor:
 @rustyray.remote
 def check(divisor: rustyray.ActorHandle[Divisor]) -> float:
     return rustyray.get(divisor.divide.remote(12))
+
+
+@rustyray.remote
+def quotients(*numbers: int) -> Iterator[float]:
+    for number in numbers:
+        yield 1 / number
+
+
+def an_item_not_read() -> None:
+    """The error is an item that nobody asks for."""
+    items: Any = quotients.remote(1, 0)
+    rustyray.wait([items.completed()])
+
+
+def all_items_read() -> None:
+    items: Any = quotients.remote(1, 0)
+    for ref in items:
+        with contextlib.suppress(ZeroDivisionError):
+            rustyray.get(ref)
 
 
 def checked_too_late() -> None:
@@ -84,6 +104,12 @@ def test_a_task_that_nobody_waits_for() -> None:
         explore(forgotten)
     assert caught.value.departures <= 1
     assert isinstance(caught.value.__cause__, UnreadError)
+
+
+def test_an_item_of_a_generator() -> None:
+    with pytest.raises(RaceFound, match="`quotients` raised ZeroDivisionError"):
+        explore(an_item_not_read)
+    assert explore(all_items_read, schedules=30).schedules == 30
 
 
 def test_a_method_whose_actor_kept_the_ref() -> None:
