@@ -14,6 +14,7 @@ from joblib._parallel_backends import (
 )
 
 import rustyray
+from rustyray.util.joblib import register_ray
 from rustyray.util.multiprocessing import Pool
 
 #: Arguments of so many bytes are stored once, and read by all (as joblib maps them into memory).
@@ -28,7 +29,6 @@ class RayBackend(PoolManagerMixin, AutoBatchingMixin, ParallelBackendBase):  # t
     """
 
     supports_retrieve_callback = True
-    default_n_jobs = -1
 
     def __init__(
         self,
@@ -117,6 +117,7 @@ class _Reading:
         self.batch = batch
 
     def __call__(self) -> Any:
+        register_ray()  # what runs here may use joblib with this backend itself
         items = getattr(self.batch, "items", None)
         if items is not None:
             self.batch.items = [

@@ -1,0 +1,75 @@
+"""What all clients do: an environment of their own, their tests in it, and a table of the outcomes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree as ET
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+#: Seconds that one client's tests may take.
+LIMIT: Final = 600
+
+
+def folder(name: str) -> Path:
+    """Where the client is installed: ``--folder``, or a new folder for temporary files."""
+    parser = argparse.ArgumentParser(description=f"Run {name}'s own tests on RustyRay.")
+    parser.add_argument("--folder", metavar="PATH", help="where to install it, and find it installed the next time")
+    given = parser.parse_args()
+    return Path(given.folder or tempfile.mkdtemp(prefix=f"rustyray-{name}-"))
+
+
+def install(place: Path, packages: Sequence[str]) -> str:
+    """Make an environment with these packages and RustyRay's; returns its interpreter."""
+    python = place / "bin" / "python"
+    if not python.exists():
+        venv.create(place, with_pip=True)
+        needed = ["msgspec", "greenlet", "cloudpickle", "xxhash", "pytest", "pytest-timeout"]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *needed, *packages], check=True)
+    return str(python)
+
+
+def run_tests(python: str, plugin: str, tests: Sequence[str], cwd: Path, options: Sequence[str] = ()) -> int:
+    """Run tests with a plugin of ours, print how many passed and which did not, and return how many did not."""
+    report = cwd / "report.xml"
+    command = [python, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider", "--timeout=60", "--tb=line"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(cwd)])}
+    done = subprocess.run(
+        [*command, f"--junitxml={report}", *options, *tests],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    if not report.exists():
+        sys.exit(f"the tests did not run:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    outcomes = read(report)
+    counts = Counter(what.partition(":")[0] for what in outcomes.values())
+    print(f"{plugin}: " + ", ".join(f"{count} {what}" for what, count in sorted(counts.items())))
+    failed = {name: what for name, what in outcomes.items() if what.startswith("failed")}
+    for name, what in failed.items():
+        print(f"  {name}: {what}")
+    return len(failed)
+
+
+def read(report: Path) -> dict[str, str]:
+    """What became of each test: ``passed``, ``skipped``, or ``failed: why``."""
+    outcomes = {}
+    for case in ET.parse(report).iter("testcase"):
+        bad = case.find("failure")
+        bad = case.find("error") if bad is None else bad
+        skipped = case.find("skipped") is not None
+        why = "" if bad is None else (bad.get("message") or "").partition("\n")[0][:150]
+        name = f"{case.get('classname')}::{case.get('name')}"
+        outcomes[name] = f"failed: {why}" if bad is not None else "skipped" if skipped else "passed"
+    return outcomes
