@@ -58,6 +58,7 @@ CHECKS = {
     "mypy": ["-m", "mypy"],
     "layers": ["-c", "from importlinter.cli import lint_imports_command as run; run()"],
     "diagrams": ["docs/diagrams.py", "--check"],
+    "Ray's API": ["docs/ray_api.py", "--check"],
 }
 
 

@@ -15,11 +15,13 @@ _DEVICES: Final = "moves tensors between devices, which RustyRay knows nothing o
 _INTERNAL: Final = "is internal to Ray, and nothing in RustyRay is like it"
 _CONTROL: Final = "breaks into a running program with Ray's own debugger: use engine='sim', where breakpoint() works"
 
+_GRAPHS: Final = "builds graphs of calls in advance: call .remote() with the refs of other calls, which is such a graph"
+
 #: By full name of what Ray has; a module stands for all that is in it.
 REASONS: Final[dict[str, str]] = {
     "ray.air": _LIBRARY,
     "ray.data": _LIBRARY,
-    "ray.dag": "builds graphs of calls in advance: call .remote() with the refs of other calls, which is such a graph",
+    "ray.dag": _GRAPHS,
     "ray.llm": _LIBRARY,
     "ray.rllib": _LIBRARY,
     "ray.serve": _LIBRARY,
@@ -48,10 +50,16 @@ REASONS: Final[dict[str, str]] = {
     "ray.UniqueID": _INTERNAL,
     "ray._config": _INTERNAL,
     "ray.internal": _INTERNAL,
+    "ray.cluster_utils.Cluster.remaining_processes_alive": "is about Ray's processes: see rustyray.nodes()",
+    "ray.actor.ActorClassInheritanceException": _INTERNAL,
+    "ray.actor.ActorClass.bind": _GRAPHS,
+    "ray.remote_function.RemoteFunction.bind": _GRAPHS,
+    "ray.exceptions.RayCgraphCapacityExceeded": _DEVICES,
+    "ray.exceptions.RayChannelError": _DEVICES,
+    "ray.exceptions.RayChannelTimeoutError": _DEVICES,
+    "ray.exceptions.RayDirectTransportError": _DEVICES,
     "ray.widgets": "draws in notebooks: print what rustyray.nodes() and rustyray.util.state give",
     "ray.get_gpu_ids": "tells which GPUs a worker has, and GPUs are plain numbers here: set CUDA_VISIBLE_DEVICES",
-    "ray.job_config": "is not there yet: give namespace=… to init itself",
-    "ray.runtime_env": "is not there yet: workers take over the driver's environment, path and directory",
     "ray.util.accelerators": "names kinds of accelerators: ask for a custom resource with the name of yours",
     "ray.util.collective": _DEVICES,
     "ray.util.tpu": _DEVICES,
@@ -77,7 +85,7 @@ for _name in (
 ).split():
     REASONS[f"ray.experimental.{_name}"] = _DEVICES
 #: For names without a reason of their own.
-OTHERWISE: Final = "is not there in RustyRay; docs/reference/ray_api.md lists what is"
+OTHERWISE: Final = "is not there; a program that needs it has to do without, or run on Ray"
 
 
 def reason(name: str) -> str:

@@ -131,6 +131,8 @@ def init(
     from rustyray.runtime import tracing
     from rustyray.runtime.serialization import dumps_function
 
+    options.pop("_redis_password", None)  # in Ray, it is for the Redis of a cluster that has one
+    memory = options.pop("_memory", None) if memory is None else memory  # type: ignore[assignment] # Ray's name for it
     of_nodes: dict[str, Any] = {
         "num_cpus": num_cpus,
         "num_gpus": num_gpus,

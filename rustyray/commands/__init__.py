@@ -19,13 +19,7 @@ from typing import NoReturn
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command, and end the process: 0 when it did what it says, 1 when it could not, 2 when it was misspelt."""
-    from rustyray.commands import job, looking, start, status, stop
-
-    parser = argparse.ArgumentParser(prog="rustyray", description="Clusters that stand by themselves.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for module in (start, status, looking, job, stop):
-        module.add_to(commands)
-    given = parser.parse_args(arguments)
+    given = parser()[0].parse_args(arguments)
     try:
         given.run(given)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
@@ -33,3 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
+
+
+def parser() -> tuple[argparse.ArgumentParser, list[str]]:
+    """What understands the command line, and the names of the commands."""
+    from rustyray.commands import job, looking, start, status, stop
+
+    whole = argparse.ArgumentParser(prog="rustyray", description="Clusters that stand by themselves.")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="command")
+    for module in (start, status, looking, job, stop):
+        module.add_to(commands)
+    return whole, list(commands.choices)
