@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rustyray.api import lifecycle
 from rustyray.api.actor_handle import ActorHandle
+from rustyray.api.cluster import nodes
 from rustyray.runtime import context
 from rustyray.runtime.context import HostedActor, TaskContext
 from rustyray.runtime.engine import ProcessContext
@@ -89,6 +90,24 @@ class RuntimeContext:
         if hosted is None:
             raise RuntimeError("current_actor is for methods of an actor, and this is none")
         return ActorHandle(hosted.handle)
+
+    def get_placement_group_id(self) -> str | None:
+        """The placement group in which the task or actor runs; None if it is in none."""
+        task = self._task()
+        group = task.strategy.group if task and task.strategy else b""
+        return group.hex() if group else None
+
+    @property
+    def should_capture_child_tasks_in_placement_group(self) -> bool:
+        """Whether what it submits runs in its placement group as well."""
+        task = self._task()
+        return task is not None and task.strategy is not None and task.strategy.capture
+
+    def get_node_labels(self) -> dict[str, str]:
+        """The labels of the node where this process is."""
+        here = self.get_node_id()
+        found: dict[str, str] = next(one["Labels"] for one in nodes() if one["NodeID"] == here)
+        return dict(found)
 
     @property
     def runtime_env(self) -> RuntimeEnv:

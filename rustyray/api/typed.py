@@ -29,6 +29,7 @@ from rustyray.runtime.ref import ObjectRef
 
 if TYPE_CHECKING:
     from rustyray.api.actor_handle import ActorMethod
+    from rustyray.api.placement_groups import PlacementGroup
     from rustyray.api.remote_function import RemoteFunction
     from rustyray.model.strategies import SchedulingStrategy
 
@@ -185,6 +186,11 @@ class Resources(TypedDict, total=False):
     name: str | None
     scheduling_strategy: SchedulingStrategy | None
     runtime_env: Mapping[str, Any] | None
+    label_selector: Mapping[str, str] | None
+    placement_group: PlacementGroup | Literal["default"] | None
+    placement_group_bundle_index: int | None
+    placement_group_capture_child_tasks: bool | None
+    accelerator_type: str | None
 
 
 Retry = bool | list[type[BaseException]] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]

@@ -142,6 +142,19 @@ def custom_resources(name: str, value: Any) -> dict[str, float]:
     return checked
 
 
+def label_selector(name: str, value: Any) -> Strategy | None:
+    """A dict of labels: a value, ``!value``, ``in(a, b)`` or ``!in(a, b)`` for each (as in Ray)."""
+    from rustyray.model.strategies import Strategy, selected
+
+    return Strategy(hard=selected(name, value)) if value != {} else None
+
+
+def placement_group(name: str, value: Any) -> Any:
+    if value != "default" and not hasattr(value, "bundle_specs"):
+        raise _wrong_type(name, "what placement_group(…) returns", value)
+    return None if value == "default" else value
+
+
 def runtime_env(name: str, value: Any) -> dict[str, Any]:
     from rustyray.model.environments import checked  # which few programs need
 
@@ -264,21 +277,20 @@ OPTIONS: dict[str, Option] = {
     "scheduling_strategy": Option(_T | _A, scheduling_strategy),
     "_generator_backpressure_num_objects": Option(_T | _M, items_ahead, -1),
     "runtime_env": Option(_T | _A, runtime_env),
+    "label_selector": Option(_T | _A, label_selector),
+    "placement_group": Option(_T | _A, placement_group),
+    "placement_group_bundle_index": Option(_T | _A, at_least(-1, " (-1: any)"), -1),
+    "placement_group_capture_child_tasks": Option(_T | _A, flag, False),
+    "accelerator_type": Option(_T | _A, text),
 }
 
 _STRATEGY = "Write scheduling_strategy=NodeLabelSchedulingStrategy(…)"
-_GROUPS = "Write scheduling_strategy=PlacementGroupSchedulingStrategy(…)"
 _GENERATORS = "Give _generator_backpressure_num_objects, a limit for each generator"
 _GROUPED = "Items are sent together by themselves when they come fast; yield a list, or leave it out"
 
 UNSUPPORTED: dict[str, Unsupported] = {
-    "label_selector": Unsupported(_T | _A, ({},), _STRATEGY),
     "fallback_strategy": Unsupported(_T | _A, ([],), _STRATEGY),
     "_labels": Unsupported(_T | _A, ({},), _STRATEGY),
-    "placement_group": Unsupported(_T | _A, ("default",), _GROUPS),
-    "placement_group_bundle_index": Unsupported(_T | _A, (-1,), _GROUPS),
-    "placement_group_capture_child_tasks": Unsupported(_T | _A, (False,), _GROUPS),
-    "accelerator_type": Unsupported(_T | _A, (), "Ask for a custom resource with that name"),
     "object_store_memory": Unsupported(_T | _A, (), "The store's size is set once, with init(object_store_memory=…)"),
     "max_calls": Unsupported(_T, (0,), "Workers are kept; a task that leaks can end its process with max_retries left"),
     "name": Unsupported(_M, (), "Single calls of an actor have no names"),
@@ -382,11 +394,17 @@ def retry_policy(options: Mapping[str, Any]) -> RetryPolicy | None:
 # --- resources --------------------------------------------------------------------------------------------------------
 
 
+#: What of the resource "accelerator_type:…" those hold that want to be where it is (as in Ray).
+ACCELERATOR_SHARE: Final = 0.001
+
+
 def _asked(options: Mapping[str, Any]) -> dict[str, float]:
     asked = dict(options.get("resources") or {})
     for resource, name in ((res.CPU, "num_cpus"), (res.GPU, "num_gpus"), (res.MEMORY, "memory")):
         if options.get(name) is not None:
             asked[resource] = options[name]
+    if options.get("accelerator_type"):
+        asked[f"accelerator_type:{options['accelerator_type']}"] = ACCELERATOR_SHARE
     return asked
 
 
@@ -408,6 +426,9 @@ def actor_resources(options: Mapping[str, Any]) -> tuple[ResourceSet, ResourceSe
     return held, held
 
 
+_PLACES: Final = ("scheduling_strategy", "label_selector", "placement_group")
+
+
 def where_to_run(
     options: Mapping[str, Any], called: str, resources: ResourceSet, placement: ResourceSet
 ) -> tuple[Strategy | None, bool]:
@@ -416,12 +437,22 @@ def where_to_run(
     The second is whether nothing was said, so that it goes where its parent wants it.
 
     Raises:
-        ValueError: No bundle of its placement group can ever hold it.
+        ValueError: No bundle of its placement group can ever hold it, or it was said in two ways where it has to be.
     """
-    chosen = options.get("scheduling_strategy")
-    if chosen is None:
+    chosen, labels, group = (options.get(name) for name in _PLACES)
+    if chosen is None and labels is None and group is None:
         return None, True
     from rustyray.model import strategies as known
+
+    given = [name for name in _PLACES if options.get(name) not in (None, known.Strategy())]
+    if len(given) > 1:
+        raise ValueError(f"{called}: {' and '.join(given)} each say where it is to run; give one of them")
+    if group is not None:
+        index = value_of(options, "placement_group_bundle_index")
+        capture = value_of(options, "placement_group_capture_child_tasks")
+        chosen = known.PlacementGroupSchedulingStrategy(group, index, capture)
+    elif labels is not None:
+        chosen = labels
 
     if isinstance(chosen, known.PlacementGroupSchedulingStrategy):
         chosen.check_room(called, resources, placement)

@@ -156,6 +156,25 @@ def _matches(given: Any) -> tuple[LabelMatch, ...]:
     return tuple(LabelMatch(key, match.values, match.negated) for key, match in sorted(given.items()))
 
 
+def selected(name: str, given: Any) -> tuple[LabelMatch, ...]:
+    """What a label selector asks for. Raises TypeError or ValueError naming what is wrong, with ``name`` before it."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{name} must be a dict such as {{'zone': 'a'}}, got {given!r}")
+    return tuple(_selected(name, key, value) for key, value in sorted(given.items()))
+
+
+def _selected(name: str, key: Any, given: Any) -> LabelMatch:
+    if not isinstance(key, str) or not key or not isinstance(given, str):
+        raise TypeError(f"{name} must be a dict of strings such as {{'zone': 'a'}}, got {key!r}: {given!r}")
+    negated = given.startswith("!")
+    text = given.removeprefix("!")
+    several = text.startswith("in(") and text.endswith(")")
+    values = tuple(value.strip() for value in (text[3:-1].split(",") if several else (text,)))
+    if not all(value and not set(value) & set("!(),") for value in values):
+        raise ValueError(f"{name}[{key!r}] must be a value, '!value', 'in(value, …)' or '!in(value, …)', got {given!r}")
+    return LabelMatch(key, values, negated)
+
+
 class GroupHandle(Protocol):
     """A placement group, as far as it matters here; ``is_empty`` stands for none."""
 
