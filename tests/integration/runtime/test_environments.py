@@ -168,15 +168,15 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def left() -> list[str]:
-    return glob.glob(os.path.join(os.environ.get("TMPDIR") or "/tmp", "rustyray-*"))
+def left(tmp_path: Path) -> list[str]:
+    """Folders with packages of runtimes that spill there, which is where they unpack, too."""
+    return glob.glob(str(tmp_path / "rustyray-*"))
 
 
 @pytest.mark.native_only("a simulated runtime is one process, which has one directory")
 class TestFolders:
-    def test_workers_run_in_a_copy(self, engine: str, folder: Path) -> None:
-        before = left()
-        rustyray.init(engine=engine, num_cpus=2, num_nodes=2)
+    def test_workers_run_in_a_copy(self, engine: str, folder: Path, tmp_path: Path) -> None:
+        rustyray.init(engine=engine, num_cpus=2, num_nodes=2, object_spilling_directory=str(tmp_path))
         there = RuntimeEnv(working_dir=str(folder), excludes=["secret.txt"])
         inside = read.options(runtime_env=there, scheduling_strategy="SPREAD")
         assert rustyray.get([inside.remote("data/a.txt") for _ in range(4)]) == ["alpha"] * 4
@@ -187,8 +187,9 @@ class TestFolders:
         assert cwd != str(folder)
         assert os.path.isdir(cwd)
         assert os.getcwd() == rustyray.get(rustyray.remote(os.getcwd).remote())
+        assert os.path.dirname(cwd) in left(tmp_path)
         rustyray.shutdown()
-        assert left() == before
+        assert left(tmp_path) == []
 
     def test_zips_modules_and_wheels(self, start: Start, folder: Path, tmp_path: Path) -> None:
         archive = tmp_path / "project.zip"
@@ -207,14 +208,13 @@ class TestFolders:
         assert rustyray.get(values) == ["from the package", "from the wheel", "from the folder"]
         assert rustyray.get(read.options(runtime_env=modules).remote("b.txt")) == "beta", "the directory is inherited"
 
-    def test_nothing_is_left_of_a_node_that_was_killed(self, start: Start, folder: Path) -> None:
-        before = left()
-        start(runtime_env={"working_dir": str(folder)})
+    def test_nothing_is_left_of_a_node_that_was_killed(self, start: Start, folder: Path, tmp_path: Path) -> None:
+        start(runtime_env={"working_dir": str(folder)}, object_spilling_directory=str(tmp_path))
         pid = rustyray.get(rustyray.remote(os.getppid).remote())
-        assert left() != before
+        assert left(tmp_path) != []
         os.kill(pid, 9)
         rustyray.shutdown()
-        assert left() == before
+        assert left(tmp_path) == []
 
     def test_a_folder_that_is_not_there_fails_at_once(self, start: Start, tmp_path: Path) -> None:
         with pytest.raises(RuntimeEnvSetupError, match="nowhere is no folder and no zip file"):
