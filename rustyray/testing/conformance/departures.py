@@ -20,7 +20,11 @@ THROUGH_US: Final = ("ray",)
 ITS_OWN_API: Final = ("oracle",)
 
 #: By the id of the case.
-DEPARTURES: Final[dict[str, Departure]] = {}
+DEPARTURES: Final[dict[str, Departure]] = {
+    "objects-arrays_come_back_without_a_copy": Departure(
+        ("sim",), "A simulated store is in no shared memory: each get makes its own, read-only all the same."
+    ),
+}
 
 
 def of(case: Case, engine: str) -> Departure | None:
