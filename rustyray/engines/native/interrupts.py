@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 #: sleeps does not end the sleep. Seconds after which the thread looks, for that reason alone.
 HEED: Final = 0.5
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+#: Programs that come with the package are interrupted like any others.
+_PROGRAMS: Final = os.path.join(_PACKAGE, "testing", "")
 
 
 def in_runtime(frame: FrameType | None) -> bool:
     """Whether the interrupted code is the runtime's own."""
-    return frame is not None and frame.f_code.co_filename.startswith(_PACKAGE)
+    name = frame.f_code.co_filename if frame is not None else ""
+    return name.startswith(_PACKAGE) and not name.startswith(_PROGRAMS)
 
 
 class CtrlC:

@@ -22,6 +22,11 @@ def our_actor(actor: Any) -> bytes:
     return binary + bytes(20 - ACTOR_ID)
 
 
+def our_hex(actor: str | None) -> str | None:
+    """The id of an actor as Ray's errors have it."""
+    return actor and actor + "00" * (20 - ACTOR_ID)
+
+
 def our_group(group: Any) -> bytes:
     binary: bytes = group.binary()
     return binary + bytes(20 - GROUP_ID)

@@ -10,6 +10,7 @@ from typing import Any
 import ray.exceptions
 
 from rustyray import exceptions as x
+from rustyray.engines.ray import choices
 from rustyray.engines.ray.parcels import Things, our_ref, things
 from rustyray.exceptions.base import ErrorContext
 from rustyray.model.values import Failed
@@ -92,7 +93,7 @@ def _fault(error: Any) -> BaseException:
 
 
 def _actor_error(error: Any) -> BaseException:
-    actor, text = error.actor_id, str(error)
+    actor, text = choices.our_hex(error.actor_id), str(error)
     if isinstance(error, ray.exceptions.ActorUnavailableError):
         return x.ActorUnavailableError(text, actor)
     died = x.ActorDiedError(actor_id=actor, error_msg=text, context=ErrorContext(actor=actor or ""))

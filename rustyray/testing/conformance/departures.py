@@ -15,12 +15,17 @@ class Departure(NamedTuple):
     sometimes: bool = False
 
 
-RAY_ITSELF: Final = ("oracle", "ray")
-THROUGH_US: Final = ("ray",)
 ITS_OWN_API: Final = ("oracle",)
 
 #: By the id of the case.
 DEPARTURES: Final[dict[str, Departure]] = {
+    "errors-an_error_can_be_pickled": Departure(
+        ITS_OWN_API, "The class that Ray makes for an error is known to cloudpickle only; ours to pickle as well."
+    ),
+    "objects-bytearrays_come_back": Departure(ITS_OWN_API, "Ray does not give a bytearray back as one."),
+    "objects-an_out_of_band_ref_is_pinned": Departure(
+        ITS_OWN_API, "With plain pickle Ray does not see that the ref is pickled, and drops the object."
+    ),
     "objects-arrays_come_back_without_a_copy": Departure(
         ("sim",), "A simulated store is in no shared memory: each get makes its own, read-only all the same."
     ),

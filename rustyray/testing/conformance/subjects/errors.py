@@ -341,9 +341,7 @@ def a_missing_module_is_an_error_of_the_task(api):
 
     @api.remote
     def imports():
-        import no_such_module_anywhere
-
-        return no_such_module_anywhere
+        return __import__("no_such_module_anywhere")
 
     with pytest.raises(ImportError):
         got(api, imports.remote())

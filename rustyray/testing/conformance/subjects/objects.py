@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from rustyray.testing.conformance.helpers import got, until
+from rustyray.testing.conformance.helpers import got
 
 
 def put_returns_a_ref(api):
@@ -232,25 +232,3 @@ def a_memoryview_comes_back(api):
     assert found.dtype == np.int16
     assert found.shape == (2, 3, 4)
     assert (found == array).all()
-
-
-def results_are_deleted_when_nobody_holds_them(api):
-    """What nobody refers to is deleted, wherever it was made."""
-    import weakref
-
-    @api.remote
-    class Keeper:
-        def make(self):
-            self.ref = api.put(np.zeros(100_000))
-            return [self.ref]
-
-        def drop(self):
-            self.ref = None
-
-    keeper = Keeper.remote()
-    mine = got(api, keeper.make.remote())[0]
-    got(api, keeper.drop.remote())
-    assert got(api, mine).sum() == 0
-    watched = weakref.ref(mine)
-    del mine
-    until(lambda: watched() is None)

@@ -337,7 +337,7 @@ def kill_without_no_restart_restarts(api):
     actor = Actor.remote()
     before = got(api, actor.pid.remote())
     api.kill(actor, no_restart=False)
-    assert got(api, actor.pid.remote()) != before
+    assert _another(api, actor, {before}) != before
 
 
 def kill_is_final(api):
