@@ -185,7 +185,7 @@ def children_are_cancelled_too(api):
 
     ref = outer.remote()
     entered(api, door)
-    inner = got(api, seen.read.remote())[0][0]
+    inner = until(lambda: got(api, seen.read.remote()))[0][0]
     api.cancel(ref)
     for one in (ref, inner):
         with pytest.raises((api.exceptions.TaskCancelledError, api.exceptions.RayError)):
