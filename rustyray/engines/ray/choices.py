@@ -39,7 +39,13 @@ def rays_group(group: bytes) -> Any:
     return PlacementGroup(PlacementGroupID(group[:GROUP_ID]))
 
 
+def _refuse_streams(returns: int) -> None:
+    if returns < 0:
+        raise ValueError("engine='ray' does not stream items yet: return a list, or run it on engine='native'")
+
+
 def task_options(plan: TaskPlan) -> dict[str, Any]:
+    _refuse_streams(plan.returns)
     options = _resources(plan.resources)
     options |= {"num_returns": plan.returns, "max_retries": plan.max_retries, "name": plan.called}
     options["retry_exceptions"] = _retried(plan.retry)
@@ -73,6 +79,7 @@ def actor_options(plan: ActorPlan) -> dict[str, Any]:
 
 
 def method_options(plan: MethodPlan, max_task_retries: int) -> dict[str, Any]:
+    _refuse_streams(plan.returns)
     options: dict[str, Any] = {"num_returns": plan.returns}
     if plan.retry.on_error:
         options["retry_exceptions"] = _retried(plan.retry)
