@@ -60,6 +60,12 @@ def explain_unpicklable(value: object, name: str, error: BaseException | None = 
     return f"{path}: {why.rstrip('.')}. {advice}"
 
 
+def find_unpicklable(value: object, name: str) -> tuple[str, object] | None:
+    """The path from ``name`` to the culprit inside ``value``, and the culprit; None if ``value`` can be pickled."""
+    error = _failure(value)
+    return None if error is None else _Search().deepest(name, value, error)[:2]
+
+
 def explain_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any], error: BaseException) -> str:
     """As `explain_unpicklable`, for the arguments of a call: the path starts at ``args`` or ``kwargs``."""
     for name, part in (("args", args), ("kwargs", dict(kwargs))):
