@@ -39,7 +39,7 @@ class Session:
             "node_id": here.node.hex(),
             "job_id": here.job.hex(),
             "session_dir": here.session_dir,
-            "address": here.address,
+            "address": here.head,
         }
         self._engine = engine
 

@@ -67,15 +67,22 @@ class RuntimeContext:
     @property
     def gcs_address(self) -> str:
         """The address of the head."""
-        return self._process().address
+        return self._process().head
 
     def get_session_name(self) -> str:
-        return self._process().session_dir.rpartition("/")[2]
+        """The name of the runtime, the same in all of its processes."""
+        here = self._process()
+        return here.session_dir.rpartition("/")[2] or here.head
 
     def get_assigned_resources(self) -> dict[str, float]:
         """What the task (or the actor) holds: ``{"CPU": 1}`` for a plain task, nothing for a plain actor or driver."""
         task = self._task()
         return dict(task.resources) if task else {}
+
+    def get_placement_group_id(self) -> str | None:
+        """The id of the placement group that the task or actor runs in; None where it runs in none."""
+        task = self._task()
+        return task.strategy.group.hex() if task and task.strategy and task.strategy.group else None
 
     @property
     def was_current_actor_reconstructed(self) -> bool:

@@ -41,13 +41,22 @@ class ActorHandleState:
 
 
 class ProcessContext:
-    """Where this process stands: ids as bytes, addresses as text."""
+    """Where this process stands: ids as bytes, addresses as text; ``head`` is the head's."""
 
-    __slots__ = ("address", "is_driver", "job", "namespace", "node", "session_dir", "worker")
+    __slots__ = ("address", "head", "is_driver", "job", "namespace", "node", "session_dir", "worker")
 
     def __init__(
-        self, job: bytes, node: bytes, worker: bytes, namespace: str, address: str, is_driver: bool, session_dir: str
+        self,
+        job: bytes,
+        node: bytes,
+        worker: bytes,
+        namespace: str,
+        address: str,
+        is_driver: bool,
+        session_dir: str,
+        head: str = "",
     ) -> None:
+        self.head = head or address
         self.job = job
         self.node = node
         self.worker = worker

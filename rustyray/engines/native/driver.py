@@ -91,7 +91,7 @@ class Driver(AnyDriver):
         for listener in listeners:
             hub.listen(listener)
         pump = Pump(hub, core, node, first.boot.address, handlers, on_effect)
-        where = ProcessContext(b"", node, me, settings.namespace, address, True, "")
+        where = ProcessContext(b"", node, me, settings.namespace, address, True, "", first.boot.address)
         store = Store(arena, node, pump)
         driver = cls(core, pump, store, arena, where, first, float(config.get("start_timeout", START_TIMEOUT)))
         pump.judge = driver.judge

@@ -81,7 +81,8 @@ class Guest(AnyDriver):
         for listener in listeners:
             hub.listen(listener)
         pump = Pump(hub, core, HEAD, cluster.head_address, handlers, on_effect)
-        process = ProcessContext(b"", node, me, namespace, address, True, Place.of(cluster).path)
+        folder = Place.of(cluster).path
+        process = ProcessContext(b"", node, me, namespace, address, True, folder, cluster.head_address)
         guest = cls(core, pump, Store(arena, node, pump), arena, process)
         pump.judge = guest.judge
         handlers |= {ShutdownDone: guest.on_done, Registered: guest._on_registered, Output: guest._on_output}

@@ -76,7 +76,8 @@ class Worker(WorkerClient):
         pump = Pump(hub, core, boot.head, boot.head_address, self.handlers, self._effect)
         pump.judge = self.judge
         store = Store(Arena(boot.arena_fd, boot.arena_size), boot.node, pump)
-        where = ProcessContext(boot.job, boot.node, boot.worker, boot.namespace, boot.address, False, boot.session_dir)
+        me, here, head = boot.worker, boot.address, boot.head_address
+        where = ProcessContext(boot.job, boot.node, me, boot.namespace, here, False, boot.session_dir, head)
         self.attach(core, pump, store, where)
         self.env = boot.env
         self.handlers[KeepApart] = self._keep_apart

@@ -157,9 +157,8 @@ class _Ours(Client):
 def _context(process: UserProcess) -> ProcessContext:
     core = process.core
     job = core.sched.requests.job
-    return ProcessContext(
-        job, process.node, process.me, process.namespace, process.address, not process.executes, "/simulated/session"
-    )
+    here, is_driver, head = process.address, not process.executes, process.world.head_address
+    return ProcessContext(job, process.node, process.me, process.namespace, here, is_driver, "/simulated/session", head)
 
 
 class SimDriver(_Ours):
