@@ -79,11 +79,6 @@ class RuntimeContext:
         task = self._task()
         return dict(task.resources) if task else {}
 
-    def get_placement_group_id(self) -> str | None:
-        """The id of the placement group that the task or actor runs in; None where it runs in none."""
-        task = self._task()
-        return task.strategy.group.hex() if task and task.strategy and task.strategy.group else None
-
     @property
     def was_current_actor_reconstructed(self) -> bool:
         """Whether the actor was restarted; False outside an actor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -33,6 +34,8 @@ def missing(engine: str) -> str:
 def api_of(engine: str) -> Any:
     """The module that a program for this engine imports."""
     name = "ray" if engine == ORACLE else "rustyray"
+    if engine == ORACLE:  # without init, Ray connects to what was last started on the machine, if it lives or not
+        os.environ["RAY_ADDRESS"] = "local"
     for part in _PARTS:
         import_module(f"{name}.{part}")
     return import_module(name)
