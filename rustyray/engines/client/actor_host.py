@@ -11,6 +11,7 @@ What a thread is, the engine says.
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -277,11 +278,29 @@ class ActorHost:
             self._finish_coroutines()
         if not self.left:
             self.left = True
+            self._shut_down()
             with self.worker.pump.lock:
                 self.worker.executor.farewell(self.actor, self.incarnation, reason)
                 self.worker.pump.carry_out()
                 exited = ActorExited(self.actor, self.incarnation, reason)
                 self.worker.pump.hub.send(self.worker.place.node, exited)
+
+    def _shut_down(self) -> None:
+        """Run the actor's ``__ray_shutdown__``, if it has one (as in Ray); its error is printed, and ends nothing."""
+        hook = getattr(self.instance, "__ray_shutdown__", None)
+        if hook is None:
+            return
+        ctx = TaskContext(
+            self.worker.place.job, self.actor, f"{self.class_name}.__ray_shutdown__", self.incarnation, self.actor
+        )
+        self.describe_in(ctx)
+        token = context.current_task.set(ctx)
+        try:
+            hook()
+        except Exception:  # noqa: BLE001 - the user's code
+            traceback.print_exc()
+        finally:
+            context.current_task.reset(token)
 
 
 def group_of(job: Job) -> str:

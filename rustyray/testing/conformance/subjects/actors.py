@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from rustyray.testing.conformance.helpers import alive, book, entered, gate, got, until
+from rustyray.testing.conformance.helpers import book, entered, gate, got
 
 
 def _counter(api, **options):
@@ -41,36 +41,6 @@ def an_actor_lives_in_one_process(api):
     pids = got(api, [counter.pid.remote() for _ in range(5)])
     assert len(set(pids)) == 1
     assert pids[0] != os.getpid()
-
-
-def a_class_cannot_be_called(api):
-    """Calling an actor class directly raises TypeError."""
-    with pytest.raises(TypeError):
-        _counter(api)()
-
-
-def a_method_cannot_be_called(api):
-    """Calling a method of a handle directly raises TypeError."""
-    with pytest.raises(TypeError):
-        _counter(api).remote().add()
-
-
-def a_missing_method_is_an_attribute_error(api):
-    """A handle has no attributes but the methods of its class."""
-    with pytest.raises(AttributeError):
-        _ = _counter(api).remote().no_such_method
-
-
-def constructors_check_their_arguments(api):
-    """Arguments that do not fit the constructor raise TypeError in ``.remote()``."""
-    with pytest.raises(TypeError):
-        _counter(api).remote(1, 2, 3)
-
-
-def methods_check_their_arguments(api):
-    """Arguments that do not fit a method raise TypeError in ``.remote()``."""
-    with pytest.raises(TypeError):
-        _counter(api).remote().add.remote(1, 2)
 
 
 def calls_run_in_order(api):
@@ -170,169 +140,6 @@ def actors_make_actors(api):
     assert got(api, got(api, parent.give.remote()).add.remote()) == 8
 
 
-def an_actor_ends_with_its_last_handle(api):
-    """An actor ends when the last handle goes."""
-    counter = _counter(api).remote()
-    pid = got(api, counter.pid.remote())
-    del counter
-    until(lambda: not alive(pid) or not got(api, api.put(True)))
-
-
-def calls_before_the_last_handle_went_run(api):
-    """Calls that were made before the last handle went still run."""
-    seen = book(api)
-
-    @api.remote
-    class Actor:
-        def call(self, n):
-            api.get(seen.write.remote(n))
-
-    actor = Actor.remote()
-    refs = [actor.call.remote(n) for n in range(5)]
-    del actor
-    got(api, refs)
-    assert got(api, seen.read.remote()) == [0, 1, 2, 3, 4]
-
-
-def kill_ends_an_actor(api):
-    """``kill`` ends an actor at once: what runs and what waits raises ActorDiedError."""
-    door = gate(api)
-
-    @api.remote
-    class Actor:
-        def call(self):
-            api.get(door.enter.remote())
-
-    actor = Actor.remote()
-    refs = [actor.call.remote(), actor.call.remote()]
-    entered(api, door)
-    api.kill(actor)
-    for ref in refs:
-        with pytest.raises(api.exceptions.ActorDiedError):
-            got(api, ref)
-
-
-def kill_is_for_handles(api):
-    """``kill`` of anything but a handle raises ValueError or TypeError."""
-    with pytest.raises((ValueError, TypeError)):
-        api.kill(api.put(1))
-
-
-def exit_actor_ends_the_actor_that_calls_it(api):
-    """``exit_actor`` ends its actor; later calls raise ActorDiedError."""
-
-    @api.remote
-    class Actor:
-        def leave(self):
-            (api.actor if api.__name__ == "ray" else api).exit_actor()
-
-        def f(self):
-            return 1
-
-    actor = Actor.remote()
-    with pytest.raises(api.exceptions.ActorDiedError):
-        got(api, actor.leave.remote())
-    with pytest.raises(api.exceptions.ActorDiedError):
-        got(api, actor.f.remote())
-
-
-def num_returns_of_methods(api):
-    """``@method(num_returns=2)`` gives two refs for each call."""
-
-    @api.remote
-    class Actor:
-        @api.method(num_returns=2)
-        def pair(self):
-            return 1, 2
-
-    a, b = Actor.remote().pair.remote()
-    assert got(api, [a, b]) == [1, 2]
-
-
-def num_returns_of_a_call(api):
-    """``handle.method.options(num_returns=2)`` is for that call."""
-
-    @api.remote
-    class Actor:
-        def pair(self):
-            return 1, 2
-
-    actor = Actor.remote()
-    a, b = actor.pair.options(num_returns=2).remote()
-    assert got(api, [a, b]) == [1, 2]
-    assert got(api, actor.pair.remote()) == (1, 2)
-
-
-def actors_inherit(api):
-    """An actor class has the methods of its bases."""
-
-    class Base:
-        def base(self):
-            return "base"
-
-        def both(self):
-            return "base"
-
-    @api.remote
-    class Derived(Base):
-        def both(self):
-            return "derived"
-
-    actor = Derived.remote()
-    assert got(api, [actor.base.remote(), actor.both.remote()]) == ["base", "derived"]
-
-
-def static_and_class_methods(api):
-    """Static methods and class methods can be called through a handle."""
-
-    @api.remote
-    class Actor:
-        @staticmethod
-        def static(x):
-            return x
-
-        @classmethod
-        def of_class(cls, x):
-            return x + 1
-
-    actor = Actor.remote()
-    assert got(api, [actor.static.remote(1), actor.of_class.remote(1)]) == [1, 2]
-
-
-def refs_as_arguments_of_constructors(api):
-    """A ref given to the constructor arrives as its value."""
-    counter = _counter(api).remote(api.put(41))
-    assert got(api, counter.add.remote()) == 42
-
-
-def ray_ready(api):
-    """``handle.__ray_ready__`` is a method that is done when the actor is there."""
-    assert got(api, _counter(api).remote().__ray_ready__.remote()) is True
-
-
-def ray_call(api):
-    """``handle.__ray_call__`` runs a function with the instance."""
-    counter = _counter(api).remote(3)
-    assert got(api, counter.__ray_call__.remote(lambda self, x: self.count + x, 4)) == 7
-
-
-def ray_terminate(api):
-    """``handle.__ray_terminate__`` ends the actor after the calls before it."""
-    counter = _counter(api).remote()
-    ref = counter.add.remote()
-    counter.__ray_terminate__.remote()
-    assert got(api, ref) == 1
-
-    def ended():
-        try:
-            got(api, counter.add.remote())
-        except api.exceptions.ActorDiedError:
-            return True
-        return False
-
-    until(ended)
-
-
 def equal_handles(api):
     """Handles of one actor have the same id wherever they are."""
     counter = _counter(api).remote()
@@ -372,3 +179,93 @@ def a_method_may_submit_tasks(api):
             return api.get([f.remote(1), f.remote(2)])
 
     assert got(api, Actor.remote().call.remote()) == [2, 4]
+
+
+def a_methods_error_leaves_the_actor_alive(api):
+    """A method that raises fails its call only: the actor lives on with its state."""
+
+    @api.remote
+    class Actor:
+        def __init__(self):
+            self.calls = 0
+
+        def call(self, good):
+            self.calls += 1
+            if not good:
+                raise KeyError("bad")
+            return self.calls
+
+    actor = Actor.remote()
+    with pytest.raises(KeyError):
+        got(api, actor.call.remote(False))
+    assert got(api, actor.call.remote(True)) == 2
+
+
+def a_constructors_error_ends_the_actor(api):
+    """When the constructor raises, calls raise ActorDiedError that says what it raised."""
+
+    @api.remote
+    class Actor:
+        def __init__(self):
+            raise KeyError("no way to begin")
+
+        def call(self):
+            return 1
+
+    with pytest.raises(api.exceptions.ActorDiedError, match="no way to begin"):
+        got(api, Actor.remote().call.remote())
+
+
+def making_an_actor_does_not_wait(api):
+    """``.remote()`` of a class does not wait for the constructor."""
+    door = gate(api)
+
+    @api.remote
+    class Actor:
+        def __init__(self):
+            api.get(door.enter.remote())
+
+        def call(self):
+            return "made"
+
+    ref = Actor.remote().call.remote()
+    assert api.wait([ref], timeout=0) == ([], [ref])
+    api.get(door.open.remote())
+    assert got(api, ref) == "made"
+
+
+def each_submitter_has_an_order(api):
+    """Calls of several submitters mix, but those of each one are in its order."""
+    seen = book(api)
+
+    @api.remote
+    def writes(who):
+        api.get([seen.write.remote((who, n)) for n in range(20)])
+
+    got(api, [writes.remote(who) for who in range(3)])
+    lines = got(api, seen.read.remote())
+    for who in range(3):
+        assert [n for writer, n in lines if writer == who] == list(range(20))
+
+
+def a_closure_can_hold_a_handle(api):
+    """A handle in a task's closure works in the task."""
+    counter = _counter(api).remote()
+
+    @api.remote
+    def adds():
+        return api.get(counter.add.remote())
+
+    assert got(api, adds.remote()) == 1
+
+
+def an_actor_knows_its_id(api):
+    """An actor finds its own id in the runtime context; it is that of its handles."""
+
+    @api.remote
+    class Actor:
+        def mine(self):
+            return api.get_runtime_context().get_actor_id()
+
+    actor = Actor.remote()
+    assert got(api, actor.mine.remote()) == actor._actor_id.hex()

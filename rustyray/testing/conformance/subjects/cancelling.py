@@ -1,6 +1,5 @@
-"""``cancel``."""
+"""``cancel`` of tasks."""
 
-import asyncio
 import time
 
 import pytest
@@ -110,62 +109,6 @@ def a_cancelled_task_is_not_retried(api):
     assert got(api, seen.read.remote()) == ["ran"]
 
 
-def force_is_not_for_actors(api):
-    """``cancel(force=True)`` of an actor's call raises ValueError."""
-    door = gate(api)
-    ref = door.enter.remote()
-    with pytest.raises(ValueError):
-        api.cancel(ref, force=True)
-    api.get(door.open.remote())
-    got(api, ref)
-
-
-def an_async_call_is_cancelled(api):
-    """Cancelling a call of an async actor raises CancelledError inside, and TaskCancelledError outside."""
-    seen = book(api)
-
-    @api.remote
-    class Actor:
-        async def waits(self):
-            try:
-                await seen.write.remote("began")
-                await asyncio.sleep(1000)
-            except asyncio.CancelledError:
-                await seen.write.remote("cancelled")
-                raise
-
-    actor = Actor.remote()
-    ref = actor.waits.remote()
-    while got(api, seen.read.remote()) != ["began"]:
-        time.sleep(0.01)
-    api.cancel(ref)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
-    while got(api, seen.read.remote()) != ["began", "cancelled"]:
-        time.sleep(0.01)
-
-
-def a_plain_call_polls(api):
-    """A plain method of an actor asks ``is_canceled`` of the runtime context whether it was cancelled."""
-    door = gate(api)
-
-    @api.remote(max_concurrency=2)
-    class Actor:
-        def polls(self):
-            door.enter.remote()
-            while not api.get_runtime_context().is_canceled():
-                time.sleep(0.005)
-            return "asked"
-
-    ref = Actor.remote().polls.remote()
-    entered(api, door)
-    api.cancel(ref)
-    try:
-        assert got(api, ref) == "asked"
-    except api.exceptions.TaskCancelledError:
-        pass
-
-
 def children_are_cancelled_too(api):
     """Cancelling a task cancels the tasks that it has submitted, by default."""
     door = gate(api)
@@ -196,3 +139,180 @@ def cancel_is_for_refs(api):
     """``cancel`` of anything but a ref raises TypeError."""
     with pytest.raises(TypeError):
         api.cancel(1)
+
+
+def _never(api, door, seen, **options):
+    """A task that tells that it ran, behind the argument that it gets."""
+
+    def writes(_):
+        api.get(seen.write.remote("ran"))
+
+    return api.remote(**options)(writes) if options else api.remote(writes)
+
+
+def a_task_without_resources_never_runs(api):
+    """A task that is cancelled while it waits for resources never runs."""
+    seen, door = book(api), gate(api)
+    first = _spins(api, door, num_cpus=4).remote()
+    entered(api, door)
+    second = _never(api, door, seen, num_cpus=4).remote(None)
+    api.cancel(second)
+    with pytest.raises(api.exceptions.TaskCancelledError):
+        got(api, second)
+    api.get(door.open.remote())
+    got(api, first)
+    assert got(api, seen.read.remote()) == []
+
+
+def a_task_that_can_never_run(api):
+    """A task that no node has the resources for can be cancelled."""
+    ref = _spins(api, gate(api), resources={"unobtainium": 1}).remote()
+    api.cancel(ref)
+    with pytest.raises(api.exceptions.TaskCancelledError):
+        got(api, ref)
+
+
+def a_queued_task_is_cancelled_with_force(api):
+    """``force=True`` works for a task that waits for its argument, too."""
+    seen, door = book(api), gate(api)
+    first = _spins(api, door).remote()
+    second = _never(api, door, seen).remote(first)
+    entered(api, door)
+    api.cancel(second, force=True)
+    with pytest.raises(api.exceptions.TaskCancelledError):
+        got(api, second)
+    api.get(door.open.remote())
+    got(api, first)
+    assert got(api, seen.read.remote()) == []
+
+
+def cancel_returns_at_once(api):
+    """``cancel`` returns None, and does not wait for the task."""
+    door = gate(api)
+    ref = _spins(api, door).remote()
+    entered(api, door)
+    assert api.cancel(ref) is None
+    with pytest.raises(api.exceptions.TaskCancelledError):
+        got(api, ref)
+
+
+def cancel_again_does_nothing(api):
+    """Cancelling a task twice does no more than once."""
+    door = gate(api)
+    ref = _spins(api, door).remote()
+    entered(api, door)
+    api.cancel(ref)
+    api.cancel(ref)
+    with pytest.raises(api.exceptions.TaskCancelledError):
+        got(api, ref)
+    api.cancel(ref)
+    with pytest.raises(api.exceptions.TaskCancelledError):
+        got(api, ref)
+
+
+def a_cancelled_task_is_ready(api):
+    """``wait`` returns the ref of a cancelled task as ready."""
+    door = gate(api)
+    ref = _spins(api, door).remote()
+    entered(api, door)
+    api.cancel(ref)
+    assert api.wait([ref], timeout=60) == ([ref], [])
+
+
+def what_needs_a_cancelled_task_fails(api):
+    """A task whose argument was cancelled fails, and does not run."""
+    seen, door = book(api), gate(api)
+    first = _spins(api, door).remote()
+    second = _never(api, door, seen).remote(first)
+    entered(api, door)
+    api.cancel(first)
+    with pytest.raises(api.exceptions.RayError):
+        got(api, second)
+    assert got(api, seen.read.remote()) == []
+
+
+def all_returns_are_cancelled(api):
+    """Cancelling one return of a task cancels all of them."""
+    door = gate(api)
+    one, other = _spins(api, door, num_returns=2).remote()
+    entered(api, door)
+    api.cancel(one)
+    for ref in (one, other):
+        with pytest.raises(api.exceptions.TaskCancelledError):
+            got(api, ref)
+
+
+def a_cancelled_errors_class(api):
+    """TaskCancelledError is a RayError."""
+    assert issubclass(api.exceptions.TaskCancelledError, api.exceptions.RayError)
+
+
+def cancelling_a_failed_task_keeps_its_error(api):
+    """Cancelling a task that has failed changes nothing: its ref raises its own error."""
+
+    @api.remote
+    def fails():
+        raise KeyError("bad")
+
+    ref = fails.remote()
+    api.wait([ref], timeout=60)
+    api.cancel(ref)
+    with pytest.raises(KeyError):
+        got(api, ref)
+
+
+def a_task_cancels_its_child(api):
+    """A task can cancel what it has submitted, and goes on itself."""
+    door = gate(api)
+    child = _spins(api, door)
+
+    @api.remote
+    def parent():
+        ref = child.remote()
+        while not api.get(door.entered.remote()):
+            time.sleep(0.005)
+        api.cancel(ref)
+        try:
+            api.get(ref)
+        except api.exceptions.TaskCancelledError:
+            return "cancelled"
+
+    assert got(api, parent.remote()) == "cancelled"
+
+
+def children_may_stay(api):
+    """With ``recursive=False`` the tasks that a cancelled task has submitted go on."""
+    door, seen = gate(api), book(api)
+
+    @api.remote
+    def child():
+        api.get(door.enter.remote())
+        api.get(seen.write.remote("went on"))
+
+    @api.remote
+    def parent():
+        api.get(child.remote())
+
+    ref = parent.remote()
+    entered(api, door)
+    api.cancel(ref, recursive=False)
+    with pytest.raises(api.exceptions.TaskCancelledError):
+        got(api, ref)
+    api.get(door.open.remote())
+    until(lambda: got(api, seen.read.remote()) == ["went on"])
+
+
+def cpus_are_free_after_a_cancel(api):
+    """What a cancelled task held is free for others."""
+    door = gate(api)
+    ref = _spins(api, door, num_cpus=4).remote()
+    entered(api, door)
+    api.cancel(ref)
+    with pytest.raises(api.exceptions.TaskCancelledError):
+        got(api, ref)
+
+    @api.remote(num_cpus=4)
+    def f():
+        return "ran"
+
+    assert got(api, f.remote()) == "ran"

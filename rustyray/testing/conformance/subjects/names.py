@@ -157,3 +157,165 @@ def named_actors_are_listed(api):
     assert "listed" in api.util.list_named_actors()
     assert {"name": "listed", "namespace": "conformance"} in api.util.list_named_actors(all_namespaces=True)
     api.kill(kept)
+
+
+def a_name_that_is_no_string(api):
+    """A name that is not a string raises TypeError."""
+    with pytest.raises(TypeError):
+        _named(api, name=1).remote()
+
+
+def handles_found_by_name_are_the_actors(api):
+    """``get_actor`` gives a handle of the same actor, with the state that others gave it."""
+
+    @api.remote
+    class Counter:
+        def __init__(self):
+            self.count = 0
+
+        def add(self):
+            self.count += 1
+            return self.count
+
+    kept = Counter.options(name="same").remote()
+    got(api, kept.add.remote())
+    found = api.get_actor("same")
+    assert found._actor_id.hex() == kept._actor_id.hex()
+    assert got(api, found.add.remote()) == 2
+    api.kill(found)
+
+
+def a_found_handle_does_not_keep_the_actor(api):
+    """A handle from ``get_actor`` does not keep the actor alive."""
+    kept = _named(api, name="weak").remote()
+    found = api.get_actor("weak")
+    got(api, found.get.remote())
+    del kept
+    with pytest.raises(api.exceptions.ActorDiedError):
+        until(lambda: got(api, found.get.remote()))
+
+
+def a_name_is_taken_before_the_actor_runs(api):
+    """A name is taken as soon as ``.remote()`` returned, though the actor may still wait for resources."""
+    kept = _named(api, name="early", resources={"unobtainium": 1}).remote()
+    with pytest.raises(ValueError):
+        _named(api, name="early").remote()
+    assert api.get_actor("early")._actor_id.hex() == kept._actor_id.hex()
+    api.kill(kept)
+
+
+def dead_actors_are_not_found(api):
+    """``get_actor`` does not find an actor that was killed."""
+    kept = _named(api, name="killed").remote()
+    got(api, kept.get.remote())
+    api.kill(kept)
+    with pytest.raises(ValueError):
+        until(lambda: api.get_actor("killed") and None)
+
+
+def dead_actors_are_not_listed(api):
+    """``list_named_actors`` leaves out the dead."""
+    kept = _named(api, name="no longer").remote()
+    got(api, kept.get.remote())
+    api.kill(kept)
+    until(lambda: "no longer" not in api.util.list_named_actors())
+
+
+def other_namespaces_are_listed_on_demand(api):
+    """``list_named_actors`` has this namespace's names; with ``all_namespaces=True`` those of the others, too."""
+    kept = _named(api, name="abroad", namespace="elsewhere").remote()
+    got(api, kept.get.remote())
+    assert "abroad" not in api.util.list_named_actors()
+    assert {"name": "abroad", "namespace": "elsewhere"} in api.util.list_named_actors(all_namespaces=True)
+    api.kill(kept)
+
+
+def actors_without_names_are_not_listed(api):
+    """An actor without a name is in no list of names, and its own name is empty."""
+    before = api.util.list_named_actors(all_namespaces=True)
+
+    @api.remote
+    class Actor:
+        def name(self):
+            return api.get_runtime_context().get_actor_name()
+
+    actor = Actor.remote()
+    assert not got(api, actor.name.remote())
+    assert [one for one in api.util.list_named_actors(all_namespaces=True) if one not in before] == []
+
+
+def names_are_given_in_tasks(api):
+    """An actor that a task makes with a name is found by the driver."""
+    actor_class = _named(api, name="made in a task", lifetime="detached")
+
+    @api.remote
+    def make():
+        return api.get(actor_class.remote("made").get.remote())
+
+    assert got(api, make.remote()) == "made"
+    found = api.get_actor("made in a task")
+    assert got(api, found.get.remote()) == "made"
+    api.kill(found)
+
+
+def children_share_the_namespace(api):
+    """Tasks and actors are in the namespace of their driver."""
+
+    @api.remote
+    def here():
+        return api.get_runtime_context().namespace
+
+    assert got(api, here.remote()) == api.get_runtime_context().namespace == "conformance"
+
+
+def an_empty_namespace_is_refused(api):
+    """An empty namespace raises ValueError."""
+    with pytest.raises(ValueError):
+        _named(api, name="nowhere", namespace="").remote()
+
+
+def get_if_exists_after_a_death(api):
+    """``get_if_exists`` makes a new actor where the one with the name is dead."""
+    first = _named(api, name="maybe again", get_if_exists=True).remote(1)
+    got(api, first.get.remote())
+    api.kill(first)
+
+    def gone():
+        try:
+            api.get_actor("maybe again")
+        except ValueError:
+            return True
+        return False
+
+    until(gone)
+    second = _named(api, name="maybe again", get_if_exists=True).remote(2)
+    assert got(api, second.get.remote()) == 2
+    api.kill(second)
+
+
+def tasks_race_for_a_name(api):
+    """Of tasks that race with ``get_if_exists`` one makes the actor, and all get the same."""
+    actor_class = _named(api, name="raced for", get_if_exists=True, lifetime="detached", num_cpus=0)
+
+    @api.remote
+    def race(n):
+        return api.get(actor_class.remote(n).get.remote())
+
+    assert len(set(got(api, [race.remote(n) for n in range(4)]))) == 1
+    api.kill(api.get_actor("raced for"))
+
+
+def a_restarted_actor_keeps_its_name(api):
+    """An actor keeps its name when it is restarted."""
+    kept = _named(api, name="restarted", max_restarts=1, max_task_retries=-1).remote(3)
+    got(api, kept.get.remote())
+    api.kill(kept, no_restart=False)
+    assert got(api, api.get_actor("restarted").get.remote()) == 3
+    api.kill(kept)
+
+
+def detached_actors_may_have_no_name(api):
+    """A detached actor need not have a name: it stays as long as it is not killed."""
+    kept = _named(api, lifetime="detached").remote(4)
+    assert got(api, kept.get.remote()) == 4
+    api.kill(kept)
