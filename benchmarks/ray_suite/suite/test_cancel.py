@@ -21,11 +21,22 @@ class Signal:
 
 
 @ray.remote
-def sleeper(signal):
-    if signal is not None:
-        ray.get(signal.send.remote())
+def sleeper(started):
+    started.touch()
     while True:
         time.sleep(0.01)
+
+
+def wait_for(path):
+    end = time.time() + 30
+    while not path.exists():
+        assert time.time() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def started(tmp_path):
+    return tmp_path / "started"
 
 
 @ray.remote
@@ -33,19 +44,17 @@ def identity(x):
     return x
 
 
-def test_a_running_task(ray_start_2_cpus):
-    signal = Signal.remote()
-    ref = sleeper.remote(signal)
-    ray.get(signal.wait.remote())
+def test_a_running_task(ray_start_2_cpus, started):
+    ref = sleeper.remote(started)
+    wait_for(started)
     ray.cancel(ref)
     with pytest.raises(TaskCancelledError):
         ray.get(ref)
 
 
-def test_a_queued_task(ray_start_regular):
-    signal = Signal.remote()
-    running = sleeper.remote(signal)
-    ray.get(signal.wait.remote())
+def test_a_queued_task(ray_start_regular, started):
+    running = sleeper.remote(started)
+    wait_for(started)
     queued = identity.remote(1)
     ray.cancel(queued)
     with pytest.raises(TaskCancelledError):
@@ -53,10 +62,9 @@ def test_a_queued_task(ray_start_regular):
     ray.cancel(running, force=True)
 
 
-def test_with_force(ray_start_regular):
-    signal = Signal.remote()
-    ref = sleeper.remote(signal)
-    ray.get(signal.wait.remote())
+def test_with_force(ray_start_regular, started):
+    ref = sleeper.remote(started)
+    wait_for(started)
     ray.cancel(ref, force=True)
     with pytest.raises(RayError):
         ray.get(ref)
@@ -70,11 +78,10 @@ def test_a_finished_task_is_left_alone(ray_start_regular):
     assert ray.get(ref) == 1
 
 
-def test_a_dependent_task(ray_start_regular):
-    signal = Signal.remote()
-    first = sleeper.remote(signal)
+def test_a_dependent_task(ray_start_regular, started):
+    first = sleeper.remote(started)
     second = identity.remote(first)
-    ray.get(signal.wait.remote())
+    wait_for(started)
     ray.cancel(first)
     with pytest.raises(RayError):
         ray.get(second)
@@ -98,42 +105,36 @@ def test_an_actor_task_with_force_is_refused(ray_start_regular):
     ray.get(signal.send.remote())
 
 
-def test_children_are_cancelled_too(ray_start_4_cpus):
-    signal = Signal.remote()
-
+def test_children_are_cancelled_too(ray_start_4_cpus, started):
     @ray.remote
     def parent():
-        return ray.get(sleeper.remote(signal))
+        return ray.get(sleeper.remote(started))
 
     ref = parent.remote()
-    ray.get(signal.wait.remote())
+    wait_for(started)
     ray.cancel(ref, recursive=True)
     with pytest.raises(RayError):
         ray.get(ref)
 
 
-def test_cleanup_of_a_cancelled_task(ray_start_2_cpus, tmp_path):
+def test_cleanup_of_a_cancelled_task(ray_start_2_cpus, started, tmp_path):
     path = tmp_path / "cleaned"
-    signal = Signal.remote()
 
     @ray.remote
     def careful():
         try:
-            ray.get(signal.send.remote())
+            started.touch()
             while True:
                 time.sleep(0.01)
         finally:
             path.write_text("yes")
 
     ref = careful.remote()
-    ray.get(signal.wait.remote())
+    wait_for(started)
     ray.cancel(ref)
     with pytest.raises(TaskCancelledError):
         ray.get(ref)
-    end = time.time() + 30
-    while not path.exists():
-        assert time.time() < end
-        time.sleep(0.01)
+    wait_for(path)
 
 
 def test_what_is_no_ref_is_refused(ray_start_regular):
