@@ -169,6 +169,8 @@ class SimDriver(_Ours):
         self.host = process
         self.report: ShutdownReport | None = None
         self.on_end: Callable[[], None] = lambda: None
+        #: Has this process live in real time (False), or in the simulation's again (True).
+        self.on_stage: Callable[[bool], None] = lambda there: None
         process.engine = self
         super().__init__(process.core, process, _store(simulation, process), _context(process))
 
@@ -256,6 +258,16 @@ class SimDriver(_Ours):
                 self.on_end()
                 self.report.stages.append(("release", 0.0, ""))
         return self.report
+
+    def put_aside(self) -> None:
+        """Until `take_up`, the process lives in real time, and nothing of the program may run."""
+        if not self.simulation.ended:
+            self.on_stage(False)
+
+    def take_up(self) -> None:
+        """The program goes on, at the moment at which it was put aside."""
+        if not self.simulation.ended:
+            self.on_stage(True)
 
     def _end(self, report: ShutdownReport, grace: float) -> None:
         process, world = self.host, self.simulation.world

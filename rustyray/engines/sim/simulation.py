@@ -286,7 +286,14 @@ def begin(settings: Settings) -> SimDriver:
         if kept is None:
             here.end()
 
+    def on_stage(there: bool) -> None:
+        if there:
+            here.enter(simulation)
+        else:
+            here.leave()
+
     driver.on_end = end
+    driver.on_stage = on_stage
     try:
         if kept is None:
             here.begin()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.plugin.conftest import Suite
 
 
@@ -73,3 +75,31 @@ def test_a_seed_needs_a_simulated_runtime(suite: Suite) -> None:
     result = suite.run()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*seed is for simulated runtimes, and for rustyray_chaos: add topology=?sim?*"])
+
+
+def test_one_stands_for_tests_in_processes_of_xdist(suite: Suite) -> None:
+    """Between tests such a process waits in real time for what it is told to run next."""
+    pytest.importorskip("xdist")
+    suite.write(
+        test_it="""
+            import time
+            import pytest
+            import rustyray
+
+            pytestmark = pytest.mark.rustyray(topology="sim")
+            ENDED = []
+
+            @rustyray.remote
+            def echo(number):
+                return number
+
+            @pytest.mark.parametrize("number", range(10))
+            def test_shared(rustyray_shared, number):
+                assert rustyray.get(echo.remote(number)) == number
+                assert not ENDED or ENDED[-1] <= time.monotonic() < ENDED[-1] + 1, "time goes on where it was"
+                time.sleep(1000)
+                ENDED.append(time.monotonic())
+        """
+    )
+    suite.run_parallel().assert_outcomes(passed=10)
+    suite.run().assert_outcomes(passed=10)
