@@ -19,6 +19,9 @@ ITS_OWN_API: Final = ("oracle",)
 
 #: By the id of the case.
 DEPARTURES: Final[dict[str, Departure]] = {
+    "cancelling_calls-a_queued_call_is_cancelled": Departure(
+        ("oracle", "ray"), "Ray says that the queued call was cancelled, but may run it all the same.", sometimes=True
+    ),
     "errors-an_error_can_be_pickled": Departure(
         ITS_OWN_API, "The class that Ray makes for an error is known to cloudpickle only; ours to pickle as well."
     ),
