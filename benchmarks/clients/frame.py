@@ -62,6 +62,12 @@ def run_tests(python: str, plugin: str, tests: Sequence[str], cwd: Path, options
     return len(failed)
 
 
+def run_program(python: str, module: str, cwd: Path) -> int:
+    """Run a program of ours in the client's environment; returns its exit status."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([python, "-m", module], cwd=cwd, env=environment, timeout=LIMIT, check=False).returncode
+
+
 def read(report: Path) -> dict[str, str]:
     """What became of each test: ``passed``, ``skipped``, or ``failed: why``."""
     outcomes = {}
