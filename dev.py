@@ -59,6 +59,7 @@ CHECKS = {
     "layers": ["-c", "from importlinter.cli import lint_imports_command as run; run()"],
     "diagrams": ["docs/diagrams.py", "--check"],
     "Ray's API": ["docs/ray_api.py", "--check"],
+    "departures": ["docs/departures.py", "--check"],
 }
 
 
