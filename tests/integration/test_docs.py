@@ -15,6 +15,8 @@ PROGRAMS = [
     for page in pages(ROOT)
     for program in programs(str(page.relative_to(ROOT)), page.read_text(encoding="utf-8"))
 ]
+#: Installed here for other tests, and not what a reader has.
+WITHOUT = [word for name in ("cacheprovider", "asyncio", "randomly", "rerunfailures") for word in ("-p", f"no:{name}")]
 #: A fifth of what a reader's Hypothesis tries.
 SHORT = """
 from hypothesis import settings
@@ -28,7 +30,7 @@ def run(program: Program, folder: Path) -> subprocess.CompletedProcess[str]:
         script = folder / "test_page.py"
         if "hypothesis" in program.source or "Machine" in program.source:
             (folder / "conftest.py").write_text(SHORT)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "rustyray", "-p", "no:cacheprovider", script.name]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "rustyray", *WITHOUT, script.name]
     else:
         script = folder / "page.py"
         command = [sys.executable, script.name]
