@@ -228,6 +228,7 @@ class Groups:
         if not message.reserved:
             self._end_round(group, round_, refused=sender)
             node.info.available = dict(message.available)
+            self.freed = True  # what the round was taken to have there, too
             self._place(group, now)
             return
         round_.reserved[sender] = True

@@ -118,6 +118,16 @@ def test_one_refusal_frees_what_the_others_have_reserved() -> None:
     assert world.state() is GroupState.CREATED
 
 
+def test_what_a_refusal_leaves_free_goes_to_another_group_that_waits() -> None:
+    world = Groups(nodes=1)
+    world.make(make_group(1, 2))
+    (large,) = world.asked().values()
+    small = world.make(make_group(2, 1))
+    assert not world.asked()
+    world.answer(NODES[0], large, reserved=False, cpus=1)
+    assert world.asked()[NODES[0]].group == small
+
+
 def test_a_node_that_dies_in_a_round_ends_it() -> None:
     world = Groups()
     group = world.make(make_group())
