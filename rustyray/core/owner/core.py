@@ -498,5 +498,6 @@ class OwnerCore:
         self.sched.check()
         self.arguments.check()
         self.tasks.retries.check()
+        self.tasks.lineage.check()
         self.tasks.streams.check()
         self.calls.check()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from typing import Final
 
 from rustyray.core.owner.arguments import Arguments
@@ -10,7 +10,7 @@ from rustyray.core.owner.history import History
 from rustyray.core.owner.records import DONE, WAITING, ObjectEntry, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.streams import Streams
-from rustyray.model.ids import ObjectID
+from rustyray.model.ids import ObjectID, TaskID
 from rustyray.model.values import Fault, FaultKind
 
 #: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
@@ -25,7 +25,8 @@ class Lineage:
         self._refs = refs
         self._arguments = arguments
         self._history = history
-        self._records: deque[Record] = deque()
+        #: The oldest first; what is being made again is not among them.
+        self.kept: OrderedDict[TaskID, Record] = OrderedDict()
         self._bytes = 0
 
     def keep(self, record: Record) -> None:
@@ -37,29 +38,31 @@ class Lineage:
         held = record.held
         self._arguments.let_go(record)
         record.held = held
-        self._records.append(record)
+        self.kept[record.task.id] = record
         self._bytes += _weight(record)
-        while self._bytes > LINEAGE_CAP and self._records:
-            self.forget(self._records.popleft())
+        while self._bytes > LINEAGE_CAP:
+            self.forget(next(iter(self.kept.values())))
 
     def forget(self, record: Record) -> None:
         """The record's results are all gone (or too much lineage is kept): they cannot be made again from here on."""
-        task = record.task
-        if record.state != DONE or (
-            record.held is None and not task.args and record.entry is None and task.returns >= 0
-        ):
+        if not self._take(record):
             return
-        self._bytes = max(0, self._bytes - _weight(record))
         for object_ in self._streams.made_by(record):
             entry = self._refs.objects.get(object_)
             if entry is not None and entry.record is record:
                 entry.record = None
-        if task.returns < 0:
+        if record.task.returns < 0:
             self._streams.unlink(record)
         record.entry = None
         held, record.held = record.held, None
         for object_ in held or ():
             self._refs.release_lineage(object_)
+
+    def _take(self, record: Record) -> bool:
+        found = self.kept.pop(record.task.id, None) is not None
+        if found:
+            self._bytes -= _weight(record)
+        return found
 
     def freed(self, object_: ObjectID, record: Record | None) -> None:
         """An object is gone. If it was the last result of a settled task, its lineage goes with it."""
@@ -96,6 +99,7 @@ class Lineage:
             self._rebuild(record, why, now)
 
     def _rebuild(self, record: Record, why: str, now: float) -> None:
+        self._take(record)
         record.apply("rebuild")
         record.since = now
         self._history.note(record, "rebuild")
@@ -108,6 +112,14 @@ class Lineage:
             if entry.value is None and entry.record is not None and entry.record.state == DONE:
                 self.lost(object_, entry, why, now)
         self._arguments.wait(record, now)
+
+    def check(self) -> None:
+        """Raises AssertionError when the sum is wrong, or something is kept for nobody."""
+        assert self._bytes == sum(map(_weight, self.kept.values())), f"{self._bytes} bytes are not what is kept"
+        for record in self.kept.values():
+            assert record.state == DONE, f"{record.task.id.hex()} is {record.state}"
+            made = self._streams.made_by(record)
+            assert any(object_ in self._refs.objects for object_ in made), f"{record.task.id.hex()} is kept for nobody"
 
 
 def _weight(record: Record) -> int:
