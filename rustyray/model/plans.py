@@ -43,7 +43,7 @@ class TaskPlan:
     """A remote function with its options.
 
     ``fn`` is the digest of ``blob`` (the cloudpickled function), ``held`` keeps refs alive that the function's closure
-    carries, ``max_retries`` is -1 for "without end". ``label`` tells scheduling classes with equal resources apart.
+    carries, ``max_retries`` is -1 for "without end".
     ``name`` is the function's, with its module; ``task_name`` what the user calls the task, if anything else.
     ``follows``: it goes where its parent says, who may want it in its own placement group (`following`).
     ``environment`` is the runtime environment that was given, ``env`` what its workers are set up with
@@ -59,7 +59,6 @@ class TaskPlan:
         "follows",
         "held",
         "inside",
-        "label",
         "max_retries",
         "name",
         "resources",
@@ -79,7 +78,6 @@ class TaskPlan:
         returns: int = 1,
         max_retries: int = 3,
         retry: RetryPolicy | None = None,
-        label: str = "",
         held: tuple[object, ...] = (),
         task_name: str = "",
         strategy: Strategy | None = None,
@@ -102,7 +100,6 @@ class TaskPlan:
         self.returns = returns
         self.max_retries = max_retries
         self.retry = retry or NO_RETRY
-        self.label = label
         self.held = held
         self.slot: object = None
 

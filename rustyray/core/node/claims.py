@@ -67,7 +67,6 @@ class Claim:
         "hold",
         "hops",
         "job",
-        "label",
         "need",
         "number",
         "request",
@@ -100,7 +99,6 @@ class Claim:
         self.actor: Incarnation | None = None
         self.given: Callable[[Worker], None] | None = None
         self.group: GroupID = b""
-        self.label = ""
         self.env = b""
         self.retriable = True
         self.hops: int | None = None

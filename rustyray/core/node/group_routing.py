@@ -74,7 +74,7 @@ class GroupRouter:
             self._fail(client, message, f"{strategy} is gone")
 
     def _fail(self, client: WorkerID, message: RequestLease, why: str) -> None:
-        text = f"{message.label or 'the task'} cannot run: {why}"
+        text = f"the task cannot run: {why}"
         self._base.send(client, LeaseFailed(message.request, Fault(FaultKind.GROUP_REMOVED, text)))
 
     # --- choosing -----------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class LeaseDesk:
             self._base.send(client, LeaseFailed(message.request, fault))
             return
         claim = self._new_claim(client, message.request, message.job, message.resources, message.resources, now)
-        claim.label, claim.env = message.label, message.env
+        claim.env = message.env
         claim.retriable = message.retriable
         if message.strategy is not None:
             claim.group = message.strategy.group
@@ -229,9 +229,8 @@ class LeaseDesk:
         if claim.warned or claim.given is not None:
             return
         claim.warned = True
-        what = f" for {claim.label}" if claim.label else ""
         reason = (
-            f"no node can ever give a worker with {describe(claim.need)}{what}: "
+            f"no node can ever give a worker with {describe(claim.need)}: "
             f"{self._cluster.describe(self.accounts.own())}; the request waits until a node that has it joins"
         )
         self._base.send(claim.client, LeaseWaits(claim.request, reason))

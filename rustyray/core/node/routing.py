@@ -97,9 +97,8 @@ class Router:
         if strategy.node:
             self._base.timers.at(now + self._base.limits.meet, partial(self._give_up, client, message))
         else:
-            what = f" for {message.label}" if message.label else ""
             reason = (
-                f"no node can give a worker with {describe(message.resources)}{what} on {strategy}: "
+                f"no node can give a worker with {describe(message.resources)} on {strategy}: "
                 f"{self._cluster.describe(self._accounts.own())}; the request waits until a node that fits joins"
             )
             self._base.send(client, LeaseWaits(message.request, reason))
@@ -110,7 +109,7 @@ class Router:
 
     def _fail(self, client: WorkerID, message: RequestLease, why: str) -> None:
         self.waiting.pop((client, message.request), None)
-        text = f"{message.label or 'the task'} may only run on {message.strategy}, which {why}"
+        text = f"the task may only run on {message.strategy}, which {why}"
         self._base.send(client, LeaseFailed(message.request, Fault(FaultKind.UNSCHEDULABLE, text)))
 
     def _is_lost(self, strategy: Strategy) -> bool:

@@ -154,7 +154,6 @@ class SchedulingClass(msgspec.Struct, eq=False):
     """
 
     resources: ResourceSet
-    label: str
     strategy: Strategy | None = None
     retriable: bool = True
     queue: deque[Record] = msgspec.field(default_factory=deque)

@@ -51,9 +51,7 @@ class Requests:
         target.requests[number] = node
         self._open[number] = target
         pinned, strategy = hops >= MAX_HOPS, target.strategy
-        message = RequestLease(
-            number, self.job, target.resources, target.label, hops, pinned, strategy, target.retriable, target.env
-        )
+        message = RequestLease(number, self.job, target.resources, hops, pinned, strategy, target.retriable, target.env)
         self._out.append(Send(node, message, address))
 
     def cancel(self, target: SchedulingClass) -> None:

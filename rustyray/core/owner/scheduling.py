@@ -49,8 +49,8 @@ STALL: Final = 0.02
 LARGE: Final = 1 << 20
 
 
-#: Label, strategy, whether they may be run again, resources, environment.
-ClassKey: TypeAlias = tuple[str, Strategy | None, bool, tuple[tuple[str, int], ...], bytes]
+#: Strategy, whether they may be run again, resources, environment.
+ClassKey: TypeAlias = tuple[Strategy | None, bool, tuple[tuple[str, int], ...], bytes]
 
 
 class Scheduler:
@@ -72,10 +72,10 @@ class Scheduler:
     def stats_for(self, plan: TaskPlan) -> FunctionStats:
         """The class and the learned duration of a function, made at its first submission and kept in the plan."""
         retriable = plan.max_retries != 0
-        key = (plan.label, plan.strategy, retriable, tuple(sorted(plan.resources.items())), plan.env)
+        key = (plan.strategy, retriable, tuple(sorted(plan.resources.items())), plan.env)
         target = self.classes.get(key)
         if target is None:
-            target = SchedulingClass(dict(plan.resources), plan.label, plan.strategy, retriable, env=plan.env)
+            target = SchedulingClass(dict(plan.resources), plan.strategy, retriable, env=plan.env)
             self.classes[key] = target
         plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1, plan.task_name or plan.name)
         return stats
@@ -95,11 +95,11 @@ class Scheduler:
             return base
         if node == self.node and all(lease.node == node for lease in base.leases.values()):
             return base  # which tries this node first
-        key = (base.label, Strategy(near=node), base.retriable, tuple(sorted(base.resources.items())), base.env)
+        key = (Strategy(near=node), base.retriable, tuple(sorted(base.resources.items())), base.env)
         found = self.classes.get(key)
         if found is None:
             strategy = Strategy(near=node)
-            found = SchedulingClass(base.resources, base.label, strategy, base.retriable, base=base, env=base.env)
+            found = SchedulingClass(base.resources, strategy, base.retriable, base=base, env=base.env)
             self.classes[key] = found
         return found
 
@@ -230,7 +230,11 @@ class Scheduler:
     def node_lost(self, node: NodeID, now: float) -> None:
         """Workers are asked of it no more, and no class draws tasks to it."""
         for key, target in list(self.classes.items()):
-            if key[1] is not None and key[1].near == node and not (target.queue or target.leases or target.requests):
+            if (
+                target.strategy is not None
+                and target.strategy.near == node
+                and not (target.queue or target.leases or target.requests)
+            ):
                 del self.classes[key]
         self.requests.node_lost(node, self.classes.values(), now)
 

@@ -63,7 +63,6 @@ class RequestLease(msgspec.Struct, array_like=True, gc=False, tag=23):
     request: int
     job: JobID
     resources: Demand
-    label: str = ""
     hops: int = 0
     local_only: bool = False
     strategy: Strategy | None = None

@@ -61,7 +61,7 @@ class Groups(World):
     ) -> None:
         strategy = Strategy(group=group, bundle=bundle)
         demand = resource_set({"CPU": cpus})
-        self.say(owner, RequestLease(number, JOB, demand, "work", hops, strategy=strategy))
+        self.say(owner, RequestLease(number, JOB, demand, hops, strategy=strategy))
         self.ready_all()
 
     def granted(self) -> list[int]:
@@ -220,7 +220,7 @@ def test_a_removed_group_takes_along_who_works_and_who_waits_in_it() -> None:
     assert world.one(HEAD, Heartbeat).available["CPU"] == 10_000
     world.ask(3)
     failed = world.one(DRIVER, LeaseFailed)
-    assert failed.fault.message == "work cannot run: placement group 'x' is gone"
+    assert failed.fault.message == "the task cannot run: placement group 'x' is gone"
 
 
 def test_what_waits_for_the_node_gets_what_a_group_leaves() -> None:

@@ -137,11 +137,11 @@ def test_who_starves_blocks_only_what_it_waits_for() -> None:
 
 def test_a_demand_that_no_node_has_waits_with_one_warning() -> None:
     world = World(cpus=2)
-    world.say(DRIVER, RequestLease(1, JOB, resource_set({"CPU": 1, "GPU": 4}), label="train"))
+    world.say(DRIVER, RequestLease(1, JOB, resource_set({"CPU": 1, "GPU": 4})))
     waits = world.one(DRIVER, LeaseWaits)
     assert waits.request == 1
     assert waits.reason == (
-        f"no node can ever give a worker with CPU: 1, GPU: 4 for train: node {NODE.hex()} has CPU: 2 and is the only "
+        f"no node can ever give a worker with CPU: 1, GPU: 4: node {NODE.hex()} has CPU: 2 and is the only "
         "one; the request waits until a node that has it joins"
     )
     world.wait(10)

@@ -38,7 +38,7 @@ def view(world: World, *, other: float = 4, third: float = 4, zone: str = "c") -
 
 
 def ask(world: World, number: int, strategy: Strategy, hops: int = 0, client: bytes = DRIVER) -> None:
-    world.say(client, RequestLease(number, JOB, ONE, "f", hops, False, strategy))
+    world.say(client, RequestLease(number, JOB, ONE, hops, False, strategy))
     world.ready_all()
 
 
@@ -77,7 +77,7 @@ def test_a_node_that_is_not_known_is_waited_for_not_for_ever(world: World) -> No
     world.wait(NodeLimits().meet)
     failed = world.one(DRIVER, LeaseFailed)
     assert (failed.request, failed.fault.kind) == (2, FaultKind.UNSCHEDULABLE)
-    assert "f may only run on node 6e6f776865726521, which is not part of the cluster" in failed.fault.message
+    assert "the task may only run on node 6e6f776865726521, which is not part of the cluster" in failed.fault.message
 
 
 def test_a_dead_node(world: World) -> None:

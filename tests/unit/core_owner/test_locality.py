@@ -85,7 +85,7 @@ def test_a_node_that_is_known_is_asked_itself_after_what_idles_there_is_returned
     owner.sent.clear()
     owner.submit(plan(), [stored(owner, OTHER_NODE, LARGE)])
     there = [message for to, message in owner.sent if to == OTHER_NODE]
-    assert there == [ReturnLease(lease), RequestLease(3, b"\0\0\0\1", plan().resources, "", 1, False, NEAR)]
+    assert there == [ReturnLease(lease), RequestLease(3, b"\0\0\0\1", plan().resources, 1, False, NEAR)]
     owner.lose(OTHER_NODE)
     owner.wait(1.0)
     assert owner.one(NODE, RequestLease).strategy == NEAR, "it may be gone"

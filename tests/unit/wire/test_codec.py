@@ -21,7 +21,7 @@ MESSAGES: list[m.Message] = [
     m.ObjectReady(b"o" * 24, Packed(b"data", [b"buffer"], [REF])),
     m.ObjectReady(b"o" * 24, Fault(FaultKind.ACTOR_DIED, "gone", cause=FAILED)),
     m.ActorInfo(b"a" * 20, m.ActorState.RESTARTING, incarnation=2),
-    m.RequestLease(1, b"job1", {"CPU": 10_000}, label="é"),
+    m.RequestLease(1, b"job1", {"é": 10_000}),
 ]
 
 
