@@ -13,11 +13,11 @@ from rustyray.model import options as opt
 if TYPE_CHECKING:
     from typing import Protocol, Unpack
 
-    from rustyray.api.typed import ActorOptions, MarksSeveralReturns, MethodOptions, Returning, TaskOptions
+    from rustyray.api.typed import ActorOptions, FunctionOptions, MarksSeveralReturns, MethodOptions, Returning
     from rustyray.runtime.generator import DynamicObjectRefGenerator, ObjectRefGenerator
     from rustyray.runtime.ref import ObjectRef
 
-    class EitherOptions(TaskOptions, ActorOptions, total=False):
+    class EitherOptions(FunctionOptions, ActorOptions, total=False):
         """Options that a function or a class may be decorated with."""
 
     class MakesRemote(Protocol):
@@ -54,19 +54,20 @@ def remote(func: Callable[P, R], /) -> RemoteFunction[P, R]: ...
 @overload
 def remote(*, num_returns: Literal[1] | None = None, **options: Unpack[EitherOptions]) -> MakesRemote: ...  # type: ignore[overload-overlap]
 @overload
-def remote(*, num_returns: Literal[0], **options: Unpack[TaskOptions]) -> MakesNone: ...  # type: ignore[overload-overlap]
+def remote(*, num_returns: Literal[0], **options: Unpack[FunctionOptions]) -> MakesNone: ...  # type: ignore[overload-overlap]
 @overload
-def remote(*, num_returns: Literal["streaming"], **options: Unpack[TaskOptions]) -> MakesStream: ...
+def remote(*, num_returns: Literal["streaming"], **options: Unpack[FunctionOptions]) -> MakesStream: ...
 @overload
-def remote(*, num_returns: Literal["dynamic"], **options: Unpack[TaskOptions]) -> MakesListed: ...
+def remote(*, num_returns: Literal["dynamic"], **options: Unpack[FunctionOptions]) -> MakesListed: ...
 @overload
-def remote(*, num_returns: int, **options: Unpack[TaskOptions]) -> MakesMany: ...
+def remote(*, num_returns: int, **options: Unpack[FunctionOptions]) -> MakesMany: ...
 def remote(*things: Any, **options: Any) -> Any:
     """Make a function a remote function, or a class an actor class: ``@remote`` or ``@remote(num_cpus=2)`` (as in Ray).
 
     Options of both: ``num_cpus`` (1 for a task; an actor needs 1 to be placed and holds none, unless it asks),
     ``num_gpus``, ``memory`` (bytes), ``resources`` (by name), ``name``.
     Of functions: ``num_returns`` (1; of generators "streaming", or "dynamic"), ``_generator_backpressure_num_objects``,
+    ``max_calls`` (0: any number; how often one process may run it before it ends; 1 with ``num_gpus``),
     ``max_retries`` (3; when a worker dies), ``retry_exceptions`` (False; True, a list of
     classes, or a function that decides).
     Of classes: ``max_restarts`` (0), ``max_task_retries`` (0), ``max_concurrency`` (1 call at a time; 1000 for async

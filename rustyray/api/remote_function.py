@@ -49,6 +49,8 @@ class RemoteFunction(_Base[P, R]):
     def __init__(self, func: Callable[P, R], options: Mapping[str, Any] | None = None) -> None:
         self.func = func
         self._options = dict(options or {})
+        if self._options.get("max_calls") is None:  # the memory of a GPU is free only when the process is gone
+            self._options["max_calls"] = 1 if self._options.get("num_gpus") else 0
         self._code = Code(func)
         self._arguments = arguments = Arguments(self._code.called, parameters_of(func))
         self._low, self._high = arguments.low, arguments.high
@@ -103,6 +105,11 @@ class RemoteFunction(_Base[P, R]):
             ValueError: There is no such option, it is not supported yet, or its value is out of range.
             TypeError: A value has the wrong type.
         """
+        if "max_calls" in options:
+            raise ValueError(
+                f"max_calls is a matter of the function itself: write @remote(max_calls={options['max_calls']!r}) "
+                f"above {self._code.called}, not .options(…) (as in Ray)"
+            )
         changed = RemoteFunction.__new__(RemoteFunction)
         changed.__dict__.update(self.__dict__)
         changed._options = {**self._options, **opt.check_options(opt.Scope.TASK, options)}
@@ -128,6 +135,7 @@ class RemoteFunction(_Base[P, R]):
             strategy=strategy,
             follows=follows,
             environment=self._options.get("runtime_env") or None,
+            max_calls=opt.value_of(self._options, "max_calls"),
         )
         return self._plan
 

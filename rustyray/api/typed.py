@@ -205,6 +205,12 @@ class TaskOptions(Resources, total=False):
     _generator_backpressure_num_objects: int | None
 
 
+class FunctionOptions(TaskOptions, total=False):
+    """Options of tasks that are a matter of the function, not of a call."""
+
+    max_calls: int | None
+
+
 class ActorOptions(Resources, total=False):
     """Options of actors."""
 

@@ -40,6 +40,7 @@ from rustyray.model.messages import (
     TakeBack,
     Task,
     Unblocked,
+    WorkerSpent,
     WorkerStays,
 )
 from rustyray.model.resources import as_amounts
@@ -135,6 +136,10 @@ class ExecutorCore:
         self.resources: dict[str, float] = {}
         self.strategy: Strategy | None = None
         self._lease = 0
+        #: How often it may run each of the lease's functions, and how often it has run those of which that was said.
+        self._max_calls = 0
+        self._calls: dict[bytes, int] = {}
+        self.spent = False
         self._results: dict[WorkerID, list[Done]] = {}
         self._seconds = 0.0
         self._given: dict[int, WorkerID] = {}
@@ -153,9 +158,12 @@ class ExecutorCore:
 
     def on_message(self, sender: bytes, message: Message) -> None:
         if isinstance(message, PushTasks):
+            if self.spent:
+                return  # its owner learns from the last results that these have not begun
             lease = message.lease
             if lease != self._lease:
                 self._lease, self.resources, self.strategy = lease, as_amounts(message.resources), message.strategy
+                self._max_calls = message.max_calls
             self.queue.extend([Job(sender, lease, task) for task in message.tasks])
             if self.blocked:
                 self._give_back_queue()
@@ -233,6 +241,8 @@ class ExecutorCore:
 
     def _lease_over(self, message: LeaseOver) -> None:
         """The owner that had this worker is gone: the node hears when nothing of it runs here any more."""
+        if self.spent:
+            return
         self.queue = deque(job for job in self.queue if job.lease != message.lease)
         running = [job for job in self.running.values() if job.lease == message.lease]
         for job in running:
@@ -280,16 +290,31 @@ class ExecutorCore:
     ) -> None:
         self._seconds += seconds
         self._report(job.caller, Done(job.task.id, values, failed, kept))
+        if self._max_calls:
+            self._count(job)
         self.ended(job)
         if failed or seconds > SHORT:
             what = "run failed" if failed else "run ended"
             self.ran.add(Batch(self.begun_of(job), self.me, job.task.id, 1, b"", seconds, what))
             self._alone[job.task.id] = None
 
+    def _count(self, job: Job) -> None:
+        """It ran under a lease whose functions one process may run so many times only; after the last, it ends."""
+        task = job.task
+        if not isinstance(task, Task):
+            return
+        calls = self._calls[task.fn] = self._calls.get(task.fn, 0) + 1
+        if calls >= self._max_calls:
+            self.spent = self.stopping = True
+            self.queue.clear()
+            self.flush()
+            reason = f"it has run {task.name} as often as max_calls={self._max_calls} lets one process"
+            self.out += [Send(self.node, WorkerSpent(reason)), Stop(True, reason, may_stay=True)]
+
     def ended(self, job: Job) -> None:
         """It runs no more, whoever is to be told."""
         del self.running[job.task.id]
-        if job.orphaned:
+        if job.orphaned and not self.spent:
             self.flush()
             self.out.append(Send(self.node, WorkerStays()))
 
@@ -321,7 +346,7 @@ class ExecutorCore:
             self.count += total
             for caller, done in results.items():
                 self._remember([one.task for one in done])
-                self.out.append(Send(caller, Results(done, self._seconds * len(done) / total)))
+                self.out.append(Send(caller, Results(done, self._seconds * len(done) / total, self.spent)))
             self._seconds = 0.0
 
     # --- blocking -----------------------------------------------------------------------------------------------------

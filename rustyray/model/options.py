@@ -262,6 +262,7 @@ OPTIONS: dict[str, Option] = {
     "name": Option(_T | _A, text),
     "num_returns": Option(_T | _M, num_returns),
     "max_retries": Option(_T, at_least(-1, _ENDLESS), 3),
+    "max_calls": Option(_T, at_least(0, " (0: any number)"), 0),
     "retry_exceptions": Option(_T | _M, retry_exceptions, False),
     "retry_backoff": Option(_T, retry_backoff, (0.0, 2.0, 30.0)),
     "max_restarts": Option(_A, at_least(-1, _ENDLESS), 0),
@@ -292,7 +293,6 @@ UNSUPPORTED: dict[str, Unsupported] = {
     "fallback_strategy": Unsupported(_T | _A, ([],), _STRATEGY),
     "_labels": Unsupported(_T | _A, ({},), _STRATEGY),
     "object_store_memory": Unsupported(_T | _A, (), "The store's size is set once, with init(object_store_memory=…)"),
-    "max_calls": Unsupported(_T, (0,), "Workers are kept; a task that leaks can end its process with max_retries left"),
     "name": Unsupported(_M, (), "Single calls of an actor have no names"),
     # There are no task events, so that not recording them is no lie, and recording them is only the default.
     "enable_task_events": Unsupported(_T | _A | _M, (True, False), "Give True or False"),

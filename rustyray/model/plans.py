@@ -48,6 +48,7 @@ class TaskPlan:
     ``follows``: it goes where its parent says, who may want it in its own placement group (`following`).
     ``environment`` is the runtime environment that was given, ``env`` what its workers are set up with
     (`rustyray.model.environments`), once that is worked out for the process that submits it (`inside`).
+    ``max_calls``: how often one process may run it before it ends, 0: any number of times.
     """
 
     __slots__ = (
@@ -59,6 +60,7 @@ class TaskPlan:
         "follows",
         "held",
         "inside",
+        "max_calls",
         "max_retries",
         "name",
         "resources",
@@ -83,7 +85,9 @@ class TaskPlan:
         strategy: Strategy | None = None,
         follows: bool = False,
         environment: dict[str, Any] | None = None,
+        max_calls: int = 0,
     ) -> None:
+        self.max_calls = max_calls
         self.strategy = strategy
         self.follows = follows
         #: By the strategy of the parent.

@@ -122,8 +122,8 @@ def test_what_is_not_supported_is_refused_unless_it_asks_for_nothing(name: str) 
 
 
 def test_harmless_values_are_compared_with_their_type() -> None:
-    with pytest.raises(ValueError, match="max_calls=False is not supported"):
-        check(Scope.TASK, max_calls=False)
+    with pytest.raises(ValueError, match="_num_objects_per_yield=True is not supported"):
+        check(Scope.TASK, _num_objects_per_yield=True)
 
 
 def test_get_if_exists_needs_a_name() -> None:

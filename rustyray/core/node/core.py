@@ -80,6 +80,7 @@ from rustyray.model.messages import (
     WatchPressure,
     WorkerDied,
     WorkerReady,
+    WorkerSpent,
     WorkerStays,
 )
 from rustyray.model.resources import CPU, UNIT, ResourceSet
@@ -168,6 +169,7 @@ class NodeCore:
             Blocked: self._supervisor.on_blocked,
             Resumed: self._supervisor.on_resumed,
             WorkerReady: self._supervisor.on_ready,
+            WorkerSpent: self._supervisor.on_spent,
             WorkerStays: self._supervisor.on_stays,
             KillWorker: self._supervisor.on_kill,
             RegisterDriver: self._drivers.on_register,

@@ -13,7 +13,7 @@ from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.node.workers import Worker, WorkerState
-from rustyray.model.messages import Blocked, KillWorker, Resumed, WorkerReady, WorkerStays
+from rustyray.model.messages import Blocked, KillWorker, Resumed, WorkerReady, WorkerSpent, WorkerStays
 from rustyray.model.values import Fault, FaultKind
 
 _WORKING: Final = frozenset({WorkerState.LEASED, WorkerState.ORPHANED, WorkerState.ACTOR})
@@ -59,6 +59,12 @@ class Supervisor:
             self._desk.release(worker)
             self._actors.worker_ended(worker, worker.reason, FaultKind.WORKER_CRASHED)
             self._desk.schedule(now)
+
+    def on_spent(self, sender: bytes, message: WorkerSpent, now: float) -> None:
+        """It ends by itself, or stays for what it owns; what it holds is held until then."""
+        worker = self._pool.workers.get(sender)
+        if worker is not None and worker.state in {WorkerState.LEASED, WorkerState.ORPHANED}:
+            self._desk.stop(worker, message.reason, now, self._base.limits.kill, tell=False)
 
     def on_blocked(self, sender: bytes, message: Blocked, now: float) -> None:
         worker = self._pool.workers.get(sender)

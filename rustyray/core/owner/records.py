@@ -150,7 +150,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
     ``ask_after`` is when a node may be asked for workers again, after one was lost with what it had been asked for.
     ``base`` is the class of the same tasks without large arguments, of one whose strategy is to be near those.
     ``mixed``: they may be out of the order of their numbers. ``why`` a node let it wait, as it said last.
-    ``env`` is the environment of their workers.
+    ``env`` is the environment of their workers. ``max_calls`` as in `PushTasks`.
     """
 
     resources: ResourceSet
@@ -167,6 +167,7 @@ class SchedulingClass(msgspec.Struct, eq=False):
     why: str = ""
     mixed: bool = False
     env: bytes = b""
+    max_calls: int = 0
 
 
 class Lease(msgspec.Struct, eq=False):

@@ -23,7 +23,7 @@ from rustyray.core.owner.records import (
     SchedulingClass,
 )
 from rustyray.core.owner.requests import Requests
-from rustyray.model.ids import JobID, NodeID, WorkerID
+from rustyray.model.ids import JobID, NodeID, TaskID, WorkerID
 from rustyray.model.messages import (
     Arg,
     DefineFunction,
@@ -49,8 +49,8 @@ STALL: Final = 0.02
 LARGE: Final = 1 << 20
 
 
-#: Strategy, whether they may be run again, resources, environment.
-ClassKey: TypeAlias = tuple[Strategy | None, bool, tuple[tuple[str, int], ...], bytes]
+#: Strategy, whether they may be run again, resources, environment, `SchedulingClass.max_calls`.
+ClassKey: TypeAlias = tuple[Strategy | None, bool, tuple[tuple[str, int], ...], bytes, int]
 
 
 class Scheduler:
@@ -72,10 +72,12 @@ class Scheduler:
     def stats_for(self, plan: TaskPlan) -> FunctionStats:
         """The class and the learned duration of a function, made at its first submission and kept in the plan."""
         retriable = plan.max_retries != 0
-        key = (plan.strategy, retriable, tuple(sorted(plan.resources.items())), plan.env)
+        resources = tuple(sorted(plan.resources.items()))
+        key = (plan.strategy, retriable, resources, plan.env, plan.max_calls)
         target = self.classes.get(key)
         if target is None:
             target = SchedulingClass(dict(plan.resources), plan.strategy, retriable, env=plan.env)
+            target.max_calls = plan.max_calls
             self.classes[key] = target
         plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1, plan.task_name or plan.name)
         return stats
@@ -95,11 +97,12 @@ class Scheduler:
             return base
         if node == self.node and all(lease.node == node for lease in base.leases.values()):
             return base  # which tries this node first
-        key = (Strategy(near=node), base.retriable, tuple(sorted(base.resources.items())), base.env)
+        strategy, resources = Strategy(near=node), tuple(sorted(base.resources.items()))
+        key = (strategy, base.retriable, resources, base.env, base.max_calls)
         found = self.classes.get(key)
         if found is None:
-            strategy = Strategy(near=node)
             found = SchedulingClass(base.resources, strategy, base.retriable, base=base, env=base.env)
+            found.max_calls = base.max_calls
             self.classes[key] = found
         return found
 
@@ -147,7 +150,8 @@ class Scheduler:
         seconds = stats.seconds if isinstance(stats, FunctionStats) else -1.0
         if seconds < 0:
             return 1
-        return max(1, min(MAX_PIPELINE, int(PIPELINE_SECONDS / (seconds + 1e-9))))
+        most = record.plan.max_calls or MAX_PIPELINE  # type: ignore[union-attr]
+        return max(1, min(most, int(PIPELINE_SECONDS / (seconds + 1e-9))))
 
     def _push(self, lease: Lease, count: int, now: float) -> None:
         queue = lease.target.queue
@@ -179,7 +183,7 @@ class Scheduler:
                 lease.heard = now
                 lease.target.idle -= 1
             target = lease.target
-            message = PushTasks(lease.id, tasks, target.resources, target.strategy)
+            message = PushTasks(lease.id, tasks, target.resources, target.strategy, target.max_calls)
             self.out.append(Send(lease.worker, message, lease.address))
 
     def _define(self, lease: Lease, plan: TaskPlan, known: dict[bytes, None]) -> None:
@@ -301,9 +305,17 @@ class Scheduler:
         if message.tasks or message.blocked:
             lease.asked_back = False  # otherwise it had none: ask again when it has got more, or made progress
         lease.blocked = lease.blocked or message.blocked
+        cancelled = self._queue_again(lease, message.tasks)
+        if not lease.inflight and not lease.idle:
+            self.became_idle(lease, now)
+        self.pump(lease.target, now)
+        return cancelled
+
+    def _queue_again(self, lease: Lease, tasks: Iterable[TaskID]) -> list[Record]:
+        """Of these, which have not begun, those that were not cancelled; the others are returned."""
         cancelled: list[Record] = []
         back: list[Record] = []
-        for task_id in message.tasks:
+        for task_id in tasks:
             record = lease.inflight.pop(task_id, None)
             if record is None:
                 continue
@@ -312,9 +324,12 @@ class Scheduler:
             (cancelled if record.cancelled else back).append(record)
         lease.target.queue.extendleft(reversed(back))
         lease.target.mixed = True
-        if not lease.inflight and not lease.idle:
-            self.became_idle(lease, now)
-        self.pump(lease.target, now)
+        return cancelled
+
+    def spent(self, lease: Lease) -> list[Record]:
+        """Its worker takes no more and ends, as the node hears from itself. As `on_give_back` otherwise."""
+        cancelled = self._queue_again(lease, list(lease.inflight))
+        self.give_up(lease, reusable=False, tell=False)
         return cancelled
 
     def became_idle(self, lease: Lease, now: float) -> None:

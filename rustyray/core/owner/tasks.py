@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rustyray.core.effects import Effect
+from rustyray.core.owner import faults
 from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.freeing import Freeing
 from rustyray.core.owner.history import History
@@ -62,8 +63,11 @@ class Tasks:
         arguments.settling = False
         if record is not None:
             self._sched.learn(record, message.seconds / len(message.done))
-            if not lease.inflight:
-                self._sched.became_idle(lease, now)
+        if message.spent:
+            for cancelled in self._sched.spent(lease):
+                self.fail(cancelled, faults.cancelled(cancelled), now)
+        elif record is not None and not lease.inflight:
+            self._sched.became_idle(lease, now)
         target = lease.target
         target.last_result = lease.heard = now
         lease.asked_back = False

@@ -45,9 +45,10 @@ class RayEngine(GroupsAndNodes):
     ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
         if plan.slot is None:
             runner = task_runner(plan, Code(plan.fn, plan.blob, things(plan.held)))  # type: ignore[arg-type]
-            plan.slot = ray.remote(runner).options(**choices.task_options(plan), **self._environment_of(plan))
-        function: Any = plan.slot
-        return self._returned(function.remote(*pack_arguments(args, kwargs)))
+            function = ray.remote(max_calls=plan.max_calls)(runner)
+            plan.slot = function.options(**choices.task_options(plan), **self._environment_of(plan))
+        submitted: Any = plan.slot
+        return self._returned(submitted.remote(*pack_arguments(args, kwargs)))
 
     def _returned(self, made: Any) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
         if made is None:

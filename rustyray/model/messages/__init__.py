@@ -119,6 +119,7 @@ from rustyray.model.messages.leases import (
     ShutdownDone,
     WorkerDied,
     WorkerReady,
+    WorkerSpent,
 )
 from rustyray.model.messages.store import (
     BETWEEN_NODES,
@@ -272,6 +273,7 @@ __all__ = [
     "WatchPressure",
     "WorkerDied",
     "WorkerReady",
+    "WorkerSpent",
     "WorkerStays",
 ]
 
@@ -309,6 +311,7 @@ Alone = (
     | Resumed
     | WorkerDied
     | NodeDied
+    | WorkerSpent
     | KillWorker
     | KilledForMemory
     | LeaseOver

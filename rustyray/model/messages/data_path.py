@@ -73,12 +73,16 @@ class DefineFunction(msgspec.Struct, array_like=True, gc=False, tag=1):
 
 
 class PushTasks(msgspec.Struct, array_like=True, gc=False, tag=2):
-    """Run these, in order, under ``lease``, which holds ``resources`` and was asked for with ``strategy``."""
+    """Run these, in order, under ``lease``, which holds ``resources`` and was asked for with ``strategy``.
+
+    ``max_calls``: how often one process may run each of their functions; 0: any number of times.
+    """
 
     lease: int
     tasks: list[Task]
     resources: ResourceSet = {}
     strategy: Strategy | None = None
+    max_calls: int = 0
 
 
 class PushCalls(msgspec.Struct, array_like=True, gc=False, tag=3):
@@ -120,10 +124,14 @@ class Done(Part):
 
 
 class Results(msgspec.Struct, array_like=True, gc=False, tag=6):
-    """Attempts that ended since the last message, and the seconds that the worker spent running them."""
+    """Attempts that ended since the last message, and the seconds that the worker spent running them.
+
+    ``spent``: they were the worker's last ones. What else was pushed to it has not begun, and will not.
+    """
 
     done: list[Done]
     seconds: float
+    spent: bool = False
 
 
 class GiveBack(msgspec.Struct, array_like=True, gc=False, tag=7):

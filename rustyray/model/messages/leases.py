@@ -168,6 +168,14 @@ class LeaseOver(msgspec.Struct, array_like=True, gc=False, tag=36):
     dead: bool
 
 
+class WorkerSpent(msgspec.Struct, array_like=True, gc=False, tag=67):
+    """Worker → node: it has run a function as often as that function's ``max_calls`` lets it, and ends. Its lease is
+    over; who had it knows that from `Results`.
+    """
+
+    reason: str
+
+
 class Output(msgspec.Struct, array_like=True, gc=False, tag=37):
     """Node → driver: what a worker of its job has written to standard output, or to standard ``error``."""
 

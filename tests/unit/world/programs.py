@@ -60,6 +60,7 @@ class Limits:
     kills: bool = False
     groups: bool = False
     streams: bool = False
+    recycled: bool = False
     max_retries: int = 3
     max_restarts: int = 0
     max_task_retries: int = 0
@@ -115,7 +116,11 @@ class Maker:
         big = self.limits.big and self.pick(6) == 5
         steps.append(s.Return(value, big))
         cpus = self.limits.cpus[self.pick(len(self.limits.cpus))]
-        return Script(name, steps, cpus=cpus, max_retries=self.limits.max_retries), shape
+        return Script(name, steps, cpus=cpus, max_retries=self.limits.max_retries, max_calls=self.calls()), shape
+
+    def calls(self) -> int:
+        """How often one process may run a function."""
+        return self.pick(3) if self.limits.recycled else 0
 
     def result(self, shapes: dict[str, Shape]) -> tuple[Expr, Shape]:
         out = [name for name, shape in shapes.items() if not has_handle(shape)]
@@ -220,7 +225,8 @@ class Maker:
             items.append(shape)
         limit = self.pick(4) if waits else 0  # another call of the actor might be what its reader waits for
         cpus = self.limits.cpus[self.pick(len(self.limits.cpus))]
-        script = Script(name, steps, returns=streaming(limit), cpus=cpus, max_retries=self.limits.max_retries)
+        retries, calls = self.limits.max_retries, self.calls()
+        script = Script(name, steps, returns=streaming(limit), cpus=cpus, max_retries=retries, max_calls=calls)
         return script, items
 
     def next(self, shapes: dict[str, Shape], depth: int) -> list[Step]:

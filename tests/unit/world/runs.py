@@ -131,6 +131,14 @@ PROFILES = {
         count=4,
         exact=False,
     ),
+    "recycled": Profile(Limits(keep=True, streams=True, recycled=True), (1, 1, 2)),
+    "recycled and cancelled": Profile(
+        Limits(cpus=SMALL, keep=True, streams=True, recycled=True, cancels=True, kills=True),
+        (1, 2),
+        (Trouble.CRASH, Trouble.CUT, Trouble.TWICE, Trouble.AGAIN),
+        count=3,
+        exact=False,
+    ),
     "everything": Profile(
         Limits(cpus=SMALL, keep=True, cancels=True, kills=True, max_restarts=1, max_task_retries=2),
         (2, 1),

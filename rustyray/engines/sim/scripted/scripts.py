@@ -236,10 +236,12 @@ class Script:
     max_retries: int = 3
     retry_exceptions: bool | str = False
     backoff: float = 0.0
+    max_calls: int = 0
 
     def plan(self) -> TaskPlan:
-        fn = self.name.encode()
-        return TaskPlan(fn, fn, self.name, in_cpus(self.cpus), self.returns, self.max_retries, self.retry())
+        fn, calls = self.name.encode(), self.max_calls
+        cpus = in_cpus(self.cpus)
+        return TaskPlan(fn, fn, self.name, cpus, self.returns, self.max_retries, self.retry(), max_calls=calls)
 
     def method_plan(self) -> MethodPlan:
         return MethodPlan(self.name, self.returns, retry=self.retry())
