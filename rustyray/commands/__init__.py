@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -29,11 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes options as they are written, as Ray does: half a name may be another's tomorrow. So do its commands."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how, allow_abbrev=False)
+
+
 def parser() -> tuple[argparse.ArgumentParser, list[str]]:
     """What understands the command line, and the names of the commands."""
     from rustyray.commands import job, looking, start, status, stop
 
-    whole = argparse.ArgumentParser(prog="rustyray", description="Clusters that stand by themselves.")
+    whole = _Parser(prog="rustyray", description="Clusters that stand by themselves.")
     commands = whole.add_subparsers(dest="command", required=True, metavar="command")
     for module in (start, status, looking, job, stop):
         module.add_to(commands)

@@ -234,11 +234,8 @@ class Scheduler:
     def node_lost(self, node: NodeID, now: float) -> None:
         """Workers are asked of it no more, and no class draws tasks to it."""
         for key, target in list(self.classes.items()):
-            if (
-                target.strategy is not None
-                and target.strategy.near == node
-                and not (target.queue or target.leases or target.requests)
-            ):
+            unused = not (target.queue or target.leases or target.requests)
+            if unused and target.strategy is not None and target.strategy.near == node:
                 del self.classes[key]
         self.requests.node_lost(node, self.classes.values(), now)
 

@@ -100,6 +100,8 @@ def test_a_port_that_is_taken_is_named(commands: Commands) -> None:
         (["status"], "no cluster runs on this machine"),
         (["stop", "--address=127.0.0.1:1"], "nothing of a cluster at 127.0.0.1:1"),
         (["begin"], "invalid choice"),
+        (["start", "--head", "--num-cpu=2"], "unrecognized arguments: --num-cpu=2"),
+        (["job", "logs", "--foll", "x"], "unrecognized arguments: --foll"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_sentence(commands: Commands, arguments: list[str], sentence: str) -> None:
