@@ -151,6 +151,8 @@ def init(
     environment, namespace = _of_job(job_config, runtime_env, namespace)
     if logging_config is not None and not isinstance(logging_config, LoggingConfig):
         raise TypeError(f"logging_config must be a rustyray.LoggingConfig, got {logging_config!r}")
+    if address is not None and not isinstance(address, str):
+        raise TypeError(f"address must be a string such as '127.0.0.1:6379' or 'auto', got {address!r}")
     address = address or os.environ.get(ADDRESS_VARIABLE) or LOCAL
     if address != LOCAL:
         _refuse_observing(address, logging_config, _tracing_startup_hook)

@@ -45,7 +45,6 @@ _REFUSED: Final = {
     "--redis-password": "the key of the cluster is in its key file; see --store for Redis",
     "--temp-dir": "the variable RUSTYRAY_TMPDIR names the directory for what is written down",
     "--plasma-directory": "objects are in anonymous memory; see --object-spilling-directory for what does not fit",
-    "--system-config": "what can be set has an option of its own",
 }
 
 
@@ -75,6 +74,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--object-store-memory", type=int, help="bytes that the node's large objects may take")
     parser.add_argument("--object-spilling-directory", metavar="PATH", help="where to spill those that do not fit")
     parser.add_argument("--resources", type=_json, help="custom resources, as JSON: '{\"license\": 2}'")
+    parser.add_argument("--enforce-memory", action="store_true", help="end workers that use more than they asked for")
+    parser.add_argument("--system-config", type=_json, help="how the node treats memory, as JSON: see docs/memory.md")
     parser.add_argument("--labels", type=_labels, help='labels, as JSON or as "key=value,key=value"')
     for option, values in _WITHOUT_EFFECT.items():
         parser.add_argument(option, action="store" if values else "store_true", help=argparse.SUPPRESS)
@@ -92,7 +93,9 @@ def _refuse(given: argparse.Namespace) -> None:
 
 def run(given: argparse.Namespace) -> None:
     _refuse(given)
-    from rustyray.engines.native.driver import spill_directory
+    from rustyray.core.node.knobs import KNOBS, configured
+    from rustyray.engines.native.driver import check_config, node_limits, spill_directory
+    from rustyray.engines.native.nodes import descriptors
     from rustyray.engines.native.standing import starting
     from rustyray.engines.native.standing.places import Place, find
 
@@ -104,10 +107,17 @@ def run(given: argparse.Namespace) -> None:
         object_spilling_directory=given.object_spilling_directory,
         resources=given.resources,
         labels=given.labels,
+        enforce_memory=given.enforce_memory,
+        _system_config=given.system_config,
     )
+    check_config(settings.system_config, (*KNOBS, "descriptors"))
+    descriptors(settings)
+    configured(node_limits(settings), settings.system_config)
     spill_directory(settings)  # before anything has been started
     encrypt = _certificates(given)
     host = given.node_ip_address or "127.0.0.1"
+    if given.head and given.key_file:
+        raise ValueError("--key-file is for a cluster that is there already: it goes with --address")
     if given.head:
         cluster = starting.start_head(host, given.port, encrypt, given.store)
     elif given.port is not None or given.tls or given.store:
@@ -146,6 +156,8 @@ def _certificates(given: argparse.Namespace) -> Callable[[str], Certificates] | 
         if not all(own):
             raise ValueError("--tls-cert, --tls-key and --tls-ca go together: give all three")
         found = certificates.read(*own)
+        if given.tls:
+            raise ValueError("--tls makes certificates: leave it out, or --tls-cert, --tls-key and --tls-ca")
         return lambda name: found
     return certificates.make if given.tls else None
 

@@ -28,6 +28,9 @@ class Scope(enum.Flag):
     METHOD = enum.auto()
 
 
+MOST_INTEGER: Final = 2**63 - 1
+#: Each is an object from the start, for its owner.
+MOST_RETURNS: Final = 1_000_000
 #: What ``num_returns`` is for generators.
 STREAMING: Final = "streaming"
 DYNAMIC: Final = "dynamic"
@@ -65,7 +68,10 @@ def integer(name: str, value: Any) -> int:
     """An int (or anything that is one exactly, such as NumPy's integers), but not a bool."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise _wrong_type(name, "an integer", value)
-    return int(value.__index__())
+    number = int(value.__index__())
+    if not -MOST_INTEGER <= number <= MOST_INTEGER:
+        raise ValueError(f"{name} must fit into 64 bits, got a number of {number.bit_length()}")
+    return number
 
 
 def at_least(minimum: int, meaning: str = "") -> Check:
@@ -82,7 +88,10 @@ def amount(name: str, value: Any) -> float:
     """An amount of a resource: a real number, 0 or more, not finer than 1/10,000."""
     if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
         raise _wrong_type(name, "a number", value)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an int beyond all floats
+        number = math.inf if value > 0 else -math.inf
     if number < 0:
         raise ValueError(f"{name} must be zero or more, got {value!r}")
     res.to_units(name, number)
@@ -179,6 +188,8 @@ def num_returns(name: str, value: Any) -> int | str:
     number = integer(name, value)
     if number < 0:
         raise ValueError(f"{name} must be zero or more, got {number}")
+    if number > MOST_RETURNS:
+        raise ValueError(f"{name} must be {MOST_RETURNS} or less, got {number}; a generator has no such limit")
     return number
 
 

@@ -12,6 +12,8 @@ from typing import Final, TypeAlias
 ResourceSet: TypeAlias = dict[str, int]
 
 UNIT: Final = 10_000
+#: More than any machine has; beyond it, units would not fit into the 64 bits that they have in messages.
+MOST: Final = 10**14
 CPU: Final = "CPU"
 GPU: Final = "GPU"
 MEMORY: Final = "memory"
@@ -22,10 +24,12 @@ def to_units(name: str, amount: float) -> int:
     """Convert an amount (CPUs, GPUs, bytes of memory, or a custom resource's own measure) to fixed-point units.
 
     Raises:
-        ValueError: the amount is negative, not finite, or finer than 1/10,000.
+        ValueError: the amount is negative, not finite, above 10^14, or finer than 1/10,000.
     """
     if not (0 <= amount < float("inf")):
         raise ValueError(f"resource {name!r}: the amount must be zero or more and finite, got {amount!r}")
+    if amount > MOST:
+        raise ValueError(f"resource {name!r}: the amount must be {MOST:g} or less, got {amount:g}")
     units = round(amount * UNIT)
     if abs(units - amount * UNIT) > 1e-3 * max(1.0, amount * 1e-9):
         raise ValueError(f"resource {name!r}: {amount!r} is finer than the smallest share, 1/{UNIT}")

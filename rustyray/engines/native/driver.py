@@ -7,11 +7,12 @@ import os
 import random
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.core.lifecycle import Step
 from rustyray.core.node import NodeLimits
-from rustyray.core.node.knobs import KNOBS, configured
+from rustyray.core.node.knobs import KNOBS, configured, number
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.store import Store
 from rustyray.engines.native import address as addresses
@@ -121,6 +122,7 @@ class Driver(AnyDriver):
         return self.node_processes.start(settings, store, spill_directory(settings), _prestart(settings), cpus)
 
     def add_node(self, settings: Settings) -> bytes:
+        check_config(settings.system_config)
         node = self.start_node(settings)
         try:
             self.node_processes.join(node)
@@ -202,14 +204,14 @@ class Driver(AnyDriver):
         return "; ".join(self.done.lines) if self.done is not None else f"the node process {ended}"
 
 
-def check_config(config: dict[str, Any]) -> None:
+def check_config(config: dict[str, Any], valid: Sequence[str] = CONFIG) -> None:
     """Refuse knobs that this engine does not have. Raises TypeError naming the nearest."""
     from rustyray.model.options import hint
 
     for name in config:
-        if name not in CONFIG:
+        if name not in valid:
             raise TypeError(
-                f"the native engine has no setting {name!r}{hint(name, CONFIG)}. Valid ones are {', '.join(CONFIG)}."
+                f"the native engine has no setting {name!r}{hint(name, valid)}. Valid ones are {', '.join(valid)}."
             )
 
 
@@ -240,8 +242,8 @@ def _boot(
         spill_directory=spill_directory(settings),
         limits=configured(node_limits(settings), settings.system_config),
         cpus=cpu_quota(settings),
-        memory_limit=int(settings.system_config.get("memory_limit", 0)),
-        descriptors=int(settings.system_config.get("descriptors", 0)),
+        memory_limit=int(number(settings.system_config, "memory_limit", 0)),
+        descriptors=nodes.descriptors(settings),
         partitions=bool(settings.system_config.get("partitions")),
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from rustyray.core.node.knobs import configured
+from rustyray.core.node.knobs import configured, number
 from rustyray.engines.client.waiter import Waiter
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
@@ -33,6 +33,8 @@ LOOK: Final = 0.5
 LEAVE: Final = 1.0
 #: Seconds that a killed node process may take to be gone.
 GONE: Final = 5.0
+#: With fewer a node has no room for its workers' connections, or does not even start.
+FEWEST_DESCRIPTORS: Final = 64
 
 
 class NodeProcess:
@@ -109,8 +111,8 @@ class Nodes:
                     settings.system_config,
                 ),
                 cpus=cpus,
-                memory_limit=int(settings.system_config.get("memory_limit", 0)),
-                descriptors=int(settings.system_config.get("descriptors", 0)),
+                memory_limit=int(number(settings.system_config, "memory_limit", 0)),
+                descriptors=descriptors(settings),
                 arena_size=arena.size,
                 prestart=prestart,
                 head=first.node,
@@ -181,3 +183,11 @@ class Nodes:
         """Whether they have all ended by then."""
         zygote = Zygote.shared()
         return all(zygote.wait_node(node.pid, max(0.0, deadline - time.monotonic())) is not None for node in nodes)
+
+
+def descriptors(settings: Settings) -> int:
+    """How many files each process of a node may open; 0: as the system allows. Raises ValueError for too few."""
+    most = int(number(settings.system_config, "descriptors", 0))
+    if 0 < most < FEWEST_DESCRIPTORS:
+        raise ValueError(f"descriptors must be {FEWEST_DESCRIPTORS} or more, or 0 for no limit of its own, got {most}")
+    return most

@@ -116,6 +116,7 @@ class Simulation:
     # --- processes and programs ---------------------------------------------------------------------------------------
 
     def add_node(self, settings: Settings) -> NodeHost:
+        check_config(settings.system_config)
         number, self._nodes = self._nodes, self._nodes + 1
         pid = PIDS + PIDS_OF_NODE * (number + 1) - 1  # above its workers'
         store = settings.object_store_memory or STORE_MEMORY

@@ -79,7 +79,7 @@ def test_it_is_not_unless_that_is_asked_for(start: Start) -> None:
     ("config", "message"),
     [
         ({"memory_usage_threshold": 1.5}, "between 0 and 1, got 1.5"),
-        ({"memory_monitor_refresh_ms": -1}, "zero .* or more"),
+        ({"memory_monitor_refresh_ms": -1}, "zero or more"),
     ],
 )
 def test_what_makes_no_sense_is_refused(start: Start, config: dict[str, float], message: str) -> None:

@@ -18,7 +18,15 @@ from tests.integration.standing.conftest import Commands
 
 
 def test_a_head_starts_is_described_and_stops(commands: Commands) -> None:
-    said = commands.run("start", "--head", "--port=0", "--num-cpus=3", '--resources={"license": 2}', "--labels=zone=a")
+    said = commands.run(
+        "start",
+        "--head",
+        "--port=0",
+        "--num-cpus=3",
+        "--memory=5000000000",
+        '--resources={"license": 2}',
+        "--labels=zone=a",
+    )
     running = commands.place().processes()
     assert [bool(process.node) for process in running] == [False, True]
     assert f"rustyray.init(address='{commands.address}')" in said
@@ -27,6 +35,7 @@ def test_a_head_starts_is_described_and_stops(commands: Commands) -> None:
     assert "1 nodes, 0 dead" in status
     assert "3/3 CPU" in status
     assert "2/2 license" in status
+    assert "5/5 GB memory" in status
     assert "zone=a" in status
     assert "Stopped 2 processes." in commands.run("stop")
     assert not any(process.is_alive() for process in running)
@@ -99,6 +108,11 @@ def test_a_port_that_is_taken_is_named(commands: Commands) -> None:
         (["start"], "one of the arguments --head --address is required"),
         (["status"], "no cluster runs on this machine"),
         (["stop", "--address=127.0.0.1:1"], "nothing of a cluster at 127.0.0.1:1"),
+        (["start", "--head", "--port=0", "--key-file=x"], "it goes with --address"),
+        (["start", "--head", "--port=0", "--object-store-memory=10000000000000000000"], "must fit into 64 bits"),
+        (["start", "--head", "--port=0", '--system-config={"memory_limits": 1}'], "did you mean 'memory_limit'?"),
+        (["start", "--head", "--port=0", '--system-config={"descriptors": 1}'], "descriptors must be 64 or more"),
+        (["start", "--head", "--port=0", '--system-config={"memory_limit": "1"}'], "memory_limit must be a number"),
         (["begin"], "invalid choice"),
         (["start", "--head", "--num-cpu=2"], "unrecognized arguments: --num-cpu=2"),
         (["job", "logs", "--foll", "x"], "unrecognized arguments: --foll"),

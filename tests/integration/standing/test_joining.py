@@ -14,6 +14,7 @@ import pytest
 import rustyray
 from rustyray.engines.native import processes
 from rustyray.engines.native.standing.starting import describe
+from rustyray.exceptions import OutOfMemoryError
 from tests.integration.drivers import eventually
 from tests.integration.standing.conftest import Commands
 
@@ -220,3 +221,22 @@ def test_detached_groups_stay_and_the_others_end_with_their_job(cluster: Command
     )
     assert cluster.driver(later) == "[('gone', 'REMOVED'), ('kept', 'CREATED')]\n"
     assert eventually(lambda: not busy(cluster))
+
+
+@pytest.mark.stress
+def test_how_its_nodes_treat_memory_is_said_when_they_start(commands: Commands) -> None:
+    commands.run(
+        "start", "--head", "--port=0", "--num-cpus=1", "--enforce-memory", '--system-config={"memory_limit": 300000000}'
+    )
+
+    @rustyray.remote(max_retries=0)
+    def greedy() -> None:
+        held = bytes(range(256)) * (400 * 4096)
+        signal.pause()
+        del held
+
+    with rustyray.init(address=commands.address):
+        with pytest.raises(OutOfMemoryError, match=r"memory=104857600 \(105 MB\)"):
+            rustyray.get(greedy.options(memory=100 * 2**20).remote())
+        with pytest.raises(OutOfMemoryError, match="of 300 MB of memory"):
+            rustyray.get(greedy.remote())

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rustyray.core.node.knobs import configured
+from rustyray.core.node.knobs import configured, number
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import ONE_THREAD, NodeBoot
 from rustyray.engines.native.driver import STORE_MEMORY, cpu_quota, node_limits, spill_directory
+from rustyray.engines.native.nodes import descriptors
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.daemon import detach
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
@@ -193,8 +194,8 @@ def _boot(
         spill_directory=spill_directory(settings),
         limits=configured(node_limits(settings), settings.system_config),
         cpus=cpu_quota(settings),
-        memory_limit=int(settings.system_config.get("memory_limit", 0)),
-        descriptors=int(settings.system_config.get("descriptors", 0)),
+        memory_limit=int(number(settings.system_config, "memory_limit", 0)),
+        descriptors=descriptors(settings),
     )
 
 
