@@ -26,7 +26,7 @@ from rustyray.api.inside import events, stats
 from rustyray.api.lifecycle import Session, init, is_initialized, shutdown
 from rustyray.api.pressure import MemoryPressureHandle, on_memory_pressure
 from rustyray.api.remote_function import RemoteFunction
-from rustyray.api.runtime_context import RuntimeContext, get_runtime_context
+from rustyray.api.runtime_context import RuntimeContext, get_gpu_ids, get_runtime_context
 from rustyray.api.timeline import timeline
 from rustyray.model.logging_config import LoggingConfig
 from rustyray.runtime.engine import MemoryPressure
@@ -78,6 +78,7 @@ __all__ = [
     "exit_actor",
     "get",
     "get_actor",
+    "get_gpu_ids",
     "get_runtime_context",
     "init",
     "is_initialized",

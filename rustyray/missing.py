@@ -59,7 +59,6 @@ REASONS: Final[dict[str, str]] = {
     "ray.exceptions.RayChannelTimeoutError": _DEVICES,
     "ray.exceptions.RayDirectTransportError": _DEVICES,
     "ray.widgets": "draws in notebooks: print what rustyray.nodes() and rustyray.util.state give",
-    "ray.get_gpu_ids": "tells which GPUs a worker has, and GPUs are plain numbers here: set CUDA_VISIBLE_DEVICES",
     "ray.util.accelerators": "names kinds of accelerators: ask for a custom resource with the name of yours",
     "ray.util.collective": _DEVICES,
     "ray.util.tpu": _DEVICES,

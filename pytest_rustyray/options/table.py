@@ -52,7 +52,7 @@ class Option:
 
 OPTIONS: Final[dict[str, Option]] = {
     "num_cpus": Option(texts.number, "CPUs to share out among tasks and actors, such as 4", 2),
-    "num_gpus": Option(texts.number, "GPUs to share out, which are plain numbers: 1"),
+    "num_gpus": Option(texts.number, "GPUs to share out, which need not be there: 1"),
     "memory": Option(texts.size, "memory to share out among tasks that ask for some: 4GiB"),
     "object_store_memory": Option(texts.size, "the most that large objects may take: 1GiB", STORE),
     "resources": Option(texts.numbers, "custom resources: license=2,disk=1.5"),

@@ -97,7 +97,7 @@ def init(
             `rustyray.cluster_utils.Cluster` of this process; "auto": the only one that runs on this machine. With
             ``engine="ray"``, Ray's own addresses; "ray://host:port" is one in any case.
         num_cpus: how many CPUs there are to share out; the machine's, or the part of it this process may use.
-        num_gpus: likewise GPUs, which are plain numbers here; 0.
+        num_gpus: likewise GPUs, which need not be there: see `get_gpu_ids`; 0.
         memory: likewise bytes of memory for tasks that ask for some; 70% of the machine's.
         resources: custom resources by name, such as ``{"license": 2}``.
         object_store_memory: the most memory that large objects may take, in bytes; the engine has a default. What does

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.api import lifecycle
 from rustyray.api.actor_handle import ActorHandle
@@ -13,6 +13,10 @@ from rustyray.runtime.engine import ProcessContext
 
 if TYPE_CHECKING:
     from rustyray.runtime_env import RuntimeEnv
+
+
+#: Kinds of accelerators that Ray knows besides GPUs.
+ACCELERATORS: Final = ("FURIOSA", "HPU", "MBLT", "NPU", "RBLN", "TPU", "TTNPU", "neuron_cores")
 
 
 class RuntimeContext:
@@ -79,6 +83,13 @@ class RuntimeContext:
         task = self._task()
         return dict(task.resources) if task else {}
 
+    def get_accelerator_ids(self) -> dict[str, list[str]]:
+        """The GPUs that the task (or the actor) has, as ``{"GPU": ["0", "1"]}``; of other kinds there are none.
+
+        They are numbered on each node from 0, or named as in ``CUDA_VISIBLE_DEVICES``, if that was set (as in Ray).
+        """
+        return {**{kind: [] for kind in ACCELERATORS}, "GPU": [str(gpu) for gpu in get_gpu_ids()]}
+
     @property
     def was_current_actor_reconstructed(self) -> bool:
         """Whether the actor was restarted; False outside an actor."""
@@ -139,6 +150,17 @@ class RuntimeContext:
 
 
 _the_context = RuntimeContext()
+
+
+def get_gpu_ids() -> list[int] | list[str]:
+    """The GPUs that the task or actor has which asks, and which ``CUDA_VISIBLE_DEVICES`` names; none in a driver.
+
+    They are counted from 0 on each node. If ``CUDA_VISIBLE_DEVICES`` was set before, they are strings out of that (as
+    in Ray).
+    """
+    task = context.current_task.get()
+    found: list[Any] = [] if task is None else list(task.gpus)
+    return found
 
 
 def get_runtime_context() -> RuntimeContext:

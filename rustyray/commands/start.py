@@ -69,7 +69,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--tls-ca", metavar="PATH", help="the authority that all certificates must come from (PEM)")
     parser.add_argument("--key-file", default="", metavar="PATH", help="the key of a cluster on another machine")
     parser.add_argument("--num-cpus", type=float, help="CPUs of the node; the machine's")
-    parser.add_argument("--num-gpus", type=float, help="GPUs of the node, which are plain numbers; 0")
+    parser.add_argument("--num-gpus", type=float, help="GPUs of the node, which are not looked for; 0")
     parser.add_argument("--memory", type=int, help="bytes of memory for tasks that ask for some; 70%% of the machine's")
     parser.add_argument("--object-store-memory", type=int, help="bytes that the node's large objects may take")
     parser.add_argument("--object-spilling-directory", metavar="PATH", help="where to spill those that do not fit")

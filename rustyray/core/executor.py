@@ -8,7 +8,7 @@ the order of the calls; how many at once is the host's business (``max_concurren
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -49,6 +49,8 @@ from rustyray.model.values import Fault, FaultKind, Value
 
 #: Seconds above which a run is remembered by itself; shorter ones together with others of the same message.
 SHORT: Final = 0.0005
+#: What a lease without GPUs has: always this very object.
+NO_GPUS: Final[tuple[int, ...]] = ()
 
 
 class Job(msgspec.Struct, gc=False, eq=False):
@@ -135,6 +137,7 @@ class ExecutorCore:
         #: What the lease holds that the tasks of the moment run under, and where it had to be.
         self.resources: dict[str, float] = {}
         self.strategy: Strategy | None = None
+        self.gpus: Sequence[int] = NO_GPUS
         self._lease = 0
         #: How often it may run each of the lease's functions, and how often it has run those of which that was said.
         self._max_calls = 0
@@ -164,6 +167,7 @@ class ExecutorCore:
             if lease != self._lease:
                 self._lease, self.resources, self.strategy = lease, as_amounts(message.resources), message.strategy
                 self._max_calls = message.max_calls
+                self.gpus = message.gpus or NO_GPUS
             self.queue.extend([Job(sender, lease, task) for task in message.tasks])
             if self.blocked:
                 self._give_back_queue()

@@ -6,7 +6,7 @@ are; the functions here are the only arithmetic done on them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 ResourceSet: TypeAlias = dict[str, int]
@@ -56,6 +56,13 @@ def fits(demand: ResourceSet, available: ResourceSet) -> bool:
 def add(into: ResourceSet, other: ResourceSet) -> None:
     for name, units in other.items():
         into[name] = into.get(name, 0) + units
+
+
+def total(sets: Iterable[ResourceSet]) -> ResourceSet:
+    both: ResourceSet = {}
+    for one in sets:
+        add(both, one)
+    return both
 
 
 def subtract(from_: ResourceSet, other: ResourceSet) -> None:

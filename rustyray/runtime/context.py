@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rustyray.model.strategies import Strategy
     from rustyray.runtime.engine import ActorHandleState, Engine
     from rustyray.runtime.ref import ObjectRef
@@ -34,7 +36,7 @@ class TaskContext:
     """What a thread of a worker is running at the moment. Ids are bytes; ``attempt`` counts from 0.
 
     ``name`` is the task's name where it was given one; ``hosted`` the actor whose method this is, if it is one;
-    ``strategy`` where it had to run.
+    ``strategy`` where it had to run; ``gpus`` are the GPUs that it has.
     """
 
     __slots__ = (
@@ -43,6 +45,7 @@ class TaskContext:
         "cancelled",
         "concurrency_group",
         "function",
+        "gpus",
         "hosted",
         "job",
         "name",
@@ -61,6 +64,7 @@ class TaskContext:
         self.actor = actor
         self.cancelled = False
         self.resources: dict[str, float] = {}
+        self.gpus: Sequence[int | str] = ()
         self.strategy: Strategy | None = None
         self.concurrency_group = ""
 

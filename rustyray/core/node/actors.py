@@ -94,7 +94,7 @@ class HostedActors:
         hosted = self.hosted[message.spec.actor, message.incarnation]
         hosted.worker = worker.id
         self._move(hosted, HostedEvent.GIVEN_WORKER)
-        self._base.send(worker.id, message)
+        self._base.send(worker.id, StartActor(message.spec, message.incarnation, sorted(worker.gpus)))
 
     def stop(self, message: StopActor, now: float) -> None:
         hosted = self.hosted.get((message.actor, message.incarnation))

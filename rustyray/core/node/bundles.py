@@ -14,6 +14,7 @@ from rustyray.core.node.accounts import Accounts
 from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.gpus import Shares
 from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.story import StateTable
 from rustyray.model.bundles import PLACE, in_bundle, is_in_bundle
@@ -26,7 +27,7 @@ from rustyray.model.messages import (
     PrepareBundles,
     ReturnBundles,
 )
-from rustyray.model.resources import ResourceSet, add
+from rustyray.model.resources import GPU, ResourceSet, add, fits, total
 from rustyray.model.values import Fault, FaultKind
 
 #: So many removed groups are remembered.
@@ -63,14 +64,15 @@ BUNDLE_TABLE = StateTable(
 
 
 class Bundle:
-    """One bundle; ``names`` is what can be had of it while it is in use."""
+    """One bundle; ``names`` is what can be had of it while it is in use, ``gpus`` those that it has."""
 
-    __slots__ = ("group", "names", "number", "resources", "state")
+    __slots__ = ("gpus", "group", "names", "number", "resources", "state")
 
-    def __init__(self, group: GroupID, number: int, resources: ResourceSet, places: int) -> None:
+    def __init__(self, group: GroupID, number: int, resources: ResourceSet, gpus: Shares, places: int) -> None:
         self.group = group
         self.number = number
         self.resources = resources
+        self.gpus = gpus
         self.names = in_bundle(group, number, {**resources, PLACE: places})
         self.state = BUNDLE_TABLE.initial
 
@@ -123,18 +125,18 @@ class Bundles:
         if message.round <= known.round or removed:
             return
         known.round = message.round
-        need: ResourceSet = {}
-        for bundle in message.bundles.values():
-            add(need, bundle)
-        room = self._accounts.fits_now(need) and not self._base.stopping
-        for number, bundle in message.bundles.items() if room else ():
+        bundles = message.bundles
+        got = None if self._base.stopping else self._accounts.reserve(list(bundles.values()))
+        for (number, bundle), gpus in zip(bundles.items(), got or (), strict=got is not None):
             places = self._base.limits.max_demanding_nothing
-            known.bundles[number] = Bundle(message.group, number, bundle, places)
-            self._accounts.reserve(bundle)
+            known.bundles[number] = Bundle(message.group, number, bundle, gpus, places)
         free = dict(self._accounts.free)
-        known.answer = BundlesPrepared(message.group, message.round, room, free)
+        if got is None and fits(total(bundles.values()), free):
+            # The GPUs are there in pieces. Until the next heartbeat none are: or it would ask for the same at once.
+            free[GPU] = 0
+        known.answer = BundlesPrepared(message.group, message.round, got is not None, free)
         self._base.tell_head(known.answer)
-        if not room:
+        if got is None:
             self._desk.recall.ask_all(now)
 
     def snapshot(self) -> list[tuple[GroupID, int]]:
@@ -166,7 +168,7 @@ class Bundles:
         for bundle in known.bundles.values():
             if bundle.state is BundleState.RESERVED and info.nodes[bundle.number] == self._base.node:
                 self._move(bundle, BundleEvent.CREATED)
-                self._accounts.open(bundle.names)
+                self._accounts.open(bundle.names, bundle.gpus)
 
     # --- the end of a group -------------------------------------------------------------------------------------------
 
@@ -175,7 +177,7 @@ class Bundles:
         self._return(known, BundleEvent.REMOVED)
         for bundle in known.bundles.values():
             self._move(bundle, BundleEvent.REMOVED)
-            self._accounts.close(bundle.names)
+            self._accounts.close(bundle.names, bundle.gpus)
         if known.bundles:
             self._ending[group] = None
             fault = Fault(FaultKind.GROUP_REMOVED, info.reason)
@@ -197,7 +199,7 @@ class Bundles:
     def _free(self, known: KnownGroup, bundle: Bundle) -> None:
         del known.bundles[bundle.number]
         self._accounts.forget(bundle.names)
-        self._accounts.free_reserved(bundle.resources)
+        self._accounts.free_reserved(bundle.resources, bundle.gpus)
 
     def _forget(self) -> None:
         """The oldest of those that are removed."""

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
+from rustyray.core.node.gpus import NONE, Shares
 from rustyray.core.node.workers import Incarnation, Worker
 from rustyray.core.story import StateTable
 from rustyray.model.ids import GroupID, JobID, WorkerID
@@ -54,7 +55,8 @@ class Claim:
 
     ``given`` is set for the start of ``actor``: what to do with the worker. Otherwise ``client`` asked for a lease; its
     number is ``request``; it may move to other nodes unless ``hops`` is None. ``feasible``: the node has as much.
-    ``group`` is the placement group in whose bundles it is. Its worker must have the environment ``env``.
+    ``group`` is the placement group in whose bundles it is, ``gpus`` those that it got. Its worker must have the
+    environment ``env``.
     """
 
     __slots__ = (
@@ -63,6 +65,7 @@ class Claim:
         "env",
         "feasible",
         "given",
+        "gpus",
         "group",
         "hold",
         "hops",
@@ -99,6 +102,7 @@ class Claim:
         self.actor: Incarnation | None = None
         self.given: Callable[[Worker], None] | None = None
         self.group: GroupID = b""
+        self.gpus: Shares = NONE
         self.env = b""
         self.retriable = True
         self.hops: int | None = None

@@ -14,6 +14,7 @@ from rustyray.core.node.accounts import Accounts, cpus
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.claims import CLAIM_TABLE, Claim, ClaimEvent, ClaimQueue, ClaimState, Lease
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.gpus import NONE
 from rustyray.core.node.recalling import Recall
 from rustyray.core.node.workers import Pool, Worker, WorkerEvent, WorkerState
 from rustyray.model.bundles import in_bundle
@@ -29,7 +30,7 @@ from rustyray.model.messages import (
     ReturnLease,
     StartActor,
 )
-from rustyray.model.resources import ResourceSet, add, describe, subtract
+from rustyray.model.resources import ResourceSet, add, describe, fits, subtract
 from rustyray.model.strategies import is_pinned
 from rustyray.model.values import Fault, FaultKind
 
@@ -167,7 +168,7 @@ class LeaseDesk:
     def _assign(self, claim: Claim, now: float) -> None:
         self._move(claim, ClaimEvent.FITS)
         self.queue.left(claim)
-        self.accounts.hold(claim.hold)
+        claim.gpus = self.accounts.hold(claim.hold)
         worker = self.pool.take_idle(claim.job, claim.env, unused=claim.given is not None)
         if worker is None:
             self.waiting[claim.number] = claim
@@ -189,7 +190,7 @@ class LeaseDesk:
 
     def _give(self, claim: Claim, worker: Worker, now: float) -> None:
         self._move(claim, ClaimEvent.GIVEN)
-        worker.held = claim.hold
+        worker.held, worker.gpus = claim.hold, claim.gpus
         worker.group = claim.group
         worker.retriable, worker.given_at = claim.retriable, now
         if claim.given is not None:
@@ -203,7 +204,8 @@ class LeaseDesk:
         worker.lease = lease.id
         worker.used = True
         self.pool.move(worker, WorkerEvent.LEASE, lease.id)
-        self._base.send(claim.client, LeaseGranted(claim.request, lease.id, worker.id, worker.address, worker.pid))
+        granted = LeaseGranted(claim.request, lease.id, worker.id, worker.address, worker.pid, sorted(worker.gpus))
+        self._base.send(claim.client, granted)
         self.recall.granted(claim.client)
 
     # --- waiting ------------------------------------------------------------------------------------------------------
@@ -249,8 +251,8 @@ class LeaseDesk:
 
     def has_better_place(self, claim: Claim) -> bool:
         """Whether an actor's claim waits for resources that another node has, as far as is known."""
-        if claim.state is not ClaimState.QUEUED or claim.hops is None or self.accounts.fits_now(claim.need):
-            return False
+        if claim.state is not ClaimState.QUEUED or claim.hops is None or fits(claim.need, self.accounts.free):
+            return False  # GPUs in pieces are no reason to go: others may have them in pieces, too
         return self._cluster.elsewhere(claim.need, only_free=True) is not None
 
     def look_elsewhere(self, now: float) -> None:
@@ -271,7 +273,7 @@ class LeaseDesk:
             self.queue.left(claim)
         else:
             del self.waiting[claim.number]
-            self.accounts.release(claim.hold)
+            self.accounts.release(claim.hold, claim.gpus)
         self._move(claim, ClaimEvent.DROPPED)
         self._forget(claim)
 
@@ -294,8 +296,8 @@ class LeaseDesk:
         if worker.lent:
             self.accounts.take_cpus_back(worker.held)
             worker.lent = False
-        self.accounts.release(worker.held)
-        worker.held = {}
+        self.accounts.release(worker.held, worker.gpus)
+        worker.held, worker.gpus = {}, NONE
         worker.group = b""
 
     def worker_ended(self, worker: Worker) -> None:
@@ -404,6 +406,7 @@ class LeaseDesk:
         mine = {name: units for name, units in self.accounts.free.items() if units}
         free = {name: units for name, units in free.items() if units}
         assert mine == free, f"resources do not add up: free are {mine}, by the holders it should be {free}"
+        self.accounts.gpus.check(self.accounts.free)
         for lease in self.leases.values():
             worker = self.pool.workers[lease.worker]
             assert worker.lease == lease.id, f"lease {lease.id} is on a worker that has lease {worker.lease}"

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from rustyray.core.effects import EndProcess, ForkWorker
 from rustyray.core.node.base import NodeBase
+from rustyray.core.node.gpus import NONE, Shares
 from rustyray.core.node.jobs import ANY, Jobs
 from rustyray.core.story import StateTable
 from rustyray.model.ids import ActorID, GroupID, JobID, WorkerID, worker_id
@@ -79,7 +80,7 @@ class Worker:
     """A worker process as its node sees it.
 
     It works for ``job`` alone, where jobs are told apart, and for those who ask for its environment ``env``.
-    ``held`` are the resources that the process uses, ``lent``
+    ``held`` are the resources that the process uses, ``gpus`` which GPUs are among them, ``lent``
     whether its CPUs are lent to others while it waits, ``group`` the placement group in whose bundle it works.
     ``used``: it has run tasks, so that it may own objects, which would end with it. An *orphaned* one is rid of its
     lease, but may still run a task of the owner that is gone; a *kept* one is there for what it owns alone. ``reason``
@@ -93,6 +94,7 @@ class Worker:
         "for_memory",
         "forced",
         "given_at",
+        "gpus",
         "group",
         "held",
         "id",
@@ -119,6 +121,7 @@ class Worker:
         self.address = ""
         self.pid = 0
         self.held: ResourceSet = {}
+        self.gpus: Shares = NONE
         self.group: GroupID = b""
         self.lent = False
         self.lease = 0

@@ -175,6 +175,7 @@ class Lease(msgspec.Struct, eq=False):
 
     ``idle`` is whether its class counts it as idle: it is found out to be when all results of a message are settled,
     and settling one may push another task to it. ``wanted``: others wait for workers, so it goes back once it is idle.
+    ``gpus`` belong to it.
     """
 
     id: int
@@ -190,6 +191,7 @@ class Lease(msgspec.Struct, eq=False):
     blocked: bool = False
     asked_back: bool = False
     wanted: bool = False
+    gpus: list[int] = []
 
 
 class ActorLink(msgspec.Struct, eq=False):

@@ -183,7 +183,8 @@ class Scheduler:
                 lease.heard = now
                 lease.target.idle -= 1
             target = lease.target
-            message = PushTasks(lease.id, tasks, target.resources, target.strategy, target.max_calls)
+            held, calls = target.resources, target.max_calls
+            message = PushTasks(lease.id, tasks, held, target.strategy, calls, lease.gpus)
             self.out.append(Send(lease.worker, message, lease.address))
 
     def _define(self, lease: Lease, plan: TaskPlan, known: dict[bytes, None]) -> None:
@@ -225,6 +226,7 @@ class Scheduler:
             return
         lease = Lease(message.lease, sender, message.worker, message.address, message.pid, target, idle_since=now)
         target.leases[lease.id] = self.leases[lease.id] = lease
+        lease.gpus = message.gpus
         self.by_worker[lease.worker] = lease
         self._journal.note("lease", lease.worker, "granted")
         target.idle += 1

@@ -51,6 +51,7 @@ class ActorHost:
         handle = ActorHandleState(spec.actor, spec.owner_address, spec.handle_meta, spec.max_task_retries, None)
         self._hosted = HostedActor(handle, spec.name, spec.namespace, message.incarnation)
         self._resources = as_amounts(spec.resources)
+        self._gpus = message.gpus
         self._methods: dict[str, Callable[..., Any]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[bytes, asyncio.Task[Any]] = {}
@@ -72,6 +73,7 @@ class ActorHost:
         """Tell the context of a call about the actor that it is a call of."""
         ctx.hosted = self._hosted
         ctx.resources = self._resources
+        ctx.gpus = self.worker.runner.gpus
         ctx.strategy = self.spec.strategy
 
     def method(self, name: str) -> Callable[..., Any]:
@@ -96,6 +98,8 @@ class ActorHost:
         """Make the instance and tell the node how that went."""
         worker, spec = self.worker, self.spec
         failed: Failed | Fault | None = None
+        if self._gpus:
+            worker.runner.show_gpus(self._gpus)
         ctx = TaskContext(worker.place.job, spec.actor, f"{self.class_name}.__init__", self.incarnation, spec.actor)
         self.describe_in(ctx)
         token = context.current_task.set(ctx)

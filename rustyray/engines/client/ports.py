@@ -161,6 +161,9 @@ class Host(Protocol):
     def block(self, waiter: Waiter) -> None:
         """Without the lock: have the thread that runs the user's code wait, as in `get`."""
 
+    def own_variables(self) -> None:
+        """What is changed in `os.environ` from now on is changed for this process alone."""
+
     def leave(self, reason: str) -> None:
         """End by an own wish: nothing that is queued or still comes is run."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from rustyray.core.executor import Job
+from rustyray.core.executor import NO_GPUS, Job
 from rustyray.core.owner.references import refs_inside
 from rustyray.engines.client.producing import Abandoned, ItemFailed, Producing
 from rustyray.model.ids import object_id
@@ -18,6 +18,7 @@ from rustyray.runtime.faults import make_failed
 from rustyray.runtime.serialization import INLINE_MAX, Serialized, loads, loads_args, pack, to_value
 
 if TYPE_CHECKING:
+    from rustyray.engines.client.devices import Devices
     from rustyray.engines.client.ports import Host
 
 
@@ -45,6 +46,10 @@ class Runner:
         self._functions: dict[bytes, Callable[..., Any]] = {}
         self.contexts: dict[bytes, TaskContext] = {}
         self.producing = Producing(worker)
+        #: Those that what runs here has, by their numbers on the node, and as the process names them.
+        self._gpus_of: Sequence[int] = NO_GPUS
+        self.gpus: Sequence[int | str] = NO_GPUS
+        self._devices: Devices | None = None
 
     def run(self, job: Job) -> Outcome | None:
         """Run a job to its end; None if that was the actor's own end (the caller learns it from there)."""
@@ -122,10 +127,23 @@ class Runner:
             ctx.name = task.name
             ctx.resources = self.worker.executor.resources
             ctx.strategy = self.worker.executor.strategy
+            if self.worker.executor.gpus is not self._gpus_of:
+                self.show_gpus(self.worker.executor.gpus)
+            ctx.gpus = self.gpus
         elif self.worker.actor is not None:
             self.worker.actor.describe_in(ctx)
             ctx.concurrency_group = task.group
         return ctx
+
+    def show_gpus(self, numbers: Sequence[int]) -> None:
+        """From now on the user's code has these GPUs."""
+        if self._devices is None:
+            from rustyray.engines.client.devices import Devices  # which few programs need
+
+            self.worker.own_variables()
+            self._devices = Devices()
+        self._gpus_of = numbers
+        self.gpus = self._devices.show(numbers)
 
     def name_of(self, task: Task | Call) -> str:
         if isinstance(task, Call):

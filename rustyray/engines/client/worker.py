@@ -105,6 +105,9 @@ class WorkerClient(Client):
     def set_up(self) -> None:
         """Make of this process what its environment says, before it runs anything."""
 
+    def own_variables(self) -> None:
+        """What is changed in `os.environ` from now on is changed for this process alone, as it is in a real one."""
+
     @abstractmethod
     def is_main(self) -> bool:
         """Whether it is the main program that asks, and not another thread of the process."""

@@ -117,6 +117,7 @@ def running(name: str, hosted: HostedActor | None = None) -> Iterator[TaskContex
     )
     task.name = here.get_task_name() or name if hosted is None else name
     task.resources = here.get_assigned_resources()
+    task.gpus = ray.get_gpu_ids()
     if hosted is not None:
         task.hosted, task.actor = hosted, hosted.handle.actor
     token = context.current_task.set(task)

@@ -373,8 +373,11 @@ class SimWorker(_Ours, WorkerClient):
         self.stay()
         world.end(process.me, "it exited with code 0")
 
-    def set_up(self) -> None:
+    def own_variables(self) -> None:
         self.host.own_variables()
+
+    def set_up(self) -> None:
+        self.own_variables()
         self.environments.set_variables()
         self.environments.run_hook()
 

@@ -80,7 +80,7 @@ class UserProcess(OwnerProcess, Waiting):
         self.outlives_node = not executes
         self.pid = pid
         self.classes = KnownClasses.none() if executes else KnownClasses.present()
-        #: The variables of its environment: the driver's own, unless it has others.
+        #: The variables of its environment: the very ones of the driver, until something is changed in them.
         self.variables = simulation.variables
         self.name = f"worker {pid}" if executes else "the driver"
         self.head = world.head

@@ -289,10 +289,11 @@ class ClusterView(msgspec.Struct, array_like=True, gc=False, tag=74):
 
 
 class StartActor(msgspec.Struct, array_like=True, gc=False, tag=75):
-    """Head → node → worker: start this incarnation."""
+    """Head → node → worker: start this incarnation. The node says which GPUs it has."""
 
     spec: ActorSpec
     incarnation: int
+    gpus: list[int] = []
 
 
 class ActorStarted(msgspec.Struct, array_like=True, gc=False, tag=76):

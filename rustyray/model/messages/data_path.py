@@ -73,7 +73,8 @@ class DefineFunction(msgspec.Struct, array_like=True, gc=False, tag=1):
 
 
 class PushTasks(msgspec.Struct, array_like=True, gc=False, tag=2):
-    """Run these, in order, under ``lease``, which holds ``resources`` and was asked for with ``strategy``.
+    """Run these, in order, under ``lease``, which holds ``resources``, among them ``gpus``, and was asked for with
+    ``strategy``.
 
     ``max_calls``: how often one process may run each of their functions; 0: any number of times.
     """
@@ -83,6 +84,7 @@ class PushTasks(msgspec.Struct, array_like=True, gc=False, tag=2):
     resources: ResourceSet = {}
     strategy: Strategy | None = None
     max_calls: int = 0
+    gpus: list[int] = []
 
 
 class PushCalls(msgspec.Struct, array_like=True, gc=False, tag=3):

@@ -77,13 +77,17 @@ class CancelLease(msgspec.Struct, array_like=True, gc=False, tag=24):
 
 
 class LeaseGranted(msgspec.Struct, array_like=True, gc=False, tag=25):
-    """Worker ``worker`` at ``address`` is the owner's until it returns lease ``lease`` (numbered by the node)."""
+    """Worker ``worker`` at ``address`` is the owner's until it returns lease ``lease`` (numbered by the node).
+
+    ``gpus`` are those of the node that belong to the lease.
+    """
 
     request: int
     lease: int
     worker: WorkerID
     address: str
     pid: int
+    gpus: list[int] = []
 
 
 class LeaseElsewhere(msgspec.Struct, array_like=True, gc=False, tag=26):

@@ -51,7 +51,7 @@ class Watched(World):
         self.creates: dict[tuple[bytes, int], StoreCreate] = {}
         self.pins: dict[tuple[bytes, int], StorePin] = {}
         self.disk_work: list[SpillObject | RestoreObject] = []
-        super().__init__(cpus=2, store_pages=8, prestart=1, limits=limits, GPU=1)
+        super().__init__(cpus=2, store_pages=8, prestart=1, limits=limits, GPU=2)
 
     def say(self, sender: bytes, message: Message) -> None:
         match message:

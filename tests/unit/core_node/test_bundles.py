@@ -47,9 +47,11 @@ class Groups(World):
         self.say(HEAD, PrepareBundles(group, round_, bundles))
         return self.one(HEAD, BundlesPrepared).reserved
 
-    def news(self, state: GroupState, *nodes: bytes, group: bytes = GROUP, reason: str = "") -> None:
+    def news(
+        self, state: GroupState, *nodes: bytes, group: bytes = GROUP, reason: str = "", each: ResourceSet = CPU
+    ) -> None:
         self.version += 1
-        spec = GroupSpec(group, JOB, [dict(CPU) for _ in nodes])
+        spec = GroupSpec(group, JOB, [dict(each) for _ in nodes])
         self.say(HEAD, GroupInfo(spec, state, list(nodes), self.version, reason))
 
     def make(self, count: int = 1, group: bytes = GROUP) -> None:

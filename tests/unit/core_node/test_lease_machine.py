@@ -28,7 +28,16 @@ from rustyray.model.values import Failed
 from tests.unit.core_node.machine import Machine, pick
 from tests.unit.core_node.world import DRIVER, JOB, OTHER
 
-SHAPES = [{"CPU": 1.0}, {"CPU": 2.0}, {"CPU": 0.5}, {}, {"CPU": 1.0, "GPU": 1.0}, {"CPU": 9.0}]
+SHAPES = [
+    {"CPU": 1.0},
+    {"CPU": 2.0},
+    {"CPU": 0.5},
+    {},
+    {"CPU": 1.0, "GPU": 1.0},
+    {"GPU": 0.5},
+    {"GPU": 2.0},
+    {"CPU": 9.0},
+]
 
 
 class LeaseMachine(Machine):
