@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from rustyray.api import lifecycle
+from rustyray.api import init_options, lifecycle
 from rustyray.model.options import hint
 from rustyray.runtime import context
 from rustyray.runtime.engine import Engine
@@ -106,7 +106,7 @@ class Cluster:
             return self._start_head(node_args)
         engine = self._running()
         check(node_args, NODE_OPTIONS)
-        node_id = engine.add_node(lifecycle.checked(**node_args))
+        node_id = engine.add_node(init_options.checked(**node_args))
         node = ClusterNode(node_id, about(engine, node_id))
         self.worker_nodes.append(node)
         return node
@@ -155,7 +155,7 @@ class Cluster:
     def _start_head(self, node_args: Mapping[str, Any]) -> ClusterNode:
         check(node_args, HEAD_OPTIONS)
         system_config = {**(node_args.get("_system_config") or {}), "cluster": True}
-        settings = lifecycle.checked(**{**node_args, "_system_config": system_config})
+        settings = init_options.checked(**{**node_args, "_system_config": system_config})
         engine = lifecycle.start_apart(settings)
         self._engine = engine
         about = engine.nodes()[0]

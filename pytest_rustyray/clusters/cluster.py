@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rustyray import cluster_utils
-from rustyray.api import lifecycle
+from rustyray.api import init_options
 from rustyray.cluster_utils import NODE_OPTIONS, ClusterNode
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class ClusterUnderTest:
             ValueError: A value is out of range.
         """
         cluster_utils.check(options, NODE_OPTIONS)
-        node_id = self._engine.add_node(lifecycle.checked(**(dict(self._node_options) | options)))
+        node_id = self._engine.add_node(init_options.checked(**(dict(self._node_options) | options)))
         node = ClusterNode(node_id, cluster_utils.about(self._engine, node_id))
         self._nodes.append(node)
         return node

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest_rustyray.in_workers.installed  # noqa: F401 - the nodes are forked with it
 from pytest_rustyray.keeper.redis_server import redis_server
-from rustyray.api import lifecycle
+from rustyray.api import init_options
 from rustyray.engines.native import processes
 from rustyray.engines.native.standing import starting, stopping
 from rustyray.engines.native.standing.places import Place, started
@@ -24,7 +24,7 @@ def main(folder: Path, options: dict[str, object]) -> None:
     processes.set_name("rr-keeper")
     count = int(str(options.pop("num_nodes", None) or 1))
     store, temporary = str(options.pop("store", "memory")), options.pop("temporary", False)
-    settings = lifecycle.checked(**options)  # type: ignore[arg-type]
+    settings = init_options.checked(**options)  # type: ignore[arg-type]
     with ExitStack() as stack:
         if store == "redis":
             store = stack.enter_context(redis_server(folder))

@@ -1,6 +1,7 @@
 """The engines that a program can choose from, each imported only when it is chosen.
 
-An engine is a module with ``start(settings: Settings) -> Engine``, and perhaps ``join(address, namespace) -> Engine``.
+An engine is a module with ``start(settings: Settings) -> Engine``, and perhaps a ``join(address, namespace,
+log_to_driver) -> Engine``.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ def start(settings: Settings) -> Engine:
     return engine
 
 
-def join(name: str, address: str, namespace: str) -> Engine:
+def join(name: str, address: str, namespace: str, log_to_driver: bool) -> Engine:
     """Connect to the cluster at ``address``. Raises as `start`, and ConnectionError when that cannot be."""
     module = _module(name)
     if not hasattr(module, "join"):
         raise ValueError(f"init(address={address!r}) does not go with engine={name!r}: leave one of them out")
-    engine: Engine = module.join(address, namespace)
+    engine: Engine = module.join(address, namespace, log_to_driver)
     return engine
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from rustyray.api import init_options
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Session:
     ``address_info`` names the node, the session's folder and the address (keys as in Ray).
     """
 
+    #: Ray's, without a dashboard.
+    dashboard_url = ""
+
     def __init__(self, engine: Engine) -> None:
         here = engine.process()
         self.namespace = here.namespace
@@ -40,12 +44,19 @@ class Session:
             "job_id": here.job.hex(),
             "session_dir": here.session_dir,
             "address": here.head,
+            "gcs_address": here.head,
+            "node_ip_address": "127.0.0.1",
+            "webui_url": "",
         }
         self._engine = engine
 
     def shutdown(self, *, grace: float | None = None) -> ShutdownReport | None:
         """Shut this runtime down, as `rustyray.shutdown`; if that has happened already, do nothing."""
         return _shut_down(self._engine, grace)
+
+    def disconnect(self) -> None:
+        """As `shutdown` (Ray's name for it)."""
+        self.shutdown()
 
     def __getitem__(self, key: str) -> str:
         """What ``address_info`` has under ``key``; as in Ray."""
@@ -80,10 +91,14 @@ def init(
     engine: str = "native",
     seed: int | None = None,
     num_nodes: int | None = None,
+    configure_logging: bool = True,
     logging_level: int | str = "WARNING",
+    logging_format: str | None = None,
     logging_config: LoggingConfig | None = None,
+    log_to_driver: bool | None = None,
     runtime_env: Mapping[str, Any] | None = None,
     job_config: JobConfig | None = None,
+    _temp_dir: str | None = None,
     _tracing_startup_hook: str | Callable[[], object] | None = None,
     _system_config: Mapping[str, Any] | None = None,
     **options: object,
@@ -111,13 +126,19 @@ def init(
             simulated processes and virtual time; "ray": a real Ray, which is installed with ``rustyray[ray]``.
         seed: for "sim" only: draw another order of events, and delays, from this number; 0 draws nothing.
         num_nodes: how many nodes there are, each a process of its own with these resources; 1.
+        configure_logging: False: the next two say nothing, since the program sets up the logger "rustyray" itself.
         logging_level: a level of the logging module, for messages of the runtime itself.
+        logging_format: a format of the logging module for those in the driver; without one they are sentences.
         logging_config: how the driver and the workers log; without it, logging is left alone.
+        log_to_driver: False: what workers print goes nowhere. Without effect where the nodes of a `Cluster` of this
+            process run already.
         runtime_env: what all workers of this program are to have, as `rustyray.runtime_env.RuntimeEnv` says.
         job_config: a `rustyray.job_config.JobConfig`: another way to give ``runtime_env`` and ``namespace``.
         _tracing_startup_hook: a function (or "module:function", as in Ray) that sets up OpenTelemetry, called here and
             in each worker: submissions and runs are then spans.
-        options: Ray's other options are refused, unless they ask for nothing; the message says what to do.
+        _temp_dir: where temporary files go unless ``object_spilling_directory`` says so; it is made if need be.
+        options: Ray's other options are refused, unless they ask for nothing; the message says what to do. Those for a
+            dashboard, for Redis, and for addresses and directories that nothing here has, are without effect.
 
     Raises:
         RuntimeError: RustyRay runs already.
@@ -131,7 +152,8 @@ def init(
     from rustyray.runtime import tracing
     from rustyray.runtime.serialization import dumps_function
 
-    options.pop("_redis_password", None)  # in Ray, it is for the Redis of a cluster that has one
+    if not configure_logging:
+        logging_level, logging_format = "WARNING", None
     memory = options.pop("_memory", None) if memory is None else memory  # type: ignore[assignment] # Ray's name for it
     of_nodes: dict[str, Any] = {
         "num_cpus": num_cpus,
@@ -142,54 +164,40 @@ def init(
         "object_spilling_directory": object_spilling_directory,
         "enforce_memory": enforce_memory or None,
         "labels": labels,
+        "_temp_dir": _temp_dir,
         "num_nodes": num_nodes,
         "seed": seed,
         "_system_config": _system_config,
     }
     settings.refuse_unknown(options)
     before = context.own_engine()
-    environment, namespace = _of_job(job_config, runtime_env, namespace)
+    environment, namespace = init_options.of_job(job_config, runtime_env, namespace)
     if logging_config is not None and not isinstance(logging_config, LoggingConfig):
         raise TypeError(f"logging_config must be a rustyray.LoggingConfig, got {logging_config!r}")
     if address is not None and not isinstance(address, str):
         raise TypeError(f"address must be a string such as '127.0.0.1:6379' or 'auto', got {address!r}")
     address = address or os.environ.get(ADDRESS_VARIABLE) or LOCAL
     if address != LOCAL:
-        _refuse_observing(address, logging_config, _tracing_startup_hook)
-        _refuse_for_nodes(address, of_nodes)
+        init_options.refuse_observing(address, logging_config, _tracing_startup_hook)
+        init_options.refuse_for_nodes(address, of_nodes)
         if address in context.apart:
             session = _connect(address, namespace, ignore_reinit_error)
         else:
             engine = "ray" if address.startswith("ray://") else engine
-            session = _join(address, engine, namespace, ignore_reinit_error)
+            session = _join(address, engine, namespace, ignore_reinit_error, log_to_driver is not False)
         return _in_environment(session, environment, before)
-    chosen = checked(engine=engine, namespace=namespace, logging_level=logging_level, **of_nodes)
+    chosen = init_options.checked(
+        engine=engine,
+        namespace=namespace,
+        logging_level=logging_level,
+        logging_format=logging_format,
+        log_to_driver=log_to_driver,
+        **of_nodes,
+    )
     hook = None if _tracing_startup_hook is None else tracing.resolve(_tracing_startup_hook)
     blob = b"" if hook is None else dumps_function(hook, "_tracing_startup_hook")[0]
     session = start(chosen._replace(logging=logging_config, tracing_hook=blob), ignore_reinit_error)
     return _in_environment(session, environment, before)
-
-
-def _of_job(
-    job_config: JobConfig | None, runtime_env: Mapping[str, Any] | None, namespace: str | None
-) -> tuple[dict[str, Any] | None, str | None]:
-    """The environment and the namespace of the program. Raises ValueError where two were given that differ."""
-    if runtime_env is None and job_config is None:
-        return None, namespace
-    from rustyray.job_config import JobConfig
-    from rustyray.model import environments
-
-    environment = environments.checked("runtime_env", runtime_env or {})
-    if job_config is None:
-        return environment or None, namespace
-    if not isinstance(job_config, JobConfig):
-        raise TypeError(f"job_config must be a rustyray.job_config.JobConfig, got {job_config!r}")
-    environment = environments.without_conflict(job_config.runtime_env, environment)
-    if namespace is not None and job_config.ray_namespace not in (None, namespace):
-        raise ValueError(
-            f"the job's namespace is {job_config.ray_namespace!r} and that of init() is {namespace!r}: give one of them"
-        )
-    return environment or None, job_config.ray_namespace if namespace is None else namespace
 
 
 def _in_environment(session: Session, environment: dict[str, Any] | None, before: Engine | None) -> Session:
@@ -203,60 +211,7 @@ def _in_environment(session: Session, environment: dict[str, Any] | None, before
     return session
 
 
-def _refuse_observing(address: str, *options: object) -> None:
-    if any(option is not None for option in options):
-        raise ValueError(
-            f"init(address={address!r}) connects to a cluster whose workers log and trace as they were started to: "
-            "logging_config and _tracing_startup_hook are for runtimes that init starts itself"
-        )
-
-
-_OPTIONAL = (
-    "resources",
-    "object_store_memory",
-    "object_spilling_directory",
-    "enforce_memory",
-    "namespace",
-    "labels",
-    "seed",
-    "num_nodes",
-)
-
-
-def checked(
-    *,
-    engine: str = "native",
-    num_cpus: float | None = None,
-    num_gpus: float | None = None,
-    memory: float | None = None,
-    logging_level: int | str = "WARNING",
-    **options: Any,
-) -> Settings:
-    """The options of `init` without those about an existing runtime, completed. Raises as `init`."""
-    from rustyray.model import settings
-
-    given = dict.fromkeys(_OPTIONAL) | options
-    return settings.settings(
-        engine=engine,
-        num_cpus=_cpus(engine) if num_cpus is None else num_cpus,
-        num_gpus=0 if num_gpus is None else num_gpus,
-        memory=_memory(engine) if memory is None else memory,
-        logging_level=logging_level,
-        system_config=given.pop("_system_config", None),
-        **given,
-    )
-
-
-def _refuse_for_nodes(address: str, of_nodes: Mapping[str, object]) -> None:
-    for name, value in of_nodes.items():
-        if value is not None:
-            raise ValueError(
-                f"init(address={address!r}) connects to a cluster whose nodes have their {name} already: give it to "
-                "'rustyray start', or to Cluster(head_node_args=…) or add_node()"
-            )
-
-
-def _join(address: str, engine: str, namespace: str | None, ignore_reinit_error: bool) -> Session:
+def _join(address: str, engine: str, namespace: str | None, ignore_reinit_error: bool, log_to_driver: bool) -> Session:
     """A cluster that stands by itself."""
     from rustyray.api import engines
     from rustyray.model import options
@@ -265,7 +220,7 @@ def _join(address: str, engine: str, namespace: str | None, ignore_reinit_error:
     with _lock:
         if context.own_engine() is not None:
             return _already(ignore_reinit_error)
-        joined = engines.join(engine, address, namespace)
+        joined = engines.join(engine, address, namespace, log_to_driver)
         context.set_engine(joined)
         _shut_down_at_exit()
         return Session(joined)
@@ -312,10 +267,10 @@ def start(settings: Settings, ignore_reinit_error: bool = False) -> Session:
             _observe_no_more()
             raise
         context.set_engine(started)
-        if settings.logging is not None:
+        if settings.says_how_to_log:
             from rustyray.runtime import logs
 
-            logs.configure(settings.logging, settings.log_level)
+            logs.configure(settings.logging, settings.log_level, settings.log_format)
         _shut_down_at_exit()
         return Session(started)
 
@@ -400,17 +355,3 @@ def _shut_down_at_exit() -> None:
 def _at_exit(pid: int) -> None:
     if os.getpid() == pid:  # a process that the user forked has no say over its parent's runtime
         shutdown()
-
-
-def _cpus(engine: str) -> int:
-    if engine == "sim":
-        return 4  # a simulated machine is the same everywhere
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _memory(engine: str) -> int:
-    if engine == "sim":
-        return 8 * 2**30
-    return int(0.7 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

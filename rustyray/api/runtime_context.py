@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rustyray.api import lifecycle
 from rustyray.api.actor_handle import ActorHandle
 from rustyray.api.cluster import nodes
+from rustyray.api.ids import ActorID, JobID, NodeID, PlacementGroupID, TaskID
 from rustyray.runtime import context
 from rustyray.runtime.context import HostedActor, TaskContext
 from rustyray.runtime.engine import ProcessContext
@@ -78,6 +79,12 @@ class RuntimeContext:
         here = self._process()
         return here.session_dir.rpartition("/")[2] or here.head
 
+    def get_temp_dir(self) -> str:
+        """The directory in which this node's temporary files are, such as what it spills."""
+        import tempfile
+
+        return self._process().temp_dir or tempfile.gettempdir()
+
     def get_assigned_resources(self) -> dict[str, float]:
         """What the task (or the actor) holds: ``{"CPU": 1}`` for a plain task, nothing for a plain actor or driver."""
         task = self._task()
@@ -134,9 +141,59 @@ class RuntimeContext:
         return self.runtime_env.serialize()
 
     def is_canceled(self) -> bool:
-        """Whether someone has cancelled the task that asks; plain methods of actors should ask now and then."""
+        """Whether someone has cancelled the task that asks; plain methods of actors should ask now and then.
+
+        Raises:
+            RuntimeError: This is a driver.
+        """
         task = self._task()
+        if task is None and self._process().is_driver:
+            raise RuntimeError("is_canceled() is for tasks and actors, and this is a driver")
         return task is not None and task.cancelled
+
+    # --- what Ray has for older programs ------------------------------------------------------------------------------
+
+    def get(self) -> dict[str, Any]:
+        """The ids and the namespace of the caller in one dict. Deprecated, as the properties below (as in Ray)."""
+        _deprecated("get", "get_…_id")
+        process, task = self._process(), self._task()
+        found: dict[str, Any] = {"job_id": JobID(process.job), "node_id": NodeID(process.node)}
+        found["namespace"] = process.namespace
+        if task is not None:
+            found["task_id"] = TaskID(task.task)
+            if task.actor:
+                found["actor_id"] = ActorID(task.actor)
+        return found
+
+    @property
+    def job_id(self) -> JobID:
+        _deprecated("job_id", "get_job_id")
+        return JobID(self._process().job)
+
+    @property
+    def node_id(self) -> NodeID:
+        _deprecated("node_id", "get_node_id")
+        return NodeID(self._process().node)
+
+    @property
+    def task_id(self) -> TaskID | None:
+        _deprecated("task_id", "get_task_id")
+        task = self._task()
+        return TaskID(task.task) if task else None
+
+    @property
+    def actor_id(self) -> ActorID | None:
+        _deprecated("actor_id", "get_actor_id")
+        task = self._task()
+        return ActorID(task.actor) if task and task.actor else None
+
+    @property
+    def current_placement_group_id(self) -> PlacementGroupID:
+        """Nil outside of groups."""
+        _deprecated("current_placement_group_id", "get_placement_group_id")
+        task = self._task()
+        group = task.strategy.group if task and task.strategy else b""
+        return PlacementGroupID(group) if group else PlacementGroupID.nil()
 
     def _process(self) -> ProcessContext:
         return lifecycle.running_engine().process()
@@ -147,6 +204,14 @@ class RuntimeContext:
     def _hosted(self) -> HostedActor | None:
         task = self._task()
         return task.hosted if task else None
+
+
+def _deprecated(name: str, instead: str) -> None:
+    import warnings
+
+    from rustyray.util.annotations import RayDeprecationWarning
+
+    warnings.warn(f"RuntimeContext.{name} is deprecated: use {instead}()", RayDeprecationWarning, stacklevel=3)
 
 
 _the_context = RuntimeContext()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from rustyray.api import lifecycle
+from rustyray.api import init_options
 
 if TYPE_CHECKING:
     from rustyray.engines.native.certificates import Certificates
@@ -99,7 +99,7 @@ def run(given: argparse.Namespace) -> None:
     from rustyray.engines.native.standing import starting
     from rustyray.engines.native.standing.places import Place, find
 
-    settings = lifecycle.checked(
+    settings = init_options.checked(
         num_cpus=given.num_cpus,
         num_gpus=given.num_gpus,
         memory=given.memory,

@@ -10,6 +10,7 @@ from rustyray.model import resources as res
 from rustyray.model.logging_config import LoggingConfig
 from rustyray.model.resources import ResourceSet
 
+DEFAULT_LEVEL = "WARNING"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -22,6 +23,8 @@ class Settings(NamedTuple):
     resources. ``seed`` is the simulator's: 0 is the tame schedule. Objects are spilled to files in
     ``spill_directory``, None for the engine's default. With ``enforce_memory`` a worker may use no more memory than its
     task or actor has asked for. Drivers and workers log by ``logging``, and trace after the pickled ``tracing_hook``.
+    The runtime's own messages have ``log_level`` and ``log_format``. What workers print goes nowhere without
+    ``log_to_driver``.
     """
 
     engine: str
@@ -37,29 +40,49 @@ class Settings(NamedTuple):
     enforce_memory: bool = False
     logging: LoggingConfig | None = None
     tracing_hook: bytes = b""
+    log_format: str = ""
+    log_to_driver: bool = True
+
+    @property
+    def says_how_to_log(self) -> bool:
+        """Whether anything differs from what logging is without being told."""
+        return bool(self.logging is not None or self.log_format or self.log_level != DEFAULT_LEVEL)
 
 
 #: Options that only this engine has.
 SIMULATED = "sim"
 
-_LOGS = "Output of workers goes straight to the driver's own; redirect that"
-_DASHBOARD = "There is no dashboard; leave it out"
+_DASHBOARD = "There is no dashboard (as in a Ray without its extra 'default'); leave it out"
+_METRICS = "'rustyray metrics' and rustyray.util.metrics.prometheus_text() tell what there is to be scraped"
 _LIMITS = "Limit the whole program from outside, with a control group"
 
 UNSUPPORTED: dict[str, tuple[tuple[object, ...], str]] = {
     "local_mode": ((False,), "Write engine='sim', which runs everything in this process"),
     "include_dashboard": ((False,), _DASHBOARD),
-    "dashboard_host": (("127.0.0.1",), _DASHBOARD),
-    "dashboard_port": ((), _DASHBOARD),
-    "configure_logging": ((True, False), "Give True or False"),
-    "logging_format": ((), "Give logging_config=rustyray.LoggingConfig(…)"),
-    "log_to_driver": ((True,), _LOGS),
     "enable_resource_isolation": ((False,), _LIMITS),
     "cgroup_path": ((), _LIMITS),
     "system_reserved_cpu": ((), _LIMITS),
     "system_reserved_memory": ((), _LIMITS),
     "proxy_server_url": ((), _DASHBOARD),
+    "_driver_object_store_memory": ((), "The store's size is set once, with object_store_memory=…"),
+    "_metrics_export_port": ((), _METRICS),
+    "_node_name": ((), "Give labels={'name': …}, which nodes() shows, and which tasks can ask for"),
 }
+
+#: Options of Ray's for what RustyRay has none of, so that nothing is lost: a dashboard, which a Ray without its extra
+#: 'default' does not start either; Redis; an address among the node's own processes; a directory for shared memory.
+WITHOUT_EFFECT = frozenset(
+    {
+        "dashboard_host",
+        "dashboard_port",
+        "_enable_object_reconstruction",
+        "_node_ip_address",
+        "_plasma_directory",
+        "_redis_password",
+        "_redis_username",
+        "_skip_env_hook",
+    }
+)
 
 VALID = (
     "num_cpus",
@@ -75,10 +98,14 @@ VALID = (
     "seed",
     "num_nodes",
     "ignore_reinit_error",
+    "configure_logging",
     "logging_level",
+    "logging_format",
     "logging_config",
+    "log_to_driver",
     "runtime_env",
     "job_config",
+    "_temp_dir",
     "_tracing_startup_hook",
     "_system_config",
 )
@@ -92,6 +119,8 @@ def refuse_unknown(given: Mapping[str, object]) -> None:
         ValueError: Ray has it, and RustyRay does not, yet.
     """
     for name, value in given.items():
+        if name in WITHOUT_EFFECT:
+            continue
         if name not in UNSUPPORTED:
             raise TypeError(f"init() has no option {name!r}{opt.hint(name, VALID)}. Valid ones are {', '.join(VALID)}.")
         harmless, instead = UNSUPPORTED[name]
@@ -115,6 +144,8 @@ def settings(
     num_nodes: Any = None,
     object_spilling_directory: Any = None,
     enforce_memory: Any = None,
+    logging_format: Any = None,
+    log_to_driver: Any = None,
 ) -> Settings:
     """Check the options of ``init``; amounts are given, or worked out from the machine. Raises as `check_options`."""
     total: dict[str, float] = opt.custom_resources("resources", resources) if resources is not None else {}
@@ -136,6 +167,8 @@ def settings(
         spill_directory=None
         if object_spilling_directory is None
         else opt.text("object_spilling_directory", object_spilling_directory),
+        log_format="" if logging_format is None else opt.text("logging_format", logging_format),
+        log_to_driver=True if log_to_driver is None else _flag("log_to_driver", log_to_driver),
         enforce_memory=False if enforce_memory is None else _flag("enforce_memory", enforce_memory),
     )
 

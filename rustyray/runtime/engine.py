@@ -41,9 +41,12 @@ class ActorHandleState:
 
 
 class ProcessContext:
-    """Where this process stands: ids as bytes, addresses as text; ``head`` is the head's."""
+    """Where this process stands: ids as bytes, addresses as text; ``head`` is the head's.
 
-    __slots__ = ("address", "head", "is_driver", "job", "namespace", "node", "session_dir", "worker")
+    Temporary files go to ``temp_dir``; empty: to the system's own directory for them.
+    """
+
+    __slots__ = ("address", "head", "is_driver", "job", "namespace", "node", "session_dir", "temp_dir", "worker")
 
     def __init__(
         self,
@@ -55,8 +58,10 @@ class ProcessContext:
         is_driver: bool,
         session_dir: str,
         head: str = "",
+        temp_dir: str = "",
     ) -> None:
         self.head = head or address
+        self.temp_dir = temp_dir
         self.job = job
         self.node = node
         self.worker = worker

@@ -93,8 +93,8 @@ class JsonFormatter(_Formatter):
         return json.dumps(fields, default=str)
 
 
-class _Configured:
-    """What was changed, to be changed back."""
+class _Root:
+    """What was changed of the root logger, to be changed back."""
 
     def __init__(self, config: LoggingConfig) -> None:
         self.handler = logging.StreamHandler(sys.stderr)
@@ -112,29 +112,55 @@ class _Configured:
         root.setLevel(self.level)
 
 
-_configured: _Configured | None = None
+class _Own:
+    """What was changed of the runtime's own logger, to be changed back."""
+
+    def __init__(self, level: str, form: str) -> None:
+        logger = logging.getLogger(LOGGER)
+        self.level, self.propagates = logger.level, logger.propagate
+        self.handler: logging.Handler | None = None
+        logger.setLevel(level)
+        if form:
+            self.handler = logging.StreamHandler(sys.stderr)
+            self.handler.setFormatter(logging.Formatter(form))
+            logger.addHandler(self.handler)
+            logger.propagate = False
+
+    def undo(self) -> None:
+        logger = logging.getLogger(LOGGER)
+        logger.setLevel(self.level)
+        if self.handler is not None:
+            logger.removeHandler(self.handler)
+            logger.propagate = self.propagates
 
 
-def configure(config: LoggingConfig | None, level: str) -> None:
-    """Log by ``config``, if there is one; ``level`` is that of the runtime's own logger."""
-    global _configured
+_root: _Root | None = None
+_own: _Own | None = None
+
+
+def configure(config: LoggingConfig | None, level: str, form: str = "") -> None:
+    """Log by ``config``, if there is one; the runtime's own logger has this ``level``, and lines of this ``form``."""
+    global _root, _own
     restore()
-    logging.getLogger(LOGGER).setLevel(level)
+    _own = _Own(level, form)
     if config is not None:
-        _configured = _Configured(config)
+        _root = _Root(config)
 
 
 def restore() -> None:
     """Log as before `configure`."""
-    global _configured
-    if _configured is not None:
-        _configured.undo()
-        _configured = None
+    global _root, _own
+    if _root is not None:
+        _root.undo()
+    if _own is not None:
+        _own.undo()
+    _root = _own = None
 
 
 def warn(text: str) -> None:
     """A sentence of the runtime's for the user: a log line where they are configured, else on standard error."""
-    if _configured is not None:
-        logging.getLogger(LOGGER).warning(text)
-    else:
+    logger = logging.getLogger(LOGGER)
+    if _root is not None or (_own is not None and _own.handler is not None):
+        logger.warning(text)
+    elif logger.isEnabledFor(logging.WARNING):
         print(f"rustyray: {text}", file=sys.stderr, flush=True)

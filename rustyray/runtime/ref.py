@@ -14,6 +14,7 @@ from rustyray.model import ids
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Future
 
 T_co = TypeVar("T_co", covariant=True)
@@ -47,6 +48,29 @@ class ObjectRef(Generic[T_co]):
     def task_id(self) -> bytes:
         """The id of the task that makes the object (for ``put``: a number of the owner's own)."""
         return ids.task_of(self._id)
+
+    def is_nil(self) -> bool:
+        """False: there are no refs to nothing."""
+        return False
+
+    @classmethod
+    def size(cls) -> int:
+        """How many bytes `binary` has."""
+        return ids.OBJECT_ID_SIZE
+
+    def owner_address(self) -> bytes:
+        """Where the process is that owns the object."""
+        return self._owner_address.encode()
+
+    def call_site(self) -> str:
+        """Empty: where a ref was made is not written down (as in Ray, unless it is told to)."""
+        return ""
+
+    def as_future(self) -> asyncio.Future[T_co]:
+        """A future of the running event loop that ends as `future` does. Cancelling it does not cancel the task."""
+        import asyncio
+
+        return asyncio.wrap_future(self.future())
 
     def future(self) -> Future[T_co]:
         """A ``concurrent.futures.Future`` that ends with the object's value or its exception."""

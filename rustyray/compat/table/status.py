@@ -42,7 +42,10 @@ def options(of: str) -> list[Row]:
 
     if of == "init":
         refused = {name: instead for name, (_, instead) in settings.UNSUPPORTED.items()}
-        return [_option(name, name in (*settings.VALID, "address"), refused) for name in names.INIT.split()]
+        return [
+            _option(name, name in (*settings.VALID, *settings.WITHOUT_EFFECT, "address"), refused)
+            for name in names.INIT.split()
+        ]
     scope = options.Scope.TASK if of == "task" else options.Scope.ACTOR
     given = names.TASK if of == "task" else names.ACTOR
     known = {name for name, option in options.OPTIONS.items() if scope in option.scopes}

@@ -30,11 +30,11 @@ def start(settings: Settings) -> Engine:
     return Driver.start(settings)
 
 
-def join(address: str, namespace: str) -> Engine:
+def join(address: str, namespace: str, log_to_driver: bool) -> Engine:
     """Connect to a cluster that stands by itself. Raises ConnectionError when that cannot be."""
     from rustyray.engines.native.guest import Guest
     from rustyray.engines.native.standing.places import find
 
     if "://" in address:
         raise ValueError(f"init(address={address!r}) is not supported: write host:port, 'auto' or 'local'")
-    return Guest.join(find(address), namespace)
+    return Guest.join(find(address), namespace, log_to_driver)

@@ -54,7 +54,7 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     spilled to ``spill_directory``; ``limits`` are the numbers by which the node decides. Its workers and its store may
     take ``memory_limit`` bytes, if that is not 0, instead of what the machine has. The workers run on ``cpus`` alone,
     if any are given. It and they may each open ``descriptors`` files, if that is not 0. With ``partitions`` the driver
-    may keep the node apart from others.
+    may keep the node apart from others. What ``quiet`` workers write goes nowhere.
     """
 
     node: NodeID
@@ -91,6 +91,7 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     cpus: list[int] = []
     descriptors: int = 0
     partitions: bool = False
+    quiet: bool = False
 
 
 def packages_of(boot: NodeBoot) -> str:
@@ -128,6 +129,7 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     logging: tuple[str, str, tuple[str, ...]] | None = None
     tracing_hook: bytes = b""
     session_dir: str = ""
+    temp_dir: str = ""
     tcp: bool = False
     host: str = "127.0.0.1"
     certificates: Certificates | None = None

@@ -92,7 +92,9 @@ class Driver(AnyDriver):
         for listener in listeners:
             hub.listen(listener)
         pump = Pump(hub, core, node, first.boot.address, handlers, on_effect)
-        where = ProcessContext(b"", node, me, settings.namespace, address, True, "", first.boot.address)
+        where = ProcessContext(
+            b"", node, me, settings.namespace, address, True, "", first.boot.address, first.boot.spill_directory
+        )
         store = Store(arena, node, pump)
         driver = cls(core, pump, store, arena, where, first, float(config.get("start_timeout", START_TIMEOUT)))
         pump.judge = driver.judge
@@ -237,6 +239,7 @@ def _boot(
         labels=settings.labels,
         log_level=settings.log_level,
         logging=None if settings.logging is None else settings.logging.plain(),
+        quiet=not settings.log_to_driver,
         tracing_hook=settings.tracing_hook,
         tcp=in_cluster,
         spill_directory=spill_directory(settings),

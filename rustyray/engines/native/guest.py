@@ -50,8 +50,8 @@ class Guest(AnyDriver):
         self._lines: dict[tuple[WorkerID, bool], bytes] = {}
 
     @classmethod
-    def join(cls, cluster: ClusterFile, namespace: str) -> Guest:
-        """Join through a node on this machine.
+    def join(cls, cluster: ClusterFile, namespace: str, log_to_driver: bool) -> Guest:
+        """Join through a node on this machine. Without ``log_to_driver``, what its workers write goes nowhere.
 
         Raises:
             ConnectionError: the cluster has none, or it does not answer.
@@ -87,17 +87,18 @@ class Guest(AnyDriver):
         pump.judge = guest.judge
         handlers |= {ShutdownDone: guest.on_done, Registered: guest._on_registered, Output: guest._on_output}
         try:
-            guest._register(where)
+            guest._register(where, quiet=not log_to_driver)
         except BaseException as error:
             guest.ending.start_failed(f"the start failed: {error}")
             raise
         guest.up()
         return guest
 
-    def _register(self, where: str) -> None:
+    def _register(self, where: str, quiet: bool) -> None:
         pump = self.pump
         with pump.lock:
-            pump.hub.send(self.core.refs.node, RegisterDriver(os.getpid(), self._process.namespace, _setup()), where)
+            register = RegisterDriver(os.getpid(), self._process.namespace, _setup(quiet))
+            pump.hub.send(self.core.refs.node, register, where)
             pump.hub.flush()
         if not pump.wait(self._joined, time.monotonic() + PATIENCE):
             raise ConnectionError(f"the node at {where}, or the head, did not answer within {PATIENCE:g} s")
@@ -171,7 +172,7 @@ def _borrow_arena(cluster: ClusterFile, node: bytes, where: str) -> tuple[Worker
     return answer.worker, Arena(fds[0], answer.size)
 
 
-def _setup() -> JobSetup:
+def _setup(quiet: bool) -> JobSetup:
     return JobSetup(
         machine=processes.this_machine(),
         sys_path=[os.path.abspath(entry) for entry in sys.path],
@@ -179,4 +180,5 @@ def _setup() -> JobSetup:
         cwd=os.getcwd(),
         env=ONE_THREAD | dict(os.environ),
         umask=processes.umask(),
+        quiet=quiet,
     )

@@ -58,6 +58,14 @@ class WorkerPipes:
             os.close(fd)
 
 
+def write_nowhere() -> None:
+    """What this process writes from now on to its standard output and error is dropped."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.close(null)
+
+
 class Outputs:
     """All pipes of a node's workers. ``hub`` watches them and takes what they say to the drivers."""
 

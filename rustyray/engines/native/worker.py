@@ -35,6 +35,7 @@ from rustyray.model.messages import (
     KeptApart,
     Role,
 )
+from rustyray.model.settings import DEFAULT_LEVEL
 from rustyray.runtime import context, tracing
 from rustyray.runtime.engine import ProcessContext
 from rustyray.runtime.serialization import loads
@@ -77,7 +78,9 @@ class Worker(WorkerClient):
         pump.judge = self.judge
         store = Store(Arena(boot.arena_fd, boot.arena_size), boot.node, pump)
         me, here, head = boot.worker, boot.address, boot.head_address
-        where = ProcessContext(boot.job, boot.node, me, boot.namespace, here, False, boot.session_dir, head)
+        where = ProcessContext(
+            boot.job, boot.node, me, boot.namespace, here, False, boot.session_dir, head, boot.temp_dir
+        )
         self.attach(core, pump, store, where)
         self.env = boot.env
         self.handlers[KeepApart] = self._keep_apart
@@ -195,11 +198,11 @@ def main(boot: WorkerBoot) -> NoReturn:
     """The life of a forked worker process."""
     worker = Worker(boot)
     context.set_engine(worker)
-    if boot.logging is not None:
+    if boot.logging is not None or boot.log_level != DEFAULT_LEVEL:
         from rustyray.model.logging_config import LoggingConfig
         from rustyray.runtime import logs
 
-        logs.configure(LoggingConfig(*boot.logging), boot.log_level)
+        logs.configure(None if boot.logging is None else LoggingConfig(*boot.logging), boot.log_level)
     if boot.tracing_hook:
         tracing.start(loads(boot.tracing_hook))
     sys.breakpointhook = refuse_breakpoint

@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 from rustyray.engines.native import processes
 from rustyray.engines.native.address import default_address
 from rustyray.engines.native.boot import NodeBoot, WorkerBoot, packages_of
-from rustyray.engines.native.outputs import Outputs, WorkerPipes
+from rustyray.engines.native.outputs import Outputs, WorkerPipes, write_nowhere
 from rustyray.engines.native.surroundings import take_over, tell
 from rustyray.model.ids import WorkerID
 from rustyray.model.messages import JobDescribed
@@ -70,8 +70,9 @@ class WorkerProcesses:
         """Fork a worker. Returns why that could not be done, if so; in the worker, raises `BecomeWorker`."""
         node_pid = os.getpid()
         pipes = None
+        quiet = self._boot.quiet if job is None or job.setup is None else job.setup.quiet
         try:
-            if job is not None:
+            if job is not None and not quiet:
                 pipes = WorkerPipes()
             pid = os.fork()
         except OSError as error:
@@ -90,6 +91,8 @@ class WorkerProcesses:
             self._leave()
             if pipes is not None:
                 pipes.use()
+            elif quiet:
+                write_nowhere()
             if job is not None and job.setup is not None:
                 take_over(job.setup)
             raise BecomeWorker(self._boot_of(worker, job, env))
@@ -121,6 +124,7 @@ class WorkerProcesses:
             logging=boot.logging,
             tracing_hook=boot.tracing_hook,
             session_dir=boot.session_dir,
+            temp_dir=boot.spill_directory,
             tcp=boot.tcp,
             host=boot.host,
             certificates=boot.certificates,

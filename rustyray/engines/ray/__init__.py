@@ -31,13 +31,13 @@ def start(settings: Settings) -> RayEngine:
     return RayEngine(start_local(settings))
 
 
-def join(address: str, namespace: str) -> RayEngine:
+def join(address: str, namespace: str, log_to_driver: bool) -> RayEngine:
     """Connect to a Ray cluster. Raises ConnectionError if there is none, ImportError if Ray is not installed."""
     _require_ray()
     from rustyray.engines.ray.engine import RayEngine
     from rustyray.engines.ray.starting import connect
 
-    return RayEngine(connect(address, namespace))
+    return RayEngine(connect(address, namespace, log_to_driver))
 
 
 def _require_ray() -> None:

@@ -179,6 +179,7 @@ class RayEngine(GroupsAndNodes):
                 here.gcs_address,
                 mine.mode != ray.WORKER_MODE,
                 mine.node.get_session_dir_path() if mine.node is not None else "",
+                temp_dir=here.get_temp_dir(),
             )
         return self._process
 

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from rustyray.model.settings import Settings
 
 #: What is our business, or nobody's, in every case.
-_QUIET: Final[dict[str, Any]] = {"configure_logging": False, "log_to_driver": True}
+_QUIET: Final[dict[str, Any]] = {"configure_logging": False}
 
 
 def start_local(settings: Settings) -> Callable[[], None]:
     """A Ray of this program's own, with the nodes and resources that the settings name."""
     node = _node(settings)
     namespace = settings.namespace or None
+    ours = {**_QUIET, "log_to_driver": settings.log_to_driver}
     if settings.num_nodes == 1:
         ray.init(
             address="local",
@@ -27,7 +28,7 @@ def start_local(settings: Settings) -> Callable[[], None]:
             include_dashboard=False,
             _system_config=settings.system_config or None,
             **node,
-            **_QUIET,
+            **ours,
         )
         return _end
     from ray.cluster_utils import Cluster
@@ -36,7 +37,7 @@ def start_local(settings: Settings) -> Callable[[], None]:
     for _ in range(settings.num_nodes - 1):
         cluster.add_node(**node)
     cluster.wait_for_nodes()
-    ray.init(address=cluster.address, namespace=namespace, **_QUIET)
+    ray.init(address=cluster.address, namespace=namespace, **ours)
 
     def end() -> None:
         ray.shutdown()
@@ -45,9 +46,12 @@ def start_local(settings: Settings) -> Callable[[], None]:
     return end
 
 
-def connect(address: str, namespace: str) -> Callable[[], None]:
+def connect(address: str, namespace: str, log_to_driver: bool) -> Callable[[], None]:
     """To the cluster at this address; it goes on when this program leaves."""
-    ray.init(address=address, namespace=namespace or None, **({} if address.startswith("ray://") else _QUIET))
+    ours: dict[str, Any] = {} if log_to_driver else {"log_to_driver": False}
+    if not address.startswith("ray://"):
+        ours |= _QUIET
+    ray.init(address=address, namespace=namespace or None, **ours)
     return _end
 
 

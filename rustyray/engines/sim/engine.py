@@ -158,7 +158,9 @@ def _context(process: UserProcess) -> ProcessContext:
     core = process.core
     job = core.sched.requests.job
     here, is_driver, head = process.address, not process.executes, process.world.head_address
-    return ProcessContext(job, process.node, process.me, process.namespace, here, is_driver, "/simulated/session", head)
+    temporary = process.simulation.settings.spill_directory or ""
+    where = process.node, process.me, process.namespace, here, is_driver
+    return ProcessContext(job, *where, "/simulated/session", head, temporary)
 
 
 class SimDriver(_Ours):

@@ -73,6 +73,8 @@ def enter(process: UserProcess) -> None:
     context._engine = process.engine  # type: ignore[assignment] # only drivers and workers are made
     process.classes.enter()
     set_variables(process.variables)
+    if process.quiet is not None:
+        process.quiet.enter(process.executes)
 
 
 class Green:

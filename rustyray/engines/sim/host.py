@@ -82,6 +82,8 @@ class UserProcess(OwnerProcess, Waiting):
         self.classes = KnownClasses.none() if executes else KnownClasses.present()
         #: The variables of its environment: the very ones of the driver, until something is changed in them.
         self.variables = simulation.variables
+        #: Puts the driver's streams away while a worker runs, if what workers write is to go nowhere.
+        self.quiet = simulation.quiet
         self.name = f"worker {pid}" if executes else "the driver"
         self.head = world.head
         self.head_address = world.head_address

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from _thread import get_ident
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ from rustyray.engines.sim.errors import Errors
 from rustyray.engines.sim.green import Green, MainProgram, enter, set_variables, variables
 from rustyray.engines.sim.host import UserProcess
 from rustyray.engines.sim.stdlib import stage, threads
+from rustyray.engines.sim.stdlib.outputs import Quiet
 from rustyray.engines.sim.steering import present
 from rustyray.engines.sim.world.chooser import Seeded, Tame
 from rustyray.engines.sim.world.events import Fiber
@@ -68,6 +68,7 @@ class Simulation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.variables = variables()
+        self.quiet = None if settings.log_to_driver else Quiet()
         steering = present()
         self.steered = steering is not None
         if steering is not None:
@@ -267,10 +268,17 @@ class Simulation:
             self._hub.throw(GreenletExit())
         world.running = None
         set_variables(self.variables)
+        if self.quiet is not None:
+            self.quiet.end()
 
     def warn(self, text: str) -> None:
-        """Tell the user, on standard error."""
-        sys.stderr.write(f"rustyray: {text}\n")
+        """Tell the user, on the driver's standard error."""
+        from rustyray.runtime import logs
+
+        away = self.quiet is not None and self.quiet.enter(worker=False)
+        logs.warn(text)
+        if away and self.quiet is not None:
+            self.quiet.enter(worker=True)
 
 
 def begin(settings: Settings) -> SimDriver:

@@ -14,7 +14,10 @@ from rustyray.model.values import Fault
 
 
 class JobSetup(Part):
-    """What the workers of a job take over from its driver, as far as they are on its ``machine``."""
+    """What the workers of a job take over from its driver, as far as they are on its ``machine``.
+
+    What those of a ``quiet`` one write goes nowhere.
+    """
 
     machine: str
     sys_path: list[str]
@@ -22,6 +25,7 @@ class JobSetup(Part):
     cwd: str
     env: dict[str, str]
     umask: int
+    quiet: bool = False
 
 
 class RegisterDriver(msgspec.Struct, array_like=True, gc=False, tag=20):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import rustyray
-from rustyray.api import lifecycle
+from rustyray.api import init_options
 from rustyray.runtime import context
 from rustyray.util.placement_group import placement_group, remove_placement_group
 
@@ -31,7 +31,9 @@ class Zoned:
 def test_options_that_say_where(engine: str) -> None:
     config = {"cluster": True} if engine == "native" else {}
     with rustyray.init(engine=engine, num_cpus=2, labels={"zone": "a"}, _system_config=config):
-        other = lifecycle.checked(engine=engine, num_cpus=2, labels={"zone": "b"}, resources={"accelerator_type:X": 1})
+        other = init_options.checked(
+            engine=engine, num_cpus=2, labels={"zone": "b"}, resources={"accelerator_type:X": 1}
+        )
         context.require_engine("the test").add_node(other)
         for selector, zone in (("b", "b"), ("!a", "b"), ("in(b, c)", "b"), ("!in(b, c)", "a"), ("a", "a")):
             here = labels.options(label_selector={"zone": selector}).remote()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rustyray
 from rustyray import LoggingConfig
+from rustyray.runtime import logs
 from tests.integration.runtime.conftest import Start
 
 LOG = logging.getLogger("mine")
@@ -62,3 +66,49 @@ def test_without_a_config_logging_is_left_alone(start: Start) -> None:
 def test_a_cluster_that_runs_logs_as_it_was_started_to() -> None:
     with pytest.raises(ValueError, match="logging_config and _tracing_startup_hook are for runtimes that init starts"):
         rustyray.init(address="127.0.0.1:1", logging_config=LoggingConfig())
+
+
+@rustyray.remote
+def say() -> str:
+    print("a worker says so")
+    print("a worker complains", file=sys.stderr)
+    return rustyray.get_runtime_context().get_temp_dir()
+
+
+def test_what_workers_write_goes_nowhere_if_the_driver_does_not_want_it(
+    start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for wanted in (False, True):
+        start(log_to_driver=wanted)
+        rustyray.get(say.remote())
+        print("the driver says so")
+        rustyray.get(say.remote())
+        rustyray.shutdown()
+        out, err = capfd.readouterr()
+        assert out.count("the driver says so") == 1
+        assert (out.count("a worker says so"), err.count("a worker complains")) == ((2, 2) if wanted else (0, 0))
+
+
+def test_messages_of_the_runtime_have_their_level_and_format(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
+    own = logging.getLogger("rustyray")
+    before = own.level, own.handlers[:], own.propagate
+    start(logging_format="%(levelname)s|%(message)s")
+    logs.warn("hot")
+    rustyray.shutdown()
+    assert (own.level, own.handlers, own.propagate) == before
+    start(logging_level="ERROR")
+    logs.warn("not this")
+    rustyray.shutdown()
+    start(configure_logging=False, logging_level="ERROR", logging_format="%(msg)s")
+    logs.warn("cold")
+    assert capfd.readouterr().err.splitlines() == ["WARNING|hot", "rustyray: cold"]
+
+
+def test_temporary_files_go_where_they_are_to(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    start(_temp_dir=str(folder))
+    assert folder.is_dir()
+    assert [rustyray.get_runtime_context().get_temp_dir(), rustyray.get(say.remote())] == [str(folder)] * 2
+    rustyray.shutdown()
+    start()
+    assert rustyray.get_runtime_context().get_temp_dir() == rustyray.get(say.remote()) == tempfile.gettempdir()

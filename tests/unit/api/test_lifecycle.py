@@ -11,6 +11,7 @@ import pytest
 import rustyray
 from rustyray.api import engines, lifecycle
 from rustyray.model import resources as res
+from rustyray.model.settings import WITHOUT_EFFECT
 from rustyray.runtime import context
 from tests.unit.api.fake_engine import NODE, FakeEngine
 
@@ -90,8 +91,12 @@ def test_wrong_options_start_nothing(options: dict[str, Any], error: type[Except
 
 
 def test_rays_options_that_ask_for_nothing_are_taken() -> None:
-    rustyray.init("local", include_dashboard=False, log_to_driver=True, local_mode=False, dashboard_host="127.0.0.1")
+    options: dict[str, Any] = dict.fromkeys(WITHOUT_EFFECT, "anything")
+    session = rustyray.init("local", include_dashboard=False, log_to_driver=True, local_mode=False, **options)
     assert rustyray.is_initialized()
+    assert session.dashboard_url == session["webui_url"] == ""
+    session.disconnect()
+    assert not rustyray.is_initialized()
 
 
 def test_the_first_remote_call_or_put_starts_it() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 import rustyray
+from rustyray.api.ids import JobID, NodeID, PlacementGroupID, TaskID
 from rustyray.runtime import context
+from rustyray.util.annotations import RayDeprecationWarning
 from tests.unit.api.fake_engine import DRIVER, JOB, NODE, FakeEngine
 
 
@@ -24,7 +26,6 @@ def answers() -> dict[str, Any]:
         "actor_name": here.get_actor_name(),
         "resources": here.get_assigned_resources(),
         "restarted": here.was_current_actor_reconstructed,
-        "canceled": here.is_canceled(),
     }
 
 
@@ -55,9 +56,10 @@ def test_in_a_driver(engine: FakeEngine) -> None:
         "actor_name": None,
         "resources": {},
         "restarted": False,
-        "canceled": False,
     }
     here = rustyray.get_runtime_context()
+    with pytest.raises(RuntimeError, match=r"is_canceled\(\) is for tasks and actors"):
+        here.is_canceled()
     assert (here.namespace, here.gcs_address, here.get_session_name()) == ("anonymous", "fake:", "one")
     with pytest.raises(RuntimeError, match="current_actor is for methods of an actor"):
         _ = here.current_actor
@@ -97,6 +99,38 @@ def test_a_cancelled_task_can_ask(engine: FakeEngine) -> None:
         assert rustyray.get_runtime_context().is_canceled()
     finally:
         context.current_task.reset(token)
+
+
+def old_answers() -> dict[str, Any]:
+    here = rustyray.get_runtime_context()
+    names = ("job_id", "node_id", "task_id", "actor_id", "current_placement_group_id")
+    with pytest.warns(RayDeprecationWarning) as warned:
+        found = {"all": here.get(), **{name: getattr(here, name) for name in names}}
+    assert len(warned) == 6
+    assert str(warned[1].message) == "RuntimeContext.job_id is deprecated: use get_job_id()"
+    return found
+
+
+def test_what_older_programs_ask(engine: FakeEngine) -> None:
+    ids = {"job_id": JobID(JOB), "node_id": NodeID(NODE)}
+    assert old_answers() == ids | {
+        "all": ids | {"namespace": "anonymous"},
+        "task_id": None,
+        "actor_id": None,
+        "current_placement_group_id": PlacementGroupID.nil(),
+    }
+    ref = rustyray.remote(old_answers).remote()
+    told, task = rustyray.get(ref), {"task_id": TaskID(ref.task_id())}
+    assert told["all"] == ids | task | {"namespace": "anonymous"}
+    assert {"task_id": told["task_id"]} == task
+
+    class Old:
+        def ask(self) -> dict[str, Any]:
+            return old_answers()
+
+    actor = rustyray.remote(Old).remote()
+    told = rustyray.get(actor.ask.remote())
+    assert told["all"]["actor_id"] == told["actor_id"] == actor._actor_id
 
 
 def test_asking_starts_a_runtime() -> None:

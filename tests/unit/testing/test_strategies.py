@@ -10,7 +10,7 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from rustyray.api import lifecycle
+from rustyray.api import init_options
 from rustyray.testing import lifecycles, runtime_options, task_graphs
 from rustyray.testing.strategies.graphs import OPERATIONS, Failed, Graph, Node
 
@@ -18,7 +18,7 @@ from rustyray.testing.strategies.graphs import OPERATIONS, Failed, Graph, Node
 @given(st.sampled_from(["sim", "native"]).flatmap(runtime_options))
 @settings(max_examples=60, deadline=None)
 def test_options_are_valid(options: dict[str, Any]) -> None:
-    lifecycle.checked(**options)
+    init_options.checked(**options)
 
 
 def test_options_shrink_to_few() -> None:

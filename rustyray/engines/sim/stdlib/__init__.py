@@ -6,6 +6,7 @@ clock.py       the time
 threads.py     threads, queues, pools; locks.py their locks
 loop.py        event loops
 order.py       the same names, and the same order in sets, in each run
+outputs.py     standard output and error, of which workers may have none
 outside.py     what must not be: processes, sockets
 signals.py     signals, and the end of the own process; interrupts.py Ctrl-C
 """

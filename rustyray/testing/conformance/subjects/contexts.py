@@ -1,6 +1,7 @@
 """``get_runtime_context``: where am I?"""
 
 import os
+import warnings
 
 import pytest
 
@@ -309,6 +310,32 @@ def outside_groups_there_is_no_group(api):
     """``get_placement_group_id`` is None where there is no group."""
     assert api.get_runtime_context().get_placement_group_id() is None
     assert _asks(api, lambda here: here.get_placement_group_id()) is None
+
+
+def a_driver_cannot_be_cancelled(api):
+    """``is_canceled`` raises RuntimeError in a driver."""
+    with pytest.raises(RuntimeError):
+        api.get_runtime_context().is_canceled()
+
+
+def temporary_files_have_a_directory(api):
+    """``get_temp_dir`` is a directory of the node."""
+    assert os.path.isdir(api.get_runtime_context().get_temp_dir())
+    assert _asks(api, lambda here: os.path.isdir(here.get_temp_dir()))
+
+
+def older_programs_ask_for_a_dict(api):
+    """``get`` has the ids of job and node, and the namespace; in a task its id, in an actor the actor's as well."""
+
+    def keys(here):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return set(here.get())
+
+    mine = keys(api.get_runtime_context())
+    assert mine == {"job_id", "node_id", "namespace"}
+    assert _asks(api, keys) == mine | {"task_id"}
+    assert got(api, _actor(api).ask.remote(keys)) == mine | {"task_id", "actor_id"}
 
 
 def a_task_that_nobody_cancelled(api):
