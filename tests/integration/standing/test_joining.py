@@ -81,6 +81,8 @@ def test_what_workers_print_comes_line_by_line_behind_their_pid(cluster: Command
     lines = cluster.driver(program).splitlines()
     pid = next(line.split()[1] for line in lines if line.startswith("pid"))
     assert sorted(lines) == sorted([f"pid {pid}", f"(pid={pid}) one", f"(pid={pid}) two three"])
+    ask = "@rustyray.remote\ndef where(): return os.path.realpath('/dev/fd/1')\nprint(rustyray.get(where.remote()))"
+    assert cluster.driver(BEGIN.replace("init(", "init(log_to_driver=False, ") + ask) == "/dev/null\n"
 
 
 def test_detached_actors_stay_and_the_others_end_with_their_job(cluster: Commands) -> None:
