@@ -209,9 +209,7 @@ class RuntimeContext:
 def _deprecated(name: str, instead: str) -> None:
     import warnings
 
-    from rustyray.util.annotations import RayDeprecationWarning
-
-    warnings.warn(f"RuntimeContext.{name} is deprecated: use {instead}()", RayDeprecationWarning, stacklevel=3)
+    warnings.warn(f"RuntimeContext.{name} is deprecated: use {instead}()", DeprecationWarning, stacklevel=3)
 
 
 _the_context = RuntimeContext()
