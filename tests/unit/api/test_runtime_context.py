@@ -103,7 +103,7 @@ def test_a_cancelled_task_can_ask(engine: FakeEngine) -> None:
 def old_answers() -> dict[str, Any]:
     here = rustyray.get_runtime_context()
     names = ("job_id", "node_id", "task_id", "actor_id", "current_placement_group_id")
-    with pytest.warns(DeprecationWarning) as warned:
+    with pytest.warns(DeprecationWarning, match="is deprecated: use get_") as warned:
         found = {"all": here.get(), **{name: getattr(here, name) for name in names}}
     assert len(warned) == 6
     assert str(warned[1].message) == "RuntimeContext.job_id is deprecated: use get_job_id()"
