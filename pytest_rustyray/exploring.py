@@ -10,44 +10,29 @@ import functools
 import inspect
 import shlex
 import sys
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from pytest_rustyray import fixtures
 from pytest_rustyray.lifetimes import running_engine
-
-MARKER: Final = "rustyray_explore"
-REPLAY: Final = "--rustyray-replay"
-_TAKES: Final = "schedules=500, faults='crash,delay,partition', depth=3, seed=0, explorer='portfolio', num_cpus=2, …"
+from pytest_rustyray.options.declaring import EXPLORE, REPLAY, REPLAY_FLAG
 
 
-def declare(parser: pytest.Parser) -> None:
-    parser.getgroup("rustyray").addoption(
-        REPLAY,
-        dest="rustyray_replay",
-        default=None,
-        metavar="LINE",
-        help="run the tests that explore under this schedule",
-    )
+def begin(line: str) -> None:
+    """Raises UsageError if the line of ``--rustyray-replay`` makes no sense."""
+    from rustyray.testing import replay
 
-
-def configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{MARKER}({_TAKES}): run the test under many simulated schedules")
-    line = config.getoption("rustyray_replay")
-    if line is not None:
-        from rustyray.testing import replay
-
-        try:
-            replay(line)
-        except ValueError as error:
-            raise pytest.UsageError(f"{REPLAY}: {error}") from None
+    try:
+        replay(line)
+    except ValueError as error:
+        raise pytest.UsageError(f"{REPLAY_FLAG}: {error}") from None
 
 
 def check(items: list[pytest.Item]) -> None:
     """Note on each test what is wrong with its use of the marker."""
     for item in items:
-        if item.get_closest_marker(MARKER) is not None and fixtures.PROBLEM not in item.stash:
+        if item.get_closest_marker(EXPLORE) is not None and fixtures.PROBLEM not in item.stash:
             problem = _problem(item)
             if problem:
                 item.stash[fixtures.PROBLEM] = f"{item.nodeid}: {problem}"
@@ -56,35 +41,35 @@ def check(items: list[pytest.Item]) -> None:
 def _problem(item: pytest.Item) -> str:
     from rustyray.testing.exploring.explore import check_options
 
-    for mark in item.iter_markers(MARKER):
+    for mark in item.iter_markers(EXPLORE):
         if mark.args:
-            return f"@pytest.mark.{MARKER} takes keyword arguments only, such as schedules=1000; got {mark.args[0]!r}"
+            return f"@pytest.mark.{EXPLORE} takes keyword arguments only, such as schedules=1000; got {mark.args[0]!r}"
         try:
             check_options(mark.kwargs)
         except (TypeError, ValueError) as error:
-            return f"@pytest.mark.{MARKER}: {error}"
+            return f"@pytest.mark.{EXPLORE}: {error}"
     used = sorted(fixtures.uses(item))
     if used:
         return (
-            f"@pytest.mark.{MARKER} gives each schedule a simulated runtime of its own, so the test cannot use "
+            f"@pytest.mark.{EXPLORE} gives each schedule a simulated runtime of its own, so the test cannot use "
             f"{used[0]} as well, which starts one: leave the fixture out"
         )
     if any(isinstance(node, pytest.Item | pytest.Class) for node, _ in item.iter_markers_with_node("rustyray")):
         return (
             "@pytest.mark.rustyray has no effect on a test that explores, which is always simulated: give num_cpus and "
-            f"num_nodes to @pytest.mark.{MARKER}"
+            f"num_nodes to @pytest.mark.{EXPLORE}"
         )
     function = getattr(item, "obj", None)
     unittest = sys.modules.get("unittest")
     cls = getattr(item, "cls", None)
     if unittest is not None and cls is not None and issubclass(cls, unittest.TestCase):
         return (
-            f"@pytest.mark.{MARKER} is for test functions, and methods of plain classes. A unittest.TestCase runs its "
+            f"@pytest.mark.{EXPLORE} is for test functions, and methods of plain classes. A unittest.TestCase runs its "
             "methods itself: call rustyray.testing.explore in the method, or make the class a plain one"
         )
     if not isinstance(item, pytest.Function) or inspect.iscoroutinefunction(function):
         return (
-            f"@pytest.mark.{MARKER} is for plain test functions and methods: make the test a plain one that calls "
+            f"@pytest.mark.{EXPLORE} is for plain test functions and methods: make the test a plain one that calls "
             "asyncio.run()"
         )
     return ""
@@ -95,7 +80,7 @@ class Explores:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        if pyfuncitem.get_closest_marker(MARKER) is None:
+        if pyfuncitem.get_closest_marker(EXPLORE) is None:
             return None
         __tracebackhide__ = True
         if running_engine() is not None:
@@ -107,7 +92,7 @@ class Explores:
             )
         names = pyfuncitem._fixtureinfo.argnames
         scenario = functools.partial(pyfuncitem.obj, **{name: pyfuncitem.funcargs[name] for name in names})
-        line = pyfuncitem.config.getoption("rustyray_replay")
+        line = pyfuncitem.config.getoption(REPLAY)
         if line is not None:
             _replay(scenario, line)
         else:
@@ -133,14 +118,14 @@ def _explore(item: pytest.Function, scenario: Any) -> None:
     from rustyray.testing import LeakedRuntime, NotDeterministic, RaceFound, explore
 
     options: dict[str, Any] = {}
-    for mark in reversed(list(item.iter_markers(MARKER))):
+    for mark in reversed(list(item.iter_markers(EXPLORE))):
         options |= mark.kwargs
     refused = ""
     try:
         done = explore(scenario, **options)
         item.user_properties.append(("rustyray_explored", str(done)))
     except RaceFound as found:
-        item.user_properties.append(("rustyray_replay", found.line))
+        item.user_properties.append((REPLAY, found.line))
         # As if the test itself had raised it, so that the report shows the line.
         cause = found.__cause__
         found.args = (str(found).replace("Replay it: pytest ", f"Replay it: pytest {shlex.quote(item.nodeid)} "),)

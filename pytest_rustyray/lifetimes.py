@@ -9,21 +9,19 @@ anywhere else, such as in a hook, belongs to somebody whose end we do not see, a
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from pytest_rustyray.summing_up import LEFT_RUNNING
 
 if TYPE_CHECKING:
     from rustyray.runtime.engine import Engine
 
     Starter = pytest.Item | pytest.FixtureDef[object]
 
-#: On a report: the test left a runtime running. An attribute, so that it travels from the processes of pytest-xdist.
-LEFT_RUNNING: Final = "rustyray_left_running"
 _LEFT: Final = pytest.StashKey[bool]()
-#: Names that the line in the summary lists.
-_LISTED: Final = 3
 
 
 class Lifetimes:
@@ -48,12 +46,14 @@ class Lifetimes:
         return isinstance(self._starter, pytest.Item) or getattr(self._starter, "scope", "") == "function"
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
         before = running_engine()
         try:
             return (yield)
         finally:
-            self._note(before, fixturedef)
+            self._note(before, fixturedef, request.config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -61,7 +61,7 @@ class Lifetimes:
         try:
             return (yield)
         finally:
-            self._note(before, item)
+            self._note(before, item, item.config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, None, None]:
@@ -87,7 +87,11 @@ class Lifetimes:
             setattr(report, LEFT_RUNNING, True)
         return report
 
-    def _note(self, before: Engine | None, starter: Starter) -> None:
+    def _note(self, before: Engine | None, starter: Starter, config: pytest.Config) -> None:
+        if "rustyray" in sys.modules:
+            from pytest_rustyray import watching
+
+            watching.begin(config)
         engine = running_engine()
         if engine is not None and engine is not before and engine is not self._engine:
             self._engine, self._starter = engine, starter
@@ -114,26 +118,3 @@ def started() -> int:
     """How many runtimes this process has started so far."""
     context = sys.modules.get("rustyray.runtime.context")
     return context.started if context is not None else 0
-
-
-class LeftRunning:
-    """Tells at the end, in one line, which tests left a runtime running."""
-
-    def __init__(self) -> None:
-        self._tests: list[str] = []
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if getattr(report, LEFT_RUNNING, False):
-            self._tests.append(report.nodeid)
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._tests:
-            terminalreporter.write_line(told(self._tests), yellow=True)
-
-
-def told(tests: Iterable[str]) -> str:
-    """The line for the summary."""
-    names = list(tests)
-    listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
-    who = "1 test" if len(names) == 1 else f"{len(names)} tests"
-    return f"rustyray: {who} left a runtime running, which was shut down: {listed}. Use the fixture rustyray_local."

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from pytest_rustyray.variables import COVERAGE
 
 #: What the process that workers are forked from imports, so that no worker has to.
-PRELOAD = "coverage"
+_PRELOAD: Final = ("coverage",)
 
 
-def measures(config: pytest.Config) -> bool:
-    """Whether pytest-cov is at work. Then workers will be, too."""
+def prepare(config: pytest.Config) -> tuple[str, ...]:
+    """If pytest-cov is at work, workers will measure, too. Returns what they import for that."""
     plugin = config.pluginmanager.getplugin("_cov")
     controller: Any = getattr(plugin, "cov_controller", None)
     if controller is None or getattr(controller, "cov", None) is None:
-        return False
+        return ()
     measured = controller.cov.config
     how = {
         "data_file": os.path.abspath(measured.data_file),
@@ -29,7 +29,7 @@ def measures(config: pytest.Config) -> bool:
     }
     os.environ[COVERAGE] = json.dumps(how)
     config.add_cleanup(_stop)
-    return True
+    return _PRELOAD
 
 
 def save(config: pytest.Config) -> None:

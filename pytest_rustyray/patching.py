@@ -7,14 +7,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from pytest_rustyray.variables import PATCHES
 
-FIXTURE: Final = "rustyray_patch"
 _ABSENT: Final = object()
 
 
@@ -107,9 +107,9 @@ def _check(target: object) -> None:
         )
 
 
-@pytest.fixture
-def rustyray_patch() -> Iterator[RustyRayPatch]:
-    """As ``monkeypatch``, and in workers too, until the test ends."""
+@contextmanager
+def patching() -> Iterator[RustyRayPatch]:
+    """What is patched inside is so until its end."""
     patch = RustyRayPatch(os.environ[PATCHES])
     try:
         yield patch
@@ -127,7 +127,3 @@ def prepare(config: pytest.Config) -> None:
 def _forget(directory: str) -> None:
     os.environ.pop(PATCHES, None)
     shutil.rmtree(directory, ignore_errors=True)
-
-
-def used(items: list[Any]) -> bool:
-    return any(FIXTURE in getattr(item, "fixturenames", ()) for item in items)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import pytest
 
 from pytest_rustyray.as_ray import running
-from pytest_rustyray.fixtures.shared import standing
+from pytest_rustyray.fixtures.shared import shared
 
 if TYPE_CHECKING:
     from rustyray import Session
@@ -78,14 +78,14 @@ def ray_start_object_store_memory(request: pytest.FixtureRequest) -> Iterator[Se
 @pytest.fixture(scope="module")
 def ray_start_regular_shared(request: pytest.FixtureRequest) -> Iterator[Session]:
     """A node with one CPU, for all tests of the module that ask for it."""
-    with standing(request, running.given(request, {})) as session:
+    with shared(request, running.given(request, {})) as session:
         yield session
 
 
 @pytest.fixture(scope="module")
 def ray_start_10_cpus_shared(request: pytest.FixtureRequest) -> Iterator[Session]:
     """A node with ten CPUs, for all tests of the module that ask for it."""
-    with standing(request, running.given(request, {"num_cpus": 10})) as session:
+    with shared(request, running.given(request, {"num_cpus": 10})) as session:
         yield session
 
 

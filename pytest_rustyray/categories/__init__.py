@@ -6,8 +6,8 @@ choosing.py  stress tests run when they are asked for
 summary.py   a line for each category at the end
 """
 
-from pytest_rustyray.categories.choosing import configure, declare, sort
+from pytest_rustyray.categories.choosing import begin, sort
 from pytest_rustyray.categories.folders import assign
-from pytest_rustyray.categories.table import CATEGORIES
+from pytest_rustyray.options.declaring import CATEGORIES
 
-__all__ = ["CATEGORIES", "assign", "configure", "declare", "sort"]
+__all__ = ["CATEGORIES", "assign", "begin", "sort"]

@@ -10,40 +10,22 @@ import pytest
 
 from pytest_rustyray.categories import table
 from pytest_rustyray.categories.folders import assign
+from pytest_rustyray.options.declaring import STRESS, STRESS_FLAG
 
-_INI: Final = "rustyray_categories"
-_STRESS: Final = "rustyray_stress"
-_FLAG: Final = "--rustyray-stress"
 #: How many stress tests were left out.
 _LEFT_OUT: Final = pytest.StashKey[int]()
 
 
-def declare(parser: pytest.Parser) -> None:
-    parser.addini(
-        _INI,
-        "tests in folders named unit, integration and stress get such markers, and what is usual for those",
-        type="bool",
-        default=False,
-    )
-    parser.getgroup("rustyray").addoption(
-        _FLAG, dest=_STRESS, action="store_true", help=f"run stress tests, too, where {_INI} is set in the ini file"
-    )
+def begin(config: pytest.Config) -> None:
+    """Tests have categories in this run."""
+    from pytest_rustyray.categories.summary import Summary
 
-
-def configure(config: pytest.Config) -> None:
-    for name, meaning in table.CATEGORIES.items():
-        config.addinivalue_line("markers", f"{name}: {meaning}")
-    config.stash[table.USED] = used = bool(config.getini(_INI))
-    if used:
-        from pytest_rustyray.categories.summary import Summary
-
-        config.pluginmanager.register(Summary(), "rustyray_summary")
+    config.stash[table.USED] = True
+    config.pluginmanager.register(Summary(), "rustyray_summary")
 
 
 def sort(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give the tests their categories, and leave the stress tests out unless somebody asks for them."""
-    if not config.stash[table.USED]:
-        return
     assign(items, config.rootpath)
     if _asked(config):
         return
@@ -56,7 +38,7 @@ def sort(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 def _asked(config: pytest.Config) -> bool:
     """Whether by the flag, by ``-m`` with the word in it, or by the path of one of them."""
-    if config.getoption(_STRESS) or re.search(r"\bstress\b", config.option.markexpr):
+    if config.getoption(STRESS) or re.search(r"\bstress\b", config.option.markexpr):
         return True
     return any("stress" in Path(argument.split("::")[0]).parts for argument in config.args)
 
@@ -65,4 +47,4 @@ def left_out(config: pytest.Config) -> str:
     """A line about the stress tests that were left out; empty if none were."""
     count = config.stash.get(_LEFT_OUT, 0)
     what = "1 stress test was" if count == 1 else f"{count} stress tests were"
-    return f"rustyray: {what} left out; {_FLAG} runs them" if count else ""
+    return f"rustyray: {what} left out; {STRESS_FLAG} runs them" if count else ""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_rustyray.categories.table import CATEGORIES, by_folder
+from pytest_rustyray.categories.table import by_folder
+from pytest_rustyray.options.declaring import CATEGORIES
 
 
 def assign(items: Iterable[pytest.Item], root: Path) -> None:

@@ -9,13 +9,13 @@ from typing import Any, Final
 import pytest
 
 from pytest_rustyray.categories import table
+from pytest_rustyray.leaks.checking import LEAKED
 from pytest_rustyray.lifetimes import running_engine, started
+from pytest_rustyray.options.declaring import CATEGORIES
 
 #: On the report of a test's tear-down: what is counted. An attribute, so that it travels from the processes of
 #: pytest-xdist.
 _COUNTED: Final = "rustyray_counted"
-#: How many leaks a test had.
-LEAKED: Final = pytest.StashKey[int]()
 _RETRIED: Final = pytest.StashKey[int]()
 _STARTED: Final = pytest.StashKey[int]()
 
@@ -64,9 +64,7 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_rustyray.categories.choosing import left_out
 
-        lines = [
-            f"rustyray: {name:11} {self._categories[name]}" for name in table.CATEGORIES if name in self._categories
-        ]
+        lines = [f"rustyray: {name:11} {self._categories[name]}" for name in CATEGORIES if name in self._categories]
         lines.append(left_out(terminalreporter.config))
         for line in filter(None, lines):
             terminalreporter.write_line(line)

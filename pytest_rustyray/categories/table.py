@@ -8,12 +8,8 @@ from typing import Final
 
 import pytest
 
-#: Their names, which are markers too, and what the markers mean.
-CATEGORIES: Final = {
-    "unit": "pure: no process, no socket, no sleep",
-    "integration": "real processes, sockets and shared memory",
-    "stress": "long or heavy",
-}
+from pytest_rustyray.options.declaring import CATEGORIES
+
 #: The options of their tests, where nobody gives others.
 _USUAL: Final[Mapping[str, Mapping[str, object]]] = {
     "unit": {"timeout": 60, "topology": "sim"},

@@ -1,6 +1,6 @@
 """Faults on purpose, in real processes: which, when and to whom is drawn from a seed.
 
-fixture.py   ``rustyray_chaos``, and what it tells in reports
+fixture.py   what ``rustyray_chaos`` does, and what is told of it in reports
 plan.py      when: at a time, at an event, or by rate
 faults.py    what: kills, pauses, delays, cuts, partitions, full disks and stores
 targets.py   to whom: the nodes and workers there are

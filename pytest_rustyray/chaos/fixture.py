@@ -1,9 +1,10 @@
-"""``rustyray_chaos``, and what it tells in reports."""
+"""What ``rustyray_chaos`` does, and what is told of it in reports."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -18,12 +19,9 @@ if TYPE_CHECKING:
 _CHAOS: Final = pytest.StashKey["Chaos"]()
 
 
-@pytest.fixture
-def rustyray_chaos(request: pytest.FixtureRequest) -> Iterator[Chaos]:
-    """Faults in the runtime of this test, which another fixture starts; with ``rustyray_cluster`` in its nodes, too.
-
-    They are drawn from the option ``seed``, or from a new one, which the report of a failure tells.
-    """
+@contextmanager
+def drawn(request: pytest.FixtureRequest) -> Iterator[Chaos]:
+    """Faults in the runtime that another fixture of the test has started, from a seed."""
     from pytest_rustyray.chaos.plan import Chaos
     from pytest_rustyray.chaos.targets import Targets
 

@@ -1,5 +1,5 @@
 """A cluster whose nodes come, go and fail while a test runs.
 
 cluster.py what a test does with it
-fixture.py `rustyray_cluster`
+fixture.py what `rustyray_cluster` does
 """

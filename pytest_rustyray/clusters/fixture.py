@@ -1,34 +1,29 @@
-"""`rustyray_cluster`."""
+"""What `rustyray_cluster` does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import pytest
-
+import rustyray
+from pytest_rustyray.clusters.cluster import ClusterUnderTest
 from pytest_rustyray.fixtures.starting import arguments, chosen, refuse_second
 from pytest_rustyray.lifetimes import running_engine
 from pytest_rustyray.options import topologies
+from rustyray.cluster_utils import NODE_OPTIONS
 
 if TYPE_CHECKING:
-    from pytest_rustyray.clusters.cluster import ClusterUnderTest
+    import pytest
 
 #: Nodes come and go, and can be kept apart.
 _NODES: Final = 2
 _CONFIG: Final = {"cluster": True, "partitions": True}
 
 
-@pytest.fixture
-def rustyray_cluster(request: pytest.FixtureRequest) -> Iterator[ClusterUnderTest]:
-    """A cluster of this test's own, two nodes unless `nodes` says otherwise, and what a test can do to them.
-
-    It is native, or simulated with a topology that is.
-    """
-    import rustyray
-    from pytest_rustyray.clusters.cluster import ClusterUnderTest
-    from rustyray.cluster_utils import NODE_OPTIONS
-
+@contextmanager
+def cluster(request: pytest.FixtureRequest) -> Iterator[ClusterUnderTest]:
+    """A cluster of the test's own."""
     refuse_second(request)
     given = chosen(request, request.node)
     nodes: Any = given["nodes"][0] if "nodes" in given else None
@@ -47,12 +42,12 @@ def rustyray_cluster(request: pytest.FixtureRequest) -> Iterator[ClusterUnderTes
     try:
         engine = running_engine()
         assert engine is not None
-        cluster = ClusterUnderTest(engine, session, of_nodes)
+        under_test = ClusterUnderTest(engine, session, of_nodes)
         for options in others:
-            cluster.add_node(**options)
-        yield cluster
+            under_test.add_node(**options)
+        yield under_test
         if running_engine() is engine:
-            cluster.end()
+            under_test.end()
     finally:
         session.shutdown()
         rustyray.shutdown()  # the one that the test started in its place, if it did

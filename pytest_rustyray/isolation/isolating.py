@@ -10,10 +10,8 @@ import pytest
 from pytest_rustyray import fixtures
 from pytest_rustyray.isolation.inherited import SET_UP, SetUp
 from pytest_rustyray.lifetimes import running_engine
+from pytest_rustyray.options.declaring import ISOLATE_FLAG, ISOLATED, isolates_all
 
-MARKER: Final = "rustyray_isolated"
-FLAG: Final = "--rustyray-isolate"
-INI: Final = "rustyray_isolate"
 #: What needs the terminal that the test's process does not have.
 _DEBUGGERS: Final = (("usepdb", "--pdb"), ("trace", "--trace"))
 #: On a test: this is its process.
@@ -21,19 +19,15 @@ HERE: Final = pytest.StashKey[bool]()
 _SIMULATED: Final = "SimDriver"
 
 
-def declare(parser: pytest.Parser) -> None:
-    """Add the flag and its twin in the ini file."""
-    help_ = "run each test in a process of its own"
-    parser.getgroup("rustyray").addoption(FLAG, dest=INI, action="store_true", default=False, help=help_)
-    parser.addini(INI, help_, type="bool", default=False)
-
-
-def configure(config: pytest.Config) -> None:
-    """Raises UsageError if all tests are to be isolated and debugged."""
-    config.addinivalue_line("markers", f"{MARKER}: run the test in a process of its own")
+def refuse_debugger(config: pytest.Config) -> None:
+    """Raises UsageError if all tests are to be debugged: they are to be isolated."""
     debugger = _debugger(config)
-    if _all(config) and debugger and not config.option.collectonly:
-        raise pytest.UsageError(f"{debugger} cannot be used with {FLAG}: {_WHY}. Leave out one of them")
+    if debugger and not config.option.collectonly:
+        raise pytest.UsageError(f"{debugger} cannot be used with {ISOLATE_FLAG}: {_WHY}. Leave out one of them")
+
+
+def begin(config: pytest.Config) -> None:
+    """Some tests are to be isolated, where that can be."""
     if hasattr(os, "fork"):
         config.pluginmanager.register(Isolates(), "rustyray_isolates")
         config.stash[SET_UP] = set_up = SetUp()
@@ -43,10 +37,6 @@ def configure(config: pytest.Config) -> None:
 _WHY: Final = "a test in a process of its own has no terminal to debug it at"
 
 
-def _all(config: pytest.Config) -> bool:
-    return bool(config.getoption(INI) or config.getini(INI))
-
-
 def _debugger(config: pytest.Config) -> str:
     return next((name for option, name in _DEBUGGERS if config.getoption(option, False)), "")
 
@@ -54,17 +44,17 @@ def _debugger(config: pytest.Config) -> str:
 def check(items: list[pytest.Item]) -> None:
     """Note on each test what is wrong with its use of the marker."""
     for item in items:
-        mark = item.get_closest_marker(MARKER)
+        mark = item.get_closest_marker(ISOLATED)
         if mark is None or fixtures.PROBLEM in item.stash:
             continue
         debugger = _debugger(item.config)
         if mark.args or mark.kwargs:
             item.stash[fixtures.PROBLEM] = (
-                f"{item.nodeid}: @pytest.mark.{MARKER} takes no arguments; options are for @pytest.mark.rustyray"
+                f"{item.nodeid}: @pytest.mark.{ISOLATED} takes no arguments; options are for @pytest.mark.rustyray"
             )
         elif debugger:
             item.stash[fixtures.PROBLEM] = (
-                f"{item.nodeid}: {debugger} cannot be used with @pytest.mark.{MARKER}: {_WHY}. "
+                f"{item.nodeid}: {debugger} cannot be used with @pytest.mark.{ISOLATED}: {_WHY}. "
                 f"Leave out {debugger}, or the marker"
             )
 
@@ -75,7 +65,7 @@ def isolated(item: pytest.Item) -> bool:
         return False  # it only fails
     if HERE in item.stash:
         return False
-    return item.get_closest_marker(MARKER) is not None or _all(item.config)
+    return item.get_closest_marker(ISOLATED) is not None or isolates_all(item.config)
 
 
 class Isolates:

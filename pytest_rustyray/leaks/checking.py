@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_rustyray import fixtures, options
-from pytest_rustyray.categories.summary import LEAKED
 from pytest_rustyray.lifetimes import running_engine, started
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 #: What the traceback of a failed test may keep for a while: its variables.
 _KEPT_BY_TRACEBACKS: Final = ("descriptors", "sockets", "memory", "refs")
 _FAILED: Final = pytest.StashKey[bool]()
+#: How many leaks a test had.
+LEAKED: Final = pytest.StashKey[int]()
 
 
 class LeakWarning(pytest.PytestWarning):

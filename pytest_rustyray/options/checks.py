@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_rustyray.options.reading import RULES
 from pytest_rustyray.options.rules import hint
 from pytest_rustyray.options.table import MARKER, OPTIONS
 
@@ -27,9 +28,8 @@ def problem_with(name: str, value: object) -> str:
         return f"there is no option {name!r}{hint(name, OPTIONS)}. Valid ones are {', '.join(OPTIONS)}."
     if value is None:
         return ""
-    rule = OPTIONS[name].rule
-    if rule is not None:
-        problem = rule(value)
+    if name in RULES:
+        problem = RULES[name](value)
         return f"{name} {problem}" if problem else ""
     if name == "engine":
         return _problem_with_engine(value)

@@ -11,9 +11,8 @@ from typing import Final
 
 import pytest
 
-from pytest_rustyray.categories.table import usual
-from pytest_rustyray.options import shares
 from pytest_rustyray.options.table import (
+    DEFAULTS,
     FLAG,
     INI,
     MARKER,
@@ -22,23 +21,11 @@ from pytest_rustyray.options.table import (
     STORE,
     VARIABLE,
     Given,
-    Option,
     Options,
     shown,
 )
 
 _MARKED: Final = "rustyray"
-
-
-def declare(parser: pytest.Parser) -> None:
-    """Add the flags and their twins in the ini file."""
-    group = parser.getgroup("rustyray", "RustyRay: runtimes for tests")
-    for name, option in OPTIONS.items():
-        default = f" (default: {shown(name, option.default)})" if option.default is not None else ""
-        group.addoption(
-            FLAG + name.replace("_", "-"), dest=INI + name, default=None, metavar="X", help=option.help + default
-        )
-        parser.addini(INI + name, option.help + default, default=None)
 
 
 def given(config: pytest.Config) -> Options:
@@ -48,14 +35,18 @@ def given(config: pytest.Config) -> Options:
         pytest.UsageError: A text cannot be read; the message names the place.
     """
     found: dict[str, Given] = {}
-    defaults = {name: option.default for name, option in OPTIONS.items()} | shares.of(config, STORE)
-    for name, option in OPTIONS.items():
+    defaults = DEFAULTS
+    if hasattr(config, "workerinput"):  # a process of pytest-xdist
+        from pytest_rustyray.options import shares
+
+        defaults = {**DEFAULTS, **shares.of(config, STORE)}
+    for name in OPTIONS:
         for text, source in _texts(config, name):
             if text:
-                found[name] = _parsed(name, option, text, source), source
+                found[name] = _parsed(name, text, source), source
                 break
         else:
-            if defaults[name] is not None:
+            if name in defaults:
                 found[name] = defaults[name], ""
     return found
 
@@ -71,12 +62,14 @@ def _texts(config: pytest.Config, name: str) -> Iterator[tuple[str | None, str]]
     yield ini, f"{INI}{name} in the ini file"
 
 
-def _parsed(name: str, option: Option, text: str, source: str) -> object:
+def _parsed(name: str, text: str, source: str) -> object:
+    from pytest_rustyray.options.reading import PARSE, RULES
+
     try:
-        value = option.parse(text)
+        value = PARSE[name](text)
     except ValueError:
-        raise pytest.UsageError(f"{source}: cannot make sense of {text!r}; it takes {option.help}") from None
-    problem = option.rule(value) if option.rule is not None else ""
+        raise pytest.UsageError(f"{source}: cannot make sense of {text!r}; it takes {OPTIONS[name]}") from None
+    problem = RULES[name](value) if name in RULES else ""
     if problem:
         raise pytest.UsageError(f"{source}: {name} {problem}")
     return value
@@ -84,19 +77,21 @@ def _parsed(name: str, option: Option, text: str, source: str) -> object:
 
 def whole(options: Options) -> Options:
     """The same, with the defaults for the whole machine instead of those for this process' share of it."""
-    defaults = {name: (option.default, "") for name, option in OPTIONS.items() if option.default is not None}
+    defaults = {name: (value, "") for name, value in DEFAULTS.items()}
     return defaults | {name: given for name, given in options.items() if given[1]}
 
 
 def for_node(common: Options, node: pytest.Item | pytest.Collector) -> Options:
     """The options for a test, or for a module, whose markers are checked already: the closest marker wins."""
+    from pytest_rustyray.categories.table import usual
+
     merged = dict(common)
     for name, value in usual(node).items():
         if not merged[name][1]:
             merged[name] = (value, "")
     for mark in reversed(list(node.iter_markers(_MARKED))):
         for name, value in mark.kwargs.items():
-            merged[name] = (OPTIONS[name].default, "") if value is None and name in OURS else (value, MARKER)
+            merged[name] = (DEFAULTS.get(name), "") if value is None and name in OURS else (value, MARKER)
     return merged
 
 

@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from pytest_rustyray.options.table import LEAKS
+
 STORES: Final = ("memory", "sqlite", "redis")
 LEAST_DESCRIPTORS: Final = 64
-#: What a test may leave behind.
-LEAKS: Final = (
-    "processes",
-    "threads",
-    "descriptors",
-    "memory",
-    "sockets",
-    "folders",
-    "actors",
-    "refs",
-    "tasks",
-)
 
 
 def hint(value: object, valid: Iterable[str]) -> str:

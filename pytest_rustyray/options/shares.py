@@ -7,7 +7,7 @@ the same, `num_cpus` above all: a test that passes in one process passes in eigh
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -19,10 +19,8 @@ _LEAST_CPUS: Final = 2
 
 
 def of(config: pytest.Config, most_for_objects: int) -> dict[str, object]:
-    """Defaults of this process, if it is one of pytest-xdist's; ``most_for_objects`` (bytes) is the whole one's."""
-    about = getattr(config, "workerinput", None)
-    if about is None:
-        return {}
+    """Defaults of this process, one of pytest-xdist's; ``most_for_objects`` (bytes) is the whole one's."""
+    about: Any = config.workerinput  # type: ignore[attr-defined]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     number = int("".join(filter(str.isdigit, about["workerid"])) or 0)

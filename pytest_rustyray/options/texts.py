@@ -1,11 +1,12 @@
-"""Options as text, and back."""
+"""Options from text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-_UNITS: Final = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+from pytest_rustyray.options.table import UNITS
+
+_UNITS: Final = {unit.lower(): factor for unit, factor in UNITS.items()} | {"kb": 10**3, "mb": 10**6, "gb": 10**9}
 _FLAGS: Final = {
     "true": True,
     "yes": True,
@@ -63,17 +64,3 @@ def texts(text: str) -> dict[str, str]:
 def numbers(text: str) -> dict[str, int | float]:
     """``name=2,other=0.5``."""
     return {name: number(value) for name, value in texts(text).items()}
-
-
-def shown(value: object, *, bytes_: bool = False) -> str:
-    """A value as a person would write it; with a unit if it is a number of bytes."""
-    if bytes_ and isinstance(value, int):
-        for unit in ("TiB", "GiB", "MiB", "KiB"):
-            factor = _UNITS[unit.lower()]
-            if value and value % factor == 0:
-                return f"{value // factor}{unit}"
-    if isinstance(value, Mapping):
-        return ",".join(f"{key}={inner}" for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -13,20 +13,18 @@ from typing import Any, Final
 import pytest
 
 from pytest_rustyray import fixtures, options
-from pytest_rustyray.exploring import MARKER
 from pytest_rustyray.lifetimes import running_engine
+from pytest_rustyray.options.declaring import EXPLORE
+from pytest_rustyray.summing_up import KEPT
 
 #: Seconds that all of it may take.
 ALL: Final = 4.0
-#: On a report: the folder that was kept. An attribute, so that it travels from the processes of pytest-xdist.
-KEPT: Final = "rustyray_kept"
 
 
 class Reports:
-    """Adds the sections, and keeps folders."""
+    """Adds the sections, and has folders kept."""
 
     def __init__(self) -> None:
-        self._kept: list[str] = []
         #: When the present test began, by the clock of its runtime.
         self._began: float | None = None
 
@@ -50,7 +48,7 @@ class Reports:
 
     def _add(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         failed = report.failed and not hasattr(report, "wasxfail")
-        if call.when == "teardown" or item.get_closest_marker(MARKER) is not None:
+        if call.when == "teardown" or item.get_closest_marker(EXPLORE) is not None:
             return
         keep = options.for_node(item.config.stash[fixtures.COMMON], item)["keep"][0]
         engine: Any = running_engine()
@@ -65,16 +63,6 @@ class Reports:
             folder = keep_folder(item, report, engine)
             setattr(report, KEPT, folder)
             report.sections.append(("rustyray kept", folder))
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        folder = getattr(report, KEPT, "")
-        if folder:
-            self._kept.append(folder)
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._kept:
-            more = f" and {len(self._kept) - 1} more beside it" if len(self._kept) > 1 else ""
-            terminalreporter.write_line(f"rustyray: kept {self._kept[0]}{more}")
 
 
 def _sections(item: pytest.Item, engine: Any, since: float | None) -> list[tuple[str, str]]:

@@ -81,3 +81,11 @@ class Holding:
             fcntl.flock(lock, fcntl.LOCK_EX)
             keeper = process.running(self.folder) or process.start(self.folder, options, str(self.folder / "alive"))
         return keeper.address
+
+
+_HOLDING: Final = pytest.StashKey[Holding]()
+
+
+def holding(config: pytest.Config) -> Holding:
+    """This process' part in the run."""
+    return config.stash.setdefault(_HOLDING, Holding(config))

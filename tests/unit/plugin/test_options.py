@@ -11,7 +11,9 @@ from hypothesis import given as given_by
 from hypothesis import strategies as st
 
 from pytest_rustyray import options
-from pytest_rustyray.options import shares
+from pytest_rustyray.options import reading, shares
+from pytest_rustyray.options.checks import problem_with_marker
+from pytest_rustyray.options.starting import for_init
 from pytest_rustyray.options.table import shown
 from pytest_rustyray.options.texts import flag, flag_or_words, number, numbers, size, texts, words
 
@@ -71,7 +73,7 @@ def common(pytester: pytest.Pytester, *arguments: str) -> options.Options:
 
 @pytest.mark.usefixtures("clean")
 def test_the_defaults_are_small(pytester: pytest.Pytester) -> None:
-    assert options.for_init(common(pytester)) == {"num_cpus": 2, "object_store_memory": 2**28}
+    assert for_init(common(pytester)) == {"num_cpus": 2, "object_store_memory": 2**28}
 
 
 def test_the_command_line_beats_the_environment_beats_the_ini_file(
@@ -113,7 +115,7 @@ def test_every_option_can_be_given_in_every_place(pytester: pytest.Pytester) -> 
         "allow_leaks": "threads,refs",
         "keep": "failed",
     }
-    assert texts_.keys() == options.OPTIONS.keys()
+    assert texts_.keys() == options.OPTIONS.keys() == reading.PARSE.keys()
     flags = [f"--rustyray-{name.replace('_', '-')}={text}" for name, text in texts_.items()]
     by_flags = common(pytester, *flags)
     with pytest.MonkeyPatch.context() as environment:
@@ -126,7 +128,7 @@ def test_every_option_can_be_given_in_every_place(pytester: pytest.Pytester) -> 
     assert said[0] == said[1] == said[2]
     assert said[0]["resources"] == {"license": 2}
     assert said[0]["allow_leaks"] == ["threads", "refs"]
-    assert options.for_init(by_ini)["num_nodes"] == 2
+    assert for_init(by_ini)["num_nodes"] == 2
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def test_every_test_has_options_whether_or_not_it_uses_a_fixture(pytester: pytes
 
 def test_a_value_that_makes_no_sense_is_told_with_its_place() -> None:
     with pytest.raises(pytest.UsageError, match=r"^RUSTYRAY_NUM_CPUS: num_cpus must be zero or more, got -1"):
-        options.for_init({"num_cpus": (-1, "RUSTYRAY_NUM_CPUS")})
+        for_init({"num_cpus": (-1, "RUSTYRAY_NUM_CPUS")})
 
 
 # --- markers ----------------------------------------------------------------------------------------------------------
@@ -191,7 +193,7 @@ def test_a_value_that_makes_no_sense_is_told_with_its_place() -> None:
 
 def problem(*args: object, **kwargs: object) -> str:
     # Not a real mark: where the plugin is not loaded, pytest does not know it.
-    return options.problem_with_marker(SimpleNamespace(args=args, kwargs=kwargs))  # type: ignore[arg-type]
+    return problem_with_marker(SimpleNamespace(args=args, kwargs=kwargs))  # type: ignore[arg-type]
 
 
 def test_a_right_marker_has_no_problem() -> None:
@@ -202,13 +204,13 @@ def test_a_right_marker_has_no_problem() -> None:
 
 
 def test_a_topology_may_be_simulated() -> None:
-    assert options.for_init({"topology": ("sim:3", ""), "seed": (5, "")}) == {
+    assert for_init({"topology": ("sim:3", ""), "seed": (5, "")}) == {
         "engine": "sim",
         "num_nodes": 3,
         "seed": 5,
     }
-    assert options.for_init({"topology": ("local", ""), "seed": (5, "--rustyray-seed")}) == {}
-    assert options.for_init({"topology": ("local", ""), "seed": (5, "@pytest.mark.rustyray")}) == {}
+    assert for_init({"topology": ("local", ""), "seed": (5, "--rustyray-seed")}) == {}
+    assert for_init({"topology": ("local", ""), "seed": (5, "@pytest.mark.rustyray")}) == {}
 
 
 @pytest.mark.parametrize(
@@ -257,20 +259,20 @@ def test_a_marker_takes_no_positional_arguments() -> None:
 
 def test_limits_are_for_real_processes() -> None:
     limits: dict[str, options.Given] = {"memory_limit": (2**30, ""), "cpu_quota": (True, ""), "timeout": (3, "")}
-    assert options.for_init(limits) == {"_system_config": {"memory_limit": 2**30, "cpu_quota": True}}
-    assert options.for_init(limits | {"topology": ("sim", "")}) == {"engine": "sim", "num_nodes": 1}
+    assert for_init(limits) == {"_system_config": {"memory_limit": 2**30, "cpu_quota": True}}
+    assert for_init(limits | {"topology": ("sim", "")}) == {"engine": "sim", "num_nodes": 1}
 
 
 def test_of_several_topologies_the_first_is_started_unless_one_is_named() -> None:
     several = {"topology": (["cluster:3", "sim"], "")}
-    assert options.for_init(several) == {"num_nodes": 3}
-    assert options.for_init(several, "sim") == {"engine": "sim", "num_nodes": 1}
+    assert for_init(several) == {"num_nodes": 3}
+    assert for_init(several, "sim") == {"engine": "sim", "num_nodes": 1}
 
 
 @pytest.mark.usefixtures("clean")
 def test_a_constrained_runtime_has_little_of_what_is_given_nowhere(pytester: pytest.Pytester) -> None:
     common_ = dict(common(pytester)) | {"num_cpus": (3, "--rustyray-num-cpus"), "spill_limit": (None, options.MARKER)}
-    found = options.for_init(common_, "constrained")
+    found = for_init(common_, "constrained")
     assert (found["num_cpus"], found["object_store_memory"], found["memory"]) == (3, 2**26, 2**29)
     assert found["_system_config"] == {"cpu_quota": True, "memory_limit": 2**29, "descriptors": 256}
 
@@ -295,7 +297,7 @@ def test_a_share_is_a_default(pytester: pytest.Pytester) -> None:
     found = options.given(config)
     assert found["memory"] == (7 * 2**30, "--rustyray-memory")
     assert found["memory_limit"][1] == ""
-    constrained = options.for_init(found, "constrained")
+    constrained = for_init(found, "constrained")
     assert constrained["_system_config"]["memory_limit"] == 2**29
     assert constrained["memory"] == 7 * 2**30
     assert found["num_cpus"] == (2, "")
@@ -307,7 +309,7 @@ def test_a_share_is_a_default(pytester: pytest.Pytester) -> None:
 
 def test_nodes_are_for_topologies_that_do_not_say_how_many() -> None:
     several: dict[str, options.Given] = {"topology": (["cluster", "cluster:4", "sim", "local"], ""), "nodes": (3, "")}
-    counts = [options.for_init(several, name).get("num_nodes") for name in ("cluster", "cluster:4", "sim", "local")]
+    counts = [for_init(several, name).get("num_nodes") for name in ("cluster", "cluster:4", "sim", "local")]
     assert counts == [3, 4, 3, None]
 
 

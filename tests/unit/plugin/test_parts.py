@@ -11,7 +11,7 @@ import pytest
 
 from pytest_rustyray import by_value, categories, tracebacks
 from pytest_rustyray.in_workers import assertions
-from pytest_rustyray.lifetimes import told
+from pytest_rustyray.summing_up import left_running
 
 # --- tracebacks -------------------------------------------------------------------------------------------------------
 
@@ -55,8 +55,8 @@ def test_a_traceback_without_frames_of_the_runtime_or_of_it_alone_stays() -> Non
 
 
 def test_the_summary_lists_a_few_tests_and_counts_the_others() -> None:
-    assert "1 test left a runtime running, which was shut down: a." in told(["a"])
-    assert "5 tests left a runtime running, which was shut down: a, b, c and 2 more." in told(list("abcde"))
+    assert "1 test left a runtime running, which was shut down: a." in left_running(["a"])
+    assert "5 tests left a runtime running, which was shut down: a, b, c and 2 more." in left_running(list("abcde"))
 
 
 # --- categories -------------------------------------------------------------------------------------------------------
