@@ -9,7 +9,7 @@ signature. Not covered: refs given by keyword, or beyond the eighth argument.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -187,6 +187,7 @@ class Resources(TypedDict, total=False):
     scheduling_strategy: SchedulingStrategy | None
     runtime_env: Mapping[str, Any] | None
     label_selector: Mapping[str, str] | None
+    fallback_strategy: Sequence[Mapping[str, Mapping[str, str]]] | None
     placement_group: PlacementGroup | Literal["default"] | None
     placement_group_bundle_index: int | None
     placement_group_capture_child_tasks: bool | None

@@ -158,6 +158,21 @@ def label_selector(name: str, value: Any) -> Strategy | None:
     return Strategy(hard=selected(name, value)) if value != {} else None
 
 
+def fallback_strategy(name: str, value: Any) -> Any:
+    """A list of dicts of options, one of which counts where the ones before cannot; ``label_selector`` alone so far (as
+    in Ray)."""
+    from rustyray.model.strategies import selected
+
+    example = "such as [{'label_selector': {'zone': 'b'}}]"
+    if not isinstance(value, list | tuple):
+        raise _wrong_type(name, f"a list of dicts {example}", value)
+    for number, options in enumerate(value):
+        if not isinstance(options, Mapping) or options.keys() != {"label_selector"}:
+            raise ValueError(f"{name} takes dicts with a label_selector and nothing else, {example}, got {options!r}")
+        selected(f"{name}[{number}]", options["label_selector"])
+    return tuple(selected(name, options["label_selector"]) for options in value)
+
+
 def placement_group(name: str, value: Any) -> Any:
     if value != "default" and not hasattr(value, "bundle_specs"):
         raise _wrong_type(name, "what placement_group(…) returns", value)
@@ -290,6 +305,7 @@ OPTIONS: dict[str, Option] = {
     "_generator_backpressure_num_objects": Option(_T | _M, items_ahead, -1),
     "runtime_env": Option(_T | _A, runtime_env),
     "label_selector": Option(_T | _A, label_selector),
+    "fallback_strategy": Option(_T | _A, fallback_strategy),
     "placement_group": Option(_T | _A, placement_group),
     "placement_group_bundle_index": Option(_T | _A, at_least(-1, " (-1: any)"), -1),
     "placement_group_capture_child_tasks": Option(_T | _A, flag, False),
@@ -301,7 +317,6 @@ _GENERATORS = "Give _generator_backpressure_num_objects, a limit for each genera
 _GROUPED = "Items are sent together by themselves when they come fast; yield a list, or leave it out"
 
 UNSUPPORTED: dict[str, Unsupported] = {
-    "fallback_strategy": Unsupported(_T | _A, ([],), _STRATEGY),
     "_labels": Unsupported(_T | _A, ({},), _STRATEGY),
     "object_store_memory": Unsupported(_T | _A, (), "The store's size is set once, with init(object_store_memory=…)"),
     "name": Unsupported(_M, (), "Single calls of an actor have no names"),
@@ -437,7 +452,7 @@ def actor_resources(options: Mapping[str, Any]) -> tuple[ResourceSet, ResourceSe
     return held, held
 
 
-_PLACES: Final = ("scheduling_strategy", "label_selector", "placement_group")
+_PLACES: Final = ("scheduling_strategy", "label_selector", "fallback_strategy", "placement_group")
 
 
 def where_to_run(
@@ -450,14 +465,18 @@ def where_to_run(
     Raises:
         ValueError: No bundle of its placement group can ever hold it, or it was said in two ways where it has to be.
     """
-    chosen, labels, group = (options.get(name) for name in _PLACES)
-    if chosen is None and labels is None and group is None:
+    chosen, labels, fallbacks, group = (options.get(name) for name in _PLACES)
+    if chosen is None and labels is None and not fallbacks and group is None:
         return None, True
     from rustyray.model import strategies as known
 
-    given = [name for name in _PLACES if options.get(name) not in (None, known.Strategy())]
-    if len(given) > 1:
+    given = [name for name in _PLACES if options.get(name) not in (None, (), known.Strategy())]
+    spread = chosen == known.Strategy(spread=True) and group is None
+    if len(given) > 1 and not spread and not set(given) <= {"label_selector", "fallback_strategy"}:
         raise ValueError(f"{called}: {' and '.join(given)} each say where it is to run; give one of them")
+    if labels is not None or fallbacks:
+        hard = labels.hard if labels is not None else ()
+        labels = known.Strategy(spread=spread, hard=hard, fallbacks=fallbacks or ())
     if group is not None:
         index = value_of(options, "placement_group_bundle_index")
         capture = value_of(options, "placement_group_capture_child_tasks")

@@ -36,7 +36,8 @@ class Strategy(msgspec.Struct, array_like=True, frozen=True):
 
     ``spread``: on as many nodes as there are. ``hard`` labels must fit, ``preferred`` ones should. ``group``: in that
     placement group, in its ``bundle`` (-1: in any); ``capture``: so do the tasks and actors that it submits itself.
-    ``near``: on that node if there is room, where large arguments are; no user says so.
+    ``near``: on that node if there is room, where large arguments are; no user says so. ``fallbacks``: what labels may
+    be instead of ``hard``, one after the other, where no node with those has room.
     """
 
     spread: bool = False
@@ -48,9 +49,11 @@ class Strategy(msgspec.Struct, array_like=True, frozen=True):
     bundle: int = -1
     capture: bool = False
     near: NodeID = b""
+    fallbacks: tuple[tuple[LabelMatch, ...], ...] = ()
 
-    def allows(self, labels: Mapping[str, str]) -> bool:
-        return all(match.fits(labels) for match in self.hard)
+    def selectors(self) -> tuple[tuple[LabelMatch, ...], ...]:
+        """What labels must be: the first, if a node that has those has room, else the second, and so on."""
+        return (self.hard, *self.fallbacks)
 
     def prefers(self, labels: Mapping[str, str]) -> bool:
         return all(match.fits(labels) for match in self.preferred)
@@ -61,12 +64,20 @@ class Strategy(msgspec.Struct, array_like=True, frozen=True):
         if self.group:
             where = f"bundle {self.bundle} of " if self.bundle >= 0 else ""
             return f"{where}placement group {self.group.hex()}"
-        return f"labels {', '.join(map(str, self.hard))}" if self.hard else "any node"
+        return ", or else ".join(map(_on_labels, self.selectors()))
+
+
+def allows(selector: tuple[LabelMatch, ...], labels: Mapping[str, str]) -> bool:
+    return all(match.fits(labels) for match in selector)
+
+
+def _on_labels(selector: tuple[LabelMatch, ...]) -> str:
+    return f"labels {', '.join(map(str, selector))}" if selector else "any node"
 
 
 def is_pinned(strategy: Strategy | None) -> bool:
     """Whether a request for a worker that has come to a node may not move on from there."""
-    return strategy is not None and not strategy.near and (not strategy.group or strategy.bundle >= 0)
+    return strategy is not None and (strategy.spread or bool(strategy.node) or strategy.bundle >= 0)
 
 
 # --- what users write -------------------------------------------------------------------------------------------------

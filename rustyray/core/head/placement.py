@@ -6,7 +6,7 @@ among equals the one with the fewest actors, then the one that joined first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rustyray.core.head.group import Group
 from rustyray.core.head.nodes import Node
@@ -14,7 +14,7 @@ from rustyray.model.bundles import in_group
 from rustyray.model.ids import NodeID
 from rustyray.model.messages import ActorSpec
 from rustyray.model.resources import ResourceSet, describe, fits, subtract
-from rustyray.model.strategies import Strategy
+from rustyray.model.strategies import Strategy, allows
 
 
 def demand(spec: ActorSpec) -> ResourceSet:
@@ -28,13 +28,15 @@ def demand(spec: ActorSpec) -> ResourceSet:
 def choose(spec: ActorSpec, nodes: list[Node], crowd: Mapping[NodeID, int]) -> Node | None:
     """The node for ``spec``, or None if none of ``nodes`` could ever take it; ``crowd`` is how many actors each has."""
     need = demand(spec)
-    able = [node for node in allowed(spec.strategy, nodes) if fits(need, node.info.total)]
-    if spec.strategy is not None and spec.strategy.spread:
-        return min(able, key=lambda node: crowd.get(node.info.node, 0), default=None)
-    ready = [node for node in able if fits(need, node.info.available)]
-    if ready:
-        return min(ready, key=lambda node: crowd.get(node.info.node, 0))
-    return min(able, key=lambda node: node.queued + crowd.get(node.info.node, 0), default=None)
+    spread = spec.strategy is not None and spec.strategy.spread
+    able: list[Node] = []
+    for there in allowed(spec.strategy, nodes):
+        there = [node for node in there if fits(need, node.info.total)]
+        ready = [node for node in there if fits(need, node.info.available)]
+        if ready:
+            return min(there if spread else ready, key=lambda node: crowd.get(node.info.node, 0))
+        able = able or there
+    return min(able, key=lambda node: (0 if spread else node.queued) + crowd.get(node.info.node, 0), default=None)
 
 
 def choose_in_group(
@@ -65,15 +67,17 @@ def choose_in_group(
     return usable[min(hosts, key=suits)] if hosts else None
 
 
-def allowed(strategy: Strategy | None, nodes: list[Node]) -> list[Node]:
-    """Where it may go; if some are preferred, those."""
+def allowed(strategy: Strategy | None, nodes: list[Node]) -> Iterator[list[Node]]:
+    """Where it may go; if some are preferred, those. Of several answers the first one counts that has room."""
     if strategy is None:
-        return nodes
-    if strategy.node:
+        yield nodes
+    elif strategy.node:
         there = [node for node in nodes if node.info.node == strategy.node]
-        return there if there or not strategy.soft else nodes
-    fitting = [node for node in nodes if strategy.allows(node.info.labels)]
-    return [node for node in fitting if strategy.prefers(node.info.labels)] or fitting
+        yield there if there or not strategy.soft else nodes
+    else:
+        for selector in strategy.selectors():
+            fitting = [node for node in nodes if allows(selector, node.info.labels)]
+            yield [node for node in fitting if strategy.prefers(node.info.labels)] or fitting
 
 
 def why_nowhere(spec: ActorSpec, nodes: list[Node]) -> str:

@@ -17,6 +17,7 @@ from rustyray.core.node.workers import Incarnation, Worker
 from rustyray.core.story import StateTable
 from rustyray.model.ids import GroupID, JobID, WorkerID
 from rustyray.model.resources import ResourceSet
+from rustyray.model.strategies import Strategy
 
 Shape: TypeAlias = tuple[tuple[str, int], ...]
 
@@ -54,7 +55,8 @@ class Claim:
     """One demand. ``need`` must be free when it is placed, ``hold`` is what it then uses (they differ for actors).
 
     ``given`` is set for the start of ``actor``: what to do with the worker. Otherwise ``client`` asked for a lease; its
-    number is ``request``; it may move to other nodes unless ``hops`` is None. ``feasible``: the node has as much.
+    number is ``request``; it may move to other nodes that ``strategy`` allows, unless ``hops`` is None. ``feasible``:
+    the node has as much.
     ``group`` is the placement group in whose bundles it is, ``gpus`` those that it got. Its worker must have the
     environment ``env``.
     """
@@ -76,6 +78,7 @@ class Claim:
         "retriable",
         "since",
         "state",
+        "strategy",
         "warned",
     )
 
@@ -106,6 +109,7 @@ class Claim:
         self.env = b""
         self.retriable = True
         self.hops: int | None = None
+        self.strategy: Strategy | None = None
         self.warned = False
 
 

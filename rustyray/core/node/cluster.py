@@ -9,6 +9,7 @@ from rustyray.core.node.base import NodeBase
 from rustyray.core.node.claims import ClaimQueue
 from rustyray.model.messages import ClusterView, Heartbeat, NodeInfo, RegisterNode
 from rustyray.model.resources import ResourceSet, describe, fits, subtract
+from rustyray.model.strategies import Strategy, allows
 
 
 class Cluster:
@@ -149,17 +150,16 @@ class Cluster:
             self._seen = {}
             self._look(now)
 
-    def elsewhere(self, need: ResourceSet, only_free: bool) -> NodeInfo | None:
+    def elsewhere(self, need: ResourceSet, only_free: bool, strategy: Strategy | None) -> NodeInfo | None:
         """Another node with room for ``need``, else (unless ``only_free``) one that could ever have it."""
-        for info in self.others.values():
+        others = list(self.others.values())
+        if strategy is not None:
+            others = [info for selector in strategy.selectors() for info in others if allows(selector, info.labels)]
+        for info in others:
             if fits(need, info.available):
                 self.take(info, need)
                 return info
-        if not only_free:
-            for info in self.others.values():
-                if fits(need, info.total):
-                    return info
-        return None
+        return None if only_free else next((info for info in others if fits(need, info.total)), None)
 
     def describe(self, total: ResourceSet) -> str:
         """For a warning: what the nodes have."""

@@ -87,7 +87,7 @@ class LeaseDesk:
         claim.env = message.env
         claim.retriable = message.retriable
         if message.strategy is not None:
-            claim.group = message.strategy.group
+            claim.strategy, claim.group = message.strategy, message.strategy.group
         claim.hops = None if message.local_only or is_pinned(message.strategy) else message.hops
         if not self._send_elsewhere(claim):
             claims[message.request] = claim
@@ -104,7 +104,7 @@ class LeaseDesk:
             need, hold = (in_bundle(strategy.group, strategy.bundle, part) for part in (need, hold))
         claim = self._new_claim(b"", 0, start.spec.job, need, hold, now)
         claim.group = strategy.group if strategy is not None else b""
-        claim.hops = None if is_pinned(strategy) else 0
+        claim.hops, claim.strategy = None if is_pinned(strategy) else 0, strategy
         claim.actor = (start.spec.actor, start.incarnation)
         claim.retriable = start.spec.max_restarts != 0
         claim.given = given
@@ -243,7 +243,7 @@ class LeaseDesk:
             return False
         if self.accounts.fits_now(claim.need) and not self.queue.count:
             return False
-        other = self._cluster.elsewhere(claim.need, only_free=claim.feasible)
+        other = self._cluster.elsewhere(claim.need, claim.feasible, claim.strategy)
         if other is None:
             return False
         self._base.send(claim.client, LeaseElsewhere(claim.request, other.node, other.address))
@@ -253,7 +253,7 @@ class LeaseDesk:
         """Whether an actor's claim waits for resources that another node has, as far as is known."""
         if claim.state is not ClaimState.QUEUED or claim.hops is None or fits(claim.need, self.accounts.free):
             return False  # GPUs in pieces are no reason to go: others may have them in pieces, too
-        return self._cluster.elsewhere(claim.need, only_free=True) is not None
+        return self._cluster.elsewhere(claim.need, True, claim.strategy) is not None
 
     def look_elsewhere(self, now: float) -> None:
         """The view of the cluster changed: some who wait here may be better off on another node."""

@@ -14,7 +14,7 @@ from rustyray.core.node.leases import LeaseDesk
 from rustyray.model.ids import NodeID, WorkerID
 from rustyray.model.messages import CancelLease, LeaseElsewhere, LeaseFailed, LeaseWaits, NodeInfo, RequestLease
 from rustyray.model.resources import ResourceSet, describe, fits
-from rustyray.model.strategies import Strategy
+from rustyray.model.strategies import Strategy, allows
 from rustyray.model.values import Fault, FaultKind
 
 
@@ -140,13 +140,15 @@ class Router:
         """Among those that could serve it: preferred ones, with room now, given the fewest before; then this one."""
         need = message.resources
         self._me.available = dict(self._accounts.free)
-        able = [
-            node
-            for node in (self._me, *self._cluster.others.values())
-            if strategy.allows(node.labels) and fits(need, node.total)
-        ]
-        able = [node for node in able if strategy.prefers(node.labels)] or able
-        able = [node for node in able if fits(need, node.available)] or able
+        nodes = [node for node in (self._me, *self._cluster.others.values()) if fits(need, node.total)]
+        able: list[NodeInfo] = []
+        for selector in strategy.selectors():
+            there = [node for node in nodes if allows(selector, node.labels)]
+            there = [node for node in there if strategy.prefers(node.labels)] or there
+            ready = [node for node in there if fits(need, node.available)]
+            able = ready or able or there
+            if ready:
+                break
         if not able:
             return None
         if not strategy.spread:

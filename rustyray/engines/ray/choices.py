@@ -50,7 +50,7 @@ def task_options(plan: TaskPlan) -> dict[str, Any]:
     options |= {"num_returns": plan.returns, "max_retries": plan.max_retries, "name": plan.called}
     options["retry_exceptions"] = _retried(plan.retry)
     if not plan.follows:
-        options["scheduling_strategy"] = _strategy(plan.strategy)
+        options |= _where(plan.strategy)
     return options
 
 
@@ -74,7 +74,7 @@ def actor_options(plan: ActorPlan) -> dict[str, Any]:
     if plan.detached:
         options["lifetime"] = "detached"
     if not plan.follows:
-        options["scheduling_strategy"] = _strategy(plan.strategy)
+        options |= _where(plan.strategy)
     return options
 
 
@@ -102,6 +102,21 @@ def _resources(held: ResourceSet) -> dict[str, Any]:
     if memory := int(amounts.pop(res.MEMORY, 0)):
         options["memory"] = memory
     return options | {"resources": amounts}
+
+
+def _where(strategy: Strategy | None) -> dict[str, Any]:
+    if strategy is None or not strategy.fallbacks:
+        return {"scheduling_strategy": _strategy(strategy)}
+    first, *others = [{match.key: _selector(match) for match in selector} for selector in strategy.selectors()]
+    return {
+        "scheduling_strategy": "SPREAD" if strategy.spread else "DEFAULT",
+        "label_selector": first,
+        "fallback_strategy": [{"label_selector": other} for other in others],
+    }
+
+
+def _selector(match: LabelMatch) -> str:
+    return f"{'!' if match.negated else ''}in({','.join(match.values)})"
 
 
 def _strategy(strategy: Strategy | None) -> Any:

@@ -38,6 +38,24 @@ def test_options_that_say_where(engine: str) -> None:
         for selector, zone in (("b", "b"), ("!a", "b"), ("in(b, c)", "b"), ("!in(b, c)", "a"), ("a", "a")):
             here = labels.options(label_selector={"zone": selector}).remote()
             assert rustyray.get(here, timeout=30)["zone"] == zone, selector
+        for first, others, zone in (
+            ({"zone": "b"}, [{"zone": "a"}], "b"),
+            ({"zone": "x"}, [{"zone": "y"}, {"zone": "b"}], "b"),
+            ({"zone": "x"}, [{"zone": "!b"}], "a"),
+            ({"zone": "x"}, [{"zone": "b"}, {}], "b"),
+        ):
+            fallbacks = [{"label_selector": other} for other in others]
+            where = labels.options(label_selector=first, fallback_strategy=fallbacks)
+            assert rustyray.get(where.remote(), timeout=30)["zone"] == zone, (first, others)
+            holder = Zoned.options(label_selector=first, fallback_strategy=fallbacks).remote()
+            assert rustyray.get(holder.labels.remote(), timeout=30)["zone"] == zone, (first, others)
+        spread = labels.options(label_selector={"zone": "b"}, scheduling_strategy="SPREAD")
+        assert {one["zone"] for one in rustyray.get([spread.remote() for _ in range(3)], timeout=30)} == {"b"}
+        full = Zoned.options(num_cpus=2, label_selector={"zone": "b"}).remote()
+        assert rustyray.get(full.labels.remote(), timeout=30)["zone"] == "b"
+        busy = labels.options(label_selector={"zone": "b"}, fallback_strategy=[{"label_selector": {"zone": "a"}}])
+        assert rustyray.get(busy.remote(), timeout=30)["zone"] == "a", "it has room at once"
+        del full, holder
         actor = Zoned.options(label_selector={"zone": "b"}).remote()
         assert rustyray.get(actor.labels.remote(), timeout=30)["zone"] == "b"
         assert rustyray.get(labels.options(accelerator_type="X").remote(), timeout=30)["zone"] == "b"
@@ -61,3 +79,18 @@ def test_options_that_say_where(engine: str) -> None:
 def test_selectors_that_mean_nothing_are_refused(selector: object, error: type[Exception]) -> None:
     with pytest.raises(error, match="label_selector"):
         labels.options(label_selector=selector)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "error"),
+    [
+        ({"label_selector": {}}, TypeError),
+        ([{}], ValueError),
+        ([{"num_cpus": 1}], ValueError),
+        (["zone"], ValueError),
+        ([{"label_selector": {"zone": "in(a"}}], ValueError),
+    ],
+)
+def test_fallbacks_that_mean_nothing_are_refused(fallbacks: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="fallback_strategy"):
+        labels.options(fallback_strategy=fallbacks)  # type: ignore[call-overload]

@@ -19,18 +19,20 @@ from rustyray.model.messages import (
     ReturnLease,
 )
 from rustyray.model.resources import resource_set
+from rustyray.model.strategies import LabelMatch, Strategy
 from tests.unit.core_node.world import DRIVER, JOB, NODE, OTHER, World
 
 THIRD = b"node-3rd"
 
 
-def info(node: bytes, free: float, total: float = 4, alive: bool = True, **more: float) -> NodeInfo:
+def info(node: bytes, free: float, total: float = 4, alive: bool = True, zone: str = "", **more: float) -> NodeInfo:
     return NodeInfo(
         node,
         f"tcp:{node.decode()}:1",
         alive,
         resource_set({"CPU": total, **more}),
         resource_set({"CPU": free, **more}),
+        labels={"zone": zone} if zone else {},
     )
 
 
@@ -189,3 +191,14 @@ def test_what_nobody_could_run_moves_when_a_node_that_can_joins() -> None:
     world.request(1, cpus=64)
     world.say(HEAD, ClusterView([info(OTHER, 0, total=64)]))
     assert world.one(DRIVER, LeaseElsewhere).request == 1
+
+
+def test_who_waits_here_moves_only_where_its_labels_allow() -> None:
+    world = World(cpus=1)
+    world.lease(1)
+    strategy = Strategy(hard=(LabelMatch("zone", ("a",)),), fallbacks=((LabelMatch("zone", ("b",)),),))
+    world.say(DRIVER, RequestLease(2, JOB, resource_set({"CPU": 1}), 1, strategy=strategy))
+    world.say(HEAD, ClusterView([info(OTHER, 1, zone="c"), info(THIRD, 0, zone="b")]))
+    assert not world.take(DRIVER, LeaseElsewhere)
+    world.say(HEAD, ClusterView([info(OTHER, 1, zone="b"), info(THIRD, 1, zone="a")]))
+    assert world.one(DRIVER, LeaseElsewhere).node == THIRD, "that is what it asked for first"

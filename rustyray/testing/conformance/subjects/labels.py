@@ -1,0 +1,57 @@
+"""Tasks and actors that are for nodes with certain labels. (The nodes here have none of these.)"""
+
+import pytest
+
+from rustyray.testing.conformance.helpers import got
+
+
+def _runs(api, **options):
+    """Whether a task with these options runs, in a while."""
+
+    @api.remote(num_cpus=0)
+    def f():
+        return 1
+
+    ref = f.options(**options).remote()
+    done, _ = api.wait([ref], timeout=0.5)
+    api.cancel(ref)
+    return bool(done)
+
+
+def a_selector_that_no_node_fits_waits(api):
+    """A task whose ``label_selector`` no node fits waits: that is no error."""
+    assert not _runs(api, label_selector={"zone": "here"})
+    assert _runs(api, label_selector={"zone": "!here"})
+
+
+def a_fallback_counts_where_no_node_fits(api):
+    """Where no node fits the ``label_selector``, the first of ``fallback_strategy`` counts that a node fits."""
+    none, other, anywhere = ({"label_selector": {"zone": zone}} for zone in ("here", "there", "!here"))
+    assert _runs(api, fallback_strategy=[other, anywhere], **none)
+    assert not _runs(api, fallback_strategy=[other], **none)
+    assert _runs(api, fallback_strategy=[{"label_selector": {}}], **none)
+    assert _runs(api, fallback_strategy=[other])
+
+
+def an_actor_falls_back_too(api):
+    """``fallback_strategy`` says the same of actors."""
+
+    @api.remote(label_selector={"zone": "here"}, fallback_strategy=[{"label_selector": {"zone": "!there"}}])
+    class A:
+        def f(self):
+            return 1
+
+    assert got(api, A.remote().f.remote()) == 1
+
+
+def a_fallback_is_a_selector_and_nothing_else(api):
+    """A fallback with other options than ``label_selector``, or without any, raises ValueError."""
+    for wrong in ({}, {"num_cpus": 1}, {"label_selector": {"zone": "here"}, "resources": {"widget": 1}}, "here"):
+        with pytest.raises(ValueError):
+            _runs(api, fallback_strategy=[wrong])
+
+
+def fallbacks_are_a_list(api):
+    """``fallback_strategy`` that is no list raises TypeError."""
+    with pytest.raises(TypeError):
+        _runs(api, fallback_strategy={"label_selector": {"zone": "here"}})
