@@ -27,7 +27,8 @@ GroupID: TypeAlias = bytes
 NODE_ID_SIZE: Final = 8
 WORKER_ID_SIZE: Final = 12
 TASK_ID_SIZE: Final = 20
-OBJECT_ID_SIZE: Final = 24
+INDEX_SIZE: Final = 4
+OBJECT_ID_SIZE: Final = TASK_ID_SIZE + INDEX_SIZE
 JOB_ID_SIZE: Final = 4
 
 #: The index that marks the hidden object by which handles of an actor are counted.
@@ -76,7 +77,7 @@ def owner_of(object_or_task: bytes) -> WorkerID:
 
 
 def task_of(object_: ObjectID) -> TaskID:
-    return object_[:TASK_ID_SIZE]
+    return object_[:-INDEX_SIZE]
 
 
 def short(some_id: bytes) -> str:

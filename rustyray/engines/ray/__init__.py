@@ -9,6 +9,7 @@ groups.py     placement groups, nodes, resources
 parcels.py    values on their way
 hosting.py    what Ray's workers run
 choices.py    our options as Ray's
+streams.py    Ray's generators as ours
 errors.py     Ray's exceptions as ours
 """
 

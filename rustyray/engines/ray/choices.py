@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rustyray.model import resources as res
+from rustyray.model import streams
 
 if TYPE_CHECKING:
     from rustyray.model.plans import ActorPlan, MethodPlan, RetryPolicy, TaskPlan
@@ -39,15 +40,18 @@ def rays_group(group: bytes) -> Any:
     return PlacementGroup(PlacementGroupID(group[:GROUP_ID]))
 
 
-def _refuse_streams(returns: int) -> None:
-    if returns < 0:
-        raise ValueError("engine='ray' does not stream items yet: return a list, or run it on engine='native'")
+def _returns(returns: int) -> dict[str, Any]:
+    if returns == streams.DYNAMIC:
+        return {"num_returns": "dynamic"}
+    if returns >= 0:
+        return {"num_returns": returns}
+    limit = streams.limit_of(returns)
+    return {"num_returns": "streaming"} | ({"_generator_backpressure_num_objects": limit} if limit else {})
 
 
 def task_options(plan: TaskPlan) -> dict[str, Any]:
-    _refuse_streams(plan.returns)
-    options = _resources(plan.resources)
-    options |= {"num_returns": plan.returns, "max_retries": plan.max_retries, "name": plan.called}
+    options = _resources(plan.resources) | _returns(plan.returns)
+    options |= {"max_retries": plan.max_retries, "name": plan.called}
     options["retry_exceptions"] = _retried(plan.retry)
     if not plan.follows:
         options |= _where(plan.strategy)
@@ -62,8 +66,6 @@ def actor_options(plan: ActorPlan) -> dict[str, Any]:
         options = {"memory": int(res.as_amounts(plan.resources)[res.MEMORY])}
     options |= {"max_restarts": plan.max_restarts, "max_task_retries": plan.max_task_retries}
     options["max_concurrency"] = plan.max_concurrency
-    if plan.groups:
-        options["concurrency_groups"] = plan.groups
     unordered, max_pending = msgspec.msgpack.decode(plan.handle_meta)[3:5]
     if unordered and not plan.is_async and plan.max_concurrency == 1:
         options["allow_out_of_order_execution"] = True
@@ -79,8 +81,7 @@ def actor_options(plan: ActorPlan) -> dict[str, Any]:
 
 
 def method_options(plan: MethodPlan, max_task_retries: int) -> dict[str, Any]:
-    _refuse_streams(plan.returns)
-    options: dict[str, Any] = {"num_returns": plan.returns}
+    options = _returns(plan.returns)
     if plan.retry.on_error:
         options["retry_exceptions"] = _retried(plan.retry)
     if plan.max_task_retries != max_task_retries:

@@ -13,16 +13,19 @@ import ray
 from rustyray.engines.ray import choices
 from rustyray.engines.ray.errors import ours
 from rustyray.engines.ray.groups import GroupsAndNodes
-from rustyray.engines.ray.hosting import CALL, host_class, pickled, task_runner
-from rustyray.engines.ray.parcels import Code, Parcel, known, our_ref, pack_arguments, rays, things
+from rustyray.engines.ray.hosting import CALL, LISTED, host_class, pickled, task_runner
+from rustyray.engines.ray.parcels import Code, Parcel, known, our_ref, our_value, pack_arguments, rays, things
+from rustyray.engines.ray.streams import our_generator
 from rustyray.model.environments import merged
 from rustyray.model.messages import EntryAction
 from rustyray.runtime.engine import ActorHandleState, Inspection, ProcessContext, ShutdownReport
+from rustyray.runtime.ref import ObjectRef
 
 if TYPE_CHECKING:
     from rustyray.model.events import Query
     from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
-    from rustyray.runtime.ref import ObjectRef
+    from rustyray.runtime.engine import Returned
+    from rustyray.runtime.generator import ObjectRefGenerator
 
 #: Where Ray keeps what handles know of a named actor's class.
 _SHAPES: Final = b"rustyray:shape:"
@@ -40,20 +43,13 @@ class RayEngine(GroupsAndNodes):
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
-    def submit(
-        self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+    def submit(self, plan: TaskPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Returned:
         if plan.slot is None:
             runner = task_runner(plan, Code(plan.fn, plan.blob, things(plan.held)))  # type: ignore[arg-type]
             function = ray.remote(max_calls=plan.max_calls)(runner)
             plan.slot = function.options(**choices.task_options(plan), **self._environment_of(plan))
         submitted: Any = plan.slot
-        return self._returned(submitted.remote(*pack_arguments(args, kwargs)))
-
-    def _returned(self, made: Any) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
-        if made is None:
-            return None
-        return [our_ref(one) for one in made] if isinstance(made, list) else our_ref(made)
+        return _returned(_submitted(submitted.remote, *pack_arguments(args, kwargs)))
 
     def cancel(self, ref: ObjectRef[Any], force: bool, recursive: bool) -> None:
         ray.cancel(rays(ref), force=force, recursive=recursive)
@@ -73,10 +69,9 @@ class RayEngine(GroupsAndNodes):
 
     def get(self, refs: Sequence[ObjectRef[Any]], timeout: float | None) -> list[Any]:
         try:
-            found: list[Any] = ray.get([rays(ref) for ref in refs], timeout=timeout)
+            return [our_value(one) for one in ray.get([rays(ref) for ref in refs], timeout=timeout)]
         except ray.exceptions.RayError as error:
             raise ours(error) from None
-        return found
 
     def put(self, value: Any) -> ObjectRef[Any]:
         try:
@@ -87,11 +82,12 @@ class RayEngine(GroupsAndNodes):
     def wait(
         self, refs: Sequence[ObjectRef[Any]], num_returns: int, timeout: float | None, fetch_local: bool
     ) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
-        ready, _ = ray.wait(
-            [rays(ref) for ref in refs], num_returns=num_returns, timeout=timeout, fetch_local=fetch_local
-        )
-        there = {one.binary() for one in ready}
-        return [ref for ref in refs if ref._id in there], [ref for ref in refs if ref._id not in there]
+        theirs = [_waited_for(ref) for ref in refs]
+        ready, _ = ray.wait(theirs, num_returns=num_returns, timeout=timeout, fetch_local=fetch_local)
+        there = set(map(id, ready))
+        are_ready = [id(one) in there for one in theirs]
+        both = list(zip(refs, are_ready, strict=True))
+        return [ref for ref, is_ready in both if is_ready], [ref for ref, is_ready in both if not is_ready]
 
     def future(self, ref: ObjectRef[Any]) -> Future[Any]:
         found: Future[Any] = Future()
@@ -101,14 +97,14 @@ class RayEngine(GroupsAndNodes):
             if error is not None:
                 found.set_exception(ours(error))
             else:
-                found.set_result(theirs.result())
+                found.set_result(our_value(theirs.result()))
 
         rays(ref).future().add_done_callback(done)
         return found
 
     def await_ref(self, ref: ObjectRef[Any]) -> Generator[Any, None, Any]:
         try:
-            return (yield from rays(ref).__await__())
+            return our_value((yield from rays(ref).__await__()))
         except ray.exceptions.RayError as error:
             raise ours(error) from None
 
@@ -122,23 +118,26 @@ class RayEngine(GroupsAndNodes):
 
     def create_actor(self, plan: ActorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorHandleState:
         code = Code(plan.fn, plan.blob, things(plan.held))  # type: ignore[arg-type]
-        actor_class: Any = ray.remote(host_class(plan, code, _methods(plan)))
+        hosted: Any = host_class(plan, code, _methods(plan))
+        # Ray takes the groups with the class, and nowhere else.
+        actor_class: Any = ray.remote(concurrency_groups=plan.groups)(hosted) if plan.groups else ray.remote(hosted)
         options = choices.actor_options(plan) | self._environment_of(plan)
-        handle = actor_class.options(**options).remote(*pack_arguments(args, kwargs))
+        handle = _submitted(actor_class.options(**options).remote, *pack_arguments(args, kwargs))
         if plan.name:
             _keep_shape(handle, plan.handle_meta, plan.max_task_retries)
         return handle_state(handle, plan.handle_meta, plan.max_task_retries)
 
     def call(
         self, handle: ActorHandleState, method: MethodPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> ObjectRef[Any] | list[ObjectRef[Any]] | None:
+    ) -> Returned:
         theirs = self._theirs(handle)
         if method.name in ("__ray_ready__", "__ray_terminate__"):
-            return self._returned(getattr(theirs, method.name).remote())
-        bound = getattr(theirs, CALL if method.name == "__ray_call__" else method.name)
+            return _returned(_submitted(getattr(theirs, method.name).remote))
+        name = CALL if method.name == "__ray_call__" else method.name
+        bound = getattr(theirs, name if method.returns < 0 else LISTED + name, None) or getattr(theirs, name)
         options = choices.method_options(method, handle.max_task_retries)
         how = (method.returns, method.max_task_retries + 1, pickled(method.retry.on_error))
-        return self._returned(bound.options(**options).remote(how, *pack_arguments(args, kwargs)))
+        return _returned(_submitted(bound.options(**options).remote, how, *pack_arguments(args, kwargs)))
 
     def _theirs(self, handle: ActorHandleState) -> Any:
         if handle.ref is None:
@@ -208,6 +207,26 @@ class RayEngine(GroupsAndNodes):
         started = time.monotonic()
         self._end()
         return ShutdownReport([("ray.shutdown", time.monotonic() - started, "")], [])
+
+
+def _submitted(remote: Callable[..., Any], *arguments: Any) -> Any:
+    """What Ray returns at once. Raises our exception where it raises one of its own."""
+    try:
+        return remote(*arguments)
+    except ray.exceptions.RayError as error:
+        raise ours(error) from None
+
+
+def _returned(made: Any) -> Returned:
+    if made is None:
+        return None
+    if isinstance(made, ray.ObjectRefGenerator):
+        return our_generator(made)
+    return [our_ref(one) for one in made] if isinstance(made, list) else our_ref(made)
+
+
+def _waited_for(ref: ObjectRef[Any] | ObjectRefGenerator[Any]) -> Any:
+    return rays(ref) if isinstance(ref, ObjectRef) else ref._reader.theirs  # type: ignore[attr-defined] # a `Stream`
 
 
 def handle_state(handle: Any, meta: bytes, max_task_retries: int) -> ActorHandleState:

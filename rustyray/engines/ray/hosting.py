@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 _RAYS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError, ray.exceptions.AsyncioActorExit)
 #: How an actor of ours answers what Ray would answer itself otherwise.
 CALL = "rustyray_call"
-_COROUTINE = 0x80
+#: What a generator method is called, after this, where its items are not to be streamed.
+LISTED = "rustyray_listed_"
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
 
 def attach() -> None:
@@ -50,6 +53,21 @@ class OurTask(TaskContext):
         pass  # the base sets it to False in its constructor
 
 
+class OurActor(HostedActor):
+    """An actor as its context tells of it; how often it was started is for Ray to say."""
+
+    __slots__ = ()
+
+    @property
+    def incarnation(self) -> int:
+        found: int = ray._private.state.actors(actor_id=ray.get_runtime_context().get_actor_id())["NumRestarts"]
+        return found
+
+    @incarnation.setter
+    def incarnation(self, value: int) -> None:
+        pass  # the base sets it to 0 in its constructor
+
+
 class Job:
     """A task or call: how errors and the context name it, how many results it has, and what is retried."""
 
@@ -62,8 +80,11 @@ class Job:
         #: True, False, or the predicate, pickled.
         self.retried = retried
 
-    def results(self, result: Any) -> Any:
+    def results(self, result: Any, host: Host | None = None) -> Any:
         """As Ray is to have them."""
+        if isinstance(result, GeneratorType) and self.returns:
+            items = self.items(result, host)
+            return next(items) if self.returns == 1 else items
         if self.returns == 1:
             return Parcel(result, f"the result of {self.name}")
         if self.returns == 0:
@@ -80,6 +101,25 @@ class Job:
                 f"{self.name} was called with num_returns={self.returns} and returned {len(results)} values"
             )
         return tuple(Parcel(one, f"result {index} of {self.name}") for index, one in enumerate(results))
+
+    def items(self, made: Iterable[Any], host: Host | None) -> Iterator[Parcel]:
+        """What a generator yields; Ray counts."""
+        count = 0
+        with running(self.name, None if host is None else host.hosted) as task:
+            try:
+                for item in made:
+                    yield Parcel(item, f"item {count} of {self.name}")
+                    count += 1
+                    if count == self.returns:
+                        return
+                if self.returns > 0:
+                    raise ValueError(
+                        f"{self.name} was called with num_returns={self.returns} and yielded {count} values"
+                    )
+            except _RAYS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - all of it is the user's
+                raise self.failed(error, task, None if host is None else host.instance) from None
 
     def failed(self, error: BaseException, task: TaskContext | None, actor: object = None) -> Raised:
         with context.collecting_refs() as refs:
@@ -138,7 +178,10 @@ def task_runner(plan: TaskPlan, code: Code) -> Callable[..., Any]:
     def run(arguments: Arguments, *deps: Any) -> Any:
         return run_task(job, code, arguments, deps)
 
-    return named(run, plan.name)
+    def run_stream(arguments: Arguments, *deps: Any) -> Any:  # Ray wants to see a generator function
+        yield from run_task(job, code, arguments, deps)
+
+    return named(run_stream if plan.returns < 0 else run, plan.name)
 
 
 def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -197,8 +240,7 @@ class Host:
         name, namespace, meta, retries = self.about
         here = ray.get_runtime_context()
         handle = handle_state(here.current_actor, meta, retries)
-        incarnation = 1 if here.was_current_actor_reconstructed else 0
-        return HostedActor(handle, name, namespace or here.namespace, incarnation)
+        return OurActor(handle, name, namespace or here.namespace)
 
     def __repr__(self) -> str:
         return repr(self.instance) if self.instance is not None else super().__repr__()
@@ -220,12 +262,22 @@ def host_class(plan: ActorPlan, code: Code, methods: dict[str, int]) -> type[Hos
     }
     for name, flags in methods.items():
         if name not in _OWN:
-            body[name] = (_async_method if flags & _COROUTINE else _method)(f"{plan.class_name}.{name}", name)
+            body[name] = _kind(flags)(f"{plan.class_name}.{name}", name)
+            if flags & _GENERATOR:
+                body[LISTED + name] = _method(f"{plan.class_name}.{name}", name)
     body[CALL] = _method(f"{plan.class_name}.__ray_call__", CALL)
     return type(plan.class_name.rpartition(".")[2], (Host,), body)
 
 
 _OWN = ("__init__", "__repr__", "__ray_shutdown__", "__new__", "__del__", "__getattr__", "__getattribute__")
+
+
+def _kind(flags: int) -> Callable[[str, str], Callable[..., Any]]:
+    if flags & _ASYNC_GENERATOR:
+        return _async_generator
+    if flags & _GENERATOR:
+        return _generator
+    return _async_method if flags & _COROUTINE else _method
 
 
 def _target(host: Host, name: str) -> Callable[..., Any]:
@@ -241,13 +293,22 @@ def _method(called: str, name: str) -> Callable[..., Any]:
         with running(called, host.hosted) as task:
             try:
                 args, kwargs = arguments.values(deps)
-                return job.results(_target(host, name)(*args, **kwargs))
+                return job.results(_target(host, name)(*args, **kwargs), host)
             except _RAYS:
                 raise
             except BaseException as error:  # noqa: BLE001 - all of it is the user's
                 raise job.failed(error, task, host.instance) from None
 
     return named(call, called)
+
+
+def _generator(called: str, name: str) -> Callable[..., Any]:
+    call = _method(called, name)
+
+    def stream(host: Host, how: tuple[int, int, Any], arguments: Arguments, *deps: Any) -> Any:
+        yield from call(host, how, arguments, *deps)
+
+    return named(stream, called)
 
 
 def _async_method(called: str, name: str) -> Callable[..., Any]:
@@ -257,6 +318,24 @@ def _async_method(called: str, name: str) -> Callable[..., Any]:
             try:
                 args, kwargs = arguments.values(deps)
                 return job.results(await _target(host, name)(*args, **kwargs))
+            except _RAYS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - all of it is the user's
+                raise job.failed(error, task, host.instance) from None
+
+    return named(call, called)
+
+
+def _async_generator(called: str, name: str) -> Callable[..., Any]:
+    async def call(host: Host, how: tuple[int, int, Any], arguments: Arguments, *deps: Any) -> AsyncIterator[Parcel]:
+        job = Job(called, *how)
+        count = 0
+        with running(called, host.hosted) as task:
+            try:
+                args, kwargs = arguments.values(deps)
+                async for item in _target(host, name)(*args, **kwargs):
+                    yield Parcel(item, f"item {count} of {called}")
+                    count += 1
             except _RAYS:
                 raise
             except BaseException as error:  # noqa: BLE001 - all of it is the user's

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
+import ray
+
+from rustyray.runtime.generator import DynamicObjectRefGenerator
 from rustyray.runtime.ref import ObjectRef
 from rustyray.runtime.serialization import Serialized, dumps, dumps_args, loads, loads_args
 
@@ -55,6 +58,13 @@ def known(name: bytes) -> ObjectRef[Any]:
     return ObjectRef(name, "", holding)
 
 
+def our_value(found: Any) -> Any:
+    """A value that Ray has handed out: a list of a generator's items is Ray's own, all others are unpacked parcels."""
+    if isinstance(found, ray.DynamicObjectRefGenerator):
+        return DynamicObjectRefGenerator(map(our_ref, found))
+    return found
+
+
 def rays(ref: ObjectRef[Any]) -> Any:
     """Ray's ref (or handle) behind ours. Raises ValueError if it is one of another engine."""
     holding = ref._drop
@@ -91,7 +101,7 @@ class Arguments:
 
     def values(self, deps: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         kept = [our_ref(thing, name) for name, thing in self._things]
-        found = loads_args(self._data, self._buffers, deps)
+        found = loads_args(self._data, self._buffers, list(map(our_value, deps)))
         del kept
         return found
 

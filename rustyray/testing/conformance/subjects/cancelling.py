@@ -153,9 +153,9 @@ def _never(api, door, seen, **options):
 def a_task_without_resources_never_runs(api):
     """A task that is cancelled while it waits for resources never runs."""
     seen, door = book(api), gate(api)
-    first = _spins(api, door, num_cpus=4).remote()
+    first = _spins(api, door, resources={"widget": 4}).remote()
     entered(api, door)
-    second = _never(api, door, seen, num_cpus=4).remote(None)
+    second = _never(api, door, seen, resources={"widget": 4}).remote(None)
     api.cancel(second)
     with pytest.raises(api.exceptions.TaskCancelledError):
         got(api, second)
