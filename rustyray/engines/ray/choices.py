@@ -29,6 +29,7 @@ def our_hex(actor: str | None) -> str | None:
 
 
 def our_group(group: Any) -> bytes:
+    """For one of Ray's ids."""
     binary: bytes = group.binary()
     return binary + bytes(20 - GROUP_ID)
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from rustyray import exceptions as x
+from rustyray.engines.ray.choices import our_group
 from rustyray.engines.ray.errors import Raised, carried
 from rustyray.engines.ray.parcels import Arguments, Code, Parcel
+from rustyray.model.strategies import Strategy
 from rustyray.runtime import context
 from rustyray.runtime.context import HostedActor, TaskContext
 from rustyray.runtime.faults import make_failed
@@ -158,6 +160,7 @@ def running(name: str, hosted: HostedActor | None = None) -> Iterator[TaskContex
     task.name = here.get_task_name() or name if hosted is None else name
     task.resources = here.get_assigned_resources()
     task.gpus = ray.get_gpu_ids()
+    task.strategy = _strategy()
     if hosted is not None:
         task.hosted, task.actor = hosted, hosted.handle.actor
     token = context.current_task.set(task)
@@ -165,6 +168,15 @@ def running(name: str, hosted: HostedActor | None = None) -> Iterator[TaskContex
         yield task
     finally:
         context.current_task.reset(token)
+
+
+def _strategy() -> Strategy | None:
+    """The placement group that this process works in."""
+    worker = ray._private.worker.global_worker
+    if worker.placement_group_id.is_nil():
+        return None
+    capture = bool(worker.should_capture_child_tasks_in_placement_group)
+    return Strategy(group=our_group(worker.placement_group_id), capture=capture)
 
 
 def _bytes(text: str | None) -> bytes:
