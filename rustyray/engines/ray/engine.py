@@ -14,7 +14,17 @@ from rustyray.engines.ray import choices
 from rustyray.engines.ray.errors import ours
 from rustyray.engines.ray.groups import GroupsAndNodes
 from rustyray.engines.ray.hosting import CALL, LISTED, host_class, pickled, task_runner
-from rustyray.engines.ray.parcels import Code, Parcel, known, our_ref, our_value, pack_arguments, rays, things
+from rustyray.engines.ray.parcels import (
+    UNCOUNTED,
+    Code,
+    Parcel,
+    known,
+    our_ref,
+    our_value,
+    pack_arguments,
+    rays,
+    things,
+)
 from rustyray.engines.ray.streams import our_generator
 from rustyray.model.environments import merged
 from rustyray.model.messages import EntryAction
@@ -162,7 +172,7 @@ class RayEngine(GroupsAndNodes):
     def adopt_handle(
         self, actor: bytes, owner_address: str, meta: bytes, max_task_retries: int, counted: bool
     ) -> ActorHandleState:
-        return ActorHandleState(actor, "", meta, max_task_retries, known(actor))
+        return ActorHandleState(actor, "", meta, max_task_retries, known(actor, actor + UNCOUNTED))
 
     # --- where it runs ------------------------------------------------------------------------------------------------
 
@@ -232,7 +242,8 @@ def _waited_for(ref: ObjectRef[Any] | ObjectRefGenerator[Any]) -> Any:
 def handle_state(handle: Any, meta: bytes, max_task_retries: int) -> ActorHandleState:
     """What is behind a handle of ours, for one of Ray's."""
     actor = choices.our_actor(handle._actor_id)
-    return ActorHandleState(actor, "", meta, max_task_retries, our_ref(handle, actor))
+    name = actor + UNCOUNTED if handle._ray_weak_ref else actor
+    return ActorHandleState(actor, "", meta, max_task_retries, our_ref(handle, name))
 
 
 def _methods(plan: ActorPlan) -> dict[str, int]:

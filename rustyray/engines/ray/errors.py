@@ -71,8 +71,11 @@ def _task_error(error: Any) -> BaseException:
     return x.RayTaskError(name, text, cause, pid=vars(error).get("pid")).as_instanceof_cause()
 
 
-_PLAIN = "WorkerCrashedError TaskPlacementGroupRemoved ActorPlacementGroupRemoved ObjectStoreFullError OutOfDiskError"
-_SENTENCE = "OutOfMemoryError NodeDiedError RuntimeEnvSetupError TaskUnschedulableError ActorUnschedulableError"
+_PLAIN = (
+    "ActorAlreadyExistsError ActorPlacementGroupRemoved ActorUnschedulableError GetTimeoutError NodeDiedError "
+    "ObjectStoreFullError OutOfDiskError OutOfMemoryError PendingCallsLimitExceeded RuntimeEnvSetupError "
+    "TaskPlacementGroupRemoved TaskUnschedulableError WorkerCrashedError"
+).split()
 
 
 def _fault(error: Any) -> BaseException:
@@ -86,7 +89,7 @@ def _fault(error: Any) -> BaseException:
         return x.ObjectReconstructionFailedError(error.object_ref_hex, reason_message=text)
     if isinstance(error, ray.exceptions.ObjectLostError):
         return getattr(x, name, x.ObjectLostError)(error.object_ref_hex, None, error.call_site, why=text)
-    if name in (*_PLAIN.split(), *_SENTENCE.split(), "GetTimeoutError", "PendingCallsLimitExceeded"):
+    if name in _PLAIN:
         found: BaseException = getattr(x, name)(text)
         return found
     return x.RaySystemError(text)

@@ -22,6 +22,10 @@ from rustyray.runtime.serialization import Serialized, dumps, dumps_args, loads,
 Things = list[tuple[bytes, Any]]
 
 
+#: What follows the id of an actor in the name of a handle that does not keep it alive.
+UNCOUNTED: Final = b"uncounted"
+
+
 class Holding:
     """A ref or a handle of Ray's, kept as long as our ref for it. It is the ref's ``_drop``: nothing is left to do."""
 
@@ -47,15 +51,15 @@ def our_ref(thing: Any, name: bytes | None = None) -> ObjectRef[Any]:
     return ObjectRef(name, "", holding)
 
 
-def known(name: bytes) -> ObjectRef[Any]:
-    """Our ref for what a pickle names. Raises ValueError if that did not come along."""
-    holding = _held.get(name)
-    if holding is None:
-        raise ValueError(
-            f"{name.hex()} came here outside of Ray's sight, in bytes that the program pickled itself: pass the ref or "
-            "handle as an argument, or return it"
-        )
-    return ObjectRef(name, "", holding)
+def known(*names: bytes) -> ObjectRef[Any]:
+    """Our ref for what a pickle names, by the first name that is known. Raises ValueError if none came along."""
+    for name in names:
+        if (holding := _held.get(name)) is not None:
+            return ObjectRef(name, "", holding)
+    raise ValueError(
+        f"{names[0].hex()} came here outside of Ray's sight, in bytes that the program pickled itself: pass the ref or "
+        "handle as an argument, or return it"
+    )
 
 
 def our_value(found: Any) -> Any:
