@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-#: Seconds after which what should happen has not.
-PATIENCE = 60.0
+_PATIENCE = 60.0
+#: Where a case is known to fail.
+_SHORT = 10.0
+_patience = _PATIENCE
 
 
-def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+def patience() -> float:
+    """Seconds after which what should happen has not."""
+    return _patience
+
+
+@contextmanager
+def short_patience() -> Iterator[None]:
+    """What a case waits for in here is not expected to come."""
+    global _patience
+    _patience = _SHORT
+    try:
+        yield
+    finally:
+        _patience = _PATIENCE
+
+
+def until(condition: Callable[[], Any]) -> Any:
     """What the condition says when it first says something true. Raises TimeoutError."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + _patience
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not so after {seconds:g} s")
+            raise TimeoutError(f"not so after {_patience:g} s")
         time.sleep(0.005)
     return found
 
@@ -61,7 +80,7 @@ class _Book:
 
 def got(api: Any, ref: Any) -> Any:
     """What ``get`` returns, in time."""
-    return api.get(ref, timeout=PATIENCE)
+    return api.get(ref, timeout=_patience)
 
 
 def entered(api: Any, some_gate: Any, count: int = 1) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -44,19 +45,34 @@ def conformance_engine(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def run(case: Case, engine: str, tmp_path: Path) -> None:
     """Check one case. One that departs has to fail: where it no longer does, its row has no place in the table."""
+    from rustyray.testing.conformance.helpers import short_patience  # now that its assertions are explained
+
     departure = departures.of(case, engine)
+    expected = nullcontext() if departure is None or departure.sometimes else short_patience()
     try:
-        if runtimes.shared(engine, case.topology):
+        with expected, _runtime_of(case, engine):
             _check(case, engine, tmp_path)
-        else:
-            with runtimes.running(engine, case.topology):
-                _check(case, engine, tmp_path)
     except Exception as error:  # whatever a departure looks like
         if departure is None:
             raise
         pytest.xfail(f"{departure.why} ({type(error).__name__}: {error})")
     if departure is not None and not departure.sometimes:
         pytest.fail(f"{case.id} passes on {engine}: take its row out of the table of departures", pytrace=False)
+
+
+@contextmanager
+def _runtime_of(case: Case, engine: str) -> Iterator[None]:
+    """A runtime that is up already if it can be, and is started anew when the case fails: who knows what it left."""
+    if not runtimes.shared(engine, case.topology):
+        with runtimes.running(engine, case.topology):
+            yield
+        return
+    try:
+        yield
+    except BaseException:  # a time limit, too
+        runtimes.end(engine)
+        runtimes.start(engine, **runtimes.TOPOLOGIES[case.topology])
+        raise
 
 
 def _check(case: Case, engine: str, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rustyray.testing.conformance.helpers import PATIENCE, got, until
+from rustyray.testing.conformance.helpers import got, patience, until
 
 TOPOLOGY = "cluster"
 
@@ -10,7 +10,7 @@ TOPOLOGY = "cluster"
 def _group(api, bundles, strategy="PACK", **more):
     """A group that is there."""
     group = api.util.placement_group(bundles, strategy=strategy, **more)
-    assert group.wait(PATIENCE)
+    assert group.wait(patience())
     return group
 
 
@@ -52,7 +52,7 @@ def ready_has_the_group(api):
 def wait_says_whether_it_is_there(api):
     """``wait`` is True when all bundles are reserved, and False after so many seconds."""
     first = api.util.placement_group([{"CPU": 2}] * 3)
-    assert first.wait(PATIENCE) is True
+    assert first.wait(patience()) is True
     second = api.util.placement_group([{"CPU": 1}])
     assert second.wait(0.1) is False
     _removed(api, second, first)

@@ -26,7 +26,7 @@ def _waits(api, ref):
     return api.wait([ref], timeout=0.1) == ([], [ref])
 
 
-def _in_its_place(api, holder, other):
+def _waits_behind(api, holder, other):
     """Whether ``other`` waits while ``holder`` holds what it needs, and runs then."""
     door = gate(api)
     first = _holding(api, door, **holder).remote()
@@ -38,24 +38,35 @@ def _in_its_place(api, holder, other):
     return waited
 
 
+def _runs_beside(api, holder, other):
+    """Whether ``other`` runs while ``holder`` holds what it was given."""
+    door = gate(api)
+    first = _holding(api, door, **holder).remote()
+    entered(api, door)
+    ran = got(api, _quick(api, **other).remote()) == "ran"
+    api.get(door.open.remote())
+    assert got(api, first) == "held"
+    return ran
+
+
 def custom_resources_are_counted(api):
     """A task waits for custom resources that another holds."""
-    assert _in_its_place(api, {"resources": {"widget": 4}}, {"resources": {"widget": 1}})
+    assert _waits_behind(api, {"resources": {"widget": 4}}, {"resources": {"widget": 1}})
 
 
 def custom_resources_are_shared(api):
     """Tasks that fit together run together."""
-    assert not _in_its_place(api, {"resources": {"widget": 3}}, {"resources": {"widget": 1}})
+    assert _runs_beside(api, {"resources": {"widget": 3}}, {"resources": {"widget": 1}})
 
 
 def gpus_are_counted(api):
     """A task waits for GPUs that another holds."""
-    assert _in_its_place(api, {"num_gpus": 2}, {"num_gpus": 1})
+    assert _waits_behind(api, {"num_gpus": 2}, {"num_gpus": 1})
 
 
 def fractions_of_a_gpu_are_shared(api):
     """Two tasks share a GPU of which each asks for half."""
-    assert not _in_its_place(api, {"num_gpus": 0.5}, {"num_gpus": 0.5})
+    assert _runs_beside(api, {"num_gpus": 0.5}, {"num_gpus": 0.5})
 
 
 def fractions_are_exact(api):
@@ -88,7 +99,7 @@ def what_nobody_has_waits(api):
 
 def a_task_without_needs_runs_on_a_full_node(api):
     """A task with ``num_cpus=0`` runs where all CPUs are taken."""
-    assert not _in_its_place(api, {"num_cpus": 4}, {"num_cpus": 0})
+    assert _runs_beside(api, {"num_cpus": 4}, {"num_cpus": 0})
 
 
 def actors_hold_what_they_ask_for(api):
@@ -173,7 +184,7 @@ def a_cancelled_task_asks_for_nothing(api):
 
 def blocked_tasks_keep_custom_resources(api):
     """A task that blocks in ``get`` gives its CPU back, and nothing else."""
-    assert _in_its_place(api, {"num_cpus": 1, "resources": {"widget": 4}}, {"resources": {"widget": 1}})
+    assert _waits_behind(api, {"num_cpus": 1, "resources": {"widget": 4}}, {"resources": {"widget": 1}})
 
 
 def many_blocked_tasks(api):
