@@ -15,8 +15,8 @@ PROGRAMS = [
     for page in pages(ROOT)
     for program in programs(str(page.relative_to(ROOT)), page.read_text(encoding="utf-8"))
 ]
-#: Installed here for other tests, and not what a reader has.
-WITHOUT = [word for name in ("cacheprovider", "asyncio", "randomly", "rerunfailures") for word in ("-p", f"no:{name}")]
+#: What a reader has: of the plugins that are installed here, those that come with RustyRay or that a page names.
+PLUGINS = ["rustyray", "xdist.plugin", "_hypothesis_pytestplugin", "no:cacheprovider"]
 #: A fifth of what a reader's Hypothesis tries.
 SHORT = """
 from hypothesis import settings
@@ -30,13 +30,15 @@ def run(program: Program, folder: Path) -> subprocess.CompletedProcess[str]:
         script = folder / "test_page.py"
         if "hypothesis" in program.source or "Machine" in program.source:
             (folder / "conftest.py").write_text(SHORT)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "rustyray", *WITHOUT, script.name]
+        plugins = [word for name in PLUGINS for word in ("-p", name)]
+        command = [sys.executable, "-m", "pytest", "-q", *plugins, script.name]
     else:
         script = folder / "page.py"
         command = [sys.executable, script.name]
     # Blank lines first, so that a traceback names the page's lines.
     script.write_text("\n" * (program.line - 1) + program.source, encoding="utf-8")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -69,7 +69,7 @@ def test_the_steps_that_repeat_are_told() -> None:
         flag = Flag.remote()
         rustyray.get([wait_for.remote(flag), flag.set.remote(True)])
 
-    assert explore(seen, max_steps=3000).schedules == 500
+    assert explore(seen, max_steps=3000, schedules=100).schedules == 100
 
 
 def test_who_repeats_in_no_order_is_told_how_often() -> None:
@@ -163,7 +163,7 @@ def test_a_task_without_a_worker_starves() -> None:
         explore(lambda: scenario(1), max_steps=2000)
     assert isinstance(caught.value.__cause__, StarvationError)
     assert str(caught.value.__cause__).count("runs tests.integration.exploring.test_circles.busy") == 2
-    assert explore(lambda: scenario(0.5), max_steps=2000).schedules == 500
+    assert explore(lambda: scenario(0.5), max_steps=2000, schedules=60).schedules == 60
 
 
 @rustyray.remote

@@ -190,6 +190,8 @@ def test_the_shorter_deadline_wins(suite: Suite) -> None:
         """
     )
     result = suite.run(plugins=("pytest_timeout", PLUGIN))
-    result.assert_outcomes(passed=1, failed=2)
+    outcomes = result.parseoutcomes()  # errors where the machine was so slow that the runtime was still coming up
+    assert outcomes.get("failed", 0) + outcomes.get("errors", 0) == 2
+    assert outcomes["passed"] == 1
     result.stdout.fnmatch_lines(["*Timeout*1.0*s*"])
     result.stdout.fnmatch_lines(["*hang*waits for*"])

@@ -168,7 +168,7 @@ def agrees(got: object, want: object) -> bool:
 def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[faults.Fault] = ()) -> ScriptedWorld:
     """Run ``program`` to its end, and see that the outcome is right and nothing is left."""
     want = expected(program)
-    limits = NodeLimits(chunk=1500, spill_capacity=1 << 30, store_wait=60.0)
+    limits = NodeLimits(chunk=1500, spill_capacity=1 << 30, store_wait=60.0, max_failed_starts=1000)
     world = ScriptedWorld(chooser, profile.nodes, faults=plan, limits=limits, store=profile.store, apart=profile.apart)
     driver = world.add_driver(program)
     world.finish()

@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from rustyray.core.node import NodeLimits
 from rustyray.engines.sim.scripted.driver import Driver
 from rustyray.engines.sim.scripted.scripts import Script
 from rustyray.engines.sim.scripted.world import ScriptedWorld
@@ -15,6 +16,8 @@ from tests.unit.world.programs import Limits, Maker
 from tests.unit.world.runs import agrees, shown
 from tests.unit.world.sequential import expected
 
+#: A node may lose any number of workers that are starting: one that gives up is another test's.
+NODE_LIMITS = NodeLimits(max_failed_starts=1000)
 LIMITS = Limits(big=False, keep=True, cpus=(1, 0.5), max_restarts=1, max_task_retries=1)
 pick = st.integers(0, 50)
 
@@ -33,7 +36,7 @@ class WorldMachine(RuleBasedStateMachine):
     @initialize(nodes=st.sampled_from([(2,), (1, 1), (1, 2, 1)]))
     def begin(self, nodes: tuple[float, ...]) -> None:
         self.hand = Hand()
-        self.world = ScriptedWorld(self.hand, nodes)
+        self.world = ScriptedWorld(self.hand, nodes, limits=NODE_LIMITS)
         self.drivers: list[tuple[Driver, Script]] = []
 
     @rule(choices=st.lists(st.integers(0, 8), max_size=30), node=pick)
