@@ -43,6 +43,7 @@ MANY = """
 """
 
 
+@pytest.mark.stress
 def test_the_order_of_tests_does_not_matter(suite: Suite) -> None:
     pytest.importorskip("pytest_randomly")
     suite.write(test_it=MANY)

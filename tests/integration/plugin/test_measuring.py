@@ -69,7 +69,7 @@ TESTS = """
     """
 
 
-@pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize("processes", [(), pytest.param(("-n", "2"), marks=pytest.mark.stress)], ids=["alone", "xdist"])
 @pytest.mark.parametrize(
     "more", [(), pytest.param(("--cov-branch",), marks=pytest.mark.stress)], ids=["lines", "branches"]
 )

@@ -12,7 +12,7 @@ from tests.integration.races.races import RACES, Race
 
 MODULES = (state, order, waiting, failing)
 #: In the default run; the stress tier looks longer.
-TWIN_SCHEDULES = 50
+TWIN_SCHEDULES = 25
 
 each = pytest.mark.parametrize("race", RACES, ids=[race.name for race in RACES])
 

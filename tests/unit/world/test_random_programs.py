@@ -15,7 +15,7 @@ from rustyray.engines.sim.world.faults import Fault, Trouble
 from tests.unit.world.programs import Maker
 from tests.unit.world.runs import PROFILES, check, run
 
-SEEDS = 12
+SEEDS = 6
 
 choices = st.lists(st.integers(0, 8), max_size=60)
 deviations = st.lists(
@@ -31,14 +31,14 @@ def test_seeds(name: str) -> None:
 
 
 @given(choices, deviations)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_schedule(program: list[int], schedule: list[tuple[str, int, int]]) -> None:
     profile = PROFILES["actors"]
     check(Maker(Replay(program), profile.limits).program(), profile, Deviations(schedule))
 
 
 @given(choices, deviations, plans)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_schedule_and_faults(
     program: list[int], schedule: list[tuple[str, int, int]], plan: list[tuple[int, Trouble, int]]
 ) -> None:
