@@ -87,21 +87,28 @@ class Guest(AnyDriver):
         pump.judge = guest.judge
         handlers |= {ShutdownDone: guest.on_done, Registered: guest._on_registered, Output: guest._on_output}
         try:
-            guest._register(where, quiet=not log_to_driver)
+            guest._register(where, cluster, quiet=not log_to_driver)
         except BaseException as error:
             guest.ending.start_failed(f"the start failed: {error}")
             raise
         guest.up()
         return guest
 
-    def _register(self, where: str, quiet: bool) -> None:
+    def _register(self, where: str, cluster: ClusterFile, *, quiet: bool) -> None:
         pump = self.pump
         with pump.lock:
             register = RegisterDriver(os.getpid(), self._process.namespace, _setup(quiet))
             pump.hub.send(self.core.refs.node, register, where)
             pump.hub.flush()
         if not pump.wait(self._joined, time.monotonic() + PATIENCE):
-            raise ConnectionError(f"the node at {where}, or the head, did not answer within {PATIENCE:g} s")
+            from rustyray.engines.native.standing.starting import describe
+
+            if describe(cluster) is None:
+                raise ConnectionError(
+                    f"the head of the cluster at {cluster.address} does not answer: start another one in its place if "
+                    "it has a store ('rustyray start --head --store=…'), or end the cluster ('rustyray stop')"
+                )
+            raise ConnectionError(f"the node at {where} did not answer within {PATIENCE:g} s")
         if self.node_gone:
             raise ConnectionError(f"the node at {where} does not take drivers: {self.node_gone}")
 

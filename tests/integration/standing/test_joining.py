@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import rustyray
-from rustyray.engines.native import processes
+from rustyray.engines.native import guest, processes
 from rustyray.engines.native.standing.starting import describe
 from rustyray.exceptions import OutOfMemoryError
 from tests.integration.drivers import eventually
@@ -223,6 +223,14 @@ def test_detached_groups_stay_and_the_others_end_with_their_job(cluster: Command
     )
     assert cluster.driver(later) == "[('gone', 'REMOVED'), ('kept', 'CREATED')]\n"
     assert eventually(lambda: not busy(cluster))
+
+
+def test_whoever_joins_is_told_that_the_head_is_gone(cluster: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest, "PATIENCE", 0.2)
+    head = next(process for process in cluster.place().processes() if not process.node)
+    os.kill(head.pid, signal.SIGKILL)
+    with pytest.raises(ConnectionError, match=r"the head of the cluster at .* does not answer: start another"):
+        rustyray.init(address=cluster.address)
 
 
 @pytest.mark.stress
