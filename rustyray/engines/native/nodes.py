@@ -137,6 +137,8 @@ class Nodes:
         while not node.joined.done:
             if node.gone:
                 raise RuntimeError(f"the node process ended while it started: {node.gone}")
+            if self.first.gone:
+                raise RuntimeError(f"no node can join: the first one, which has the head, is gone: {self.first.gone}")
             if not pump.wait(node.joined, min(deadline, time.monotonic() + LOOK)) and time.monotonic() > deadline:
                 raise RuntimeError(f"the node process (pid {node.pid}) did not answer within {self._patience:g} s")
         reply = node.joined.reply

@@ -393,6 +393,15 @@ def test_bad_input(cluster: Cluster) -> None:
     assert len(rustyray.nodes()) == 1
 
 
+def test_no_node_joins_one_that_is_dead(cluster: Cluster) -> None:
+    assert cluster.head_node is not None
+    os.kill(cluster.head_node.pid, signal.SIGKILL)
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="no node can join: the first one, which has the head, is gone"):
+        cluster.add_node()
+    assert time.monotonic() - began < 10
+
+
 def test_what_a_connection_cannot_ask_for() -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:

@@ -75,7 +75,7 @@ def test_what_workers_print_comes_line_by_line_behind_their_pid(cluster: Command
         "def say():\n"
         "    print('one'); print('two', end='', flush=True); print(' three'); return os.getpid()\n"
         "pid = rustyray.get(say.remote())\n"
-        "print('pid', pid, flush=True)\n"
+        "print(f'pid {pid}\\n', end='', flush=True)\n"  # in one piece: what workers write comes at any time
         "time.sleep(0.5)"
     )
     lines = cluster.driver(program).splitlines()
