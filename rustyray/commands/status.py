@@ -35,15 +35,10 @@ def run(given: argparse.Namespace) -> None:
 def _line(node: NodeInfo) -> str:
     if not node.alive:
         return f"  {node.node.hex()}  dead: {node.reason}"
-    free = resources.as_amounts(node.available)
     amounts = [
-        _amount(name, free.get(name, 0), total) for name, total in resources.as_amounts(node.total).items() if total
+        f"{resources.readable(name, node.available.get(name, 0))}/{resources.readable(name, total)} {name}"
+        for name, total in node.total.items()
+        if total
     ]
     labels = "".join(f" {key}={value}" for key, value in node.labels.items())
     return f"  {node.node.hex()}  {node.hostname} pid {node.pid}  free: {', '.join(amounts)}{labels}"
-
-
-def _amount(name: str, free: float, total: float) -> str:
-    if name == resources.MEMORY:
-        return f"{free / 1e9:.3g}/{total / 1e9:.3g} GB {name}"
-    return f"{free:g}/{total:g} {name}"

@@ -72,4 +72,10 @@ def subtract(from_: ResourceSet, other: ResourceSet) -> None:
 
 
 def describe(resources: ResourceSet) -> str:
-    return ", ".join(f"{name}: {from_units(units):g}" for name, units in sorted(resources.items())) or "nothing"
+    return ", ".join(f"{name}: {readable(name, units)}" for name, units in sorted(resources.items())) or "nothing"
+
+
+def readable(name: str, units: int) -> str:
+    """An amount for people: memory is in GB, unless it is little."""
+    amount = from_units(units)
+    return f"{amount / 1e9:.3g} GB" if name == MEMORY and amount >= 1e8 else f"{amount:g}"

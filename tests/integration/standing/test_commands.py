@@ -35,7 +35,7 @@ def test_a_head_starts_is_described_and_stops(commands: Commands) -> None:
     assert "1 nodes, 0 dead" in status
     assert "3/3 CPU" in status
     assert "2/2 license" in status
-    assert "5/5 GB memory" in status
+    assert "5 GB/5 GB memory" in status
     assert "zone=a" in status
     assert "Stopped 2 processes." in commands.run("stop")
     assert not any(process.is_alive() for process in running)
