@@ -104,9 +104,17 @@ def _load(context: ssl.SSLContext, certificates: Certificates) -> None:
     try:
         with os.fdopen(fd, "w", encoding="ascii") as file:
             file.write(f"{certificates.key.rstrip()}\n{certificates.chain}")
-        context.load_cert_chain(path)
+        context.load_cert_chain(path, password=_refuse)
     finally:
         os.unlink(path)
+
+
+def _refuse() -> str:
+    """Whoever starts a node may have no terminal to type at."""
+    raise CertificateError(
+        "the key of the certificate is encrypted, and nobody can be asked for its password: decrypt it first, such as "
+        "with 'openssl pkey -in KEY -out PLAIN', in a file for your eyes only"
+    )
 
 
 def check(certificates: Certificates) -> None:

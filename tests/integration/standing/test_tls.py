@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from rustyray.engines.native import certificates
 from rustyray.engines.native.standing.caller import Caller
@@ -123,3 +124,13 @@ def test_the_users_own_certificates_serve_as_well(commands: Commands, tmp_path: 
     refused = commands.try_("start", "--head", "--port=0", *options)
     assert "a peer would not accept the certificate" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_key_behind_a_password_is_refused_and_nobody_asked_for_it() -> None:
+    own = certificates.make("mine")
+    plain = serialization.load_pem_private_key(own.key.encode(), None)
+    locked = plain.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    )
+    with pytest.raises(certificates.CertificateError, match="decrypt it first"):
+        certificates.contexts(msgspec.structs.replace(own, key=locked.decode()))
