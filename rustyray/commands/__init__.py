@@ -12,6 +12,7 @@ rustyray stop                            end what runs on this machine
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -19,6 +20,9 @@ from typing import Any, NoReturn
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command, and end the process: 0 when it did what it says, 1 when it could not, 2 when it was misspelt."""
+    while (null := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass  # it was started without: no socket is to become standard output
+    os.close(null)
     given = parser()[0].parse_args(arguments)
     try:
         given.run(given)

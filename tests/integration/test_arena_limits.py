@@ -50,6 +50,18 @@ class TestLimits:
         assert caught.value.errno == errno.ENOSPC
         full.close()
 
+    @LINUX
+    def test_a_size_above_a_limit_on_file_sizes_is_a_clear_error(self) -> None:
+        def work() -> bool:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+            try:
+                Arena.create(2 << 20)
+            except OSError as error:
+                return error.errno == errno.EFBIG and "an object store of 2097152 bytes cannot be made" in str(error)
+            return False
+
+        assert in_child(work) == 0
+
     def test_a_limit_on_file_sizes_is_a_clear_error(self, arena: Arena) -> None:
         def work() -> bool:
             resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))

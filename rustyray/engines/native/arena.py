@@ -60,7 +60,12 @@ class Arena:
         if not hasattr(os, "memfd_create"):
             return cls(_unlinked_file(size), size)
         fd = os.memfd_create("rustyray-arena", _MFD_CLOEXEC | _MFD_ALLOW_SEALING)
-        os.ftruncate(fd, size)
+        try:
+            os.ftruncate(fd, size)
+        except OSError as error:
+            os.close(fd)
+            text = f"an object store of {size} bytes cannot be made ({error.strerror}): see object_store_memory"
+            raise OSError(error.errno, text) from None
         # A file that was cut under a mapping would kill its readers.
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         return cls(fd, size)

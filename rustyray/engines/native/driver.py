@@ -232,7 +232,7 @@ def _boot(
         address=addresses.default_address(session, node),
         argv=list(sys.argv),
         sys_path=[os.path.abspath(entry) for entry in sys.path],
-        cwd=os.getcwd(),
+        cwd=processes.directory(),
         env=ONE_THREAD | dict(os.environ),
         umask=processes.umask(),
         prestart=_prestart(settings),

@@ -153,8 +153,9 @@ class Guest(AnyDriver):
 
 def _show(text: str, error: bool) -> None:
     stream = sys.stderr if error else sys.stdout
-    stream.write(text)
-    stream.flush()
+    if stream is not None:  # as it is where the program was started without one
+        stream.write(text)
+        stream.flush()
 
 
 def _node_here(cluster: ClusterFile) -> tuple[bytes, str, str]:
@@ -184,7 +185,7 @@ def _setup(quiet: bool) -> JobSetup:
         machine=processes.this_machine(),
         sys_path=[os.path.abspath(entry) for entry in sys.path],
         argv=list(sys.argv),
-        cwd=os.getcwd(),
+        cwd=processes.directory(),
         env=ONE_THREAD | dict(os.environ),
         umask=processes.umask(),
         quiet=quiet,

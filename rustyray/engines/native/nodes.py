@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -55,21 +56,31 @@ def fork(boot: NodeBoot, arena: Arena) -> NodeProcess:
             listeners.append(addresses.listen(addresses.any_port()))
             boot = msgspec.structs.replace(boot, address=addresses.format_address(listeners[1]))
         first, *others = [listener.fileno() for listener in listeners]
-        fds = [arena.fd, first, _stream(sys.stdout, 1), _stream(sys.stderr, 2), *others]
-        return NodeProcess(boot, Zygote.shared().fork_node(boot, fds))
+        with open(os.devnull, "wb") as nowhere:
+            out, error = (
+                _descriptor((now, at_first, nowhere))
+                for now, at_first in ((sys.stdout, sys.__stdout__), (sys.stderr, sys.__stderr__))
+            )
+            return NodeProcess(boot, Zygote.shared().fork_node(boot, [arena.fd, first, out, error, *others]))
     finally:
         for listener in listeners:
             listener.close()
 
 
-def _stream(stream: Any, usual: int) -> int:
-    """The descriptor behind a standard stream, so that workers write where the driver writes now."""
-    try:
-        stream.flush()
-        number = stream.fileno()
-        return int(number) if isinstance(number, int) and number >= 0 else usual
-    except (AttributeError, OSError, ValueError):
-        return usual  # replaced by something without a descriptor, as pytest's capsys does
+def _descriptor(streams: Iterable[Any]) -> int:
+    """The descriptor of the first that has one: workers write where the driver writes now, as far as that can be.
+
+    It has none where pytest's ``capsys`` has replaced it, or it was closed; its number may be another file's by then.
+    """
+    for stream in streams:
+        try:
+            stream.flush()
+            number = stream.fileno()
+            os.fstat(number)
+        except (AttributeError, OSError, TypeError, ValueError):
+            continue
+        return int(number)
+    raise AssertionError("not even the last has one")
 
 
 class Nodes:

@@ -181,6 +181,15 @@ def _poll_for_end(pid: int, timeout: float | None) -> bool:
         time.sleep(POLL_SECONDS)
 
 
+def directory() -> str:
+    """The current directory. Raises FileNotFoundError, with a sentence, when it is none any more."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        text = "the current directory has been removed, and workers start where their driver is: change to another one"
+        raise FileNotFoundError(error.errno, text) from None
+
+
 def umask() -> int:
     """The mask of permissions that this process takes off new files."""
     mask = os.umask(0o022)

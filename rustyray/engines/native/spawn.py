@@ -73,12 +73,18 @@ def _spawn(fd: int) -> int:
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
     ]
-    try:
-        os.fstat(2)
-    except OSError:  # the driver has closed it
+    if sys.__stderr__ is None or not _is_open(2):  # it was closed in the beginning (2 may be a socket by now), or since
         actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
     # No Ctrl-C until it has left the terminal's process group.
     return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigmask=[signal.SIGINT])
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
 
 
 def _interpreter_flags() -> list[str]:

@@ -97,6 +97,16 @@ def test_init_twice_is_refused_unless_that_is_fine(start: Start) -> None:
     assert rustyray.get(double.remote(2)) == 4
 
 
+@pytest.mark.native_only("simulated workers start nowhere")
+def test_a_directory_that_is_gone_is_told(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(FileNotFoundError, match="the current directory has been removed"):
+        start(num_cpus=1)
+
+
 def test_with_shuts_down_at_its_end_whatever_happens(start: Start) -> None:
     with start():
         assert rustyray.get(double.remote(2)) == 4

@@ -225,6 +225,30 @@ def test_detached_groups_stay_and_the_others_end_with_their_job(cluster: Command
     assert eventually(lambda: not busy(cluster))
 
 
+@pytest.mark.stress
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "2>&-"])
+def test_neither_nodes_nor_programs_need_standard_streams(commands: Commands, tmp_path: Path, closed: str) -> None:
+    """A number below 3 that is free becomes a socket's, which nobody is to take for standard error."""
+    said = tmp_path / "said"
+    program = (
+        "import os, sys, rustyray\n"
+        "rustyray.init(sys.argv[1], **({'num_cpus': 1} if sys.argv[1] == 'local' else {}))\n"
+        "result = rustyray.get([rustyray.remote(lambda x: (2 * x, print(x))[0]).remote(x) for x in range(3)])\n"
+        "open(sys.argv[2], 'a').write(f'{result}')\n"
+    )
+    starts = ["-m", "rustyray", "start", "--head", "--port=0", "--num-cpus=1"]
+    for arguments in (starts, ["-c", program, "auto", str(said)], ["-c", program, "local", str(said)]):
+        shell = ["bash", "-c", f'"$0" "$@" {closed}', sys.executable, *arguments]
+        done = subprocess.run(shell, env=commands.environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert said.read_text() == 2 * "[0, 2, 4]"
+    assert [os.path.getsize(commands.place().log(name)) for name in ("head", f"node-{node_of(commands)}")] == [0, 0]
+
+
+def node_of(commands: Commands) -> str:
+    return next(process.node for process in commands.place().processes() if process.node)
+
+
 def test_whoever_joins_is_told_that_the_head_is_gone(cluster: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guest, "PATIENCE", 0.2)
     head = next(process for process in cluster.place().processes() if not process.node)

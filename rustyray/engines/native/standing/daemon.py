@@ -17,8 +17,9 @@ def detach(run: Callable[[], object], log: str, keep: Collection[int] = (), *, t
     To be called by a process with one thread. It reads nothing, writes to the file ``log``, has the directory ``/``
     and, of the caller's descriptors, those in ``keep`` alone. With ``tied`` it is killed when the caller ends.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -48,3 +49,6 @@ def _redirect(log: str) -> None:
     os.dup2(null, 0)
     os.dup2(into, 1)
     os.dup2(into, 2)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:  # the caller has none
+            setattr(sys, name, os.fdopen(number, "w", 1, errors="backslashreplace", closefd=False))
