@@ -31,7 +31,6 @@ REASONS: Final[dict[str, str]] = {
     "ray.autoscaler": _CLOUD,
     "ray.cluster_utils.AutoscalingCluster": _CLOUD,
     "ray.dashboard": "belongs to the dashboard, and there is none: see rustyray.util.state, and 'rustyray status'",
-    "ray.job_submission": "sends programs to a dashboard, and there is none: start them, with init(address=…) in them",
     "ray.client": _CLIENT,
     "ray.ClientBuilder": _CLIENT,
     "ray.client_builder": _CLIENT,

@@ -1,4 +1,4 @@
-"""``rustyray job …``: programs that run on the cluster's machine, whoever started them has gone."""
+"""``rustyray job …``: programs that run on a machine of the cluster, whether or not who started them stays."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from rustyray.job_submission.client import REFUSED
+
 if TYPE_CHECKING:
-    from rustyray.engines.native.standing.jobs import JobFile
-    from rustyray.engines.native.standing.places import ClusterFile, Place
+    from rustyray.engines.native.standing.everywhere import Everywhere
+    from rustyray.model.messages import SubmittedJob
 
 #: Options of Ray's that would mean something else here, and what to do.
 _REFUSED = {
-    "--entrypoint-num-cpus": "the program itself holds nothing: have its tasks ask for num_cpus",
-    "--entrypoint-num-gpus": "the program itself holds nothing: have its tasks ask for num_gpus",
-    "--entrypoint-memory": "the program itself holds nothing: have its tasks ask for memory",
-    "--entrypoint-resources": "the program itself holds nothing: have its tasks ask for resources",
-    "--entrypoint-label-selector": "the program runs where it is submitted",
+    **{f"--{option.replace('_', '-')}": instead for option, instead in REFUSED.items()},
     "--runtime-env": "give --runtime-env-json, with env_vars and working_dir",
     "--cluster": "write --address",
     "--headers": "there is no HTTP on the way",
@@ -48,7 +46,7 @@ def add_to(commands: Any) -> None:
     logs.add_argument("-f", "--follow", action="store_true", help="and what it writes, until it is over")
     _verb(verbs, "stop", _stop, "end a job").add_argument("name")
     _verb(verbs, "delete", _delete, "forget a job that is over, and its log").add_argument("name")
-    _verb(verbs, "list", _list, "the jobs that were submitted on this machine")
+    _verb(verbs, "list", _list, "the jobs that were submitted to the cluster")
 
 
 def _verb(verbs: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -58,15 +56,16 @@ def _verb(verbs: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser
     return parser
 
 
-def _cluster(given: argparse.Namespace) -> tuple[ClusterFile, Place]:
-    from rustyray.engines.native.standing.places import Place, find
+def _jobs(given: argparse.Namespace) -> Everywhere:
+    from rustyray.engines.native.standing.everywhere import Everywhere
+    from rustyray.engines.native.standing.places import find
 
-    cluster = find(given.address or os.environ.get("RUSTYRAY_ADDRESS") or "auto")
-    return cluster, Place.of(cluster)
+    return Everywhere(find(given.address or os.environ.get("RUSTYRAY_ADDRESS") or "auto"))
 
 
 def _submit(given: argparse.Namespace) -> None:
     from rustyray.engines.native.standing import jobs
+    from rustyray.model.messages import SubmittedJob
 
     for option, instead in _REFUSED.items():
         if getattr(given, f"refused {option}") is not None:
@@ -75,19 +74,20 @@ def _submit(given: argparse.Namespace) -> None:
     if not words:
         raise ValueError("no program was given: rustyray job submit -- python script.py")
     environment, directory = _runtime_env(given.runtime_env_json)
-    cluster, place = _cluster(given)
+    metadata = _texts("metadata", given.metadata_json)
+    everywhere = _jobs(given)
     name = given.submission_id or f"raysubmit_{os.urandom(8).hex()}"
-    directory = os.path.abspath(given.working_dir or directory or os.getcwd())
+    directory = given.working_dir or directory
     entrypoint = words[0] if len(words) == 1 else shlex.join(words)
-    jobs.submit(
-        place, cluster.address, name, entrypoint, directory, environment, _texts("metadata", given.metadata_json)
+    everywhere.submit(
+        SubmittedJob(name, entrypoint, os.path.abspath(directory) if directory else "", metadata, environment)
     )
     print(f"Job '{name}' submitted successfully")
     if given.no_wait:
         print(f"What it writes: rustyray job logs {name}\nTo end it: rustyray job stop {name}")
         return
-    _show(place, name)
-    job = jobs.find(place, name)
+    _show(everywhere, name)
+    job = everywhere.find(name)
     if job.status != jobs.SUCCEEDED:
         raise RuntimeError(f"job '{name}': {job.message}")
     print(f"Job '{name}' succeeded")
@@ -120,55 +120,43 @@ def _json(what: str, text: str) -> dict[str, Any]:
     return value
 
 
-def _show(place: Place, name: str) -> None:
-    from rustyray.engines.native.standing import jobs
-
-    for text in jobs.follow(place, name):
+def _show(everywhere: Everywhere, name: str) -> None:
+    for text in everywhere.follow(name):
         sys.stdout.write(text)
         sys.stdout.flush()
 
 
 def _status(given: argparse.Namespace) -> None:
-    from rustyray.engines.native.standing import jobs
-
-    job = jobs.find(_cluster(given)[1], given.name)
+    job = _jobs(given).find(given.name)
     print(f"Status for job '{given.name}': {job.status}\nStatus message: {job.message}")
 
 
 def _logs(given: argparse.Namespace) -> None:
-    from rustyray.engines.native.standing import jobs
-
-    place = _cluster(given)[1]
+    everywhere = _jobs(given)
     if given.follow:
-        _show(place, given.name)
+        _show(everywhere, given.name)
     else:
-        sys.stdout.write(jobs.output(place, given.name))
+        sys.stdout.write(everywhere.output(given.name))
 
 
 def _stop(given: argparse.Namespace) -> None:
-    from rustyray.engines.native.standing import jobs
-
-    ran = jobs.stop(_cluster(given)[1], given.name)
+    ran = _jobs(given).stop(given.name)
     print(f"Job '{given.name}' was stopped" if ran else f"Job '{given.name}' was over already")
 
 
 def _delete(given: argparse.Namespace) -> None:
-    from rustyray.engines.native.standing import jobs
-
-    jobs.delete(_cluster(given)[1], given.name)
+    _jobs(given).delete(given.name)
     print(f"Job '{given.name}' deleted")
 
 
 def _list(given: argparse.Namespace) -> None:
-    from rustyray.engines.native.standing import jobs
-
-    found = jobs.jobs(_cluster(given)[1])
+    found = _jobs(given).all()
     for job in found:
         print(_line(job))
     if not found:
-        print("No job was submitted on this machine.")
+        print("No job was submitted to this cluster.")
 
 
-def _line(job: JobFile) -> str:
+def _line(job: SubmittedJob) -> str:
     seconds = (job.end_time or time.time()) - job.start_time
     return f"{job.submission_id}  {job.status}  {seconds:.0f} s  {job.entrypoint}"

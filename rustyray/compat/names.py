@@ -12,7 +12,16 @@ RAY: Final = "ray"
 TOP: Final = "rustyray.compat.modules"
 #: What of RustyRay has the same place in Ray. The rest of it is how RustyRay is made, and no part of ``ray``.
 SHARED: Final = frozenset(
-    {"cloudpickle", "cluster_utils", "exceptions", "experimental", "job_config", "runtime_env", "util"}
+    {
+        "cloudpickle",
+        "cluster_utils",
+        "exceptions",
+        "experimental",
+        "job_config",
+        "job_submission",
+        "runtime_env",
+        "util",
+    }
 )
 
 

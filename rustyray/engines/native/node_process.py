@@ -57,6 +57,7 @@ from rustyray.model.messages import (
     FROM_NODES,
     HEAD,
     ArenaLent,
+    AskJobs,
     Chunk,
     JobAccepted,
     JobDescribed,
@@ -242,6 +243,8 @@ class _Node:
         kind = type(message)
         if kind is LendArena:
             self.lend(peer)
+        elif isinstance(message, AskJobs):
+            self.tell_of_jobs(peer, message)
         elif self.boot.partitions and self.part(peer, message):
             pass
         elif self.head is None:
@@ -270,6 +273,12 @@ class _Node:
         """Give a driver that has come by itself the store's memory, and its name."""
         self.lent += 1
         self.hub.lend(peer, ArenaLent(worker_id(self.boot.node, self.lent), self.boot.arena_size), self.arena_fd)
+
+    def tell_of_jobs(self, peer: bytes, message: AskJobs) -> None:
+        """Of programs that were submitted on this machine."""
+        from rustyray.engines.native.standing.serving import answer
+
+        self.hub.send(peer, answer(self.boot, message))
 
     def on_lost(self, peer: bytes, reason: str) -> None:
         if self.head is not None:

@@ -94,6 +94,7 @@ from rustyray.model.messages.inside import (
     InspectHead,
     Report,
 )
+from rustyray.model.messages.jobs import AskJobs, JobAction, JobsTold, SubmittedJob
 from rustyray.model.messages.leases import (
     ArenaLent,
     Blocked,
@@ -159,6 +160,7 @@ __all__ = [
     "ArenaLent",
     "Arg",
     "AskEntry",
+    "AskJobs",
     "Blocked",
     "BorrowAck",
     "BorrowAdd",
@@ -197,10 +199,12 @@ __all__ = [
     "Items",
     "ItemsRead",
     "JobAccepted",
+    "JobAction",
     "JobDescribed",
     "JobFinished",
     "JobOver",
     "JobSetup",
+    "JobsTold",
     "KeepApart",
     "KeptApart",
     "KillActor",
@@ -264,6 +268,7 @@ __all__ = [
     "StoreSeal",
     "StoreUnpin",
     "StreamOver",
+    "SubmittedJob",
     "TakeBack",
     "Task",
     "Unblocked",
@@ -379,6 +384,8 @@ Alone = (
     | WorkerStays
     | AskEntry
     | EntryAnswer
+    | AskJobs
+    | JobsTold
     | Inspect
     | InspectHead
     | InspectClient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shlex
@@ -14,7 +15,8 @@ import pytest
 import rustyray
 from rustyray.commands import main
 from rustyray.engines.native import processes
-from rustyray.engines.native.standing import jobs
+from rustyray.engines.native.standing import jobs, places
+from rustyray.job_submission import JobErrorType, JobStatus, JobSubmissionClient
 from tests.integration.drivers import eventually
 from tests.integration.standing.conftest import Commands
 
@@ -31,7 +33,12 @@ sys.exit(int(sys.argv[1]))
 SLEEPS = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 
 
-def test_a_job_runs_and_is_told_of(cluster: Commands, tmp_path: Path) -> None:
+def test_a_job_runs_and_is_told_of(cluster: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def job(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["job", *arguments])
+        return f"{capsys.readouterr().out}{ended.value.code or ''}"
+
     (tmp_path / "script.py").write_text(SCRIPT)
     env = json.dumps({"env_vars": {"COLOR": "green"}})
     submit = ("job", "submit", f"--working-dir={tmp_path}", f"--runtime-env-json={env}")
@@ -42,12 +49,64 @@ def test_a_job_runs_and_is_told_of(cluster: Commands, tmp_path: Path) -> None:
     failed = cluster.try_(*submit, "--submission-id=second", "--", sys.executable, "script.py", "3")
     assert failed.returncode == 1
     assert "job 'second': it ended with exit code 3" in failed.stderr
-    assert "Status for job 'first': SUCCEEDED" in cluster.run("job", "status", "first")
-    assert "from a worker: green" in cluster.run("job", "logs", "second")
-    lines = cluster.run("job", "list").splitlines()
+    assert "Status for job 'first': SUCCEEDED" in job("status", "first")
+    assert "from a worker: green" in job("logs", "second")
+    lines = job("list").splitlines()
     assert [line.split()[:2] for line in lines] == [["first", "SUCCEEDED"], ["second", "FAILED"]]
-    assert "deleted" in cluster.run("job", "delete", "first")
-    assert "no job 'first' was submitted" in cluster.try_("job", "status", "first").stderr
+    assert "deleted" in job("delete", "first")
+    assert "no job 'first' was submitted" in job("status", "first")
+
+
+def test_programs_submit_jobs(cluster: Commands, tmp_path: Path) -> None:
+    client = JobSubmissionClient("http://127.0.0.1:8265", metadata={"team": "ink"})
+    assert client.get_address() == cluster.address
+    say = f"{shlex.quote(sys.executable)} -c 'import os; print(os.environ[\"COLOR\"], os.getcwd()); os._exit(3)'"
+    environment = {"env_vars": {"COLOR": "red"}, "working_dir": str(tmp_path)}
+    name = client.submit_job(entrypoint=say, runtime_env=environment, metadata={"run": "1"})
+    assert asyncio.run(_tail(client, name)) == client.get_job_logs(name) == f"red {tmp_path}\n"
+    assert client.get_job_status(name) is JobStatus.FAILED
+    info = client.get_job_info(name)
+    assert info.status.is_terminal()
+    assert info.end_time is not None
+    assert 0 <= info.end_time - info.start_time < 60_000
+    assert (info.driver_exit_code, info.error_type) == (3, JobErrorType.JOB_ENTRYPOINT_COMMAND_ERROR)
+    assert (info.metadata, info.runtime_env) == ({"run": "1", "team": "ink"}, environment)
+    assert client.list_jobs() == [info]
+    with pytest.raises(RuntimeError, match="there is a job"):
+        client.submit_job(entrypoint="true", submission_id=name)
+    assert client.stop_job(name) is False
+    assert client.delete_job(name) is True
+    for ask in (client.get_job_info, client.stop_job, client.delete_job, client.get_job_logs):
+        with pytest.raises(RuntimeError, match=f"no job '{name}' was submitted to this cluster; there is none"):
+            ask(name)
+    sleeps = client.submit_job(entrypoint="exec sleep 600", submission_id="sleeps")
+    assert client.get_job_status(sleeps) == "RUNNING"
+    assert client.stop_job(sleeps) is True
+    assert client.get_job_status(sleeps) == "STOPPED"
+    with pytest.raises(ValueError, match="have its tasks ask for num_cpus"):
+        client.submit_job(entrypoint="true", entrypoint_num_cpus=1)
+    with pytest.raises(ValueError, match="takes env_vars and working_dir; pip give to init"):
+        client.submit_job(entrypoint="true", runtime_env={"pip": ["x"]})
+    with pytest.raises(ValueError, match="there is no dashboard, and no HTTP"):
+        JobSubmissionClient("http://far.example:8265")
+
+
+def test_a_machine_without_a_node_submits_where_one_is(
+    cluster: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(places.KEY_VARIABLE, cluster.place().key_file)
+    monkeypatch.setenv(places.DIRECTORY_VARIABLE, str(tmp_path / "elsewhere"))
+    client = JobSubmissionClient()
+    with pytest.raises(RuntimeError, match="the working directory /no/such does not exist"):
+        client.submit_job(entrypoint="true", runtime_env={"working_dir": "/no/such"})
+    name = client.submit_job(entrypoint="pwd; echo $COLOR", runtime_env={"env_vars": {"COLOR": "blue"}})
+    assert asyncio.run(_tail(client, name)) == f"{Path.home()}\nblue\n"
+    assert client.get_job_status(name) == "SUCCEEDED"
+    assert [job.submission_id for job in client.list_jobs()] == [name]
+
+
+async def _tail(client: JobSubmissionClient, name: str) -> str:
+    return "".join([text async for text in client.tail_job_logs(name)])
 
 
 def _sleeping(cluster: Commands, name: str) -> int:

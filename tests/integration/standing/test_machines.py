@@ -38,6 +38,10 @@ def test_a_job_runs_across_two_machines(machines: tuple[Machine, Machine]) -> No
     assert "2 nodes, 0 dead" in b.run("status")
     assert a.driver(PROGRAM) == "right\n"
     assert b.driver(PROGRAM.replace('"far"', '"near"')) == "right\n"
+    a.run("job", "submit", "--submission-id=near", "--", "echo", "this is near")
+    assert "near  SUCCEEDED" in b.run("job", "list")
+    assert b.run("job", "logs", "near") == "this is near\n"
+    assert "there is a job 'near' already" in b.try_("job", "submit", "--submission-id=near", "--", "true").stderr
 
 
 def test_workers_elsewhere_do_not_take_over_what_means_nothing_there(

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -25,30 +25,34 @@ RUNNING: Final = "RUNNING"
 SUCCEEDED: Final = "SUCCEEDED"
 FAILED: Final = "FAILED"
 STOPPED: Final = "STOPPED"
+#: Of a job: until its supervisor has started the program.
+STARTS: Final = "it starts"
 #: The environment variable with a job's own name.
 NAME_VARIABLE: Final = "RUSTYRAY_JOB_SUBMISSION_ID"
 #: Seconds that a job has to end when it is asked to, before it is killed; and its supervisor after that.
 GRACE: Final = 3.0
 SUPERVISOR: Final = 2.0
-#: Seconds between two looks at the log.
-LOOK: Final = 0.05
 #: Seconds that a supervisor has to start.
 PATIENCE: Final = 30.0
+#: Those that this process has started and that it has not seen end.
+_supervisors: Final[list[subprocess.Popen[bytes]]] = []
 
 
 class JobFile(msgspec.Struct, kw_only=True):
-    """A job. ``supervisor`` is the process that looks after it, ``group`` its own process group; times are in seconds
-    since the epoch."""
+    """A job. ``environment`` is all of it, ``env_vars`` what was given with the job. ``supervisor`` is the process that
+    looks after it, ``group`` its own process group; times are in seconds since the epoch."""
 
     submission_id: str
     entrypoint: str
     directory: str
     environment: dict[str, str]
+    env_vars: dict[str, str]
     metadata: dict[str, str]
     status: str = RUNNING
-    message: str = "it runs"
+    message: str = STARTS
     start_time: float = 0.0
     end_time: float = 0.0
+    exit_code: int | None = None
     group: int = 0
     supervisor: ProcessFile | None = None
 
@@ -65,11 +69,10 @@ def submit(
     directory: str,
     environment: Mapping[str, str],
     metadata: Mapping[str, str],
-) -> JobFile:
-    """Start a job and return it when it runs.
+) -> None:
+    """Start a job; `wait_for_start` tells whether that went well.
 
     Raises:
-        RuntimeError: It could not be started.
         ValueError: The name is taken or cannot be one, or the directory does not exist.
     """
     if not name or not all(char.isalnum() or char in "-_." for char in name):
@@ -84,6 +87,7 @@ def submit(
         entrypoint=entrypoint,
         directory=directory,
         environment=variables,
+        env_vars=dict(environment),
         metadata=dict(metadata),
         start_time=time.time(),
     )
@@ -97,13 +101,7 @@ def submit(
             stderr=log,
             start_new_session=True,
         )
-    deadline = time.monotonic() + PATIENCE
-    while (job := find(place, name)).supervisor is None:
-        if supervisor.poll() is not None or time.monotonic() > deadline:
-            supervisor.kill()
-            raise RuntimeError(f"job {name!r} could not be started:\n{output(place, name)[-2000:]}")
-        time.sleep(LOOK)
-    return job
+    _supervisors[:] = [one for one in (*_supervisors, supervisor) if one.poll() is None]
 
 
 def _private(path: str, flags: int) -> int:
@@ -133,23 +131,34 @@ def _read(path: str) -> JobFile | None:
             job = msgspec.json.decode(file.read(), type=JobFile)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-    if job.status == RUNNING and job.supervisor is not None and not job.supervisor.is_alive():
+    if job.status != RUNNING:
+        return job
+    if job.supervisor is None and time.time() > job.start_time + PATIENCE:
+        job.status, job.message = FAILED, "it could not be started"
+    if job.supervisor is not None and not job.supervisor.is_alive():
         job.status, job.message = FAILED, "its supervisor was killed"
     return job
 
 
-def stop(place: Place, name: str) -> bool:
-    """Ask a job to end, kill it if it does not; returns whether it ran. Raises ValueError when there is none."""
+def ask_to_end(place: Place, name: str, number: signal.Signals = signal.SIGTERM) -> JobFile | None:
+    """Send the signal to the supervisor; returns the job if it ran. Raises ValueError when there is none."""
     job = find(place, name)
     if job.status != RUNNING or job.supervisor is None:
-        return False
+        return None
     try:
-        os.kill(job.supervisor.pid, signal.SIGTERM)
+        os.kill(job.supervisor.pid, number)
     except ProcessLookupError:
-        return False  # it ended at this moment
+        return None  # it ended at this moment
+    return job
+
+
+def stop(place: Place, name: str) -> None:
+    """Ask a job to end, kill it if it does not. Raises ValueError when there is none."""
+    job = ask_to_end(place, name)
+    if job is None or job.supervisor is None:
+        return
     if not processes.wait_for_end(job.supervisor.pid, GRACE + SUPERVISOR):
         os.kill(job.supervisor.pid, signal.SIGKILL)
-    return True
 
 
 def stop_all(place: Place) -> None:
@@ -176,22 +185,9 @@ def delete(place: Place, name: str) -> None:
         os.remove(path)
 
 
-def output(place: Place, name: str) -> str:
-    """What a job has written so far. Raises ValueError when there is none."""
+def output(place: Place, name: str, offset: int, most: int) -> bytes:
+    """``most`` bytes of what a job has written, from ``offset`` on. Raises ValueError when there is none."""
     find(place, name)
-    with open(place.log(f"job-{name}"), encoding="utf-8", errors="replace") as file:
-        return file.read()
-
-
-def follow(place: Place, name: str) -> Iterator[str]:
-    """What a job writes, until it is over."""
-    with open(place.log(f"job-{name}"), encoding="utf-8", errors="replace") as file:
-        while True:
-            over = find(place, name).status != RUNNING
-            text = file.read()
-            if text:
-                yield text
-            elif over:
-                return
-            else:
-                time.sleep(LOOK)
+    with open(place.log(f"job-{name}"), "rb") as file:
+        file.seek(offset)
+        return file.read(most)

@@ -31,19 +31,26 @@ def main(path: str, name: str) -> None:
     job = jobs.find(place, name)
     signal.signal(signal.SIGTERM, _stop)
     tied = partial(processes.set_parent_death_signal, signal.SIGKILL, os.getpid())
-    child = subprocess.Popen(
-        ["/bin/sh", "-c", job.entrypoint],
-        cwd=job.directory,
-        env=job.environment,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=tied,  # noqa: PLW1509 - this process has one thread
-    )
+    try:
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", job.entrypoint],
+            cwd=job.directory,
+            env=job.environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=tied,  # noqa: PLW1509 - this process has one thread
+        )
+    except OSError as error:
+        job.status, job.message, job.end_time = jobs.FAILED, f"it could not be started: {error}", time.time()
+        write(jobs.path_of(place, name), job)
+        return
+    job.message = "it runs"
     job.group = child.pid
     job.supervisor = ProcessFile(pid=os.getpid(), started=started(os.getpid()))
     write(jobs.path_of(place, name), job)
     try:
         job.status, job.message = _watch(place, child)
+        job.exit_code = child.returncode
     except Stopping as why:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _end(child)

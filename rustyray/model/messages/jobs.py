@@ -1,0 +1,53 @@
+"""Programs that were submitted: those of a machine are asked of a node there."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from rustyray.model.messages.base import Part
+
+
+class JobAction(enum.IntEnum):
+    """What is to be done. ``STOP`` asks a program to end, ``KILL`` ends it."""
+
+    LIST = 1
+    SUBMIT = 2
+    OUTPUT = 3
+    STOP = 4
+    KILL = 5
+    DELETE = 6
+
+
+class SubmittedJob(Part):
+    """A program, and what became of it. Times are in seconds since the epoch; ``end_time`` is 0 while it runs."""
+
+    submission_id: str
+    entrypoint: str
+    directory: str
+    metadata: dict[str, str]
+    env_vars: dict[str, str]
+    status: str = ""
+    message: str = ""
+    start_time: float = 0.0
+    end_time: float = 0.0
+    exit_code: int | None = None
+    node: str = ""
+
+
+class AskJobs(msgspec.Struct, array_like=True, gc=False, tag=140):
+    """Anyone → node. ``job`` is the one to ``SUBMIT``; otherwise ``name`` says which. Answered by `JobsTold`."""
+
+    action: JobAction
+    name: str = ""
+    offset: int = 0
+    job: SubmittedJob | None = None
+
+
+class JobsTold(msgspec.Struct, array_like=True, gc=False, tag=141):
+    """The ``jobs``, or what one has written from an offset on (not all, if it is much), or what is wrong."""
+
+    jobs: list[SubmittedJob]
+    output: bytes = b""
+    error: str = ""
