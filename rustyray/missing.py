@@ -82,6 +82,14 @@ for _name in (
     "set_target_device_for_ref set_target_for_ref wait_tensor_freed"
 ).split():
     REASONS[f"ray.experimental.{_name}"] = _DEVICES
+#: Options of programs that are submitted, which would mean something else here, and what to do.
+OF_JOBS: Final = {
+    "entrypoint_num_cpus": "the program itself holds nothing: have its tasks ask for num_cpus",
+    "entrypoint_num_gpus": "the program itself holds nothing: have its tasks ask for num_gpus",
+    "entrypoint_memory": "the program itself holds nothing: have its tasks ask for memory",
+    "entrypoint_resources": "the program itself holds nothing: have its tasks ask for resources",
+    "entrypoint_label_selector": "the program runs where it is submitted",
+}
 #: For names without a reason of their own.
 OTHERWISE: Final = "is not there; a program that needs it has to do without, or run on Ray"
 

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from rustyray.job_submission.client import REFUSED
+from rustyray.missing import OF_JOBS
 
 if TYPE_CHECKING:
     from rustyray.engines.native.standing.everywhere import Everywhere
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Options of Ray's that would mean something else here, and what to do.
 _REFUSED = {
-    **{f"--{option.replace('_', '-')}": instead for option, instead in REFUSED.items()},
+    **{f"--{option.replace('_', '-')}": instead for option, instead in OF_JOBS.items()},
     "--runtime-env": "give --runtime-env-json, with env_vars and working_dir",
     "--cluster": "write --address",
     "--headers": "there is no HTTP on the way",

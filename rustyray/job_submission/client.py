@@ -10,17 +10,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from rustyray.job_submission.details import JobDetails, JobErrorType, JobStatus, JobType
+from rustyray.missing import OF_JOBS
 from rustyray.model.messages import SubmittedJob
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "0.0.0.0", "::1")
-#: Options of Ray's that would mean something else here, and what to do.
-REFUSED: Final = {
-    "entrypoint_num_cpus": "the program itself holds nothing: have its tasks ask for num_cpus",
-    "entrypoint_num_gpus": "the program itself holds nothing: have its tasks ask for num_gpus",
-    "entrypoint_memory": "the program itself holds nothing: have its tasks ask for memory",
-    "entrypoint_resources": "the program itself holds nothing: have its tasks ask for resources",
-    "entrypoint_label_selector": "the program runs where it is submitted",
-}
 
 
 class JobSubmissionClient:
@@ -85,10 +78,10 @@ class JobSubmissionClient:
             ValueError: An option is refused.
         """
         for option, value in options.items():
-            if option not in REFUSED:
+            if option not in OF_JOBS:
                 raise TypeError(f"submit_job() has no option {option!r}")
             if value:
-                raise ValueError(f"submit_job({option}={value!r}): {REFUSED[option]}")
+                raise ValueError(f"submit_job({option}={value!r}): {OF_JOBS[option]}")
         environment = dict(runtime_env or {})
         variables, directory = environment.pop("env_vars", {}), environment.pop("working_dir", "")
         if environment:
