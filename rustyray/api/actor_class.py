@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from rustyray.api import lifecycle
@@ -11,6 +11,7 @@ from rustyray.api.actor_shape import describe_class
 from rustyray.api.shipping import Code, global_name
 from rustyray.api.signatures import Arguments, parameters_of
 from rustyray.model import options as opt
+from rustyray.model import plan_parts as parts
 from rustyray.model.plans import ActorPlan
 from rustyray.runtime import context
 
@@ -73,10 +74,14 @@ class ActorClass(Generic[T]):
         other._options, other._plan = changed, None
         return other
 
+    def _remote(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """``options(…).remote(…)`` in one, which suites written for Ray use."""
+        return self.options(**options).remote(*args, **(kwargs or {}))
+
     def _make_plan(self) -> ActorPlan:
         options = self._options
-        resources, placement = opt.actor_resources(options)
-        strategy, follows = opt.where_to_run(options, self._code.called, resources, placement)
+        resources, placement = parts.actor_resources(options)
+        strategy, follows = parts.where_to_run(options, self._code.called, resources, placement)
         fn, blob, held = self._code.packed()
         context.remember(self)
         meta, methods, is_async = describe_class(self.cls, self._code.called, options)
@@ -101,6 +106,7 @@ class ActorClass(Generic[T]):
             strategy=strategy,
             follows=follows,
             environment=options.get("runtime_env") or None,
+            ahead=max(0, opt.value_of(options, "_actor_generator_backpressure_num_objects")),
         )
         return self._plan
 

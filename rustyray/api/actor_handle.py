@@ -11,6 +11,7 @@ from rustyray.model import options as opt
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Unpack
 
     from rustyray.api.typed import MethodOptions, Remote, ReturningMethod
@@ -86,6 +87,10 @@ class ActorMethod(_Base[P, R]):
         checked = opt.check_options(opt.Scope.METHOD, options)
         plan = shape.plan(name, shape.methods[name], checked, self._state.max_task_retries)
         return ActorMethod(self._state, Method(self._method.arguments, plan))
+
+    def _remote(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """``options(…).remote(…)`` in one, which suites written for Ray use."""
+        return self.options(**options).remote(*args, **(kwargs or {}))
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         name = self._plan.name

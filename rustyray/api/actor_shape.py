@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from rustyray.api.signatures import Arguments, Parameter, parameters_of
 from rustyray.model import options as opt
+from rustyray.model import plan_parts as parts
 from rustyray.model.plans import MethodPlan, RetryPolicy
 
 #: The attribute in which `rustyray.method` leaves a method's options.
@@ -45,6 +46,7 @@ class ActorShape(NamedTuple):
     groups: tuple[str, ...] = ()
     unordered: bool = False
     max_pending: int = 0
+    paced: bool = False
 
 
 class Method:
@@ -87,15 +89,17 @@ class Shape:
         own = {"num_returns": shape.returns, AHEAD: shape.ahead}
         given = {**own, **{option: value for option, value in options.items() if value is not None}}
         is_generator = bool(shape.flags & (_GENERATOR | _ASYNC_GENERATOR))
-        returns = opt.returns_of(given, f"{self.name}.{name}", is_generator)
+        returns = parts.returns_of(given, f"{self.name}.{name}", is_generator)
         retries = options.get("max_task_retries")
         if retries is None:
             retries = max_task_retries if shape.max_task_retries is None else shape.max_task_retries
-        retry = opt.retry_policy(options) if options.get("retry_exceptions") is not None else _policy(shape.retry)
+        retry = parts.retry_policy(options) if options.get("retry_exceptions") is not None else _policy(shape.retry)
         group = options.get("concurrency_group") or shape.group
         actor = self._shape
         _check_group(self.name, name, group, actor.groups)
-        return MethodPlan(name, returns, retries, retry, group, actor.unordered, actor.max_pending)
+        named = options.get("name") or ""
+        most = actor.max_pending
+        return MethodPlan(name, returns, retries, retry, group, actor.unordered, most, named, actor.paced)
 
 
 @functools.lru_cache(maxsize=512)
@@ -130,7 +134,9 @@ def describe_class(cls: type, called: str, options: Mapping[str, Any]) -> tuple[
     is_async = any(shape.flags & (_COROUTINE | _ASYNC_GENERATOR) for shape in shapes.values())
     unordered = _is_unordered(called, options, is_async)
     max_pending = max(0, opt.value_of(options, "max_pending_calls"))
-    return msgpack.encode(ActorShape(called, shapes, groups, unordered, max_pending)), list(shapes), is_async
+    paced = opt.value_of(options, "_actor_generator_backpressure_num_objects") > 0
+    shape = ActorShape(called, shapes, groups, unordered, max_pending, paced)
+    return msgpack.encode(shape), list(shapes), is_async
 
 
 def _is_unordered(called: str, options: Mapping[str, Any], is_async: bool) -> bool:

@@ -130,6 +130,8 @@ def method(*functions: Any, **options: Any) -> Any:
     """
     if functions and (options or len(functions) > 1 or not callable(functions[0])):
         raise TypeError("method must be used as @method, or as @method(option=…)")
+    if "name" in options:
+        raise ValueError("name is for single calls: write handle.method.options(name=…), not @method(name=…)")
     checked = opt.check_options(opt.Scope.METHOD, options)
 
     def mark(function: F) -> F:

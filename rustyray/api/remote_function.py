@@ -7,13 +7,14 @@ arguments and hands them to the engine, nothing else.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 from rustyray.api import lifecycle
 from rustyray.api.shipping import Code, global_name
 from rustyray.api.signatures import Arguments, parameters_of
 from rustyray.model import options as opt
+from rustyray.model import plan_parts as parts
 from rustyray.model.plans import TaskPlan
 from rustyray.runtime import context
 
@@ -117,9 +118,13 @@ class RemoteFunction(_Base[P, R]):
         _check_kind(self.func, changed._options)
         return changed
 
+    def _remote(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """``options(…).remote(…)`` in one, which suites written for Ray use."""
+        return self.options(**options).remote(*args, **(kwargs or {}))
+
     def _make_plan(self) -> TaskPlan:
-        resources = opt.task_resources(self._options)
-        strategy, follows = opt.where_to_run(self._options, self._code.called, resources, {})
+        resources = parts.task_resources(self._options)
+        strategy, follows = parts.where_to_run(self._options, self._code.called, resources, {})
         fn, blob, held = self._code.packed()
         context.remember(self)
         self._plan = TaskPlan(
@@ -127,9 +132,9 @@ class RemoteFunction(_Base[P, R]):
             blob,
             self._code.called,
             resources,
-            returns=opt.returns_of(self._options, self._code.called, is_generator(self.func)),
+            returns=parts.returns_of(self._options, self._code.called, is_generator(self.func)),
             max_retries=opt.value_of(self._options, "max_retries"),
-            retry=opt.retry_policy(self._options),
+            retry=parts.retry_policy(self._options),
             held=held,
             task_name=self._options.get("name") or "",
             strategy=strategy,
@@ -172,4 +177,4 @@ def _check_kind(func: Callable[..., Any], options: Mapping[str, Any]) -> None:
             f"it: a plain function that returns asyncio.run({name}(…))."
         )
     if isinstance(options.get("num_returns"), str):
-        opt.returns_of(options, name, is_generator(func))  # raises, if it is none
+        parts.returns_of(options, name, is_generator(func))  # raises, if it is none

@@ -224,6 +224,7 @@ class ActorOptions(Resources, total=False):
     concurrency_groups: Mapping[str, int] | None
     allow_out_of_order_execution: bool | None
     max_pending_calls: int | None
+    _actor_generator_backpressure_num_objects: int | None
 
 
 class Returning(Remote[P, Out], Generic[P, R, Out]):
@@ -280,6 +281,7 @@ class MarksSeveralReturns(Protocol):
 class MethodOptions(TypedDict, total=False):
     """Options of actor methods, other than ``num_returns``."""
 
+    name: str | None
     max_task_retries: int | None
     retry_exceptions: Retry | None
     concurrency_group: str | None

@@ -43,6 +43,7 @@ from rustyray.model.messages import (
     WorkerSpent,
     WorkerStays,
 )
+from rustyray.model.plans import shown_call
 from rustyray.model.resources import as_amounts
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import Fault, FaultKind, Value
@@ -394,7 +395,7 @@ class ExecutorCore:
                 self.begun_of(job),
                 "task",
                 "run began",
-                name=task.method if isinstance(task, Call) else task.name,
+                name=shown_call(task.method, task.name) if isinstance(task, Call) else task.name,
                 task=task.id.hex(),
                 attempt=task.attempt,
                 worker=worker,

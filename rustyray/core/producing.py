@@ -47,18 +47,21 @@ class Producer(msgspec.Struct, eq=False):
     values: list[Value] = []
 
     @property
-    def full(self) -> bool:
-        """Whether it is to wait until more is read."""
-        return 0 < self.limit <= self.made - self.read and not self.over
+    def unread(self) -> int:
+        return 0 if self.over else self.made - self.read
 
 
 class Producers:
-    """All generators that run in a worker. Effects go to ``out``."""
+    """All generators that run in a worker. Effects go to ``out``.
 
-    __slots__ = ("_gathered", "_since", "of", "out", "sent")
+    ``limit`` is how many items all of them together may be ahead of their readers, 0: any number.
+    """
+
+    __slots__ = ("_gathered", "_since", "limit", "of", "out", "sent")
 
     def __init__(self, out: list[Effect]) -> None:
         self.out = out
+        self.limit = 0
         self.of: dict[TaskID, Producer] = {}
         self.sent = 0.0
         #: Those whose items wait for company, and since when the first does.
@@ -72,12 +75,20 @@ class Producers:
         producer = self.of[task.id] = Producer(job.caller, task.id, task.attempt, limit_of(task.returns))
         return producer
 
+    def is_full(self, producer: Producer) -> bool:
+        """Whether it is to wait until more is read, of its own items or of those of others."""
+        if producer.over:
+            return False
+        if 0 < producer.limit <= producer.unread:
+            return True
+        return 0 < self.limit <= sum(other.unread for other in self.of.values())
+
     def yielded(self, producer: Producer, value: Value, now: float) -> bool:
         """It has made an item. True if that waits for company now, as the first of those that do."""
         producer.made += 1
         producer.values.append(value)
         self._gathered[producer.task] = producer
-        if now - self.sent > LINGER or type(value) is Stored or producer.full:
+        if now - self.sent > LINGER or type(value) is Stored or self.is_full(producer):
             self.flush()
             self.sent = now
             return False
@@ -89,6 +100,12 @@ class Producers:
     def end(self, producer: Producer) -> None:
         """It makes no more. What has gathered goes with the next `flush`, before its result."""
         del self.of[producer.task]
+        if self.limit:
+            self._go_on(b"")
+
+    def _go_on(self, task: TaskID) -> None:
+        """Fewer items are ahead: of this generator, and so of all."""
+        self.out += [GoOn(one) for one in self.of] if self.limit else [GoOn(task)]
 
     def flush(self) -> None:
         """Send what has gathered."""
@@ -105,13 +122,13 @@ class Producers:
         producer = self._of(sender, message)
         if producer is not None:
             producer.read = max(producer.read, message.count)
-            self.out.append(GoOn(producer.task))
+            self._go_on(producer.task)
 
     def on_over(self, sender: WorkerID, message: StreamOver) -> None:
         producer = self._of(sender, message)
         if producer is not None:
             producer.over = True
-            self.out.append(GoOn(producer.task))
+            self._go_on(producer.task)
 
     def _of(self, sender: WorkerID, message: ItemsRead | StreamOver) -> Producer | None:
         producer = self.of.get(message.task)
@@ -124,7 +141,7 @@ class Producers:
         for producer in self.of.values():
             if producer.caller == caller:
                 producer.over = producer.cut = True
-                self.out.append(GoOn(producer.task))
+                self._go_on(producer.task)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 

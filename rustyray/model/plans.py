@@ -129,9 +129,22 @@ class MethodPlan:
 
     ``group`` is the concurrency group in which it runs, empty for the default one. ``unordered``: a call need not wait
     for those before it whose arguments are not there yet. ``max_pending``: how many may be pending, 0: any number.
+    ``call_name`` is what the user calls its calls, if anything; ``shown`` is how people are told of them. ``paced``:
+    how far all generators of the actor are ahead of their readers is limited.
     """
 
-    __slots__ = ("group", "max_pending", "max_task_retries", "name", "retry", "returns", "unordered")
+    __slots__ = (
+        "call_name",
+        "group",
+        "max_pending",
+        "max_task_retries",
+        "name",
+        "paced",
+        "retry",
+        "returns",
+        "shown",
+        "unordered",
+    )
 
     def __init__(
         self,
@@ -142,8 +155,13 @@ class MethodPlan:
         group: str = "",
         unordered: bool = False,
         max_pending: int = 0,
+        call_name: str = "",
+        paced: bool = False,
     ) -> None:
+        self.paced = paced
         self.name = name
+        self.call_name = call_name
+        self.shown = shown_call(name, call_name)
         self.returns = returns
         self.max_task_retries = max_task_retries
         self.retry = retry or NO_RETRY
@@ -152,10 +170,22 @@ class MethodPlan:
         self.max_pending = max_pending
 
 
+def shown_call(method: str, name: str) -> str:
+    """How a call is shown: by its method, and its own name where it has one (`of_shown_call` takes them apart)."""
+    return f"{name} ({method})" if name else method
+
+
+def of_shown_call(shown: str) -> tuple[str, str]:
+    """The method, and the call's own name."""
+    name, found, method = shown.removesuffix(")").rpartition(" (")
+    return (method, name) if found else (shown, "")
+
+
 class ActorPlan:
     """An actor class with its options, ready to be created. Fields as in `rustyray.model.messages.ActorSpec`."""
 
     __slots__ = (
+        "ahead",
         "blob",
         "class_name",
         "detached",
@@ -204,7 +234,9 @@ class ActorPlan:
         strategy: Strategy | None = None,
         follows: bool = False,
         environment: dict[str, Any] | None = None,
+        ahead: int = 0,
     ) -> None:
+        self.ahead = ahead
         self.strategy = strategy
         self.follows = follows
         #: By the strategy of the task that creates it, as in `TaskPlan`; so are the next ones.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rustyray.model import options as opt
+from rustyray.model import plan_parts as parts
 from rustyray.model import resources as res
 from rustyray.model.options import Scope
 
@@ -141,25 +142,25 @@ def test_get_if_exists_needs_a_name() -> None:
 
 
 def test_retry_backoff_becomes_a_policy() -> None:
-    policy = opt.retry_policy(check(Scope.TASK, retry_backoff=0.5))
+    policy = parts.retry_policy(check(Scope.TASK, retry_backoff=0.5))
     assert policy is not None
     assert (policy.on_error, policy.initial, policy.factor, policy.maximum) == (False, 0.5, 2.0, 30.0)
-    policy = opt.retry_policy(check(Scope.TASK, retry_backoff=(1, 3, 10), retry_exceptions=True))
+    policy = parts.retry_policy(check(Scope.TASK, retry_backoff=(1, 3, 10), retry_exceptions=True))
     assert policy is not None
     assert (policy.on_error, policy.initial, policy.factor, policy.maximum) == (True, 1.0, 3.0, 10.0)
 
 
 def test_retry_exceptions_becomes_a_policy() -> None:
-    assert opt.retry_policy({}) is None
-    assert opt.retry_policy({"retry_exceptions": False}) is None
-    assert opt.retry_policy(check(Scope.TASK, retry_exceptions=[])) is None
-    always = opt.retry_policy({"retry_exceptions": True})
+    assert parts.retry_policy({}) is None
+    assert parts.retry_policy({"retry_exceptions": False}) is None
+    assert parts.retry_policy(check(Scope.TASK, retry_exceptions=[])) is None
+    always = parts.retry_policy({"retry_exceptions": True})
     assert always is not None
     assert always.on_error is True
 
 
 def test_classes_to_retry_match_their_instances() -> None:
-    policy = opt.retry_policy(check(Scope.TASK, retry_exceptions=[OSError, KeyError]))
+    policy = parts.retry_policy(check(Scope.TASK, retry_exceptions=[OSError, KeyError]))
     assert policy is not None
     assert callable(policy.on_error)
     assert policy.on_error(FileNotFoundError())
@@ -184,10 +185,10 @@ def test_checked_options_pass_a_second_check() -> None:
 
 
 def test_a_task_holds_one_cpu_unless_it_says_otherwise() -> None:
-    assert opt.task_resources({}) == CPU
-    assert opt.task_resources({"num_cpus": None}) == CPU
-    assert opt.task_resources({"num_cpus": 0}) == {}
-    assert opt.task_resources({"num_cpus": 0.5, "num_gpus": 1, "memory": 2, "resources": {"x": 3}}) == {
+    assert parts.task_resources({}) == CPU
+    assert parts.task_resources({"num_cpus": None}) == CPU
+    assert parts.task_resources({"num_cpus": 0}) == {}
+    assert parts.task_resources({"num_cpus": 0.5, "num_gpus": 1, "memory": 2, "resources": {"x": 3}}) == {
         "CPU": res.UNIT // 2,
         "GPU": res.UNIT,
         "memory": 2 * res.UNIT,
@@ -196,13 +197,13 @@ def test_a_task_holds_one_cpu_unless_it_says_otherwise() -> None:
 
 
 def test_an_actor_is_placed_with_one_cpu_and_holds_none() -> None:
-    assert opt.actor_resources({}) == ({}, CPU)
+    assert parts.actor_resources({}) == ({}, CPU)
     memory = {"memory": 5 * res.UNIT}
-    assert opt.actor_resources({"memory": 5}) == (memory, {**memory, **CPU})
+    assert parts.actor_resources({"memory": 5}) == (memory, {**memory, **CPU})
 
 
 def test_an_actor_that_asks_for_resources_holds_them() -> None:
-    assert opt.actor_resources({"num_cpus": 0}) == ({}, {})
-    assert opt.actor_resources({"num_cpus": 2}) == ({"CPU": 2 * res.UNIT},) * 2
-    assert opt.actor_resources({"num_gpus": 1}) == ({"CPU": res.UNIT, "GPU": res.UNIT},) * 2
-    assert opt.actor_resources({"resources": {"x": 1}}) == ({"CPU": res.UNIT, "x": res.UNIT},) * 2
+    assert parts.actor_resources({"num_cpus": 0}) == ({}, {})
+    assert parts.actor_resources({"num_cpus": 2}) == ({"CPU": 2 * res.UNIT},) * 2
+    assert parts.actor_resources({"num_gpus": 1}) == ({"CPU": res.UNIT, "GPU": res.UNIT},) * 2
+    assert parts.actor_resources({"resources": {"x": 1}}) == ({"CPU": res.UNIT, "x": res.UNIT},) * 2

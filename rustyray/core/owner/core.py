@@ -278,6 +278,7 @@ class OwnerCore:
             strategy=plan.strategy,
             groups=plan.groups,
             env=plan.env,
+            ahead=plan.ahead,
         )
         call = Call(actor, actor, CREATION.name, 0, args, 0, buffers=buffers, refs=refs)
         record = Record(call, CREATION, self.calls.link(actor, plan.max_task_retries), 0, b"", now, now)
@@ -310,7 +311,7 @@ class OwnerCore:
         tid = self.me + number.to_bytes(8, "big")
         kinds = self.kinds
         if plan is not kinds.plan or now > kinds.until or actor != kinds.actor:
-            kinds.note(plan, number, plan.name, now, actor)
+            kinds.note(plan, number, plan.shown, now, actor)
         retries = plan.max_task_retries or max_task_retries
         call = Call(
             tid, actor, plan.name, 0, args, plan.returns, 0, retries + 1 if retries >= 0 else 0, None, buffers, refs
@@ -319,6 +320,8 @@ class OwnerCore:
             call.trace = trace
         if plan.group:
             call.group = plan.group
+        if plan.call_name:
+            call.name = plan.call_name
         record = Record(call, plan, link, retries, parent, now, now)
         if plan.returns == 1:
             record.entry = self.objects[tid + FIRST_RETURN] = ObjectEntry(None, 1, 0, record)

@@ -21,7 +21,7 @@ from rustyray.core.owner.records import DONE, PUSHED, ActorLink, ObjectEntry, Re
 from rustyray.core.owner.references import References
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, item_id, object_id, stream_id
 from rustyray.model.messages import Items, ItemsRead, StreamOver
-from rustyray.model.plans import TaskPlan
+from rustyray.model.plans import MethodPlan, TaskPlan
 from rustyray.model.streams import DYNAMIC, limit_of
 from rustyray.model.values import Fault, FaultKind, Packed, RefInfo, Stored, Value
 
@@ -38,10 +38,12 @@ class Stream(msgspec.Struct, eq=False):
     Of ``known`` items the first ``read`` have been taken. ``got`` came from the present ``attempt``, which was ``told``
     that so many are read. ``ended``: no more come. ``closed``: nobody reads any more. ``linked`` are the items that the
     task would make again if they were lost; ``kept``: its lineage is, for these. ``stopped``: the attempt was told so.
+    ``paced``: others wait for its reader, too, so that the producer is told of each item that is read.
     """
 
     record: Record
     limit: int
+    paced: bool = False
     read: int = 0
     known: int = 0
     attempt: int = 0
@@ -74,7 +76,8 @@ class Streams:
     def open(self, record: Record) -> None:
         """A generator was called. Whoever reads has one reference to `stream_id`."""
         task = record.task
-        stream = self.of[task.id] = Stream(record, limit_of(task.returns))
+        paced = isinstance(record.plan, MethodPlan) and record.plan.paced
+        stream = self.of[task.id] = Stream(record, limit_of(task.returns), paced)
         if not stream.listed:
             self._refs.objects[stream_id(task.id)] = ObjectEntry(b"", 1)
             self._expect(stream)
@@ -134,7 +137,8 @@ class Streams:
     def _pace(self, stream: Stream) -> None:
         """A producer that may not go on before more is read is told, when more has been."""
         read = _ALL if stream.closed else stream.read
-        if stream.limit and read > stream.told and stream.got - stream.told >= stream.limit:
+        waits = stream.limit and stream.got - stream.told >= stream.limit
+        if (waits or stream.paced) and read > stream.told:
             stream.told = read
             self._tell(stream, ItemsRead(stream.record.task.id, stream.attempt, read))
 

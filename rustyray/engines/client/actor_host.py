@@ -98,6 +98,7 @@ class ActorHost:
         """Make the instance and tell the node how that went."""
         worker, spec = self.worker, self.spec
         failed: Failed | Fault | None = None
+        worker.executor.producers.limit = spec.ahead
         if self._gpus:
             worker.runner.show_gpus(self._gpus)
         ctx = TaskContext(worker.place.job, spec.actor, f"{self.class_name}.__init__", self.incarnation, spec.actor)

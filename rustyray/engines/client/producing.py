@@ -52,12 +52,13 @@ class Producing:
 
     def run(self, job: Job, items: Any) -> Result:
         """Iterate to the end, or until nobody wants more. Raises what the generator raises."""
+        producers = self._worker.executor.producers
         iterator: Iterator[Any] = iter(items)
         with self._producing(job) as producer:
             try:
                 for item in iterator:
                     self._send(job, producer, item)
-                    if producer.full:
+                    if producers.is_full(producer):
                         self._pause(producer)
                     if producer.over:
                         break
@@ -72,12 +73,13 @@ class Producing:
         """As `run`, for async generators, and for plain ones between whose items others may run."""
         import asyncio
 
+        producers = self._worker.executor.producers
         iterator: AsyncIterator[Any] = items if hasattr(items, "__anext__") else _in_turns(items)
         with self._producing(job) as producer:
             try:
                 async for item in iterator:
                     self._send(job, producer, item)
-                    while producer.full:
+                    while producers.is_full(producer):
                         await self._not_full(producer, asyncio.get_running_loop())
                     if producer.over:
                         break
@@ -98,6 +100,8 @@ class Producing:
         finally:
             with worker.pump.lock:
                 producers.end(producer)
+                if producers.limit:  # others may have been waiting for it
+                    worker.pump.carry_out()
 
     def _send(self, job: Job, producer: Producer, item: Any) -> None:
         worker = self._worker
@@ -125,7 +129,7 @@ class Producing:
         while True:
             waiter = Waiter()
             with worker.pump.lock:
-                if not producer.full:
+                if not worker.executor.producers.is_full(producer):
                     return
                 self._paused[producer.task] = waiter
                 worker.pump.flush()
@@ -143,7 +147,7 @@ class Producing:
                 arrived.set_result(None)
 
         with self._worker.pump.lock:
-            if not producer.full:
+            if not self._worker.executor.producers.is_full(producer):
                 return
             self._paused[producer.task] = Waiter(callback=lambda: loop.call_soon_threadsafe(tell))
             self._worker.pump.flush()

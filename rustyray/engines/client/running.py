@@ -133,6 +133,7 @@ class Runner:
         elif self.worker.actor is not None:
             self.worker.actor.describe_in(ctx)
             ctx.concurrency_group = task.group
+            ctx.name = task.name or ctx.function
         return ctx
 
     def show_gpus(self, numbers: Sequence[int]) -> None:

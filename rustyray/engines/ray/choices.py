@@ -89,6 +89,8 @@ def method_options(plan: MethodPlan, max_task_retries: int) -> dict[str, Any]:
         options["max_task_retries"] = plan.max_task_retries
     if plan.group:
         options["concurrency_group"] = plan.group
+    if plan.call_name:
+        options["name"] = plan.call_name
     return options
 
 

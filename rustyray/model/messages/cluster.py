@@ -60,6 +60,7 @@ class ActorSpec(Part):
     strategy: Strategy | None = None
     groups: dict[str, int] = msgspec.field(default_factory=dict)
     env: bytes = b""
+    ahead: int = 0
 
 
 class ActorState(enum.IntEnum):

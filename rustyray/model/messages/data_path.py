@@ -47,7 +47,8 @@ class Task(Part):
 
 class Call(Part):
     """One call of an actor's method. Calls of one caller run in the order of ``seq``, which counts per caller and actor
-    incarnation; ``method`` is its name; ``group`` a concurrency group or empty."""
+    incarnation; ``method`` is its name; ``group`` a concurrency group or empty; ``name`` the call's own name, if any.
+    """
 
     id: TaskID
     actor: ActorID
@@ -62,6 +63,7 @@ class Call(Part):
     refs: list[RefInfo] | None = None
     group: str = ""
     trace: dict[str, str] | None = None
+    name: str = ""
 
 
 class DefineFunction(msgspec.Struct, array_like=True, gc=False, tag=1):

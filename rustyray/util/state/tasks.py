@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.api.inside import named
 from rustyray.api.states import tasks_of, workers_of
+from rustyray.model.plans import of_shown_call
 from rustyray.util.state.rows import TaskState
 
 if TYPE_CHECKING:
@@ -98,18 +99,21 @@ def _overlay(row: dict[str, Any], task: Unfinished) -> None:
 
 def _finished(row: dict[str, Any], pids: dict[str, tuple[int, str]], actors: dict[str, ActorRow]) -> TaskState:
     name, id_ = row.get("name", "").removeprefix("__main__."), row["task_id"]
+    function = name
     actor = actors.get(row.get("actor_id") or id_)
     if id_ in (row.get("actor_id"), actor.actor_id if actor is not None else None):
         kind = "ACTOR_CREATION_TASK"
-        name = f"{(actor.class_name if actor is not None else name).rpartition('.')[2]}.__init__"
+        function = name = f"{(actor.class_name if actor is not None else name).rpartition('.')[2]}.__init__"
         row["actor_id"] = id_
         if actor is not None and actor.state != "PENDING":
             row |= {"state": "FINISHED", "worker_id": actor.worker_id, "waits_for": ""}
     elif row.get("actor_id"):
         kind = "ACTOR_TASK"
-        name = f"{actor.class_name.rpartition('.')[2]}.{name}" if actor is not None else name
+        method, named = of_shown_call(name)
+        function = f"{actor.class_name.rpartition('.')[2]}.{method}" if actor is not None else method
+        name = named or function
     else:
         kind = "NORMAL_TASK"
     pid, node = pids.get(row.get("worker_id", ""), (None, None))
-    row |= {"name": name, "func_or_class_name": name, "type": kind, "worker_pid": pid, "node_id": node}
+    row |= {"name": name, "func_or_class_name": function, "type": kind, "worker_pid": pid, "node_id": node}
     return TaskState(**row)

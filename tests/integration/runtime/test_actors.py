@@ -43,6 +43,15 @@ class Counter:
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
+def test_options_and_arguments_can_be_given_in_one() -> None:
+    plain: Any = Counter
+    counter = plain._remote([5], {}, name="five")
+    assert rustyray.get(rustyray.get_actor("five").add.remote()) == 6
+    assert rustyray.get(counter.add._remote(kwargs={"amount": 4}, name="four")) == 10
+    double: Any = rustyray.remote(lambda number: (number, number))
+    assert rustyray.get(double._remote((7,), num_returns=2)) == [7, 7]
+
+
 def test_calls_run_in_the_order_in_which_they_were_made() -> None:
     @rustyray.remote
     class Log:

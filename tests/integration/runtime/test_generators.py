@@ -158,6 +158,34 @@ def test_a_producer_waits_for_its_reader_and_stops_when_there_is_none(method: st
     assert values(ahead.remote(10)) == list(range(10))
 
 
+@pytest.mark.parametrize("method", ["items", "slowly"])
+def test_all_producers_of_an_actor_wait_together(method: str) -> None:
+    options: Any = {"_actor_generator_backpressure_num_objects": 4}
+    source: Any = (Source if method == "items" else AsyncSource).options(max_concurrency=3, **options).remote()
+    streams: list[Any] = [getattr(source, method).remote(20) for _ in range(2)]
+    made = [rustyray.get(next(stream)) for stream in streams]
+    assert eventually(lambda: rustyray.get(source.counts.remote())[0] >= 6, 5), "each may have passed the last look"
+    assert rustyray.get(source.counts.remote())[0] <= 7
+    while streams:
+        ready, _ = rustyray.wait(streams, timeout=30)
+        assert ready, "somebody waits, and may go on"
+        try:
+            made.append(rustyray.get(next(ready[0])))
+        except StopIteration:
+            streams.remove(ready[0])
+    assert sorted(made) == sorted([*range(20)] * 2)
+
+
+def test_who_is_dropped_is_not_waited_for() -> None:
+    options: Any = {"_actor_generator_backpressure_num_objects": 1}
+    source: Any = Source.options(max_concurrency=3, **options).remote()
+    first: Any = source.items.remote(10)
+    assert eventually(lambda: rustyray.get(source.counts.remote())[0] == 1, 5)
+    second: Any = source.items.remote(10)
+    del first
+    assert values(second) == list(range(10))
+
+
 def test_readers_and_producers_share_the_cpus() -> None:
     @rustyray.remote
     def read() -> int:

@@ -182,6 +182,10 @@ def test_generators_stream_and_other_methods_cannot(engine: FakeEngine) -> None:
     assert counter.items._plan.returns == STREAMING
     assert counter.items.options(num_returns="dynamic")._plan.returns == DYNAMIC
     assert counter.items.options(_generator_backpressure_num_objects=3)._plan.returns == streaming(3)
+    assert counter.items.options(name="mine")._plan.shown == "mine (items)"
+    assert counter.items.options(name=None)._plan.shown == "items"
+    with pytest.raises(ValueError, match=r"handle\.method\.options\(name=…\)"):
+        rustyray.method(name="mine")
     assert counter.items.options(num_returns=2)._plan.returns == 2
     with pytest.raises(ValueError, match=r"num_returns='streaming' is for generators, and Tally\.add is none"):
         counter.add.options(num_returns="streaming")

@@ -244,7 +244,7 @@ class Worker(Client):
         assert not isinstance(packed, Fault), packed
         producers.yielded(producer, packed, self.now)
         self.carry_out()
-        while producer.full:
+        while producers.is_full(producer):
             self._paused = Until()
             yield from self.block(self._paused)
         if producer.over:

@@ -157,6 +157,13 @@ def a_method_is_named_with_its_class(api):
     assert name.endswith("Asked.ask")
 
 
+def a_call_has_the_name_that_it_was_given(api):
+    """``get_task_name`` in a method is the name that the call was given with ``.options(name=…)``."""
+    ask = _actor(api).ask
+    assert got(api, ask.options(name="my call").remote(lambda here: here.get_task_name())) == "my call"
+    assert got(api, ask.remote(lambda here: here.get_task_name())) != "my call"
+
+
 def a_driver_has_no_task_name(api):
     """In a driver, the names of task and function are None."""
     here = api.get_runtime_context()
