@@ -63,7 +63,7 @@ class Producers:
         self.out = out
         self.limit = 0
         self.of: dict[TaskID, Producer] = {}
-        self.sent = 0.0
+        self.sent = float("-inf")
         #: Those whose items wait for company, and since when the first does.
         self._gathered: dict[TaskID, Producer] = {}
         self._since = 0.0

@@ -25,6 +25,9 @@ DEPARTURES: Final[dict[str, Departure]] = {
     "errors-an_error_can_be_pickled": Departure(
         ITS_OWN_API, "The class that Ray makes for an error is known to cloudpickle only; ours to pickle as well."
     ),
+    "generators-generators_in_generators": Departure(
+        ("oracle", "ray"), "Ray calls `send` of what `yield from` hands on: only other generators have that."
+    ),
     "objects-bytearrays_come_back": Departure(ITS_OWN_API, "Ray does not give a bytearray back as one."),
     "objects-an_out_of_band_ref_is_pinned": Departure(
         ITS_OWN_API, "With plain pickle Ray does not see that the ref is pickled, and drops the object."

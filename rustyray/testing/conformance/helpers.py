@@ -97,3 +97,18 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def counts(api, **options):
+    """A remote generator that yields the numbers up to the one it is given."""
+
+    def numbers(number):
+        for n in range(number):  # noqa: UP028 # Ray's streams take generators only, not what `yield from` sees
+            yield n
+
+    return api.remote(**options)(numbers) if options else api.remote(numbers)
+
+
+def values(api, refs):
+    """What the refs are to, in a list."""
+    return [got(api, ref) for ref in refs]
