@@ -77,9 +77,14 @@ class References:
             entry.value = self._freed_fault(object_)
         else:
             entry.more = Borrowing(owner_address=owner_address)
-            if self.gone(owner):
-                entry.value = self.owner_died(object_, self.dead.get(owner) or self.dead[node_of(owner)])
+            entry.value = self._gone_with_owner(object_)
         return entry
+
+    def _gone_with_owner(self, object_: ObjectID) -> Fault | None:
+        owner = object_[:WORKER_ID_SIZE]
+        if not self.gone(owner):
+            return None
+        return self.owner_died(object_, self.dead.get(owner) or self.dead[node_of(owner)])
 
     def drop_local(self, dropped: list[ObjectID]) -> None:
         """Settle refs of this process that are gone."""
@@ -234,14 +239,14 @@ class References:
     def ask_anew(self, object_: ObjectID, stored: Stored) -> bool:
         """A stored value is not where it should be. Whether there is hope: its owner is asked again when it is watched.
 
-        Ours may be about to be made again, when the news of a death arrives.
+        Ours may be about to be made again, when the news of a death arrives. What a dead owner had is gone with it.
         """
         entry = self.objects.get(object_)
         if entry is None or entry.value is not stored or self.owns(object_):
             return entry is not None
-        if entry.more is None or self.gone(object_[:WORKER_ID_SIZE]):
+        if entry.more is None:
             return False
-        entry.value, entry.more.asked = None, False
+        entry.value, entry.more.asked = self._gone_with_owner(object_), False
         self.let_go(stored)
         return True
 

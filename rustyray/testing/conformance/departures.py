@@ -16,12 +16,18 @@ class Departure(NamedTuple):
 
 
 ITS_OWN_API: Final = ("oracle",)
+_ONE_DIRECTORY: Final = Departure(
+    ("sim",), "A simulated runtime is one process, with one directory and one `sys.path`: it refuses such environments."
+)
 
 #: By the id of the case.
 DEPARTURES: Final[dict[str, Departure]] = {
     "cancelling_calls-a_queued_call_is_cancelled": Departure(
         ("oracle", "ray"), "Ray says that the queued call was cancelled, but may run it all the same.", sometimes=True
     ),
+    "environments_of_programs-a_working_dir_is_a_copy": _ONE_DIRECTORY,
+    "environments_of_programs-what_is_excluded_is_left_out": _ONE_DIRECTORY,
+    "environments_of_programs-py_modules_can_be_imported": _ONE_DIRECTORY,
     "errors-an_error_can_be_pickled": Departure(
         ITS_OWN_API, "The class that Ray makes for an error is known to cloudpickle only; ours to pickle as well."
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,16 +99,16 @@ def alive(pid: int) -> bool:
     return True
 
 
-def counts(api, **options):
+def counts(api: Any, **options: Any) -> Any:
     """A remote generator that yields the numbers up to the one it is given."""
 
-    def numbers(number):
+    def numbers(number: int) -> Iterator[int]:
         for n in range(number):  # noqa: UP028 # Ray's streams take generators only, not what `yield from` sees
             yield n
 
     return api.remote(**options)(numbers) if options else api.remote(numbers)
 
 
-def values(api, refs):
+def values(api: Any, refs: Iterable[Any]) -> list[Any]:
     """What the refs are to, in a list."""
     return [got(api, ref) for ref in refs]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -14,6 +15,9 @@ from rustyray.testing.conformance.cases import Case, cases
 
 pytest.register_assert_rewrite("rustyray.testing.conformance.subjects", "rustyray.testing.conformance.helpers")
 
+#: Takes seconds on this engine: its tests are marked "stress".
+SLOW: Final = frozenset({"native-scheduling-hard_affinity_to_no_node_fails"})
+
 
 def on_engines(*engines: str) -> pytest.MarkDecorator:
     """Have a test run with each ``case`` on these engines; those that share a runtime come one after the other."""
@@ -21,9 +25,10 @@ def on_engines(*engines: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         ("conformance_engine", "case"),
         [
-            pytest.param((engine, case.topology), case, id=f"{engine}-{case.id}")
+            pytest.param((engine, case.topology), case, id=id_, marks=[pytest.mark.stress] if id_ in SLOW else [])
             for engine in engines
             for case in chosen
+            for id_ in (f"{engine}-{case.id}",)
         ],
         indirect=["conformance_engine"],
         scope="module",

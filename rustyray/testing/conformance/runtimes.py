@@ -9,19 +9,24 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
+from rustyray.api import lifecycle
+from rustyray.runtime import context
+
 #: RustyRay's engines, and "oracle": Ray itself, called through its own module.
 ENGINES: Final = ("native", "sim", "ray", "oracle")
 ORACLE: Final = "oracle"
 RAY_ENGINE: Final = "ray"
 
 #: By the topology that a subject names: what ``init`` is told. A subject of "own" starts what it needs in each case.
+#: "zones": a node for each of the letters, which is its label "zone".
 OWN: Final = "own"
 TOPOLOGIES: Final[dict[str, dict[str, Any]]] = {
     "local": {"num_cpus": 4, "num_gpus": 2, "resources": {"widget": 4}, "namespace": "conformance"},
-    "cluster": {"num_nodes": 3, "num_cpus": 2, "resources": {"widget": 2}, "namespace": "conformance"},
+    "cluster": {"zones": "abc", "num_cpus": 2, "resources": {"widget": 2}, "namespace": "conformance"},
 }
+_QUIET: Final = {"configure_logging": False, "log_to_driver": False}
 _STORE: Final = 100 * 2**20
-_PARTS: Final = ("exceptions", "util", "util.placement_group", "util.scheduling_strategies")
+_PARTS: Final = ("exceptions", "runtime_env", "util", "util.placement_group", "util.scheduling_strategies")
 
 
 def missing(engine: str) -> str:
@@ -42,28 +47,35 @@ def api_of(engine: str) -> Any:
 
 
 def start(engine: str, **options: Any) -> Any:
-    """``init`` for this engine, with the options that are the same in all of them."""
+    """``init`` for this engine, with the options that are the same in all of them; "zones" as above."""
     api = api_of(engine)
     options = {"object_store_memory": _STORE, **options}
-    if engine != ORACLE:
-        return api.init(engine=engine, **options)
-    nodes = options.pop("num_nodes", 1)
-    quiet = {"include_dashboard": False, "configure_logging": False, "log_to_driver": False}
-    if nodes == 1:
-        return api.init(**{"num_cpus": 2, "address": "local", **quiet, **options})
-    return _cluster(api, nodes, quiet, options)
+    zones = options.pop("zones", "")
+    if zones:
+        return _cluster(api, engine, zones, options)
+    if engine == ORACLE:
+        return api.init(**{"num_cpus": 2, "address": "local", "include_dashboard": False, **_QUIET, **options})
+    return api.init(engine=engine, **options)
 
 
-def _cluster(api: Any, nodes: int, quiet: dict[str, Any], options: dict[str, Any]) -> Any:
-    """Several nodes of a real Ray; they end with `api.shutdown` and their own cluster's end at the exit."""
+def _cluster(api: Any, engine: str, zones: str, options: dict[str, Any]) -> Any:
+    """Several nodes; those of a real Ray end with `api.shutdown` and their own cluster's end at the exit."""
+    labels: list[dict[str, Any]] = [{"labels": {"zone": zone}} for zone in zones]
+    if engine not in (RAY_ENGINE, ORACLE):
+        in_cluster = {"_system_config": {"cluster": True}} if engine == "native" else {}
+        session = api.init(engine=engine, **labels[0], **in_cluster, **options)
+        del options["namespace"]
+        for label in labels[1:]:
+            context.require_engine("the suite").add_node(lifecycle.checked(engine=engine, **label, **options))
+        return session
     namespace = options.pop("namespace", None)
-    cluster = import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=options)
+    cluster = import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=labels[0] | options)
     _clusters.append(cluster)
-    for _ in range(nodes - 1):
-        cluster.add_node(**options)
+    for label in labels[1:]:
+        cluster.add_node(**label, **options)
     cluster.wait_for_nodes()
-    del quiet["include_dashboard"]
-    return api.init(address=cluster.address, namespace=namespace, **quiet)
+    own = {"engine": engine} if engine == RAY_ENGINE else _QUIET
+    return api.init(address=cluster.address, namespace=namespace, **own)
 
 
 _clusters: Final[list[Any]] = []
