@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from rustyray.testing.conformance.helpers import PATIENCE, book, counts, entered, gate, got, until, values
+from rustyray.testing.conformance.helpers import book, counts, entered, gate, got, patience, until, values
 
 
 def _told(api, seen, **options):
@@ -85,12 +85,12 @@ def wait_takes_generators(api):
         yield 2
 
     items = stops.remote()
-    assert api.wait([items], timeout=PATIENCE) == ([items], [])
+    assert api.wait([items], timeout=patience()) == ([items], [])
     assert got(api, next(items)) == 1
     entered(api, door)
     assert api.wait([items], timeout=0) == ([], [items])
     api.get(door.open.remote())
-    assert api.wait([items], timeout=PATIENCE) == ([items], [])
+    assert api.wait([items], timeout=patience()) == ([items], [])
     assert got(api, next(items)) == 2
 
 
