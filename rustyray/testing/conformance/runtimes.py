@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
-from rustyray.api import lifecycle
+from rustyray.api import init_options
 from rustyray.runtime import context
 
 #: RustyRay's engines, and "oracle": Ray itself, called through its own module.
@@ -66,7 +66,7 @@ def _cluster(api: Any, engine: str, zones: str, options: dict[str, Any]) -> Any:
         session = api.init(engine=engine, **labels[0], **in_cluster, **options)
         del options["namespace"]
         for label in labels[1:]:
-            context.require_engine("the suite").add_node(lifecycle.checked(engine=engine, **label, **options))
+            context.require_engine("the suite").add_node(init_options.checked(engine=engine, **label, **options))
         return session
     namespace = options.pop("namespace", None)
     cluster = import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=labels[0] | options)
