@@ -15,7 +15,7 @@ _DEVICES: Final = "moves tensors between devices, which RustyRay knows nothing o
 _INTERNAL: Final = "is internal to Ray, and nothing in RustyRay is like it"
 _CONTROL: Final = "breaks into a running program with Ray's own debugger: use engine='sim', where breakpoint() works"
 
-_GRAPHS: Final = "builds graphs of calls in advance: call .remote() with the refs of other calls, which is such a graph"
+_GRAPHS: Final = "belongs to compiled graphs, which are not there: run the graph with .execute()"
 
 #: By full name of what Ray has; a module stands for all that is in it.
 REASONS: Final[dict[str, str]] = {
@@ -51,8 +51,6 @@ REASONS: Final[dict[str, str]] = {
     "ray.internal": _INTERNAL,
     "ray.cluster_utils.Cluster.remaining_processes_alive": "is about Ray's processes: see rustyray.nodes()",
     "ray.actor.ActorClassInheritanceException": _INTERNAL,
-    "ray.actor.ActorClass.bind": _GRAPHS,
-    "ray.remote_function.RemoteFunction.bind": _GRAPHS,
     "ray.exceptions.RayCgraphCapacityExceeded": _DEVICES,
     "ray.exceptions.RayChannelError": _DEVICES,
     "ray.exceptions.RayChannelTimeoutError": _DEVICES,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from rustyray.api.typed import ActorOptions
+    from rustyray.dag import ClassNode
 
 T = TypeVar("T")
 
@@ -77,6 +78,18 @@ class ActorClass(Generic[T]):
     def _remote(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
         """``options(…).remote(…)`` in one, which suites written for Ray use."""
         return self.options(**options).remote(*args, **(kwargs or {}))
+
+    def bind(self, *args: Any, **kwargs: Any) -> ClassNode:
+        """A node of a graph that makes an actor at each execution: see `rustyray.dag` (as in Ray).
+
+        Raises:
+            TypeError: The arguments do not fit.
+        """
+        from rustyray.dag.class_node import ClassNode  # which few programs need
+
+        if kwargs or not self._low <= len(args) <= self._high:
+            self._arguments.check(args, kwargs)
+        return ClassNode(self, args, kwargs)
 
     def _make_plan(self) -> ActorPlan:
         options = self._options

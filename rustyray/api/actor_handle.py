@@ -92,6 +92,21 @@ class ActorMethod(_Base[P, R]):
         """``options(…).remote(…)`` in one, which suites written for Ray use."""
         return self.options(**options).remote(*args, **(kwargs or {}))
 
+    def bind(self, *args: Any, **kwargs: Any) -> Any:
+        """A node of a graph of calls that is run later: see `rustyray.dag` (as in Ray).
+
+        Returns:
+            A `ClassMethodNode`; with ``num_returns`` a tuple of them.
+
+        Raises:
+            TypeError: The arguments do not fit.
+        """
+        from rustyray.dag.class_node import bound_method  # which few programs need
+
+        if kwargs or not self._low <= len(args) <= self._high:
+            self._method.arguments.check(args, kwargs)
+        return bound_method(self, self._plan.returns, args, kwargs)
+
     def __call__(self, *args: object, **kwargs: object) -> Any:
         name = self._plan.name
         raise TypeError(f"Methods of actors cannot be called directly: write handle.{name}.remote(…)")

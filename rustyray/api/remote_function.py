@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from rustyray.api.typed import Remote, Returning, TaskOptions
+    from rustyray.dag import FunctionNode
     from rustyray.runtime.generator import Listed, Streamed
     from rustyray.runtime.ref import ObjectRef
 
@@ -121,6 +122,18 @@ class RemoteFunction(_Base[P, R]):
     def _remote(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
         """``options(…).remote(…)`` in one, which suites written for Ray use."""
         return self.options(**options).remote(*args, **(kwargs or {}))
+
+    def bind(self, *args: Any, **kwargs: Any) -> FunctionNode:
+        """A node of a graph of calls that is run later, with ``.execute()``: see `rustyray.dag` (as in Ray).
+
+        Raises:
+            TypeError: The arguments do not fit.
+        """
+        from rustyray.dag.function_node import FunctionNode  # which few programs need
+
+        if kwargs or not self._low <= len(args) <= self._high:
+            self._arguments.check(args, kwargs)
+        return FunctionNode(self, args, kwargs)
 
     def _make_plan(self) -> TaskPlan:
         resources = parts.task_resources(self._options)

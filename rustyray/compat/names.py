@@ -15,6 +15,7 @@ SHARED: Final = frozenset(
     {
         "cloudpickle",
         "cluster_utils",
+        "dag",
         "exceptions",
         "experimental",
         "job_config",

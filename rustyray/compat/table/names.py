@@ -16,6 +16,12 @@ MODULES: Final[dict[str, str]] = {
     ),
     "ray.actor": ("ActorClass ActorClassInheritanceException ActorHandle ActorMethod exit_actor method"),
     "ray.cluster_utils": ("AutoscalingCluster Cluster"),
+    "ray.dag": (
+        "BIND_INDEX_KEY COLLECTIVE_OPERATION_KEY ClassMethodNode ClassNode CollectiveOutputNode DAGContext "
+        "DAGInputData DAGNODE_TYPE_KEY DAGNode DAGOperationFuture FunctionNode GPUFuture "
+        "IS_CLASS_METHOD_OUTPUT_KEY InputAttributeNode InputNode MultiOutputNode PARENT_CLASS_NODE_KEY "
+        "PREV_CLASS_METHOD_CALL_KEY plot"
+    ),
     "ray.exceptions": (
         "ActorAlreadyExistsError ActorDiedError ActorHandleNotFoundError ActorPlacementGroupRemoved "
         "ActorUnavailableError ActorUnschedulableError AsyncioActorExit AuthenticationError "

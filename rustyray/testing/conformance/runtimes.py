@@ -26,7 +26,7 @@ TOPOLOGIES: Final[dict[str, dict[str, Any]]] = {
 }
 _QUIET: Final = {"configure_logging": False, "log_to_driver": False}
 _STORE: Final = 100 * 2**20
-_PARTS: Final = ("exceptions", "runtime_env", "util", "util.placement_group", "util.scheduling_strategies")
+_PARTS: Final = ("dag", "exceptions", "runtime_env", "util", "util.placement_group", "util.scheduling_strategies")
 
 
 def missing(engine: str) -> str:

@@ -14,7 +14,7 @@ def test_every_public_name_is_there_once() -> None:
     assert rustyray.__all__ == sorted(set(rustyray.__all__))
     public = {name for name in vars(rustyray) if not name.startswith("_")}
     modules = set(
-        "sys api cluster_utils commands core engines experimental job_config job_submission model runtime".split()
+        "sys api cluster_utils commands core dag engines experimental job_config job_submission model runtime".split()
     )
     modules |= {"compat", "missing", "runtime_env", "testing", "util", "wire"}
     assert public - modules == set(rustyray.__all__) - {"__version__"}
