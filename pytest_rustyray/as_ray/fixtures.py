@@ -28,7 +28,7 @@ def shutdown_only() -> Iterator[None]:
     import rustyray
 
     yield None
-    rustyray.shutdown()
+    rustyray.shutdown(grace=0)
 
 
 @pytest.fixture

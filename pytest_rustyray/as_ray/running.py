@@ -1,4 +1,4 @@
-"""The runtimes behind the fixtures with Ray's names."""
+"""The runtimes behind the fixtures with Ray's names. At the end nothing that runs is waited for (as in Ray)."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def regular(request: pytest.FixtureRequest, **more: Any) -> Iterator[Session]:
     try:
         yield session
     finally:
-        session.shutdown()
-        rustyray.shutdown()  # the one that the test started in its place, if it did
+        session.shutdown(grace=0)
+        rustyray.shutdown(grace=0)  # the one that the test started in its place, if it did
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def cluster(request: pytest.FixtureRequest, **more: Any) -> Iterator[Cluster]:
             rustyray.init(address=found.address, namespace=namespace)
         yield found
     finally:
-        rustyray.shutdown()
+        rustyray.shutdown(grace=0)
         found.shutdown()
 
 
@@ -102,7 +102,7 @@ def command(request: pytest.FixtureRequest) -> Iterator[str]:
     finally:
         import rustyray
 
-        rustyray.shutdown()
+        rustyray.shutdown(grace=0)
         _run(["stop", "--force", "--address", address], env)
 
 

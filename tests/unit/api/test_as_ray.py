@@ -14,6 +14,10 @@ from rustyray import compat
 from rustyray.compat.installing import PLACE, VARIABLE, environment
 
 
+#: What `ray` has of its own under a name of RustyRay's.
+OWN = ("__version__", "shutdown")
+
+
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
@@ -41,11 +45,19 @@ def test_the_same_module_has_rays_name(installed: None, name: str, stands_for: s
 @pytest.mark.usefixtures("installed")
 def test_ray_has_rustyrays_objects_and_rays_version() -> None:
     ray = importlib.import_module("ray")
-    assert all(getattr(ray, name) is getattr(rustyray, name) for name in rustyray.__all__ if name != "__version__")
+    assert all(getattr(ray, name) is getattr(rustyray, name) for name in rustyray.__all__ if name not in OWN)
     assert ray.__version__ == "2.60.0"
     assert ray.actor.ActorHandle is rustyray.ActorHandle
     importlib.import_module("ray.util.placement_group")
     assert callable(ray.util.placement_group)  # the function, not the module that has its name
+
+
+@pytest.mark.usefixtures("installed")
+def test_rays_shutdown_waits_for_nothing_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    graces: list[float] = []
+    monkeypatch.setattr(rustyray, "shutdown", lambda grace: graces.append(grace))
+    assert importlib.import_module("ray").shutdown() is None
+    assert graces == [0]
 
 
 @pytest.mark.usefixtures("installed")
