@@ -13,7 +13,6 @@ import rustyray
 from rustyray import compat
 from rustyray.compat.installing import PLACE, VARIABLE, environment
 
-
 #: What `ray` has of its own under a name of RustyRay's.
 OWN = ("__version__", "shutdown")
 
@@ -54,10 +53,10 @@ def test_ray_has_rustyrays_objects_and_rays_version() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_rays_shutdown_waits_for_nothing_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    graces: list[float] = []
-    monkeypatch.setattr(rustyray, "shutdown", lambda grace: graces.append(grace))
+    given: list[dict[str, float]] = []
+    monkeypatch.setattr(rustyray, "shutdown", lambda **options: given.append(options))
     assert importlib.import_module("ray").shutdown() is None
-    assert graces == [0]
+    assert given == [{"grace": 0}]
 
 
 @pytest.mark.usefixtures("installed")
