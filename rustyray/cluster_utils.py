@@ -83,6 +83,11 @@ class Cluster:
         if connect:
             self.connect()
 
+    @property
+    def gcs_address(self) -> str:
+        """As ``address``."""
+        return self.address
+
     def connect(self) -> lifecycle.Session:
         """Connect this process to the cluster."""
         if not self.address:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rustyray.model import environments
+from rustyray.model.logging_config import LoggingConfig
 from rustyray.model.options import text
 
 
@@ -37,8 +38,8 @@ class JobConfig:
                 raise TypeError(f"JobConfig has no field {name!r}")
             if value not in _HARMLESS[name]:
                 raise ValueError(f"JobConfig({name}={value!r}) is not supported: {_WHY[name]}")
-        if default_actor_lifetime != "non_detached":
-            raise ValueError("JobConfig: another default_actor_lifetime is not supported: give lifetime to the actors")
+        self.set_default_actor_lifetime(default_actor_lifetime)
+        self.py_logging_config: LoggingConfig | None = None
         self.runtime_env: dict[str, Any] = {}
         self.set_runtime_env(runtime_env)
         self.ray_namespace = ray_namespace if ray_namespace is None else text("ray_namespace", ray_namespace)
@@ -52,6 +53,25 @@ class JobConfig:
 
     def set_ray_namespace(self, ray_namespace: str) -> None:
         self.ray_namespace = text("ray_namespace", ray_namespace)
+
+    def set_default_actor_lifetime(self, default_actor_lifetime: str) -> None:
+        """Nothing for "non_detached". Raises ValueError for another default, which is not supported."""
+        if default_actor_lifetime != "non_detached":
+            raise ValueError("JobConfig: another default_actor_lifetime is not supported: give lifetime to the actors")
+
+    def set_py_logging_config(self, logging_config: LoggingConfig | None = None) -> None:
+        """How the driver and the workers log, unless ``init`` is given a ``logging_config``."""
+        if logging_config is not None and not isinstance(logging_config, LoggingConfig):
+            raise TypeError(f"logging_config must be a rustyray.LoggingConfig, got {logging_config!r}")
+        self.py_logging_config = logging_config
+
+    def ensure_logging_config(self, logging_config: Mapping[str, Any] | LoggingConfig | None = None) -> None:
+        """As `set_py_logging_config`, also from a dict with the fields; nothing if that was said already."""
+        if logging_config is None or self.py_logging_config is not None:
+            return
+        if isinstance(logging_config, Mapping):
+            logging_config = LoggingConfig(**logging_config)
+        self.set_py_logging_config(logging_config)
 
     def set_metadata(self, key: str, value: str) -> None:
         self.metadata[text("a key of metadata", key)] = text(f"metadata[{key!r}]", value)

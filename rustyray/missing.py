@@ -49,6 +49,9 @@ REASONS: Final[dict[str, str]] = {
     "ray.UniqueID": _INTERNAL,
     "ray._config": _INTERNAL,
     "ray.internal": _INTERNAL,
+    "ray.experimental.tqdm_ray.instance": "manages bars that stay in their place: here each bar writes lines",
+    "ray.util.debug.Suspect": "is what a search for leaks of Ray's finds: the plugin tells what a test leaks",
+    "ray.util.dask.dataframe_optimize": "is for graphs as versions of dask made them that are too old for RustyRay",
     "ray.cluster_utils.Cluster.remaining_processes_alive": "is about Ray's processes: see rustyray.nodes()",
     "ray.actor.ActorClassInheritanceException": _INTERNAL,
     "ray.exceptions.RayCgraphCapacityExceeded": _DEVICES,
@@ -56,7 +59,7 @@ REASONS: Final[dict[str, str]] = {
     "ray.exceptions.RayChannelTimeoutError": _DEVICES,
     "ray.exceptions.RayDirectTransportError": _DEVICES,
     "ray.widgets": "draws in notebooks: print what rustyray.nodes() and rustyray.util.state give",
-    "ray.util.accelerators": "names kinds of accelerators: ask for a custom resource with the name of yours",
+    "ray.util.accelerators.tpu": _DEVICES,
     "ray.util.collective": _DEVICES,
     "ray.util.tpu": _DEVICES,
     "ray.util.spark": "starts Ray on Spark: start RustyRay with 'rustyray start' on each machine",
@@ -74,6 +77,26 @@ REASONS: Final[dict[str, str]] = {
     "ray.experimental.set_resource": "is not allowed in Ray any more, either: resources are a node's for its life",
     "ray.experimental.compiled_dag_ref": _DEVICES,
 }
+_FIELDS: Final = (
+    "is about a field that is refused: workers are forked from their node, with all that is installed there"
+)
+_FROM_ID: Final = "makes a ref of an id alone, which keeps no object: pass on the ref itself"
+_OF_CLASSES: Final = {
+    "ray.runtime_env.RuntimeEnv": {
+        "conda_config conda_env_name conda_uri extensions_fields get_extension image_uri java_jars known_fields nsight "
+        "pip_config pip_uri plugin_uris plugins py_container_image py_container_run_options py_container_worker_path "
+        "py_executable rocprof_sys uv_config uv_uri virtualenv_name": _FIELDS,
+        "py_modules_uris working_dir_uri": "is where Ray has put a folder: RustyRay carries folders as objects",
+    },
+    "ray.ObjectRef": {
+        "from_binary from_hex from_random nil": _FROM_ID,
+        "redis_shard_hash": _INTERNAL,
+        "tensor_transport": _DEVICES,
+    },
+}
+for _owner, _members in _OF_CLASSES.items():
+    for _names, _why in _members.items():
+        REASONS.update(dict.fromkeys((f"{_owner}.{_name}" for _name in _names.split()), _why))
 for _name in (
     "CommunicatorMetadata RDTManager TensorTransportManager TensorTransportMetadata deregister_nixl_memory "
     "register_nixl_memory register_nixl_memory_pool register_tensor_transport set_nixl_cuda_stream "
@@ -105,6 +128,12 @@ def module(name: str) -> str:
     """What the import of a module that is missing says."""
     why = reason(name)
     return f"No module named {name!r} in RustyRay, for which 'ray' stands here" + (f": it {why}" if why else "")
+
+
+def member(owner: str, name: str) -> str:
+    """What is said of a missing attribute of an object of Ray's class ``owner``."""
+    why = REASONS.get(f"{owner}.{name}", "")
+    return f"{owner.rpartition('.')[2]!r} object has no attribute {name!r}" + (f": it {why}" if why else "")
 
 
 def attribute(owner: str, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rustyray.model import environments
 
@@ -77,6 +77,13 @@ class RuntimeEnv(dict[str, Any]):
         }
         given = {name: value for name, value in given.items() if value is not None}
         super().__init__(environments.checked("runtime_env", given) if _validate else given)
+
+    if not TYPE_CHECKING:  # which would take any name for one that is there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from rustyray.missing import member
+
+            raise AttributeError(member("ray.runtime_env.RuntimeEnv", name))
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, environments.checked("runtime_env", {key: value}).get(key))

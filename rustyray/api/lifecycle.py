@@ -172,6 +172,8 @@ def init(
     settings.refuse_unknown(options)
     before = context.own_engine()
     environment, namespace = init_options.of_job(job_config, runtime_env, namespace)
+    if logging_config is None and job_config is not None:
+        logging_config = job_config.py_logging_config
     if logging_config is not None and not isinstance(logging_config, LoggingConfig):
         raise TypeError(f"logging_config must be a rustyray.LoggingConfig, got {logging_config!r}")
     if address is not None and not isinstance(address, str):

@@ -110,22 +110,55 @@ def placement_group(
             selectors are not as many as the bundles, or another group has the name.
         TypeError: An argument has the wrong type.
     """
+    strategy = "PACK" if strategy is None else strategy
+    checked, labels = _checked(bundles, strategy, lifetime, bundle_label_selector, unsupported)
+    if name != "":
+        opt.text("name", name)
+    group = lifecycle.running_engine().create_group(checked, strategy, name, lifetime == "detached", labels)
+    return PlacementGroup(PlacementGroupID(group), [as_amounts(bundle) for bundle in checked])
+
+
+def validate_placement_group(
+    bundles: Sequence[Mapping[str, float]],
+    strategy: str | None = "PACK",
+    lifetime: str | None = None,
+    _soft_target_node_id: str | None = None,
+    bundle_label_selector: Sequence[Mapping[str, str]] | None = None,
+    topology_strategy: Mapping[str, str] | None = None,
+) -> bool:
+    """True if `placement_group` would take these; raises as it does otherwise (as in Ray)."""
+    unsupported = {"_soft_target_node_id": _soft_target_node_id, "topology_strategy": topology_strategy}
+    _checked(bundles, "PACK" if strategy is None else strategy, lifetime, bundle_label_selector, unsupported)
+    return True
+
+
+def check_placement_group_index(placement_group: PlacementGroup, bundle_index: int) -> None:
+    """Raise ValueError unless the group has a bundle of that number; -1 is always right (as in Ray)."""
+    count = 0 if placement_group.is_empty else placement_group.bundle_count
+    if not -1 <= bundle_index < count:
+        valid = f"from -1 to {count - 1}" if count else "-1, as there is no group"
+        raise ValueError(f"the index of a bundle must be {valid}, got {bundle_index}")
+
+
+def _checked(
+    bundles: Sequence[Mapping[str, float]],
+    strategy: str,
+    lifetime: str | None,
+    selectors: Sequence[Mapping[str, str]] | None,
+    unsupported: Mapping[str, object],
+) -> tuple[list[ResourceSet], Sequence[tuple[LabelMatch, ...]]]:
+    """The bundles and the labels that their nodes must have. Raises as `placement_group`."""
     for option, value in unsupported.items():
         if option not in ("_soft_target_node_id", "topology_strategy"):
             raise TypeError(f"placement_group() has no argument {option!r}")
         if value is not None:
             raise ValueError(f"placement_group({option}={value!r}) is not supported yet. Use bundle_label_selector.")
-    strategy = "PACK" if strategy is None else strategy
     if strategy not in _STRATEGIES:
         raise ValueError(f"strategy must be one of {', '.join(_STRATEGIES)}, got {strategy!r}")
     if lifetime not in (None, "detached"):
         raise ValueError(f"the lifetime of a placement group must be None or 'detached', got {lifetime!r}")
-    if name != "":
-        opt.text("name", name)
     checked = _bundles(bundles)
-    labels = [] if bundle_label_selector is None else _selectors(bundle_label_selector, len(checked))
-    group = lifecycle.running_engine().create_group(checked, strategy, name, lifetime == "detached", labels)
-    return PlacementGroup(PlacementGroupID(group), [as_amounts(bundle) for bundle in checked])
+    return checked, [] if selectors is None else _selectors(selectors, len(checked))
 
 
 def _bundles(bundles: Any) -> list[ResourceSet]:

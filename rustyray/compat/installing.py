@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Final
+from typing import Final, NoReturn
 
+from rustyray import missing
 from rustyray.compat import names
 from rustyray.compat.names import RAY
 
@@ -105,11 +107,16 @@ class _Alias(Loader):
     def exec_module(self, module: ModuleType) -> None:
         found = import_module(self._target)
         sys.modules[module.__name__] = found
+        vars(found).setdefault("__getattr__", partial(_missing, module.__name__))
         # Those it has imported get their names here. Otherwise import would do so later, and set them as attributes of
         # their package: over the function ray.util.placement_group, which has its module's name.
         for name in [name for name in sys.modules if name.startswith("rustyray.")]:
             if alias := names.alias(name):
                 sys.modules.setdefault(alias, sys.modules[name])
+
+
+def _missing(module: str, name: str) -> NoReturn:
+    raise AttributeError(missing.attribute(module, name))
 
 
 _FINDER: Final = _Finder()

@@ -7,7 +7,7 @@ only appends the id to a deque; the engine settles the count at its next safe po
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from zlib import crc32
 
 from rustyray.model import ids
@@ -36,6 +36,13 @@ class ObjectRef(Generic[T_co]):
 
     def __del__(self) -> None:
         self._drop(self._id)
+
+    if not TYPE_CHECKING:  # which would take any name for one that is there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from rustyray.missing import member
+
+            raise AttributeError(member("ray.ObjectRef", name))
 
     def binary(self) -> bytes:
         """The object's id as bytes."""

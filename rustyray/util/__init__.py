@@ -38,6 +38,7 @@ _WHERE: Final = {
     "register_serializer": "serialization",
 }
 _MODULES: Final = (
+    "accelerators",
     "actor_group",
     "actor_pool",
     "annotations",
@@ -53,6 +54,7 @@ _MODULES: Final = (
     "scheduling_strategies",
     "serialization",
     "state",
+    "tracing",
 )
 
 __all__ = [
@@ -83,7 +85,9 @@ def __getattr__(name: str) -> Any:
     if name == "pdb":  # Ray's other name for it
         return import_module("rustyray.util.rpdb")
     if name not in _WHERE:
-        raise AttributeError(f"module 'rustyray.util' has no attribute {name!r}")
+        from rustyray.missing import attribute
+
+        raise AttributeError(attribute(__name__, name))
     value = globals()[name] = getattr(import_module(f"rustyray.util.{_WHERE[name]}"), name)
     return value
 

@@ -8,6 +8,16 @@ from typing import Any, NamedTuple, NoReturn
 import rustyray
 
 
+class ActorConfig(NamedTuple):
+    """What each actor of a group is made with."""
+
+    num_cpus: float
+    num_gpus: float
+    resources: Mapping[str, float] | None
+    init_args: tuple[Any, ...]
+    init_kwargs: Mapping[str, Any]
+
+
 class ActorWrapper(NamedTuple):
     """An actor, and what its ``get_actor_metadata`` returned, if it has that method."""
 

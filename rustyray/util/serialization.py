@@ -38,6 +38,18 @@ def register_serializer(cls: type, *, serializer: Callable[[Any], Any], deserial
     copyreg.pickle(cls, _Serializer(serializer, deserializer))
 
 
+class StandaloneSerializationContext:
+    """Serializers for programs without a runtime (as in Ray): they serve every runtime of this process, too."""
+
+    def _register_cloudpickle_serializer(
+        self, cls: type, custom_serializer: Callable[[Any], Any], custom_deserializer: Callable[[Any], Any]
+    ) -> None:
+        register_serializer(cls, serializer=custom_serializer, deserializer=custom_deserializer)
+
+    def _unregister_cloudpickle_reducer(self, cls: type) -> None:
+        deregister_serializer(cls)
+
+
 def deregister_serializer(cls: type) -> None:
     """Undo `register_serializer`; nothing happens where that was not called."""
     if isinstance(copyreg.dispatch_table.get(cls), _Serializer):

@@ -57,6 +57,11 @@ MODULES: Final[dict[str, str]] = {
         "register_serializer remove_placement_group"
     ),
     "ray.util.accelerators": ("tpu NVIDIA_A100 NVIDIA_H100 NVIDIA_L4 AWS_NEURON_CORE INTEL_GAUDI"),
+    "ray.util.dask": (
+        "ProgressBarCallback RayDaskCallback dataframe_optimize disable_dask_on_ray enable_dask_on_ray "
+        "local_ray_callbacks ray_dask_get ray_dask_get_sync ray_dask_persist unpack_ray_callbacks"
+    ),
+    "ray.util.tracing.setup_local_tmp_tracing": ("setup_tracing spans_dir"),
     "ray.util.actor_group": ("ActorConfig ActorGroup ActorGroupMethod ActorWrapper"),
     "ray.util.actor_pool": ("ActorPool"),
     "ray.util.annotations": ("AnnotationType Deprecated DeveloperAPI PublicAPI RayDeprecationWarning"),

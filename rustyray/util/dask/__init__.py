@@ -2,6 +2,7 @@
 
 scheduler.py   a graph becomes tasks; how they are collected
 callbacks.py   what is called on the way
+progress.py    how far a graph has come
 persisting.py  ``persist`` leaves its results in the cluster
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 from rustyray.util.dask.callbacks import RayDaskCallback, local_ray_callbacks, unpack_ray_callbacks
 from rustyray.util.dask.persisting import ray_dask_persist
+from rustyray.util.dask.progress import ProgressBarCallback
 from rustyray.util.dask.scheduler import disable_dask_on_ray, enable_dask_on_ray, ray_dask_get, ray_dask_get_sync
 
 __all__ = [
+    "ProgressBarCallback",
     "RayDaskCallback",
     "disable_dask_on_ray",
     "enable_dask_on_ray",

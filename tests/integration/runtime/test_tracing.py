@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
 import sys
 from typing import Any, NamedTuple
 
@@ -130,6 +131,25 @@ def test_a_hook_may_be_named(start: Start) -> None:
     spans("outer run")
     rustyray.shutdown()
     assert tracing.active is None
+
+
+LINES = """
+import json, os, rustyray
+from rustyray.util.tracing.setup_local_tmp_tracing import spans_dir
+rustyray.init(num_cpus=1, _tracing_startup_hook="rustyray.util.tracing.setup_local_tmp_tracing:setup_tracing")
+worker = rustyray.get(rustyray.remote(os.getpid).remote())
+rustyray.shutdown()
+for pid in (os.getpid(), worker):
+    with open(f"{spans_dir}{pid}.txt") as file:
+        print([json.loads(line)["name"] for line in file])
+    os.remove(file.name)
+"""
+
+
+@pytest.mark.stress
+def test_the_hook_that_comes_along_writes_a_file_for_each_process() -> None:
+    done = subprocess.run([sys.executable, "-c", LINES], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "['posix.getpid submit']\n['posix.getpid run']\n"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from dask import delayed
 
 import rustyray
 from rustyray.util.dask import (
+    ProgressBarCallback,
     RayDaskCallback,
     disable_dask_on_ray,
     enable_dask_on_ray,
@@ -122,3 +123,16 @@ def test_dask_callbacks(tmp_path: Path) -> None:
     assert ray_dask_get(graph, "b", ray_callbacks=[RayDaskCallback(ray_pretask=before, ray_posttask=here)]) == 2
     assert file.read_text().splitlines()[-1] == "b 2.0 True"
     assert ray_dask_get(graph, "b") == 2
+
+
+def test_dask_progress(capfd: pytest.CaptureFixture[str]) -> None:
+    first = ProgressBarCallback()
+    for progress in (first, ProgressBarCallback()):  # the second uses the actor of the first
+        rustyray.get(progress.pb.reset.remote())
+        with progress:
+            assert ray_dask_get({"a": (inverse, 2), "b": (add, "a", 1)}, "b") == 1.5
+        assert rustyray.get(progress.pb.result.remote()) == (2, 2)
+        report = rustyray.get(progress.pb.report.remote())
+        assert sorted(key for key, _ in report.pop("submission_order")) == sorted(report) == ["a", "b"]
+        assert all(time >= 0 for row in report.values() for time in row.values())
+    assert capfd.readouterr().out.count("All tasks are completed.") == 2

@@ -52,6 +52,15 @@ def test_ray_has_rustyrays_objects_and_rays_version() -> None:
 
 
 @pytest.mark.usefixtures("installed")
+def test_a_module_that_is_there_tells_what_of_it_is_missing() -> None:
+    bars = importlib.import_module("ray.experimental.tqdm_ray")
+    with pytest.raises(AttributeError, match=r"'ray\.experimental\.tqdm_ray' has no attribute 'instance': it manages"):
+        bars.instance()
+    with pytest.raises(AttributeError, match=r"has no attribute 'anything'$"):
+        bars.anything  # noqa: B018
+
+
+@pytest.mark.usefixtures("installed")
 def test_rays_shutdown_waits_for_nothing_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[dict[str, float]] = []
     monkeypatch.setattr(rustyray, "shutdown", lambda **options: given.append(options))
