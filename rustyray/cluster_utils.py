@@ -92,6 +92,7 @@ class Cluster:
         """Connect this process to the cluster."""
         if not self.address:
             raise RuntimeError("the cluster has no head node: call add_node() first")
+        self._running()
         return lifecycle.init(address=self.address)
 
     def add_node(self, wait: bool = True, **node_args: Any) -> ClusterNode:
@@ -172,6 +173,8 @@ class Cluster:
     def _running(self) -> Engine:
         if self._engine is None:
             raise RuntimeError("the cluster has no nodes: it was shut down, or add_node() was never called")
+        if self.address not in context.apart:
+            raise RuntimeError(f"the cluster at {self.address} ended when this process called shutdown(): make another")
         return self._engine
 
 

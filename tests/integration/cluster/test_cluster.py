@@ -352,6 +352,19 @@ def test_one_connects_to_it_by_its_address() -> None:
     cluster.shutdown()  # as often as one likes
 
 
+def test_it_ends_with_the_runtime_and_says_so() -> None:
+    """Other than in Ray."""
+    ended = Cluster(initialize_head=True, connect=True, head_node_args={"num_cpus": 1})
+    address = ended.address
+    rustyray.shutdown()
+    for late in (ended.add_node, ended.connect, ended.wait_for_nodes):
+        with pytest.raises(RuntimeError, match=rf"{address} ended when this process called shutdown\(\)"):
+            late()
+    with pytest.raises(ConnectionError, match=r"is of the process that made it alone, and ends with its shutdown\(\)"):
+        rustyray.init(address=address)
+    ended.shutdown()
+
+
 def test_the_first_node_is_the_head() -> None:
     cluster = Cluster()
     with pytest.raises(RuntimeError, match="no head node"):

@@ -188,7 +188,8 @@ def find(address: str, key_file: str = "") -> ClusterFile:
             f"no cluster at {address} is known on this machine"
             + (f" (there is {there})" if there else "")
             + f". Start one with 'rustyray start --head', or copy the key file of a cluster elsewhere (its start says "
-            f"where that is) and name it in {KEY_VARIABLE}."
+            f"where that is) and name it in {KEY_VARIABLE}. (A Cluster of rustyray.cluster_utils is of the process "
+            "that made it alone, and ends with its shutdown().)"
         )
     if not known:
         raise ConnectionError("no cluster runs on this machine: start one with 'rustyray start --head'")
