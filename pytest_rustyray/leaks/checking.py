@@ -137,8 +137,8 @@ class Leaks:
         search = Search(before, lambda leak: leak.kind not in allowed)
         found = search.leaks()
         item.stash[LEAKED] = len(found)
-        text = _told(found, search.clean(found)).replace(f"{item.config.rootpath}{os.sep}", "") if found else ""
-        self._last = look(self._sources)
+        text = _told(found, search.put_away(found)).replace(f"{item.config.rootpath}{os.sep}", "") if found else ""
+        self._last = search.clean or look(self._sources)
         return text
 
 

@@ -64,18 +64,31 @@ class Mappings:
 
     cheap: Final = False
 
+    def __init__(self) -> None:
+        self._made = 0
+        self._found: set[int] = set()
+
     def look(self) -> set[int]:
-        try:
-            with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
-                return {int(line.split()[4]) for line in file if _ARENA in line}
-        except OSError:
-            return set()
+        arena = runtime_module("engines.native.arena")
+        made = arena.maps_made if arena is not None else 0
+        if made > self._made or self._found:  # else there is none, as before
+            self._made, self._found = made, _arenas()
+        return self._found
 
     def leak(self, thing: int) -> Leak | None:
         if thing == _arena_in_use():
             return None
         text = "the store of a runtime that has ended: a value that was read from it is still referred to"
         return Leak("memory", text, lambda: "goes with the last such value")
+
+
+def _arenas() -> set[int]:
+    """The inodes of those that this process has mapped. A process with many libraries has a long list to read."""
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+            return {int(line.split()[4]) for line in file if _ARENA in line}
+    except OSError:
+        return set()
 
 
 class Folders:

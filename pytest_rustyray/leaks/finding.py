@@ -57,15 +57,21 @@ class Search:
     def __init__(self, before: Seen, judge: Callable[[Leak], bool]) -> None:
         self._before = before
         self._judge = judge
+        #: What there is, if nothing was found.
+        self.clean: Seen | None = None
 
     def leaks(self) -> list[Leak]:
         """What has not gone within `GRACE`."""
+        now = look(self._before)
+        if not any(now[source] - known for source, known in self._before.items()):
+            self.clean = now
+            return []
         if not any(self._now()):
             return []
         gc.collect()
         return self._wait(lambda leak: True, GRACE)
 
-    def clean(self, leaks: list[Leak]) -> list[str]:
+    def put_away(self, leaks: list[Leak]) -> list[str]:
         """Put all away; a line for each of what it was and what was done."""
         lines = []
         for leak in leaks:

@@ -39,6 +39,10 @@ _MFD_CLOEXEC: Final = 1
 _MFD_ALLOW_SEALING: Final = 2
 
 
+#: How many mappings of arenas this process has made so far.
+maps_made = 0
+
+
 class Arena:
     """The shared memory of one node, as one of its processes sees it. Safe to use from several threads."""
 
@@ -113,6 +117,7 @@ class Arena:
         self._check(offset, size)
         if self._readable is None:
             self._readable = _ReadOnlyMap(self.fd, self.size)
+            _count_map()
         view = self._readable.view(offset, size, on_release)
         return read_from(view, offset)
 
@@ -156,6 +161,7 @@ class Arena:
         if self._map is None:
             self._mapped = bytearray((self.size >> _CHUNK_SHIFT) + 1)
             self._map = mmap.mmap(self.fd, self.size)
+            _count_map()
         return self._map
 
     def _copy(self, offset: int, size: int, parts: list[bytes | memoryview]) -> bool:
@@ -170,6 +176,11 @@ class Arena:
                 target[at : at + len(piece)] = piece
                 at += len(piece)
         return True
+
+
+def _count_map() -> None:
+    global maps_made
+    maps_made += 1
 
 
 class _ReadOnlyMap:

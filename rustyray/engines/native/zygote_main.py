@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import hmac
 import importlib
 import io
 import os
@@ -61,6 +62,7 @@ def main(fd: int, driver_pid: int) -> NoReturn:
     os.chdir("/")
     for name in FOR_WORKERS:
         importlib.import_module(name)
+    hmac.digest(b"key", b"", "sha256")  # the first one sets the library up
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)  # for the workers, which show what they print as it comes
