@@ -7,10 +7,10 @@ they are, even in the middle of a test; if after, it is told as soon as that hap
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ class ByValue:
 
     def pytest_plugin_registered(self, plugin: object) -> None:
         """Conftests are plugins. Those that came first are told of too."""
-        if isinstance(plugin, ModuleType) and Path(plugin.__file__ or "").name == "conftest.py":
+        if isinstance(plugin, ModuleType) and os.path.basename(plugin.__file__ or "") == "conftest.py":
             self._add(plugin)
 
     @pytest.hookimpl(wrapper=True)

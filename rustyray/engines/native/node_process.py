@@ -10,12 +10,10 @@ there is, and carries out what the cores then ask for. Nothing of the user's run
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import signal
 import socket
-import sys
 import time
 import traceback
 from typing import Final, NoReturn
@@ -46,10 +44,11 @@ from rustyray.engines.native.memory import Meter
 from rustyray.engines.native.nonsense import cut_off
 from rustyray.engines.native.outputs import Outputs
 from rustyray.engines.native.parting import Asker
+from rustyray.engines.native.spare import Spare, spare
 from rustyray.engines.native.spill_file import SpillFile
 from rustyray.engines.native.surroundings import tell
 from rustyray.engines.native.worker import main as run_worker
-from rustyray.engines.native.worker_processes import BUG, BecomeWorker, WorkerProcesses, exit_now
+from rustyray.engines.native.worker_processes import BUG, BecomeWorker, WorkerProcesses, exit_now, settle_in
 from rustyray.model.ids import NODE_ID_SIZE, WorkerID, worker_id
 from rustyray.model.messages import (
     BETWEEN_NODES,
@@ -84,8 +83,10 @@ def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
     forked: WorkerBoot | None = None
     try:
         _settle_in(boot, fds, zygote_pid)
-        listeners = [socket.socket(fileno=fd) for fd in (fds[NodeFd.LISTENER], *fds[NodeFd.TCP :])]
-        code = _Node(boot, fds[NodeFd.ARENA], listeners).run()
+        listening = [fds[NodeFd.LISTENER], *fds[NodeFd.TCP :]]
+        first_worker = spare(boot, listening)
+        listeners = [socket.socket(fileno=fd) for fd in listening]
+        code = _Node(boot, fds[NodeFd.ARENA], listeners, first_worker).run()
     except BecomeWorker as unwound:
         forked = unwound.boot
     except BaseException:  # noqa: BLE001 - whatever it is, the process ends here and says so
@@ -123,7 +124,9 @@ def _run_worker(boot: WorkerBoot) -> None:
 class _Node:
     """The loop and what it holds."""
 
-    def __init__(self, boot: NodeBoot, arena_fd: int, listeners: list[socket.socket]) -> None:
+    def __init__(
+        self, boot: NodeBoot, arena_fd: int, listeners: list[socket.socket], first_worker: Spare | None
+    ) -> None:
         self.boot = boot
         self.arena_fd = arena_fd
         self.hub = Hub(
@@ -170,7 +173,7 @@ class _Node:
         self.apart = Asker(self.hub, boot.driver)
         #: What workers of drivers that came by themselves write goes through us.
         self.outputs = Outputs(self.hub)
-        self.workers = WorkerProcesses(boot, arena_fd, self.outputs, self.leave)
+        self.workers = WorkerProcesses(boot, arena_fd, self.outputs, self.leave, first_worker)
         self.lent = FIRST_GUEST
 
     # --- the loop -----------------------------------------------------------------------------------------------------
@@ -227,6 +230,7 @@ class _Node:
 
     def say_farewell(self) -> None:
         """Let the last messages out, and wait for killed workers, which would be somebody else's zombies."""
+        self.workers.end_spare()
         until = time.monotonic() + FAREWELL
         while self.workers.pids and (left := until - time.monotonic()) > 0:
             self.hub.process(self.hub.wait(left))
@@ -372,11 +376,7 @@ class _Node:
         os.close(self.woken)
         os.close(self.wake)
         processes.lower_descriptor_limit(self.descriptors)
-        if self.boot.cpus:
-            os.sched_setaffinity(0, self.boot.cpus)
-        gc.freeze()
-        if (numpy_random := sys.modules.get("numpy.random")) is not None:
-            numpy_random.seed()  # or all workers would draw the same numbers
+        settle_in(self.boot.cpus)
 
     def on_signal(self) -> None:
         """SIGCHLD or SIGTERM has come; the loop does what follows after the messages."""

@@ -7,12 +7,13 @@ is killed when the worker has ended: a task's forgotten subprocess does not outl
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Final, NoReturn
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from rustyray.engines.native import processes
 from rustyray.engines.native.address import default_address
@@ -21,6 +22,9 @@ from rustyray.engines.native.outputs import Outputs, WorkerPipes, write_nowhere
 from rustyray.engines.native.surroundings import take_over, tell
 from rustyray.model.ids import WorkerID
 from rustyray.model.messages import JobDescribed
+
+if TYPE_CHECKING:
+    from rustyray.engines.native.spare import Spare
 
 #: Seconds that a dead worker's connection has to reach its end, which a grandchild may keep from it.
 LAST_WORDS: Final = 0.05
@@ -45,6 +49,15 @@ def exit_now(code: int) -> NoReturn:
     os._exit(code)
 
 
+def settle_in(cpus: Collection[int]) -> None:
+    """In a worker, just forked: make of a copy of another process one of its own."""
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    gc.freeze()
+    if (numpy_random := sys.modules.get("numpy.random")) is not None:
+        numpy_random.seed()  # or all workers would draw the same numbers
+
+
 class WorkerProcesses:
     """Those that have not ended, and those whose end the core has not been told of.
 
@@ -53,13 +66,22 @@ class WorkerProcesses:
         arena_fd: the store's memory.
         outputs: takes what workers of drivers write that have come by themselves.
         leave: in a worker, just forked: lets go of what is the node's alone.
+        spare: a process for the first worker, if there is one.
     """
 
-    def __init__(self, boot: NodeBoot, arena_fd: int, outputs: Outputs, leave: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        boot: NodeBoot,
+        arena_fd: int,
+        outputs: Outputs,
+        leave: Callable[[], None],
+        spare: Spare | None = None,
+    ) -> None:
         self._boot = boot
         self._arena_fd = arena_fd
         self._outputs = outputs
         self._leave = leave
+        self._spare = spare
         #: Of workers that are for no job of their own.
         self.job, self.namespace = boot.job, boot.namespace
         self.pids: dict[WorkerID, int] = {}
@@ -68,6 +90,11 @@ class WorkerProcesses:
 
     def fork(self, worker: WorkerID, job: JobDescribed | None, env: bytes) -> str:
         """Fork a worker. Returns why that could not be done, if so; in the worker, raises `BecomeWorker`."""
+        if self._spare is not None and job is None:
+            spare, self._spare = self._spare, None
+            if spare.become(self._boot_of(worker, job, env)):
+                self.pids[worker] = spare.pid
+                return ""
         node_pid = os.getpid()
         pipes = None
         quiet = self._boot.quiet if job is None or job.setup is None else job.setup.quiet
@@ -139,7 +166,14 @@ class WorkerProcesses:
             else:
                 os.kill(pid, signal.SIGTERM)
 
+    def end_spare(self) -> None:
+        """The node ends."""
+        if self._spare is not None:
+            self._spare.end()
+            self._spare = None
+
     def kill_all(self) -> None:
+        self.end_spare()
         for pid in self.pids.values():
             processes.kill_group(pid)
 
