@@ -67,7 +67,7 @@ REASONS: Final[dict[str, str]] = {
     "ray.util.ray_debugpy": _CONTROL,
     "ray.util.lightgbm": "was removed from Ray as well",
     "ray.util.xgboost": "was removed from Ray as well",
-    "ray.util.iter": "is deprecated in Ray: use rustyray.util.ActorPool, or generators",
+    "ray.util.iter_metrics": "counts what Ray's parallel iterators did: see rustyray.stats() and rustyray.util.metrics",
     "ray.util.state.list_runtime_envs": "lists environments, and all workers have their driver's",
     "ray.util.state.list_cluster_events": "is the dashboard's: rustyray.events() has what happened",
     "ray.util.state.StateApiClient": "talks to a dashboard, and there is none: use the functions beside it",

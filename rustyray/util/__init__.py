@@ -46,6 +46,7 @@ _MODULES: Final = (
     "dask",
     "debug",
     "helpers",
+    "iter",
     "joblib",
     "metrics",
     "multiprocessing",
