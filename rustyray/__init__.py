@@ -37,7 +37,7 @@ from rustyray.runtime.ref import ObjectRef
 ObjectID = ObjectRef
 
 #: Packages that are there after ``import rustyray``, and are imported when they are first used.
-_LATE = ("dag", "experimental", "job_submission", "runtime_env", "util")
+_LATE = ("dag", "experimental", "job_config", "job_submission", "runtime_env", "util")
 
 
 def __getattr__(name: str) -> object:

@@ -72,6 +72,7 @@ class Calls:
         arguments.call_ready = self._on_arguments
         tasks.retries.call_returns = self._on_return
         tasks.call_failed = self._on_failed
+        tasks.lineage.recall = self._recall
 
     # --- creation -----------------------------------------------------------------------------------------------------
 
@@ -203,6 +204,16 @@ class Calls:
             self.tasks.fail(record, faults.cancelled(record), now)
 
     # --- what the task layer tells us ---------------------------------------------------------------------------------
+
+    def _recall(self, record: Record) -> bool:
+        """The result of a call is lost with its node. The call is made again, behind others, if there is the actor."""
+        link = self.links.get(record.task.actor)  # type: ignore[union-attr]
+        if link is None or link.state == ActorState.DEAD:
+            return False
+        if not link.held:
+            self._hold_handle(link)
+        link.waiting[record.task.id] = record
+        return True
 
     def _on_arguments(self, record: Record, now: float) -> None:
         link = self.links[record.task.actor]  # type: ignore[union-attr]

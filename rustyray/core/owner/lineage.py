@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 from rustyray.core.owner.arguments import Arguments
@@ -11,6 +12,7 @@ from rustyray.core.owner.records import DONE, WAITING, ObjectEntry, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.streams import Streams
 from rustyray.model.ids import ObjectID, TaskID
+from rustyray.model.messages import Call
 from rustyray.model.values import Fault, FaultKind
 
 #: Bytes of arguments kept so that lost results can be made again; the oldest go first (Ray caps at 1 GB).
@@ -28,6 +30,8 @@ class Lineage:
         #: The oldest first; what is being made again is not among them.
         self.kept: OrderedDict[TaskID, Record] = OrderedDict()
         self._bytes = 0
+        #: Whether the actor that made it can be called again; it is told that it will be (`Calls` sets it).
+        self.recall: Callable[[Record], bool]
 
     def keep(self, record: Record) -> None:
         """Its result lives in a node's memory: keep what is needed to make it again, but not the arguments' values."""
@@ -87,9 +91,9 @@ class Lineage:
     def replace(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
         """What has no value any more gets one, sooner or later, or the error that it cannot have one."""
         record = entry.record
-        if record is None or record.retries == 0:
-            kind = FaultKind.OBJECT_LOST if record is None else FaultKind.MAX_ATTEMPTS
-            advice = "it was put, or its lineage was dropped" if record is None else "its task has no retries left"
+        advice = self._obstacle(record)
+        if record is None or advice:
+            kind = FaultKind.MAX_ATTEMPTS if record is not None and record.retries == 0 else FaultKind.OBJECT_LOST
             ready: list[ObjectID] = []
             self._refs.settle(object_, entry, Fault(kind, f"{why}, and it cannot be made again: {advice}"), ready)
             self._arguments.value_arrived(entry, now)
@@ -97,6 +101,16 @@ class Lineage:
             return
         if record.state == DONE:
             self._rebuild(record, why, now)
+
+    def _obstacle(self, record: Record | None) -> str:
+        """Why its results cannot be made again, if so."""
+        if record is None:
+            return "it was put, or its lineage was dropped"
+        if record.retries == 0:
+            return "its task has no retries left"
+        if record.state == DONE and isinstance(record.task, Call) and not self.recall(record):
+            return "the actor that made it is dead"
+        return ""
 
     def _rebuild(self, record: Record, why: str, now: float) -> None:
         self._take(record)

@@ -21,7 +21,6 @@ from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.owner.streams import NONE, Streams
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, object_id
 from rustyray.model.messages import Done, Results
-from rustyray.model.plans import TaskPlan
 from rustyray.model.streams import DYNAMIC
 from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 
@@ -196,7 +195,7 @@ class Tasks:
                     self._freeing.scattered[object_] = True
                 else:  # an attempt before may have stored another, and not lived to say so
                     self._freeing.anywhere([object_], record.task.attempt)
-            if isinstance(value, Stored) and isinstance(record.plan, TaskPlan) and record.retries != 0:
+            if isinstance(value, Stored) and record.retries != 0:
                 wanted_again = True
             else:
                 self._unlink(record, entry)

@@ -81,5 +81,10 @@ def _runtime_of(case: Case, engine: str) -> Iterator[None]:
 
 
 def _check(case: Case, engine: str, tmp_path: Path) -> None:
-    given = {"api": runtimes.api_of(engine), "tmp_path": tmp_path, "start": partial(runtimes.start, engine)}
+    given = {
+        "api": runtimes.api_of(engine),
+        "tmp_path": tmp_path,
+        "start": partial(runtimes.start, engine),
+        "lose": partial(runtimes.lose, engine),
+    }
     case.check(**{name: given[name] for name in case.needs})

@@ -26,7 +26,18 @@ TOPOLOGIES: Final[dict[str, dict[str, Any]]] = {
 }
 _QUIET: Final = {"configure_logging": False, "log_to_driver": False}
 _STORE: Final = 100 * 2**20
-_PARTS: Final = ("dag", "exceptions", "runtime_env", "util", "util.placement_group", "util.scheduling_strategies")
+_PARTS: Final = (
+    "dag",
+    "exceptions",
+    "job_config",
+    "runtime_env",
+    "util",
+    "util.metrics",
+    "util.multiprocessing",
+    "util.placement_group",
+    "util.queue",
+    "util.scheduling_strategies",
+)
 
 
 def missing(engine: str) -> str:
@@ -79,6 +90,16 @@ def _cluster(api: Any, engine: str, zones: str, options: dict[str, Any]) -> Any:
 
 
 _clusters: Final[list[Any]] = []
+
+
+def lose(engine: str, zone: str) -> None:
+    """The node of this zone dies, with all its processes. Not the first one, which is the head."""
+    node = next(about["NodeID"] for about in api_of(engine).nodes() if about["Labels"].get("zone") == zone)
+    if not _clusters:
+        context.require_engine("the suite").remove_node(bytes.fromhex(node), False)
+        return
+    dying = next(one for one in _clusters[-1].list_all_nodes() if one.node_id == node)
+    _clusters[-1].remove_node(dying, allow_graceful=False)
 
 
 def end(engine: str) -> None:

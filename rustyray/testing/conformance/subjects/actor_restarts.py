@@ -214,3 +214,30 @@ def kill_may_restart(api):
     api.kill(actor, no_restart=False)
     until(lambda: got(api, actor.pid.remote()) != pid)
     assert got(api, actor.reborn.remote()) is True
+
+
+def retried_calls_keep_their_order(api):
+    """Calls that are made again after a restart run in the order in which they were made."""
+    seen = book(api)
+
+    @api.remote(max_restarts=1, max_task_retries=-1)
+    class Writes:
+        def write(self, line):
+            if api.get(seen.write.remote(line)) == 3:
+                os._exit(1)
+            return line
+
+    writes = Writes.remote()
+    assert got(api, [writes.write.remote(n) for n in range(10)]) == list(range(10))
+    lines = got(api, seen.read.remote())
+    assert lines[:3] == [0, 1, 2]
+    assert list(dict.fromkeys(lines)) == list(range(10))
+
+
+def calls_without_retries_fail_while_it_restarts(api):
+    """A call without retries whose actor dies and restarts raises an error; calls after the restart run."""
+    actor = _mortal(api, max_restarts=1, max_task_retries=0).remote()
+    got(api, actor.add.remote())
+    with pytest.raises(api.exceptions.RayActorError):
+        got(api, actor.die.remote())
+    assert _works_again(api, actor) == 1

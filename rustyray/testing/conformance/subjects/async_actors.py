@@ -267,3 +267,13 @@ def async_generators_of_calls(api):
                 yield i
 
     assert [got(api, ref) for ref in Actor.remote().count.remote(3)] == [0, 1, 2]
+
+
+def a_thousand_calls_at_once(api):
+    """Without ``max_concurrency``, a thousand calls of an async actor can be under way at once."""
+    door = gate(api)
+    refs = [door.enter.remote() for _ in range(999)]
+    entered(api, door, 999)
+    assert api.wait(refs, timeout=0)[0] == []
+    got(api, door.open.remote())
+    assert got(api, refs) == [None] * 999

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rustyray.testing.conformance.helpers import got, patience, until
+from rustyray.testing.conformance.helpers import entered, gate, got, patience, until
 
 TOPOLOGY = "cluster"
 
@@ -325,3 +325,49 @@ def an_unknown_lifetime_is_refused(api):
     """A lifetime other than None and "detached" raises ValueError."""
     with pytest.raises(ValueError):
         api.util.placement_group([{"CPU": 1}], lifetime="long")
+
+
+def removing_kills_tasks(api):
+    """Removing a group ends the tasks in it: their refs raise an error."""
+    door = gate(api)
+    group = _group(api, [{"CPU": 1}])
+
+    @api.remote(num_cpus=1, max_retries=0)
+    def stays():
+        api.get(door.enter.remote())
+
+    ref = stays.options(scheduling_strategy=_inside(api, group)).remote()
+    entered(api, door)
+    _removed(api, group)
+    with pytest.raises((api.exceptions.WorkerCrashedError, api.exceptions.TaskPlacementGroupRemoved)):
+        got(api, ref)
+
+
+def negative_bundles_are_refused(api):
+    """A negative amount in a bundle raises ValueError."""
+    with pytest.raises(ValueError):
+        api.util.placement_group([{"CPU": -1}])
+
+
+def labels_choose_a_bundles_node(api):
+    """``bundle_label_selector`` says for each bundle which labels its node must have."""
+    zones = {node["Labels"]["zone"]: node["NodeID"] for node in api.nodes() if node["Alive"]}
+    selector = [{"zone": "c"}, {"zone": "in(b)"}]
+    group = _group(api, [{"CPU": 1}, {"CPU": 1}], "SPREAD", bundle_label_selector=selector)
+    assert _nodes_of(api, group) == [zones["c"], zones["b"]]
+    _removed(api, group)
+
+
+def a_group_of_a_removed_name_is_not_found(api):
+    """The name of a group that was removed is not found."""
+    group = _group(api, [{"CPU": 1}], name="removed")
+    _removed(api, group)
+
+    def gone():
+        try:
+            api.util.get_placement_group("removed")
+        except ValueError:
+            return True
+        return False
+
+    until(gone)

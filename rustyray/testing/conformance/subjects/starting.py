@@ -1,5 +1,7 @@
 """``init``, ``shutdown`` and ``is_initialized``."""
 
+import os
+
 import pytest
 
 from rustyray.testing.conformance.helpers import got
@@ -232,3 +234,49 @@ def a_call_before_init_starts_it(api):
 
     assert got(api, f.remote()) == 1
     assert api.is_initialized()
+
+
+def custom_resources_may_be_fractions(api, start):
+    """A custom resource may be a fraction: tasks can have parts of it."""
+    start(resources={"widget": 0.5})
+    assert api.cluster_resources()["widget"] == 0.5
+
+    @api.remote(num_cpus=0, resources={"widget": 0.25})
+    def f():
+        return "ran"
+
+    assert got(api, [f.remote() for _ in range(3)]) == ["ran"] * 3
+
+
+def memory_is_counted(api, start):
+    """``_memory`` of ``init`` is how much there is for tasks that ask for ``memory``, as accounting."""
+    start(_memory=500 * 2**20)
+    assert api.cluster_resources()["memory"] == 500 * 2**20
+    large = api.remote(num_cpus=0, memory=600 * 2**20)(_one).remote()
+    small = api.remote(num_cpus=0, memory=400 * 2**20)(_one).remote()
+    assert got(api, small) == 1
+    assert api.wait([large], timeout=0.1) == ([], [large])
+
+
+def _one():
+    return 1
+
+
+def job_and_driver_must_not_differ(api, start):
+    """An environment variable of which ``job_config`` and ``runtime_env`` say different things raises ValueError."""
+    job = api.job_config.JobConfig(runtime_env={"env_vars": {"CONFORM_A": "1"}})
+    with pytest.raises(ValueError):
+        start(job_config=job, runtime_env={"env_vars": {"CONFORM_A": "2"}})
+
+
+def a_job_config_has_the_environment(api, start):
+    """``job_config`` is another way to give ``init`` an environment and a namespace."""
+    job = api.job_config.JobConfig(runtime_env={"env_vars": {"CONFORM_A": "1"}}, ray_namespace="ours")
+    start(job_config=job)
+    assert api.get_runtime_context().namespace == "ours"
+
+    @api.remote
+    def asks():
+        return os.environ.get("CONFORM_A")
+
+    assert got(api, asks.remote()) == "1"
