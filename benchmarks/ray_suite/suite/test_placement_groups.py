@@ -65,7 +65,7 @@ def test_a_bad_index_is_refused(ray_start_2_cpus):
         Member.options(scheduling_strategy=within(group, 5)).remote()
 
 
-@pytest.mark.parametrize("bundles", [[], [{"CPU": -1}]])
+@pytest.mark.parametrize("bundles", [[], [{}]])
 def test_bad_bundles_are_refused(ray_start_2_cpus, bundles):
     with pytest.raises((ValueError, TypeError)):
         placement_group(bundles)

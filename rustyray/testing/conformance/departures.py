@@ -34,6 +34,7 @@ DEPARTURES: Final[dict[str, Departure]] = {
     "generators-generators_in_generators": Departure(
         ("oracle", "ray"), "Ray calls `send` of what `yield from` hands on: only other generators have that."
     ),
+    "groups-negative_bundles_are_refused": Departure(ITS_OWN_API, "Ray takes such a group, which then never is there."),
     "objects-bytearrays_come_back": Departure(ITS_OWN_API, "Ray does not give a bytearray back as one."),
     "objects-an_out_of_band_ref_is_pinned": Departure(
         ITS_OWN_API, "With plain pickle Ray does not see that the ref is pickled, and drops the object."

@@ -20,11 +20,13 @@ from rustyray.engines.sim.scripted.scripts import (
     Script,
     Step,
     Submit,
+    Wait,
     Work,
 )
 from rustyray.engines.sim.scripted.world import ScriptedWorld
 from rustyray.engines.sim.world.chooser import Seeded
 from rustyray.engines.sim.world.faults import Fault, Trouble
+from rustyray.model.ids import node_of
 from tests.unit.world.runs import MOODS
 from tests.unit.world.test_ref_hazards import KEEPS, READS
 from tests.unit.world.test_task_hazards import SEEDS, UNIT, outcome, world
@@ -63,6 +65,24 @@ def test_a_restart_keeps_the_order_and_repeats_only_what_it_may(seed: int, retri
     for number, result in enumerate(results):
         unlucky = result in ("fault ACTOR_UNAVAILABLE", "fault ACTOR_DIED") and not retries
         assert result == [number] or unlucky, results
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_lost_results_of_calls_that_may_be_retried_are_made_again(seed: int) -> None:
+    large = Script("large", [Return("a0", big=True)])
+    actor = ActorScript("A", max_restarts=-1, max_task_retries=-1)
+    made: list[Step] = [Call(f"c{number}", "h", large, [number]) for number in range(4)]
+    names = [f"c{number}" for number in range(4)]
+    there = world(seed, 0.5, 1, 1)
+    driver = there.add_driver(Script("main", [Create("h", actor), *made, Wait(names, 4), Work(20), *got(4)]))
+    core = driver.core
+    there.run_until(lambda: "" if len(core.tasks.lineage.kept) == 4 else "not made")
+    (link,) = core.calls.links.values()
+    there.rest(0.001 * (seed % 7))
+    there.crash(node_of(link.worker), "the machine is gone")
+    there.finish()
+    assert outcome(driver) == [[0], [1], [2], [3]]
+    assert core.history.counts.rebuilt == 4
 
 
 @pytest.mark.parametrize("seed", SEEDS)
