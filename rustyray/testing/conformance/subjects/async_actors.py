@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from rustyray.testing.conformance.helpers import entered, gate, got
+from rustyray.testing.conformance.helpers import entered, gate, got, until
 
 
 class _Async:
@@ -22,6 +22,9 @@ class _Async:
 
     async def open(self):
         self.opened.set()
+
+    async def is_open(self):
+        return self.opened.is_set()
 
     async def most_inside(self):
         return self.most
@@ -249,8 +252,9 @@ def async_actors_cannot_be_in_order(api):
 def async_actors_restart(api):
     """An async actor is restarted like others, and then has a new loop."""
     actor = _async(api, max_restarts=1, max_task_retries=-1)
-    got(api, actor.plain.remote(1))
+    got(api, actor.open.remote())
     api.kill(actor, no_restart=False)
+    until(lambda: not got(api, actor.is_open.remote()))
     ref = actor.waits.remote("again")
     got(api, actor.open.remote())
     assert got(api, ref) == "again"
