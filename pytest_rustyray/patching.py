@@ -16,6 +16,7 @@ import pytest
 from pytest_rustyray.variables import PATCHES
 
 _ABSENT: Final = object()
+_PRELOAD: Final = ("pytest_rustyray.in_workers.patches",)
 
 
 class RustyRayPatch:
@@ -117,11 +118,15 @@ def patching() -> Iterator[RustyRayPatch]:
         patch.undo()
 
 
-def prepare(config: pytest.Config) -> None:
-    """Some test uses the fixture: workers are told where to look, whichever runtime they belong to."""
+def prepare(config: pytest.Config) -> tuple[str, ...]:
+    """Some test uses the fixture: workers are told where to look, whichever runtime they belong to.
+
+    Returns what they import for that.
+    """
     directory = tempfile.mkdtemp(prefix="rustyray-patches-")
     os.environ[PATCHES] = os.path.join(directory, "patches")
     config.add_cleanup(lambda: _forget(directory))
+    return _PRELOAD
 
 
 def _forget(directory: str) -> None:

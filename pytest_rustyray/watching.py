@@ -45,7 +45,7 @@ def prepare(session: pytest.Session, preload: list[str]) -> None:
         holding(config).hold()
     patched = any(fixtures.PATCH in getattr(item, "fixturenames", ()) for item in session.items)
     if patched:
-        patching.prepare(config)
+        preload = [*preload, *patching.prepare(config)]
     if used or patched or as_ray.preload() or (preload and "rustyray" in sys.modules):
         _start_early(config, [*_PRELOAD, *as_ray.preload(), *preload])
 

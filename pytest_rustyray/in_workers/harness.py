@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from pytest_rustyray.in_workers.lines import Lines
-from pytest_rustyray.in_workers.patches import Patches
 from pytest_rustyray.variables import COVERAGE, PATCHES
+
+if TYPE_CHECKING:
+    from pytest_rustyray.in_workers.lines import Lines
+    from pytest_rustyray.in_workers.patches import Patches
 
 
 class InWorker:
@@ -18,8 +21,12 @@ class InWorker:
 
     def begin(self) -> None:
         if COVERAGE in os.environ:
+            from pytest_rustyray.in_workers.lines import Lines
+
             self._lines = Lines(os.environ[COVERAGE])
         if PATCHES in os.environ:
+            from pytest_rustyray.in_workers.patches import Patches
+
             self._patches = Patches(os.environ[PATCHES])
 
     def before_task(self) -> None:
