@@ -30,7 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(f"rustyray {given.command}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if not _is_told(error):
+            raise
+        sys.exit(f"rustyray {given.command}: {error}")
     sys.exit(0)
+
+
+def _is_told(error: Exception) -> bool:
+    """Whether it says what the cluster did, or did not, and no bug is behind it."""
+    from rustyray.exceptions import RayError
+    from rustyray.util.state import RayStateApiException
+
+    return isinstance(error, RayError | RayStateApiException)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -26,7 +26,7 @@ def add_to(commands: Any) -> None:
     listing = _command(commands, "list", _list, "list tasks, actors, objects, nodes, workers, jobs, placement-groups")
     listing.add_argument("kind", choices=KINDS)
     listing.add_argument("-f", "--filter", action="append", default=[], metavar="FIELD=VALUE", help="or FIELD!=VALUE")
-    listing.add_argument("--limit", type=int, default=100, help="so many rows at most; 100")
+    listing.add_argument("--limit", type=_rows, default=100, help="so many rows at most; 100")
     getting = _command(commands, "get", _get, "one of those, by its id")
     getting.add_argument("kind", choices=[kind.removesuffix("s") for kind in KINDS] + list(KINDS))
     getting.add_argument("id")
@@ -43,11 +43,25 @@ def _command(commands: Any, name: str, run: Any, text: str) -> argparse.Argument
     parser.set_defaults(run=run)
     parser.add_argument("--address", default="", metavar="HOST:PORT", help="the cluster; by default the only one here")
     parser.add_argument(
-        "--timeout", type=float, default=30, help="seconds to wait for processes that do not answer; 30"
+        "--timeout", type=_seconds, default=30, help="seconds to wait for processes that do not answer; 30"
     )
     parser.add_argument("--format", choices=("default", "table", "json"), default="default", help="table, or json")
     parser.add_argument("--detail", action="store_true", help="all fields")
     return parser
+
+
+def _rows(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {text}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text}")
+    return number
 
 
 @contextmanager

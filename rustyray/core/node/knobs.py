@@ -29,6 +29,7 @@ def configured(limits: NodeLimits, config: Mapping[str, Any]) -> NodeLimits:
     threshold = number(config, "memory_usage_threshold", limits.memory_threshold)
     if not 0 < threshold <= 1:
         raise ValueError(f"memory_usage_threshold is a share of the memory between 0 and 1, got {threshold!r}")
+    number(config, "memory_limit", 0)  # the host's, who measures
     refresh = number(config, "memory_monitor_refresh_ms", 1000 * limits.memory_interval)
     capacity = int(number(config, "spill_limit", SPILL_CAPACITY))
     return msgspec.structs.replace(

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import rustyray
-from rustyray.commands import main
 from rustyray.engines.native import processes
 from rustyray.engines.native.standing import jobs, places
 from rustyray.job_submission import JobErrorType, JobStatus, JobSubmissionClient
@@ -172,31 +171,6 @@ def test_a_cluster_is_looked_into(cluster: Commands, tmp_path: Path) -> None:
         trace = tmp_path / "trace.json"
         assert f"are in {trace}" in cluster.run("timeline", f"--filename={trace}")
         assert "read" in {run["name"] for run in json.loads(trace.read_text())}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["job", "submit"], "no program was given"),
-        (["job", "submit", "--entrypoint-num-cpus=1", "--", "true"], "have its tasks ask for num_cpus"),
-        (["job", "submit", "--runtime-env-json=[]", "--", "true"], "must be a JSON object"),
-        (["job", "submit", '--runtime-env-json={"pip": []}', "--", "true"], "takes env_vars and working_dir"),
-        (["job", "submit", "--", "true"], "no cluster runs on this machine"),
-        (["list", "tasks"], "no cluster runs on this machine"),
-        (["list", "tasks", "--filter=state"], "a filter is FIELD=VALUE"),
-        (["list", "things"], "invalid choice"),
-        (["start", "--head", "--include-dashboard=true"], "there is no dashboard"),
-        (["start", "--head", "--temp-dir=/tmp/x"], "RUSTYRAY_TMPDIR names the directory"),
-    ],
-)
-@pytest.mark.usefixtures("commands")
-def test_what_cannot_be_is_told_in_a_sentence(
-    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code not in (None, 0)
-    assert sentence in f"{ended.value.code}{capsys.readouterr().err}"
 
 
 def test_options_of_scripts_that_ask_for_nothing_are_taken(commands: Commands) -> None:
