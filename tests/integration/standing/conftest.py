@@ -77,6 +77,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Comman
     directory = tmp_path / "places"
     monkeypatch.setenv(places.DIRECTORY_VARIABLE, str(directory))
     yield Commands(str(directory))
+    monkeypatch.setenv(places.DIRECTORY_VARIABLE, str(directory))  # whatever the test has made of it
     for place in places.places():
         stopping.stop(place, force=True)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import rustyray
+from rustyray.commands import main
 from rustyray.engines.native import processes
 from rustyray.engines.native.standing import jobs, places
 from rustyray.job_submission import JobErrorType, JobStatus, JobSubmissionClient
