@@ -20,12 +20,15 @@ from rustyray.model.messages import (
     HeadError,
     JobFinished,
     KillActor,
+    LeaseGranted,
     ListGroups,
     Packing,
     PrepareBundles,
     RegisterNode,
     RemoveGroup,
+    RequestLease,
     ReturnBundles,
+    ReturnLease,
     WatchGroup,
     WorkerDied,
 )
@@ -419,3 +422,26 @@ def test_two_groups_that_want_the_same_room_get_it_one_after_the_other() -> None
     it.wait(2.0)
     states = {info.spec.group: info.state for info in it.heard(DRIVER, GroupInfo)}
     assert sorted(states.values()) == [GroupState.CREATED, GroupState.REMOVED]
+
+
+def test_a_group_that_finds_gpus_in_pieces_waits_without_asking_all_the_time() -> None:
+    it = Cluster(cpus=2, GPU=2)
+    it.run()
+    for node in NODES:
+        for number in (1, 2):
+            it.send(DRIVER, node, RequestLease(number, JOB, resource_set({"GPU": 0.6}), local_only=True))
+    it.run()
+    leases = [lease.lease for lease in it.heard(DRIVER, LeaseGranted)]
+    assert len(leases) == 2 * len(NODES)
+    spec = make_group(1, packing=Packing.PACK)
+    spec.bundles = [resource_set({"GPU": 0.8})]
+    it.send(DRIVER, HEAD, CreateGroup(1, spec))
+    it.run()
+    it.wait(5.0)
+    group = it.head._actors.groups.living[spec.group]
+    assert not all(group.nodes)
+    assert len(NODES) <= group.rounds <= 7 * len(NODES), "a round for each node and heartbeat"
+    it.send(DRIVER, NODES[0], ReturnLease(leases[0]))
+    it.run()
+    it.wait(2.0)
+    assert group.nodes == [NODES[0]]

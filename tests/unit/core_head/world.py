@@ -162,7 +162,7 @@ class World:
 class Cluster:
     """The head and three nodes; see the module's docstring."""
 
-    def __init__(self, cpus: float = 2) -> None:
+    def __init__(self, cpus: float = 2, **more: float) -> None:
         self.now = 100.0
         self.head = HeadCore(HeadLimits(suspect=3.0, dead=10.0))
         self.nodes: dict[bytes, NodeCore] = {}
@@ -175,7 +175,7 @@ class Cluster:
         for node in NODES:
             self.nodes[node] = NodeCore(
                 node,
-                resource_set({"CPU": cpus}),
+                resource_set({"CPU": cpus, **more}),
                 address=f"tcp:{node.decode()}:1",
                 store_capacity=1 << 20,
                 head_address="tcp:head:1",
