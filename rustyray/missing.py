@@ -69,7 +69,6 @@ REASONS: Final[dict[str, str]] = {
     "ray.util.xgboost": "was removed from Ray as well",
     "ray.util.iter_metrics": "counts what Ray's parallel iterators did: see rustyray.stats() and rustyray.util.metrics",
     "ray.util.state.list_runtime_envs": "lists environments, and all workers have their driver's",
-    "ray.util.state.list_cluster_events": "is the dashboard's: rustyray.events() has what happened",
     "ray.util.state.StateApiClient": "talks to a dashboard, and there is none: use the functions beside it",
     "ray.util.state.list_logs": "reads log files, and workers write to their driver's output",
     "ray.util.state.get_log": "reads log files, and workers write to their driver's output",
@@ -110,6 +109,34 @@ OF_JOBS: Final = {
     "entrypoint_memory": "the program itself holds nothing: have its tasks ask for memory",
     "entrypoint_resources": "the program itself holds nothing: have its tasks ask for resources",
     "entrypoint_label_selector": "the program runs where it is submitted",
+}
+_DASHBOARD: Final = "there is no dashboard: 'rustyray status', 'list' and 'summary' tell what there is"
+_LAUNCHER: Final = "there is no launcher of clusters: call 'rustyray start' on each machine"
+_USAGE: Final = "nothing is reported about its use in any case"
+_FILES: Final = "nothing keeps log files but jobs: see 'rustyray job logs'"
+#: By name of a command of ``ray`` what ``rustyray`` says instead.
+COMMANDS: Final = {
+    **dict.fromkeys("attach down exec monitor rsync-down rsync-up submit up".split(), _LAUNCHER),
+    **dict.fromkeys(
+        "get-head-ip get-worker-ips".split(), "'rustyray status' and 'rustyray list nodes' tell the addresses"
+    ),
+    **dict.fromkeys("disable-usage-stats enable-usage-stats".split(), _USAGE),
+    **dict.fromkeys("cluster-dump local-dump logs".split(), _FILES),
+    **dict.fromkeys(
+        "kill-random-node kill-actor".split(), "see rustyray.kill(), and the plugin's ways to break things"
+    ),
+    "check-open-ports": "processes take part only with the cluster's key: see docs/security.md",
+    "cpp": "only Python runs here",
+    "dashboard": _DASHBOARD,
+    "debug": "there is no remote debugger: use engine='sim', where breakpoint() works",
+    "drain-node": "'rustyray stop' on its machine ends a node in order",
+    "get-auth-token": "the cluster's key is in its key file, which 'rustyray start' names",
+    "global-gc": "objects are freed when their last ref is gone; call gc.collect() where refs are in cycles",
+    "kuberay-autoscaler": _CLOUD.replace("is for", "it is for"),
+    "microbenchmark": "the benchmarks are in the project's folder of that name",
+    "sanity-check": "run a program of your own",
+    "stack": "'rustyray list tasks' tells what runs; kill -s RTMAX-2 PID has a process print where its threads stand",
+    "symmetric-run": _LAUNCHER,
 }
 #: For names without a reason of their own.
 OTHERWISE: Final = "is not there; a program that needs it has to do without, or run on Ray"

@@ -165,6 +165,11 @@ class RuntimeContext:
                 found["actor_id"] = ActorID(task.actor)
         return found
 
+    def get_resource_ids(self) -> dict[str, list[str]]:
+        """As `get_accelerator_ids`."""
+        _deprecated("get_resource_ids", "get_accelerator_ids")
+        return self.get_accelerator_ids()
+
     @property
     def job_id(self) -> JobID:
         _deprecated("job_id", "get_job_id")

@@ -17,13 +17,19 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from rustyray.missing import COMMANDS
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command, and end the process: 0 when it did what it says, 1 when it could not, 2 when it was misspelt."""
     while (null := os.open(os.devnull, os.O_RDWR)) < 3:
         pass  # it was started without: no socket is to become standard output
     os.close(null)
-    given = parser()[0].parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] in COMMANDS:
+        sys.stderr.write(f"rustyray {words[0]} is not there: {COMMANDS[words[0]]}\n")
+        sys.exit(2)
+    given = parser()[0].parse_args(words)
     try:
         given.run(given)
     except (OSError, RuntimeError, TypeError, ValueError) as error:

@@ -16,9 +16,26 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("--address", default="auto", metavar="HOST:PORT", help="its head; by default the only one here")
     parser.add_argument("--key-file", default="", metavar="PATH", help="the key of a cluster on another machine")
+    health = commands.add_parser("health-check", help="whether the head of a cluster answers: 0 if so, else 1")
+    health.set_defaults(run=check)
+    health.add_argument("--address", default="auto", metavar="HOST:PORT", help="its head; by default the only one here")
+    health.add_argument("--key-file", default="", metavar="PATH", help="the key of a cluster on another machine")
+
+
+def check(given: argparse.Namespace) -> None:
+    """Raises ConnectionError unless the head answers."""
+    _nodes(given)
 
 
 def run(given: argparse.Namespace) -> None:
+    address, nodes = _nodes(given)
+    living = [node for node in nodes if node.alive]
+    print(f"Cluster at {address}: {len(living)} nodes, {len(nodes) - len(living)} dead")
+    for node in nodes:
+        print(_line(node))
+
+
+def _nodes(given: argparse.Namespace) -> tuple[str, list[NodeInfo]]:
     from rustyray.engines.native.standing.places import find
     from rustyray.engines.native.standing.starting import describe
 
@@ -26,10 +43,7 @@ def run(given: argparse.Namespace) -> None:
     nodes = describe(cluster)
     if nodes is None:
         raise ConnectionError(f"the head of the cluster at {cluster.address} does not answer")
-    living = [node for node in nodes if node.alive]
-    print(f"Cluster at {cluster.address}: {len(living)} nodes, {len(nodes) - len(living)} dead")
-    for node in nodes:
-        print(_line(node))
+    return cluster.address, nodes
 
 
 def _line(node: NodeInfo) -> str:

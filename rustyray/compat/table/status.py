@@ -56,7 +56,7 @@ def options(of: str) -> list[Row]:
 def commands(there: Collection[str]) -> list[Row]:
     """The commands of ``ray``; ``there`` are those of ``rustyray``."""
     return [
-        Row(name, True) if name in there else Row(name, False, "is not there; see 'rustyray --help'")
+        Row(name, True) if name in there else Row(name, False, missing.COMMANDS.get(name, missing.OTHERWISE))
         for name in names.COMMANDS.split()
     ]
 

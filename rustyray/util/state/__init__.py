@@ -9,6 +9,8 @@ tasks.py      the same for tasks, out of what happened to them
 choosing.py   filters and limits
 listing.py    ``list_…`` and ``get_…``
 summing.py    ``summarize_…``
+logs.py       ``get_log``
+common.py     the rows once more, where Ray has them
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from rustyray.util.state.listing import (
     get_task,
     get_worker,
     list_actors,
+    list_cluster_events,
     list_jobs,
     list_nodes,
     list_objects,
@@ -32,8 +35,10 @@ from rustyray.util.state.listing import (
     list_tasks,
     list_workers,
 )
+from rustyray.util.state.logs import get_log
 from rustyray.util.state.rows import (
     ActorState,
+    ClusterEventState,
     JobState,
     NodeState,
     ObjectState,
@@ -45,6 +50,7 @@ from rustyray.util.state.summing import summarize_actors, summarize_objects, sum
 
 __all__ = [
     "ActorState",
+    "ClusterEventState",
     "JobState",
     "NodeState",
     "ObjectState",
@@ -54,12 +60,14 @@ __all__ = [
     "WorkerState",
     "get_actor",
     "get_job",
+    "get_log",
     "get_node",
     "get_objects",
     "get_placement_group",
     "get_task",
     "get_worker",
     "list_actors",
+    "list_cluster_events",
     "list_jobs",
     "list_nodes",
     "list_objects",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.api.states import workers_of
 from rustyray.model.resources import as_amounts
 from rustyray.util.state.rows import (
     ActorState,
+    ClusterEventState,
     JobState,
     NodeState,
     ObjectState,
@@ -17,6 +18,7 @@ from rustyray.util.state.rows import (
 )
 
 if TYPE_CHECKING:
+    from rustyray.model.events import Event
     from rustyray.model.messages import GroupInfo, Report
     from rustyray.runtime.engine import Engine, Inspection
 
@@ -41,6 +43,19 @@ def actors(found: Inspection) -> Iterator[ActorState]:
             placement_group_id=row.placement_group_id or None,
             num_restarts=row.restarts,
             worker_id=row.worker_id or None,
+        )
+
+
+def cluster_events(happened: Iterable[Event]) -> Iterator[ClusterEventState]:
+    for number, event in enumerate(happened):
+        bad = event.kind == "fault" or event.what in ("died", "failed", "dead")
+        yield ClusterEventState(
+            severity="ERROR" if bad else "INFO",
+            time=event.time,
+            source_type=event.kind.upper(),
+            message=f"{event.kind} {event.what}{f': {event.cause}' if event.cause else ''}",
+            event_id=f"{event.process}-{number}",
+            custom_fields={name: id_ for name in ("job", "node", "worker", "actor") if (id_ := getattr(event, name))},
         )
 
 

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from rustyray.api.inside import events
 from rustyray.model.events import Query
 from rustyray.runtime.ref import ObjectRef
 from rustyray.util.state import asking
 from rustyray.util.state.choosing import Filters, chosen, complete, engine_at
 from rustyray.util.state.rows import (
     ActorState,
+    ClusterEventState,
     JobState,
     NodeState,
     ObjectState,
@@ -50,6 +52,21 @@ def list_tasks(
     if raise_on_missing_output:
         complete(found, ("head", "node"))
     return chosen(tasks(found), TaskState, filters, limit)
+
+
+def list_cluster_events(
+    address: str | None = None,
+    filters: Filters = None,
+    limit: int = 100,
+    timeout: float = 30,
+    detail: bool = False,
+    raise_on_missing_output: bool = True,
+    _explain: bool = False,
+) -> list[ClusterEventState]:
+    """What happened to nodes, workers, actors and jobs, and what went wrong, as far as it is remembered."""
+    engine_at(address)
+    happened = events(kind=("node", "worker", "actor", "lifecycle", "fault"), timeout=timeout)
+    return chosen(asking.cluster_events(happened), ClusterEventState, filters, limit)
 
 
 def list_actors(

@@ -31,6 +31,17 @@ class Row(Inside, frozen=True, kw_only=True, gc=False):
         return self.to_dict()
 
 
+class ClusterEventState(Row, frozen=True, kw_only=True, gc=False):
+    """Something that happened to the cluster; ``time`` is in seconds since the epoch."""
+
+    severity: str
+    time: float
+    source_type: str
+    message: str
+    event_id: str
+    custom_fields: dict[str, str]
+
+
 class TaskState(Row, frozen=True, kw_only=True, gc=False):
     """A task or a call of an actor, as far as its last attempt.
 

@@ -129,6 +129,8 @@ def test_a_port_that_is_taken_is_named(commands: Commands) -> None:
         (["list", "tasks"], "no cluster runs on this machine"),
         (["list", "tasks", "--filter=state"], "a filter is FIELD=VALUE"),
         (["list", "things"], "invalid choice"),
+        (["health-check"], "no cluster runs on this machine"),
+        (["up", "cluster.yaml"], "rustyray up is not there: there is no launcher"),
         (["start", "--head", "--include-dashboard=true"], "there is no dashboard"),
         (["start", "--head", "--temp-dir=/tmp/x"], "RUSTYRAY_TMPDIR names the directory"),
         (["list", "tasks", "--limit=0"], "--limit: must be 1 or more, got 0"),

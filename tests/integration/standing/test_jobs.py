@@ -17,6 +17,7 @@ from rustyray.commands import main
 from rustyray.engines.native import processes
 from rustyray.engines.native.standing import jobs, places
 from rustyray.job_submission import JobErrorType, JobStatus, JobSubmissionClient
+from rustyray.util import state
 from tests.integration.drivers import eventually
 from tests.integration.standing.conftest import Commands
 
@@ -65,6 +66,9 @@ def test_programs_submit_jobs(cluster: Commands, tmp_path: Path) -> None:
     name = client.submit_job(entrypoint=say, runtime_env=environment, metadata={"run": "1"})
     assert asyncio.run(_tail(client, name)) == client.get_job_logs(name) == f"red {tmp_path}\n"
     assert client.get_job_status(name) is JobStatus.FAILED
+    for tail, follow in ((-1, False), (-1, True), (1, True), (0, False)):
+        written = "".join(state.get_log(submission_id=name, tail=tail, follow=follow))
+        assert written == (f"red {tmp_path}\n" if tail else "")
     info = client.get_job_info(name)
     assert info.status.is_terminal()
     assert info.end_time is not None
@@ -186,3 +190,6 @@ def test_options_of_scripts_that_ask_for_nothing_are_taken(commands: Commands) -
         "--dashboard-host=0.0.0.0",
     )
     assert f"--address='{commands.address}'" in said
+    with pytest.raises(SystemExit) as ended:
+        main(["health-check"])
+    assert ended.value.code == 0

@@ -138,3 +138,19 @@ def test_who_did_not_answer_is_named() -> None:
     state.choosing.complete(found, ("head",))
     with pytest.raises(state.RayStateApiException, match="node 02 did not answer in time"):
         state.choosing.complete(found, ("head", "node"))
+
+
+def test_what_happened_to_the_cluster() -> None:
+    board = Board.remote()
+    rustyray.get(board.keep.remote(1))
+    actor = board._actor_id.hex()
+
+    def told() -> list[state.ClusterEventState]:
+        happened = state.list_cluster_events(filters=[("source_type", "=", "ACTOR")], limit=10_000)
+        return [event for event in happened if event.custom_fields.get("actor") == actor]
+
+    assert {event.severity for event in told()} == {"INFO"}
+    rustyray.kill(board)
+    assert eventually(lambda: any(one.severity == "ERROR" and "killed" in one.message for one in told()), 10)
+    with pytest.raises(ValueError, match=r"get_log\(\) reads log files, .*; submission_id=… names a program"):
+        state.get_log(actor_id=actor)

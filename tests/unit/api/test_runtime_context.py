@@ -105,6 +105,8 @@ def old_answers() -> dict[str, Any]:
     names = ("job_id", "node_id", "task_id", "actor_id", "current_placement_group_id")
     with pytest.warns(DeprecationWarning, match="is deprecated: use get_") as warned:
         found = {"all": here.get(), **{name: getattr(here, name) for name in names}}
+    with pytest.warns(DeprecationWarning, match="use get_accelerator_ids"):
+        assert here.get_resource_ids() == here.get_accelerator_ids()
     assert len(warned) == 6
     assert str(warned[1].message) == "RuntimeContext.job_id is deprecated: use get_job_id()"
     return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -34,8 +33,8 @@ GRACE: Final = 3.0
 SUPERVISOR: Final = 2.0
 #: Seconds that a supervisor has to start.
 PATIENCE: Final = 30.0
-#: Those that this process has started and that it has not seen end.
-_supervisors: Final[list[subprocess.Popen[bytes]]] = []
+#: Those that this process has started and that it has not seen end, by their pids.
+_supervisors: Final[list[int]] = []
 
 
 class JobFile(msgspec.Struct, kw_only=True):
@@ -92,16 +91,31 @@ def submit(
         start_time=time.time(),
     )
     write(path_of(place, name), job)
+    _supervisors[:] = [pid for pid in _supervisors if _runs(pid)]
+    _supervisors.append(_supervise(place, name))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return False  # somebody else has waited for it, or it is the child of the process that has forked this one
+
+
+def _supervise(place: Place, name: str) -> int:
+    """Start the supervisor of a job; its pid."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
     with open(place.log(f"job-{name}"), "ab", opener=_private) as log:
-        supervisor = subprocess.Popen(
+        return os.posix_spawn(
+            sys.executable,
             [sys.executable, "-m", "rustyray.engines.native.standing.supervising", place.path, name],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
+            {**os.environ, "PYTHONPATH": path},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+            ],
         )
-    _supervisors[:] = [one for one in (*_supervisors, supervisor) if one.poll() is None]
 
 
 def _private(path: str, flags: int) -> int:

@@ -27,6 +27,7 @@ class Stopping(Exception):
 
 def main(path: str, name: str) -> None:
     """Run the job ``name`` of the cluster at ``path``; returns when it is over."""
+    os.setsid()  # it goes on when the terminal is closed
     place = Place(path)
     job = jobs.find(place, name)
     signal.signal(signal.SIGTERM, _stop)
