@@ -90,6 +90,7 @@ _OF_CLASSES: Final = {
     "ray.ObjectRef": {
         "from_binary from_hex from_random nil": _FROM_ID,
         "redis_shard_hash": _INTERNAL,
+        "job_id": "is of this program's job, as all refs here: get_runtime_context().get_job_id()",
         "tensor_transport": _DEVICES,
     },
 }
