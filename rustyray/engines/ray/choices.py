@@ -76,6 +76,8 @@ def actor_options(plan: ActorPlan) -> dict[str, Any]:
         options |= {"name": plan.name, "get_if_exists": plan.get_if_exists, "namespace": plan.namespace or None}
     if plan.detached:
         options["lifetime"] = "detached"
+    if plan.ahead:
+        options["_actor_generator_backpressure_num_objects"] = plan.ahead
     if not plan.follows:
         options |= _where(plan.strategy)
     return options
@@ -109,7 +111,7 @@ def _resources(held: ResourceSet) -> dict[str, Any]:
 
 
 def _where(strategy: Strategy | None) -> dict[str, Any]:
-    if strategy is None or not strategy.fallbacks:
+    if strategy is None or not (strategy.fallbacks or (strategy.spread and strategy.hard)):
         return {"scheduling_strategy": _strategy(strategy)}
     first, *others = [{match.key: _selector(match) for match in selector} for selector in strategy.selectors()]
     return {

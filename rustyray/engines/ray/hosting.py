@@ -157,7 +157,8 @@ def running(name: str, hosted: HostedActor | None = None) -> Iterator[TaskContex
         name,
         ray._private.worker.global_worker.core_worker.get_current_task_attempt_number(),
     )
-    task.name = here.get_task_name() or name if hosted is None else name
+    named, function = here.get_task_name() or "", here.get_task_function_name() or ""
+    task.name = named if named and (hosted is None or not f".{function}".endswith(f".{named}")) else name
     task.resources = here.get_assigned_resources()
     task.gpus = ray.get_gpu_ids()
     task.strategy = _strategy()
