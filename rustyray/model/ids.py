@@ -25,6 +25,8 @@ JobID: TypeAlias = bytes
 GroupID: TypeAlias = bytes
 
 NODE_ID_SIZE: Final = 8
+#: With the engine "ray", nodes are Ray's own.
+RAYS_NODE_ID_SIZE: Final = 28
 WORKER_ID_SIZE: Final = 12
 TASK_ID_SIZE: Final = 20
 INDEX_SIZE: Final = 4

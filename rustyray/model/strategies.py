@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from rustyray.model.ids import NODE_ID_SIZE, GroupID, NodeID
+from rustyray.model.ids import NODE_ID_SIZE, RAYS_NODE_ID_SIZE, GroupID, NodeID
 from rustyray.model.resources import ResourceSet, as_amounts, fits, resource_set
 
 
@@ -101,8 +101,8 @@ class NodeAffinitySchedulingStrategy:
             node = bytes.fromhex(node_id)
         except ValueError:
             node = b""
-        if len(node) != NODE_ID_SIZE:
-            raise ValueError(f"node_id must have {2 * NODE_ID_SIZE} hexadecimal digits, got {node_id!r}")
+        if len(node) not in (NODE_ID_SIZE, RAYS_NODE_ID_SIZE):
+            raise ValueError(f"node_id must be the NodeID of one of nodes(), got {node_id!r}")
         self.node_id = node_id
         self.soft = bool(soft)
         self.strategy = Strategy(node=node, soft=self.soft)

@@ -94,9 +94,8 @@ class RayEngine(GroupsAndNodes):
     ) -> tuple[list[ObjectRef[Any]], list[ObjectRef[Any]]]:
         theirs = [_waited_for(ref) for ref in refs]
         ready, _ = ray.wait(theirs, num_returns=num_returns, timeout=timeout, fetch_local=fetch_local)
-        there = set(map(id, ready))
-        are_ready = [id(one) in there for one in theirs]
-        both = list(zip(refs, are_ready, strict=True))
+        there = set(map(_key, ready))
+        both = [(ref, _key(one) in there) for ref, one in zip(refs, theirs, strict=True)]
         return [ref for ref, is_ready in both if is_ready], [ref for ref, is_ready in both if not is_ready]
 
     def future(self, ref: ObjectRef[Any]) -> Future[Any]:
@@ -180,6 +179,7 @@ class RayEngine(GroupsAndNodes):
         if self._process is None:
             here = ray.get_runtime_context()
             mine = ray._private.worker.global_worker
+            has_node = mine.node is not None  # a client of a cluster has none
             self._process = ProcessContext(
                 bytes.fromhex(here.get_job_id()),
                 bytes.fromhex(here.get_node_id()),
@@ -187,8 +187,8 @@ class RayEngine(GroupsAndNodes):
                 here.namespace,
                 here.gcs_address,
                 mine.mode != ray.WORKER_MODE,
-                mine.node.get_session_dir_path() if mine.node is not None else "",
-                temp_dir=here.get_temp_dir(),
+                mine.node.get_session_dir_path() if has_node else "",
+                temp_dir=here.get_temp_dir() if has_node else "",
             )
         return self._process
 
@@ -239,10 +239,15 @@ def _waited_for(ref: ObjectRef[Any] | ObjectRefGenerator[Any]) -> Any:
     return rays(ref) if isinstance(ref, ObjectRef) else ref._reader.theirs  # type: ignore[attr-defined] # a `Stream`
 
 
+def _key(theirs: Any) -> object:
+    """What a ref or a generator that `ray.wait` was given has in common with the one that it returns."""
+    return id(theirs) if isinstance(theirs, ray.ObjectRefGenerator) else theirs.binary()
+
+
 def handle_state(handle: Any, meta: bytes, max_task_retries: int) -> ActorHandleState:
     """What is behind a handle of ours, for one of Ray's."""
     actor = choices.our_actor(handle._actor_id)
-    name = actor + UNCOUNTED if handle._ray_weak_ref else actor
+    name = actor + UNCOUNTED if getattr(handle, "_ray_weak_ref", False) else actor  # a client's handles all count
     return ActorHandleState(actor, "", meta, max_task_retries, our_ref(handle, name))
 
 

@@ -168,7 +168,7 @@ def test_bad_input() -> None:
         where.options(scheduling_strategy="SPRED")
     with pytest.raises(TypeError, match="scheduling_strategy must be"):
         where.options(scheduling_strategy=3)  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match="16 hexadecimal digits"):
+    with pytest.raises(ValueError, match="the NodeID of one of nodes"):
         NodeAffinitySchedulingStrategy("somewhere", soft=False)
     with pytest.raises(TypeError, match="in hexadecimal"):
         NodeAffinitySchedulingStrategy(b"12345678", soft=False)  # type: ignore[arg-type]
