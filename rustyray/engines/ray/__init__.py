@@ -24,8 +24,16 @@ if TYPE_CHECKING:
 
 
 def start(settings: Settings) -> RayEngine:
-    """Start a Ray on this machine. Raises ImportError if Ray is not installed."""
+    """Start a Ray on this machine.
+
+    Raises:
+        ImportError: Ray is not installed.
+        ValueError: Something was asked for that Ray does not do.
+    """
     _require_ray()
+    for name, asked in (("_tracing_startup_hook", settings.tracing_hook), ("enforce_memory", settings.enforce_memory)):
+        if asked:
+            raise ValueError(f"init({name}=…) does not go with engine='ray': leave it out, or use engine='native'")
     from rustyray.engines.ray.engine import RayEngine
     from rustyray.engines.ray.starting import start_local
 

@@ -74,6 +74,8 @@ def actor_options(plan: ActorPlan) -> dict[str, Any]:
         options["max_pending_calls"] = max_pending
     if plan.name:
         options |= {"name": plan.name, "get_if_exists": plan.get_if_exists, "namespace": plan.namespace or None}
+    if plan.ahead:
+        options["_actor_generator_backpressure_num_objects"] = plan.ahead
     if plan.detached:
         options["lifetime"] = "detached"
     if plan.ahead:

@@ -37,8 +37,10 @@ def attach() -> None:
     """Serve this process, if Ray has started it."""
     if context.own_engine() is None:
         from rustyray.engines.ray.engine import RayEngine
+        from rustyray.engines.ray.starting import log_as_told
 
         context.set_engine(RayEngine(ray.shutdown))
+        log_as_told()
 
 
 class OurTask(TaskContext):

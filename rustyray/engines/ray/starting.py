@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import ray
+from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
 from rustyray.model import resources as res
+from rustyray.model.logging_config import LoggingConfig
 
 if TYPE_CHECKING:
     from rustyray.model.settings import Settings
 
+#: Where Ray keeps how workers are to log.
+LOGGING: Final = b"rustyray:logging"
 #: What is our business, or nobody's, in every case.
 _QUIET: Final[dict[str, Any]] = {"configure_logging": False}
 
@@ -21,6 +27,7 @@ def start_local(settings: Settings) -> Callable[[], None]:
     node = _node(settings)
     namespace = settings.namespace or None
     ours = {**_QUIET, "log_to_driver": settings.log_to_driver}
+    end = _end
     if settings.num_nodes == 1:
         ray.init(
             address="local",
@@ -30,7 +37,16 @@ def start_local(settings: Settings) -> Callable[[], None]:
             **node,
             **ours,
         )
-        return _end
+    else:
+        end = _start_cluster(settings, node, namespace, ours)
+    if settings.logging is not None:
+        _internal_kv_put(LOGGING, msgspec.msgpack.encode((settings.logging.plain(), settings.log_level)))
+    return end
+
+
+def _start_cluster(
+    settings: Settings, node: dict[str, Any], namespace: str | None, ours: dict[str, Any]
+) -> Callable[[], None]:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args=node)
@@ -46,13 +62,34 @@ def start_local(settings: Settings) -> Callable[[], None]:
     return end
 
 
+def log_as_told() -> None:
+    """In a worker: log as the program has said that started this Ray, if it has."""
+    told = _internal_kv_get(LOGGING)
+    if told is not None:
+        from rustyray.runtime import logs
+
+        config, level = msgspec.msgpack.decode(told)
+        logs.configure(LoggingConfig(*config), level)
+
+
 def connect(address: str, namespace: str, log_to_driver: bool) -> Callable[[], None]:
     """To the cluster at this address; it goes on when this program leaves."""
+    _check_somebody_listens(address)
     ours: dict[str, Any] = {} if log_to_driver else {"log_to_driver": False}
     if not address.startswith("ray://"):
         ours |= _QUIET
     ray.init(address=address, namespace=namespace or None, **ours)
     return _end
+
+
+def _check_somebody_listens(address: str) -> None:
+    """Ray itself would try for minutes. Raises ConnectionError."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except OSError as error:
+            raise ConnectionError(f"nobody listens at init(address={address!r}): {error}") from None
 
 
 def _end() -> None:
