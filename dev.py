@@ -49,7 +49,7 @@ SUITES = {
     "demo": ["examples"],
     "test": ["-m", "not stress", "tests/unit", "tests/integration"],
     "stress": ["-m", "stress", "tests"],
-    ON_RAY: ["-n", "0", "tests/integration/on_ray"],
+    ON_RAY: ["--dist", "loadfile", "tests/integration/on_ray"],  # the two conformance suites beside each other
 }
 INTERRUPTED = 130
 CHECKS = {

@@ -1,4 +1,4 @@
-"""What Ray promises, held by programs of ours on a real Ray, and by Ray itself: the same cases."""
+"""What Ray promises, held by programs of ours on a real Ray."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ conformance_engine = plugin.conformance_engine
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 @pytest.mark.rustyray(leaks="off")
-@plugin.on_engines("ray", "oracle")
+@plugin.on_engines("ray")
 def test_case(conformance_engine: str, case: Case, tmp_path: Path) -> None:
     plugin.run(case, conformance_engine, tmp_path)
