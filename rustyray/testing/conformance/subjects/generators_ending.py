@@ -130,6 +130,25 @@ def back_pressure_of_a_method(api):
     assert values(api, items) == [0, 1, 2, 3, 4]
 
 
+def back_pressure_of_a_whole_actor(api):
+    """``_actor_generator_backpressure_num_objects=2`` of an actor stops its generators while two items are not read."""
+    seen = book(api)
+
+    @api.remote(max_concurrency=2, _actor_generator_backpressure_num_objects=2)
+    class Source:
+        def items(self, number):
+            for n in range(number):
+                api.get(seen.write.remote(n))
+                yield n
+
+    source = Source.remote()
+    items = source.items.remote(6)
+    until(lambda: len(got(api, seen.read.remote())) == 2)
+    assert got(api, next(items)) == 0
+    until(lambda: len(got(api, seen.read.remote())) == 3)
+    assert values(api, items) == [1, 2, 3, 4, 5]
+
+
 def completed_is_ready_at_the_end(api):
     """``completed()`` is a ref that has its value when the generator has ended, and not before."""
     door = gate(api)
