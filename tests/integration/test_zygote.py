@@ -358,6 +358,15 @@ def test_a_stopped_zygote_is_given_up_after_a_while(own: Zygote, monkeypatch: py
     assert own.pid() != stopped
 
 
+def test_who_has_little_time_does_not_wait_long_for_a_stopped_zygote(
+    own: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zygote, "LEAST_TIMEOUT", 0.1)
+    os.kill(own.pid(), signal.SIGSTOP)
+    with pytest.raises(ZygoteError, match=r"did not answer within 0\.2 s"):
+        own.wait_node(os.getpid(), 0.2)
+
+
 def test_it_does_what_its_interpreter_was_told() -> None:
     options = ["-B", "-O", "-X", "utf8", "-X", "dev", "-W", "ignore::ResourceWarning"]
     program = "from rustyray.engines.native.spawn import _interpreter_flags as f; print(f())"

@@ -35,6 +35,8 @@ from rustyray.engines.native.boot import (
 
 #: Seconds to wait for an answer, for a zygote that was stopped or cannot get on.
 ANSWER_TIMEOUT: Final = 30.0
+#: Seconds that it may take at least, however little time there is: it may be importing.
+LEAST_TIMEOUT: Final = 3.0
 #: Seconds that the zygote has to end its nodes and itself when it is closed.
 CLOSE_TIMEOUT: Final = 3.0
 
@@ -122,13 +124,14 @@ class Zygote:
     def wait_node(self, pid: int, timeout: float | None) -> str | None:
         """Wait until the node process has ended and is reaped: how it ended, or None after ``timeout`` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
+        patience = None if timeout is None else min(ANSWER_TIMEOUT, max(LEAST_TIMEOUT, timeout))
         try:
             watch = processes.open_watch(pid)  # before the question, so that it cannot be a stranger's
         except ProcessLookupError:
             watch = None
         try:
             while True:
-                status = self._node_status(pid)
+                status = self._node_status(pid, patience)
                 if status.ended:
                     return status.ended
                 left = None if deadline is None else deadline - time.monotonic()
@@ -171,12 +174,12 @@ class Zygote:
             except EOFError as error:
                 raise ZygoteError(f"{error}; its standard error (this process') may tell why") from None
 
-    def _node_status(self, pid: int, *, kill: bool = False) -> NodeStatus:
+    def _node_status(self, pid: int, patience: float | None = None, *, kill: bool = False) -> NodeStatus:
         with self._lock:
             if self._process is None or not self._process.is_alive():
                 return NodeStatus(known=False)
             try:
-                reply = self._exchange(self._process, AskNode(pid, kill), ())
+                reply = self._exchange(self._process, AskNode(pid, kill), (), patience)
             except EOFError:
                 return NodeStatus(known=False)
         assert isinstance(reply, NodeStatus)
@@ -190,9 +193,11 @@ class Zygote:
                 self._process.post_preload(self._preload)
         return self._process
 
-    def _exchange(self, process: _Process, request: Request, fds: Sequence[int]) -> Reply:
+    def _exchange(
+        self, process: _Process, request: Request, fds: Sequence[int], patience: float | None = None
+    ) -> Reply:
         try:
-            return process.ask(request, fds, self._failures)
+            return process.ask(request, fds, self._failures, ANSWER_TIMEOUT if patience is None else patience)
         except BaseException:
             # Half an exchange may have happened (Ctrl-C): the answer to it must not be taken for the next one's.
             self._drop(0)
@@ -225,6 +230,7 @@ class _Process:
 
     def _connect(self, ours: socket.socket) -> None:
         ours.settimeout(ANSWER_TIMEOUT)
+        self._socket = ours
         self._channel = Channel(ours, REPLIES)
         self._unread_preloads = 0
         self._ended = ""
@@ -234,9 +240,10 @@ class _Process:
         self._channel.send(Preload(modules, sys.path))
         self._unread_preloads += 1
 
-    def ask(self, request: Request, fds: Sequence[int], failures: dict[str, str]) -> Reply:
+    def ask(self, request: Request, fds: Sequence[int], failures: dict[str, str], patience: float) -> Reply:
         """Send the request and return its answer. Raises EOFError if the zygote dies, ZygoteError if it hangs."""
         try:
+            self._socket.settimeout(patience)
             self._channel.send(request, fds)
             while self._unread_preloads:
                 preloaded, _ = self._channel.receive()
@@ -245,7 +252,7 @@ class _Process:
                 self._unread_preloads -= 1
             return self._channel.receive()[0]
         except TimeoutError:
-            raise ZygoteError(f"the zygote (pid {self.pid}) did not answer within {ANSWER_TIMEOUT:g} s") from None
+            raise ZygoteError(f"the zygote (pid {self.pid}) did not answer within {patience:g} s") from None
         except EOFError:
             self.end(CLOSE_TIMEOUT)
             raise EOFError(f"the zygote (pid {self.pid}) {self._ended}") from None
