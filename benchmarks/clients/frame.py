@@ -27,13 +27,15 @@ def folder(name: str) -> Path:
     return Path(given.folder or tempfile.mkdtemp(prefix=f"rustyray-{name}-"))
 
 
-def install(place: Path, packages: Sequence[str]) -> str:
-    """Make an environment with these packages and RustyRay's; returns its interpreter."""
+def install(place: Path, packages: Sequence[str], more: Sequence[str] = ()) -> str:
+    """Make an environment with these packages and RustyRay's, then install ``more``; returns its interpreter."""
     python = place / "bin" / "python"
     if not python.exists():
         venv.create(place, with_pip=True)
         needed = ["msgspec", "greenlet", "cloudpickle", "xxhash", "pytest", "pytest-timeout"]
         subprocess.run([python, "-m", "pip", "install", "--quiet", *needed, *packages], check=True)
+        if more:
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *more], check=True)
     return str(python)
 
 

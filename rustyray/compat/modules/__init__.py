@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from rustyray.compat import names
 #: The Ray whose API this is: programs ask for it, and expect at least some version.
 __version__ = "2.60.0"
 __commit__: Final = "rustyray"
+#: The logger that libraries for Ray take from there.
+logger: Final = logging.getLogger("ray")
 SCRIPT_MODE: Final = 0
 WORKER_MODE: Final = 1
 

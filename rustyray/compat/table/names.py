@@ -14,6 +14,7 @@ MODULES: Final[dict[str, str]] = {
         "is_initialized java_actor_class java_function kill method nodes put remote shutdown timeline util "
         "wait widgets workflow"
     ),
+    "ray.autoscaler.sdk": ("request_resources"),
     "ray.actor": ("ActorClass ActorClassInheritanceException ActorHandle ActorMethod exit_actor method"),
     "ray.cluster_utils": ("AutoscalingCluster Cluster"),
     "ray.dag": (

@@ -102,3 +102,12 @@ def test_a_ray_that_was_imported_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(RuntimeError, match=r"Ray itself was imported already, from .*types.py"):
         compat.install()
     assert not compat.installed()
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_libraries_import_to_be_on_the_safe_side() -> None:
+    ray, sdk = importlib.import_module("ray"), importlib.import_module("ray.autoscaler.sdk")
+    assert ray.logger.name == "ray"
+    assert sdk.request_resources(num_cpus=100) is None
+    with pytest.raises(RuntimeError, match="is for clusters that grow by themselves"):
+        sdk.get_head_node_ip("cluster.yaml")

@@ -1,0 +1,1 @@
+"""What programs import of ``ray.autoscaler``: `sdk`. There is no autoscaler."""
