@@ -16,7 +16,7 @@ from omegaconf import DictConfig  # noqa: E402
 FACTORS = (1, 2, 3)
 
 
-@hydra.main(version_base=None)
+@hydra.main(version_base=None)  # type: ignore[untyped-decorator] # it has no types
 def job(config: DictConfig) -> None:
     Path(config.folder, f"{config.factor}.txt").write_text(f"{config.factor * 2} {os.getpid()}")
 

@@ -130,6 +130,7 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     tracing_hook: bytes = b""
     session_dir: str = ""
     temp_dir: str = ""
+    quiet: bool = False
     tcp: bool = False
     host: str = "127.0.0.1"
     certificates: Certificates | None = None

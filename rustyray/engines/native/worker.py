@@ -28,6 +28,7 @@ from rustyray.engines.native.debugging import refuse_breakpoint
 from rustyray.engines.native.forks import ForkedError
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.interrupts import in_runtime
+from rustyray.engines.native.outputs import write_nowhere
 from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.model.messages import (
     HEAD,
@@ -196,6 +197,8 @@ class Worker(WorkerClient):
 
 def main(boot: WorkerBoot) -> NoReturn:
     """The life of a forked worker process."""
+    if boot.quiet:
+        write_nowhere()
     worker = Worker(boot)
     context.set_engine(worker)
     if boot.logging is not None or boot.log_level != DEFAULT_LEVEL:

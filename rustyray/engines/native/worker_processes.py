@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from rustyray.engines.native import processes
 from rustyray.engines.native.address import default_address
 from rustyray.engines.native.boot import NodeBoot, WorkerBoot, packages_of
-from rustyray.engines.native.outputs import Outputs, WorkerPipes, write_nowhere
+from rustyray.engines.native.outputs import Outputs, WorkerPipes
 from rustyray.engines.native.surroundings import take_over, tell
 from rustyray.model.ids import WorkerID
 from rustyray.model.messages import JobDescribed
@@ -97,9 +97,8 @@ class WorkerProcesses:
                 return ""
         node_pid = os.getpid()
         pipes = None
-        quiet = self._boot.quiet if job is None or job.setup is None else job.setup.quiet
         try:
-            if job is not None and not quiet:
+            if job is not None and not self._is_quiet(job):
                 pipes = WorkerPipes()
             pid = os.fork()
         except OSError as error:
@@ -118,8 +117,6 @@ class WorkerProcesses:
             self._leave()
             if pipes is not None:
                 pipes.use()
-            elif quiet:
-                write_nowhere()
             if job is not None and job.setup is not None:
                 take_over(job.setup)
             raise BecomeWorker(self._boot_of(worker, job, env))
@@ -128,6 +125,9 @@ class WorkerProcesses:
         except BaseException:  # noqa: BLE001 - nothing may return into the node's loop
             tell(f"a worker could not be set up:\n{traceback.format_exc()}")
             exit_now(BUG)
+
+    def _is_quiet(self, job: JobDescribed | None) -> bool:
+        return self._boot.quiet if job is None or job.setup is None else job.setup.quiet
 
     def _boot_of(self, worker: WorkerID, job: JobDescribed | None, env: bytes) -> WorkerBoot:
         boot = self._boot
@@ -152,6 +152,7 @@ class WorkerProcesses:
             tracing_hook=boot.tracing_hook,
             session_dir=boot.session_dir,
             temp_dir=boot.spill_directory,
+            quiet=self._is_quiet(job),
             tcp=boot.tcp,
             host=boot.host,
             certificates=boot.certificates,
