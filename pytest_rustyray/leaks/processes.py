@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 from pytest_rustyray.leaks import origins
@@ -24,9 +25,14 @@ _LIBRARIES: Final = ("multiprocessing", "multiprocess")
 def adopt_orphans(adopt: bool) -> None:
     """Whether from now on a process whose parent has ended becomes our child, so that it is found."""
     if sys.platform == "linux":
-        import ctypes
+        _libc().prctl(_PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
+
+@cache
+def _libc() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None)
 
 
 class Processes:
