@@ -16,6 +16,7 @@ import msgspec
 
 from rustyray.engines.native import processes
 from rustyray.engines.native.boot import NodeBoot, WorkerBoot
+from rustyray.engines.native.outputs import write_nowhere
 from rustyray.engines.native.surroundings import tell
 from rustyray.engines.native.worker_processes import BUG, BecomeWorker, exit_now, settle_in
 
@@ -65,6 +66,8 @@ class Spare:
                 os.close(fd)
             if boot.descriptors:
                 processes.limit_descriptors(boot.descriptors)
+            if boot.quiet:
+                write_nowhere()
             settle_in(boot.cpus)
             with open(reading, "rb") as pipe:
                 told = pipe.read()
