@@ -44,6 +44,23 @@ DEPARTURES: Final[dict[str, Departure]] = {
     ),
 }
 
+DEPARTURES.update(
+    (
+        f"states-{name}",
+        Departure(("oracle", "ray"), "Ray's state API asks its dashboard, which the suite does not start."),
+    )
+    for name in (
+        "tasks_are_listed_with_their_state",
+        "failed_tasks_are_listed_as_such",
+        "actors_are_listed_with_their_state",
+        "rows_can_be_chosen",
+        "nodes_jobs_and_workers_are_listed",
+        "objects_are_listed",
+        "groups_are_listed",
+        "counts_are_summed_up",
+    )
+)
+
 
 def of(case: Case, engine: str) -> Departure | None:
     """Why the case fails on this engine, if it is known to."""

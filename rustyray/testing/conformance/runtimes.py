@@ -37,6 +37,7 @@ _PARTS: Final = (
     "util.placement_group",
     "util.queue",
     "util.scheduling_strategies",
+    "util.state",
 )
 
 

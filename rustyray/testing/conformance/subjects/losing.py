@@ -125,7 +125,7 @@ def actors_move_from_a_lost_node(api, start, lose):
     moves = _maker(api, max_restarts=1, max_task_retries=-1)
     assert got(api, moves.zone.remote()) == "b"
     lose("b")
-    assert got(api, moves.zone.remote()) == "a"
+    until(lambda: got(api, moves.zone.remote()) == "a")
 
 
 def lost_nodes_are_listed_as_dead(api, start, lose):
