@@ -19,6 +19,9 @@ ITS_OWN_API: Final = ("oracle",)
 _ONE_DIRECTORY: Final = Departure(
     ("sim",), "A simulated runtime is one process, with one directory and one `sys.path`: it refuses such environments."
 )
+_OF_THE_CAUSE: Final = Departure(
+    ITS_OWN_API, "The error that Ray's `get` raises has the fields of its cause, not those of RayTaskError."
+)
 
 #: By the id of the case.
 DEPARTURES: Final[dict[str, Departure]] = {
@@ -33,6 +36,20 @@ DEPARTURES: Final[dict[str, Departure]] = {
     ),
     "generators-generators_in_generators": Departure(
         ("oracle", "ray"), "Ray calls `send` of what `yield from` hands on: only other generators have that."
+    ),
+    "error_fields-task_errors_know_their_process": _OF_THE_CAUSE,
+    "error_fields-actors_errors_show_the_actor": _OF_THE_CAUSE,
+    "error_fields-cancelled_tasks_are_named": Departure(
+        ("oracle", "ray"), "Ray does not say which task it was where it had not begun.", sometimes=True
+    ),
+    "actor_restarts-retried_calls_keep_their_order": Departure(
+        ("oracle", "ray"), "Ray may run calls that are made again after later ones.", sometimes=True
+    ),
+    "starting-custom_resources_may_be_fractions": Departure(
+        ("oracle", "ray"), "A node of Ray has whole numbers of its resources; tasks may ask for fractions."
+    ),
+    "starting-job_and_driver_must_not_differ": Departure(
+        ITS_OWN_API, "Ray takes what `init` says, and compares only what a submitted job has."
     ),
     "groups-negative_bundles_are_refused": Departure(ITS_OWN_API, "Ray takes such a group, which then never is there."),
     "objects-bytearrays_come_back": Departure(ITS_OWN_API, "Ray does not give a bytearray back as one."),

@@ -40,9 +40,9 @@ def until(condition: Callable[[], Any]) -> Any:
     return found
 
 
-def gate(api: Any) -> Any:
+def gate(api: Any, **options: Any) -> Any:
     """An actor at which others wait (``enter``), and are counted (``entered``), until it is opened (``open``)."""
-    return api.remote(num_cpus=0)(_Gate).remote()
+    return api.remote(num_cpus=0, **options)(_Gate).remote()
 
 
 class _Gate:
@@ -61,9 +61,9 @@ class _Gate:
         return self.count
 
 
-def book(api: Any) -> Any:
+def book(api: Any, **options: Any) -> Any:
     """An actor that remembers what it is told (``write``) and gives it back in a list (``read``)."""
-    return api.remote(num_cpus=0)(_Book).remote()
+    return api.remote(num_cpus=0, **options)(_Book).remote()
 
 
 class _Book:

@@ -6,10 +6,11 @@ import pytest
 from rustyray.testing.conformance.helpers import book, entered, gate, got, until
 
 TOPOLOGY = "own"
+_SAFE = {"zone": "a"}
 
 
 def _start(start):
-    start(zones="ab", num_cpus=1, namespace="losing")
+    start(zones="ab", num_cpus=2, namespace="losing")
 
 
 def _softly(api):
@@ -18,120 +19,85 @@ def _softly(api):
     return api.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=True)
 
 
-def _large(api, seen, **options):
-    @api.remote(**({"num_cpus": 1} | options))
-    def large():
-        api.get(seen.write.remote("made"))
-        return np.ones(100_000)
-
-    return large
-
-
 def _zone(api):
     return api.get_runtime_context().get_node_labels()["zone"]
 
 
-def lost_results_are_made_again(api, start, lose):
-    """The value of a task that was lost with its node is made again, by the same task."""
+def _made(api, *refs):
+    """They are there, and have not been brought here."""
+    ready, _ = api.wait(list(refs), num_returns=len(refs), timeout=60, fetch_local=False)
+    assert len(ready) == len(refs)
+
+
+def tasks_results_are_made_again(api, start, lose):
+    """Values lost with their node are made again by their tasks, with what these need; not with ``max_retries=0``."""
     _start(start)
-    seen = book(api)
-    ref = _large(api, seen).options(scheduling_strategy=_softly(api)).remote()
-    api.wait([ref], timeout=60, fetch_local=False)
-    lose("b")
-    assert got(api, ref).sum() == 100_000
-    assert len(got(api, seen.read.remote())) == 2
+    seen = book(api, label_selector=_SAFE)
 
+    @api.remote(num_cpus=0.5, scheduling_strategy=_softly(api))
+    def large(what):
+        api.get(seen.write.remote(what))
+        return np.ones(100_000)
 
-def what_it_was_made_of_is_made_again(api, start, lose):
-    """Where a lost value was made of others that are lost, these are made again first."""
-    _start(start)
-    seen = book(api)
-
-    @api.remote(num_cpus=1)
+    @api.remote(num_cpus=0.5, scheduling_strategy=_softly(api))
     def twice(array):
         return array * 2
 
-    first = _large(api, seen).options(scheduling_strategy=_softly(api)).remote()
-    second = twice.options(scheduling_strategy=_softly(api)).remote(first)
-    api.wait([second], timeout=60, fetch_local=False)
+    alone, first, final = large.remote("alone"), large.remote("first"), large.options(max_retries=0).remote("final")
+    second = twice.remote(first)
+    _made(api, alone, second, final)
     lose("b")
+    assert got(api, alone).sum() == 100_000
     assert got(api, second).sum() == 200_000
-
-
-def values_without_retries_are_lost(api, start, lose):
-    """The value of a task with ``max_retries=0`` is not made again: ``get`` raises ObjectLostError."""
-    _start(start)
-    seen = book(api)
-    ref = _large(api, seen, max_retries=0).options(scheduling_strategy=_softly(api)).remote()
-    api.wait([ref], timeout=60, fetch_local=False)
-    lose("b")
     with pytest.raises(api.exceptions.ObjectLostError):
-        got(api, ref)
-    assert len(got(api, seen.read.remote())) == 1
+        got(api, final)
+    assert sorted(got(api, seen.read.remote())) == ["alone", "alone", "final", "first", "first"]
 
 
-def _maker(api, **options):
+def actors_results_are_made_again_on_demand(api, start, lose):
+    """Lost values of an actor's calls are made again with ``max_task_retries``, by the restarted actor; else not."""
+    _start(start)
+
+    @api.remote(num_cpus=0.5, max_restarts=1, scheduling_strategy=_softly(api))
     class Maker:
         def large(self):
             return np.ones(100_000)
 
-        def zone(self):
-            return _zone(api)
-
-    return api.remote(num_cpus=1, scheduling_strategy=_softly(api), **options)(Maker).remote()
-
-
-def actors_results_are_lost(api, start, lose):
-    """The value of an actor's call is not made again, by default, though the actor restarts."""
-    _start(start)
-    ref = _maker(api, max_restarts=1).large.remote()
-    api.wait([ref], timeout=60, fetch_local=False)
+    lost, kept = Maker.remote(), Maker.options(max_task_retries=1).remote()
+    values = [maker.large.remote() for maker in (lost, kept)]
+    _made(api, *values)
     lose("b")
     with pytest.raises(api.exceptions.ObjectLostError):
-        got(api, ref)
+        got(api, values[0])
+    assert got(api, values[1]).sum() == 100_000
 
 
-def actors_results_are_made_again_on_demand(api, start, lose):
-    """With ``max_task_retries`` the value of an actor's call is made again, by the actor that was restarted."""
+def work_moves_from_a_lost_node(api, start, lose):
+    """A task that ran on a node that died runs again on another, an actor that may restart does so there.
+
+    The node is listed as not alive, and its resources are gone.
+    """
     _start(start)
-    maker = _maker(api, max_restarts=1, max_task_retries=1)
-    ref = maker.large.remote()
-    api.wait([ref], timeout=60, fetch_local=False)
-    lose("b")
-    assert got(api, ref).sum() == 100_000
+    door = gate(api, label_selector=_SAFE)
 
-
-def tasks_move_from_a_lost_node(api, start, lose):
-    """A task that ran on a node that died runs again on another."""
-    _start(start)
-    door = gate(api)
-
-    @api.remote(num_cpus=1)
+    @api.remote(num_cpus=0.5, scheduling_strategy=_softly(api))
     def where():
         zone = _zone(api)
         if zone == "b":
             api.get(door.enter.remote())
         return zone
 
-    ref = where.options(scheduling_strategy=_softly(api)).remote()
+    @api.remote(num_cpus=0.5, max_restarts=1, max_task_retries=-1, scheduling_strategy=_softly(api))
+    class Mover:
+        def zone(self):
+            return _zone(api)
+
+    ref, mover = where.remote(), Mover.remote()
     entered(api, door)
+    assert got(api, mover.zone.remote()) == "b"
+    assert api.cluster_resources()["CPU"] == 4
     lose("b")
     assert got(api, ref) == "a"
-
-
-def actors_move_from_a_lost_node(api, start, lose):
-    """An actor that may restart does so on another node; one that may not is dead."""
-    _start(start)
-    moves = _maker(api, max_restarts=1, max_task_retries=-1)
-    assert got(api, moves.zone.remote()) == "b"
-    lose("b")
-    until(lambda: got(api, moves.zone.remote()) == "a")
-
-
-def lost_nodes_are_listed_as_dead(api, start, lose):
-    """``nodes()`` lists a node that died as not alive, and its resources are gone."""
-    _start(start)
-    assert api.cluster_resources()["CPU"] == 2
-    lose("b")
+    until(lambda: got(api, mover.zone.remote()) == "a")
     until(lambda: [about["Alive"] for about in api.nodes()].count(True) == 1)
-    until(lambda: api.cluster_resources()["CPU"] == 1)
+    until(lambda: api.cluster_resources()["CPU"] == 2)

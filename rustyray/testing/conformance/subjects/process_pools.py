@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from rustyray.testing.conformance.helpers import until
+
 
 def _pool(api, *args, **options):
     return api.util.multiprocessing.Pool(*args, **options)
@@ -15,6 +17,10 @@ def _inverse(value):
 
 def _started(name, value):
     os.environ[name] = value
+
+
+def _read(name):
+    return os.environ.get(name)
 
 
 def a_pool_maps(api):
@@ -62,6 +68,7 @@ def callbacks_are_called(api):
         pool.apply_async(_inverse, (0,), error_callback=told.append).wait(timeout=60)
         pool.close()
         pool.join()
+    until(lambda: len(told) == 2)
     assert told[0] == 0.25
     assert isinstance(told[1], ZeroDivisionError)
 
@@ -69,7 +76,7 @@ def callbacks_are_called(api):
 def an_initializer_runs_first(api):
     """``initializer`` runs in each process before anything else."""
     with _pool(api, 1, initializer=_started, initargs=("CONFORM_STARTED", "yes")) as pool:
-        assert pool.apply(os.environ.get, ("CONFORM_STARTED",)) == "yes"
+        assert pool.apply(_read, ("CONFORM_STARTED",)) == "yes"
 
 
 def a_closed_pool_takes_no_more(api):

@@ -196,7 +196,7 @@ def tasks_go_where_room_is(api):
     """Without a strategy, tasks that do not fit on one node run on others at the same time."""
     door = gate(api)
 
-    @api.remote(num_cpus=2)
+    @api.remote(num_cpus=0, resources={"widget": 2})
     def stays():
         api.get(door.enter.remote())
         return api.get_runtime_context().get_node_id()

@@ -23,7 +23,8 @@ def tasks_are_listed_with_their_state(api):
     api.get(door.open.remote())
     got(api, ref)
     until(lambda: state.get_task(ref.task_id().hex()).state == "FINISHED")
-    assert ref.task_id().hex() in [task.task_id for task in state.list_tasks(limit=1000)]
+    [row] = state.list_tasks(filters=[("name", "=", "the one that stays")])
+    assert row.task_id == ref.task_id().hex()
 
 
 def failed_tasks_are_listed_as_such(api):
@@ -87,13 +88,13 @@ def nodes_jobs_and_workers_are_listed(api):
     state = api.util.state
     assert node in [row.node_id for row in state.list_nodes()]
     assert job in [row.job_id for row in state.list_jobs()]
-    assert worker in [row.worker_id for row in state.list_workers(limit=1000)]
+    assert state.list_workers(filters=[("worker_id", "=", worker)])
 
 
 def objects_are_listed(api):
     """``list_objects`` has the objects that are held, with their sizes."""
     ref = api.put(np.ones(200_000, np.uint8))
-    row = next(row for row in api.util.state.list_objects(limit=1000) if row.object_id == ref.hex())
+    row = api.util.state.list_objects(filters=[("object_id", "=", ref.hex())])[0]
     assert row.object_size >= 200_000
 
 
