@@ -21,6 +21,13 @@ class BaseID:
         self._bytes = binary
 
     @classmethod
+    def _of(cls, binary: bytes) -> Self:
+        """An id that an engine has made, of whatever length its ids have."""
+        made = cls.__new__(cls)
+        made._bytes = binary
+        return made
+
+    @classmethod
     def from_hex(cls, text: str) -> Self:
         return cls(bytes.fromhex(text))
 
@@ -50,7 +57,7 @@ class BaseID:
         return f"{type(self).__name__}({self._bytes.hex()})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._bytes,)
+        return type(self)._of, (self._bytes,)
 
 
 class JobID(BaseID):

@@ -157,12 +157,12 @@ class RuntimeContext:
         """The ids and the namespace of the caller in one dict. Deprecated, as the properties below (as in Ray)."""
         _deprecated("get", "get_…_id")
         process, task = self._process(), self._task()
-        found: dict[str, Any] = {"job_id": JobID(process.job), "node_id": NodeID(process.node)}
+        found: dict[str, Any] = {"job_id": JobID._of(process.job), "node_id": NodeID._of(process.node)}
         found["namespace"] = process.namespace
         if task is not None:
-            found["task_id"] = TaskID(task.task)
+            found["task_id"] = TaskID._of(task.task)
             if task.actor:
-                found["actor_id"] = ActorID(task.actor)
+                found["actor_id"] = ActorID._of(task.actor)
         return found
 
     def get_resource_ids(self) -> dict[str, list[str]]:
@@ -173,24 +173,24 @@ class RuntimeContext:
     @property
     def job_id(self) -> JobID:
         _deprecated("job_id", "get_job_id")
-        return JobID(self._process().job)
+        return JobID._of(self._process().job)
 
     @property
     def node_id(self) -> NodeID:
         _deprecated("node_id", "get_node_id")
-        return NodeID(self._process().node)
+        return NodeID._of(self._process().node)
 
     @property
     def task_id(self) -> TaskID | None:
         _deprecated("task_id", "get_task_id")
         task = self._task()
-        return TaskID(task.task) if task else None
+        return TaskID._of(task.task) if task else None
 
     @property
     def actor_id(self) -> ActorID | None:
         _deprecated("actor_id", "get_actor_id")
         task = self._task()
-        return ActorID(task.actor) if task and task.actor else None
+        return ActorID._of(task.actor) if task and task.actor else None
 
     @property
     def current_placement_group_id(self) -> PlacementGroupID:
@@ -198,7 +198,7 @@ class RuntimeContext:
         _deprecated("current_placement_group_id", "get_placement_group_id")
         task = self._task()
         group = task.strategy.group if task and task.strategy else b""
-        return PlacementGroupID(group) if group else PlacementGroupID.nil()
+        return PlacementGroupID._of(group) if group else PlacementGroupID.nil()
 
     def _process(self) -> ProcessContext:
         return lifecycle.running_engine().process()
