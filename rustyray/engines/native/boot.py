@@ -28,6 +28,10 @@ _T = TypeVar("_T")
 ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}
 
 
+#: The one that is in force without being told, as in `rustyray.model.settings`, which workers need not import.
+LOG_LEVEL: Final = "WARNING"
+
+
 class NodeFd(enum.IntEnum):
     """The order of the descriptors that come with a `ForkNode`."""
 
@@ -73,7 +77,7 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     umask: int = 0o022
     prestart: int = 0
     labels: dict[str, str] = {}
-    log_level: str = "WARNING"
+    log_level: str = LOG_LEVEL
     logging: tuple[str, str, tuple[str, ...]] | None = None
     tracing_hook: bytes = b""
     grace: float = 1.0
@@ -125,7 +129,7 @@ class WorkerBoot(msgspec.Struct, frozen=True, kw_only=True):
     arena_size: int
     env: bytes = b""
     packages: str = ""
-    log_level: str = "WARNING"
+    log_level: str = LOG_LEVEL
     logging: tuple[str, str, tuple[str, ...]] | None = None
     tracing_hook: bytes = b""
     session_dir: str = ""

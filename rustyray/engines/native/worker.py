@@ -23,7 +23,7 @@ from rustyray.engines.client.store import Store
 from rustyray.engines.client.worker import WorkerClient
 from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.boot import WorkerBoot
+from rustyray.engines.native.boot import LOG_LEVEL, WorkerBoot
 from rustyray.engines.native.debugging import refuse_breakpoint
 from rustyray.engines.native.forks import ForkedError
 from rustyray.engines.native.hub import Hub
@@ -36,7 +36,6 @@ from rustyray.model.messages import (
     KeptApart,
     Role,
 )
-from rustyray.model.settings import DEFAULT_LEVEL
 from rustyray.runtime import context, tracing
 from rustyray.runtime.engine import ProcessContext
 from rustyray.runtime.serialization import loads
@@ -201,7 +200,7 @@ def main(boot: WorkerBoot) -> NoReturn:
         write_nowhere()
     worker = Worker(boot)
     context.set_engine(worker)
-    if boot.logging is not None or boot.log_level != DEFAULT_LEVEL:
+    if boot.logging is not None or boot.log_level != LOG_LEVEL:
         from rustyray.model.logging_config import LoggingConfig
         from rustyray.runtime import logs
 
