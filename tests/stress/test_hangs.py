@@ -13,7 +13,7 @@ STUCK = """
     import pytest
     import rustyray
 
-    pytestmark = pytest.mark.rustyray(timeout=2)
+    pytestmark = pytest.mark.rustyray(timeout=5)
 
     @rustyray.remote
     def holds_the_lock():
@@ -60,7 +60,7 @@ def test_stuck_in_c_code(suite: Suite) -> None:
     assert result.ret == 70
     result.stderr.fnmatch_lines(
         [
-            "test_it.py::test_main_thread_that_hears_nothing: the test took longer than 2 s *",
+            "test_it.py::test_main_thread_that_hears_nothing: the test took longer than 5 s *",
             "*It does not react, as it is in C code that does not give way, so this process ends.",
             "--- rustyray stacks ---",
             "    test_it.py:* in test_main_thread_that_hears_nothing: libc.pthread_mutex_lock(mutex)",
