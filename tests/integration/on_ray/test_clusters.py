@@ -18,8 +18,6 @@ from tests.integration.drivers import eventually
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.rustyray(leaks="off")]  # Ray's own
 
 GCS, CLIENTS = "127.0.0.1:26479", "ray://127.0.0.1:26480"
-#: No token is looked for; and what the server of clients forks must not begin with gRPC's cleaning up after a fork.
-_ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "GRPC_ENABLE_FORK_SUPPORT": "false"}
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +27,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     ports = ["--port=26479", "--ray-client-server-port=26480"]
     command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--num-cpus=2", *ports]
     with pytest.MonkeyPatch.context() as patch, told.open("w") as output:
-        for name, value in _ENVIRONMENT.items():
-            patch.setenv(name, value)
+        patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "false")  # else what the server of clients forks may not come up
         quiet = ["--include-dashboard=false", "--disable-usage-stats"]
         process = subprocess.Popen([*command, *quiet], stdout=output, stderr=output)
         try:
