@@ -5,6 +5,7 @@ Then a task is queued in its scheduling class. A call has its place in its actor
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from rustyray.core.owner.records import WAITING, Borrowing, ObjectEntry, Record, SchedulingClass
@@ -18,7 +19,7 @@ from rustyray.model.values import Failed, Fault, Value
 class Arguments:
     """Brings tasks to their queues."""
 
-    __slots__ = ("_refs", "_sched", "call_ready", "fail", "pending", "settling", "to_pump")
+    __slots__ = ("_doomed", "_fails", "_refs", "_sched", "call_ready", "fail", "pending", "settling", "to_pump")
 
     def __init__(self, refs: References, sched: Scheduler) -> None:
         self._refs = refs
@@ -28,6 +29,9 @@ class Arguments:
         #: While results are settled, the classes of tasks that had waited for them: a lease may be idle afterwards.
         self.settling = False
         self.to_pump: list[SchedulingClass] = []
+        #: Tasks that have an error for an argument. Each may be another's argument, in long chains.
+        self._doomed: deque[tuple[Record, Value]] = deque()
+        self._fails = False
         #: Ends a task whose argument is an error (`Tasks` sets it).
         self.fail: Callable[[Record, Value, float], None]
         #: Told of a call that may be pushed (`Calls` sets it).
@@ -87,7 +91,8 @@ class Arguments:
             if value is None:
                 raise AssertionError(f"argument {dep.hex()} of {record.task.id.hex()} is ready and has no value")
             if isinstance(value, Failed | Fault):
-                self.fail(record, value, now)
+                self._doomed.append((record, value))
+                self._fail_all(now)
                 return
             address = entry.more.owner_address if entry.more is not None else ""
             args.append(Arg(dep, value, address or self._refs.address))
@@ -95,6 +100,18 @@ class Arguments:
         record.apply("arguments ready")
         self.pending.pop(record.task.id, None)
         self.enqueue(record, now)
+
+    def _fail_all(self, now: float) -> None:
+        if self._fails:
+            return  # whoever does it comes to this one
+        self._fails = True
+        try:
+            while self._doomed:
+                record, value = self._doomed.popleft()
+                if record.state == WAITING:
+                    self.fail(record, value, now)
+        finally:
+            self._fails = False
 
     def enqueue(self, record: Record, now: float) -> None:
         """Nothing is missing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final
 
@@ -30,6 +30,9 @@ class Lineage:
         #: The oldest first; what is being made again is not among them.
         self.kept: OrderedDict[TaskID, Record] = OrderedDict()
         self._bytes = 0
+        #: What is to be made again, after that which needs it: it may need other lost results itself, in long chains.
+        self._again: deque[tuple[Record, str]] = deque()
+        self._rebuilds = False
         #: Whether the actor that made it can be called again; it is told that it will be (`Calls` sets it).
         self.recall: Callable[[Record], bool]
 
@@ -100,7 +103,20 @@ class Lineage:
             self._refs.ready_effect(ready)
             return
         if record.state == DONE:
-            self._rebuild(record, why, now)
+            self._again.append((record, why))
+            self._rebuild_all(now)
+
+    def _rebuild_all(self, now: float) -> None:
+        if self._rebuilds:
+            return  # whoever does it comes to this one
+        self._rebuilds = True
+        try:
+            while self._again:
+                record, why = self._again.popleft()
+                if record.state == DONE:
+                    self._rebuild(record, why, now)
+        finally:
+            self._rebuilds = False
 
     def _obstacle(self, record: Record | None) -> str:
         """Why its results cannot be made again, if so."""

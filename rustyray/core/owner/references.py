@@ -46,6 +46,9 @@ class References:
         self._freeing = freeing
         self._scattered = freeing.scattered
         self._retired = False
+        #: What may be freed after that which is being freed: objects hold one another in long chains.
+        self._unneeded: list[tuple[ObjectID, ObjectEntry]] = []
+        self._frees = False
 
     # --- counting -----------------------------------------------------------------------------------------------------
 
@@ -118,6 +121,21 @@ class References:
             self._maybe_free(object_, entry)
 
     def _maybe_free(self, object_: ObjectID, entry: ObjectEntry) -> None:
+        """Nothing here needs it. What it alone has held goes after it."""
+        if self._frees:
+            self._unneeded.append((object_, entry))
+            return
+        self._frees = True
+        try:
+            self._free(object_, entry)
+            while self._unneeded:
+                object_, entry = self._unneeded.pop()
+                if entry.local <= 0 and entry.holds <= 0 and self.objects.get(object_) is entry:
+                    self._free(object_, entry)
+        finally:
+            self._frees = False
+
+    def _free(self, object_: ObjectID, entry: ObjectEntry) -> None:
         if entry.more is not None and entry.more.is_borrowed():
             return
         if entry.lineage > 0 and (entry.record is not None or not isinstance(entry.value, Stored)):

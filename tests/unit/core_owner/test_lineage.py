@@ -223,3 +223,30 @@ def test_beyond_the_cap_the_oldest_cannot_be_made_again(monkeypatch: pytest.Monk
     assert owner.fault(kept[0]) is FaultKind.OBJECT_LOST
     assert "its lineage was dropped" in str(owner.value(kept[0]))
     assert owner.pushed(A) == kept[1:]
+
+
+def test_long_chains_are_made_again_and_let_go_of() -> None:
+    """Longer than the interpreter's stack is deep."""
+    owner, length = Owner(), 2000
+    owner.checks = False
+    last = owner.submit(plan())
+    owner.grant(A)
+    stored(owner, last, A)
+    for _ in range(length):
+        before, last = last, owner.submit(plan(), [last])
+        stored(owner, last, A)
+        owner.drop(before)
+    owner.pushed(A)
+    owner.say(NODE, NodeDied(OTHER_NODE, "power"))
+    made = 0
+    while waiting := owner.pushed(A):
+        for object_ in waiting:
+            made += 1
+            stored(owner, object_, A, NODE)
+        owner.flush()
+    assert made == length + 1
+    assert owner.value(last) == Stored(NODE, 5000)
+    owner.core.check()
+    owner.drop(last)
+    owner.core.check()
+    assert not owner.core.objects

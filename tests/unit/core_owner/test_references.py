@@ -316,3 +316,29 @@ def test_an_object_whose_refs_are_all_gone_was_freed() -> None:
     value: Value = owner.one(B, ObjectReady).value
     assert isinstance(value, Fault)
     assert value.kind is FaultKind.OBJECT_FREED
+
+
+def test_a_long_chain_of_objects_is_freed_at_once() -> None:
+    owner = Owner()
+    owner.checks = False
+    last = owner.core.put(b"v")
+    for _ in range(3000):
+        before, last = last, owner.core.put(Packed(b"", None, [ref_to(last)]))
+        owner.drop(before)
+    assert len(owner.core.objects) == 3001
+    owner.drop(last)
+    assert not owner.core.objects
+
+
+def test_a_failure_ends_a_long_chain_of_tasks_at_once() -> None:
+    owner = Owner()
+    owner.checks = False
+    tasks = [owner.submit(plan())]
+    for _ in range(3000):
+        tasks.append(owner.submit(plan(), [tasks[-1]]))
+    owner.grant()
+    owner.fail(WORKERS[0], tasks[0])
+    assert {owner.fault_or_error(task) for task in tasks} == {"boom"}
+    owner.core.check()
+    owner.drop(*tasks)
+    assert not owner.core.objects
