@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from rustyray.api import init_options, lifecycle
 from rustyray.model.options import hint
+from rustyray.model.settings import WITHOUT_EFFECT
 from rustyray.runtime import context
 from rustyray.runtime.engine import Engine
 
@@ -25,7 +26,7 @@ NODE_OPTIONS: Final = (
     "_system_config",
 )
 #: What is the cluster's, and so only the head node takes it.
-HEAD_OPTIONS: Final = (*NODE_OPTIONS, "namespace", "logging_level")
+HEAD_OPTIONS: Final = (*NODE_OPTIONS, "namespace", "logging_level", "log_to_driver")
 
 
 class ClusterNode:
@@ -55,7 +56,8 @@ class Cluster:
     Args:
         initialize_head: start the head node at once; otherwise the first `add_node` does.
         connect: connect this process to the cluster, as ``rustyray.init(address=…)`` does.
-        head_node_args: options of the head node, as `add_node` takes them, and ``namespace`` and ``logging_level``.
+        head_node_args: options of the head node, as `add_node` takes them, and ``namespace``, ``logging_level`` and
+            ``log_to_driver``.
         shutdown_at_exit: end the cluster when the interpreter exits. (It ends then in any case; Ray has the option.)
 
     Raises:
@@ -111,8 +113,7 @@ class Cluster:
         if self.head_node is None:
             return self._start_head(node_args)
         engine = self._running()
-        check(node_args, NODE_OPTIONS)
-        node_id = engine.add_node(init_options.checked(**node_args))
+        node_id = engine.add_node(init_options.checked(**checked(node_args, NODE_OPTIONS)))
         node = ClusterNode(node_id, about(engine, node_id))
         self.worker_nodes.append(node)
         return node
@@ -159,7 +160,7 @@ class Cluster:
             lifecycle.end(engine)
 
     def _start_head(self, node_args: Mapping[str, Any]) -> ClusterNode:
-        check(node_args, HEAD_OPTIONS)
+        node_args = checked(node_args, HEAD_OPTIONS)
         system_config = {**(node_args.get("_system_config") or {}), "cluster": True}
         settings = init_options.checked(**{**node_args, "_system_config": system_config})
         engine = lifecycle.start_apart(settings)
@@ -198,8 +199,13 @@ def about(engine: Engine, node_id: bytes) -> Mapping[str, Any]:
     return next(about for about in engine.nodes() if about["NodeID"] == node_id.hex())
 
 
-def check(given: Mapping[str, Any], valid: Sequence[str]) -> None:
-    """Raise TypeError for an option that is not one of the ``valid``."""
-    for name in given:
+def checked(given: Mapping[str, Any], valid: Sequence[str]) -> dict[str, Any]:
+    """The options, without those of Ray's that are without effect. Raises TypeError for others than the ``valid``."""
+    nothing = {*WITHOUT_EFFECT, *(name.removeprefix("_") for name in WITHOUT_EFFECT)}
+    found = {name: value for name, value in given.items() if name not in nothing}
+    if not found.get("include_dashboard", True):
+        del found["include_dashboard"]
+    for name in found:
         if name not in valid:
             raise TypeError(f"a node has no option {name!r}{hint(name, valid)}. Valid ones are {', '.join(valid)}.")
+    return found

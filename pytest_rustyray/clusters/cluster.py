@@ -55,7 +55,7 @@ class ClusterUnderTest:
             TypeError: There is no such option.
             ValueError: A value is out of range.
         """
-        cluster_utils.check(options, NODE_OPTIONS)
+        options = cluster_utils.checked(options, NODE_OPTIONS)
         node_id = self._engine.add_node(init_options.checked(**(dict(self._node_options) | options)))
         node = ClusterNode(node_id, cluster_utils.about(self._engine, node_id))
         self._nodes.append(node)

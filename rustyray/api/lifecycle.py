@@ -131,7 +131,7 @@ def init(
         logging_format: a format of the logging module for those in the driver; without one they are sentences.
         logging_config: how the driver and the workers log; without it, logging is left alone.
         log_to_driver: False: what workers print goes nowhere. Without effect where the nodes of a `Cluster` of this
-            process run already.
+            process run already, which is to be told itself.
         runtime_env: what all workers of this program are to have, as `rustyray.runtime_env.RuntimeEnv` says.
         job_config: a `rustyray.job_config.JobConfig`: another way to give ``runtime_env`` and ``namespace``.
         _tracing_startup_hook: a function (or "module:function", as in Ray) that sets up OpenTelemetry, called here and

@@ -365,13 +365,18 @@ def test_it_ends_with_the_runtime_and_says_so() -> None:
     ended.shutdown()
 
 
-def test_the_first_node_is_the_head() -> None:
+def test_the_first_node_is_the_head(capfd: pytest.CaptureFixture[str]) -> None:
     cluster = Cluster()
     with pytest.raises(RuntimeError, match="no head node"):
         cluster.connect()
-    assert cluster.add_node(num_cpus=1) is cluster.head_node
+    nothing = {"include_dashboard": False, "dashboard_port": 8265, "redis_password": "x", "_node_ip_address": "::1"}
+    assert cluster.add_node(num_cpus=1, log_to_driver=False, **nothing) is cluster.head_node
     cluster.connect()
     assert rustyray.get(where.remote()) == cluster.head_node.node_id
+    rustyray.get(rustyray.remote(print).remote("not heard"))
+    assert capfd.readouterr().out == ""
+    with pytest.raises(TypeError, match="a node has no option 'include_dashboard'"):
+        cluster.add_node(include_dashboard=True)
     cluster.shutdown()
     assert not rustyray.is_initialized()
 
