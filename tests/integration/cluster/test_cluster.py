@@ -369,7 +369,12 @@ def test_the_first_node_is_the_head(capfd: pytest.CaptureFixture[str]) -> None:
     cluster = Cluster()
     with pytest.raises(RuntimeError, match="no head node"):
         cluster.connect()
-    nothing = {"include_dashboard": False, "dashboard_port": 8265, "redis_password": "x", "_node_ip_address": "::1"}
+    nothing: dict[str, Any] = {
+        "include_dashboard": False,
+        "dashboard_port": 8265,
+        "redis_password": "x",
+        "_node_ip_address": "::1",
+    }
     assert cluster.add_node(num_cpus=1, log_to_driver=False, **nothing) is cluster.head_node
     cluster.connect()
     assert rustyray.get(where.remote()) == cluster.head_node.node_id
