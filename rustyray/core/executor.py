@@ -11,9 +11,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
-import msgspec
-
 from rustyray.core.effects import Effect, Send
+from rustyray.core.jobs import NO_GPUS, Interrupt, Job, Start, Stop
 from rustyray.core.past import Batch, Batches
 from rustyray.core.producing import Producers
 from rustyray.core.telling import Teller
@@ -50,47 +49,6 @@ from rustyray.model.values import Fault, FaultKind, Value
 
 #: Seconds above which a run is remembered by itself; shorter ones together with others of the same message.
 SHORT: Final = 0.0005
-#: What a lease without GPUs has: always this very object.
-NO_GPUS: Final[tuple[int, ...]] = ()
-
-
-class Job(msgspec.Struct, gc=False, eq=False):
-    """A task or call on its way through this worker; ``lease`` is 0 for calls. ``orphaned``: its lease is over.
-
-    A call that runs beside others does so since ``begun``.
-    """
-
-    caller: WorkerID
-    lease: int
-    task: Task | Call
-    cancelled: bool = False
-    orphaned: bool = False
-    begun: float = 0.0
-
-
-class Interrupt(Effect):
-    """Interrupt the running job: KeyboardInterrupt for a task, a flag or asyncio cancellation for a call; with
-    ``force`` end the process. ``recursive``: its own children are to be cancelled too."""
-
-    task: TaskID
-    force: bool
-    recursive: bool
-
-
-class Start(Effect):
-    """Construct the actor, then let its calls run."""
-
-    message: StartActor
-
-
-class Stop(Effect):
-    """End this process: after what is queued (``graceful``), or at once. ``may_stay``: not before others need nothing
-    of what it owns, because it is only its actor that is to end."""
-
-    graceful: bool
-    reason: str
-    may_stay: bool = False
-
 
 ExecutorMessage: TypeAlias = (
     PushTasks

@@ -17,7 +17,7 @@ from rustyray.model.streams import limit_of
 from rustyray.model.values import Stored, Value
 
 if TYPE_CHECKING:
-    from rustyray.core.executor import Job
+    from rustyray.core.jobs import Job
 
 #: Seconds for which an item may wait for company after others were sent, and after which it goes without.
 LINGER: Final = 0.001

@@ -48,7 +48,6 @@ STALL: Final = 0.02
 #: Bytes of arguments on one node from which on a task is better off there: about as long to copy as to find a worker.
 LARGE: Final = 1 << 20
 
-
 #: Strategy, whether they may be run again, resources, environment, `SchedulingClass.max_calls`.
 ClassKey: TypeAlias = tuple[Strategy | None, bool, tuple[tuple[str, int], ...], bytes, int]
 
@@ -71,15 +70,9 @@ class Scheduler:
 
     def stats_for(self, plan: TaskPlan) -> FunctionStats:
         """The class and the learned duration of a function, made at its first submission and kept in the plan."""
-        retriable = plan.max_retries != 0
-        resources = tuple(sorted(plan.resources.items()))
-        key = (plan.strategy, retriable, resources, plan.env, plan.max_calls)
-        target = self.classes.get(key)
-        if target is None:
-            target = SchedulingClass(dict(plan.resources), plan.strategy, retriable, env=plan.env)
-            target.max_calls = plan.max_calls
-            self.classes[key] = target
-        plan.slot = stats = FunctionStats(target, self.me, plan.max_retries + 1, plan.task_name or plan.name)
+        wanted = SchedulingClass(dict(plan.resources), plan.strategy, plan.max_retries != 0, env=plan.env)
+        wanted.max_calls = plan.max_calls
+        plan.slot = stats = FunctionStats(self._known(wanted), self.me, plan.max_retries + 1, plan.called)
         return stats
 
     def near(self, target: SchedulingClass, args: list[Arg]) -> SchedulingClass:
@@ -97,14 +90,13 @@ class Scheduler:
             return base
         if node == self.node and all(lease.node == node for lease in base.leases.values()):
             return base  # which tries this node first
-        strategy, resources = Strategy(near=node), tuple(sorted(base.resources.items()))
-        key = (strategy, base.retriable, resources, base.env, base.max_calls)
-        found = self.classes.get(key)
-        if found is None:
-            found = SchedulingClass(base.resources, strategy, base.retriable, base=base, env=base.env)
-            found.max_calls = base.max_calls
-            self.classes[key] = found
-        return found
+        wanted = SchedulingClass(base.resources, Strategy(near=node), base.retriable, base=base, env=base.env)
+        wanted.max_calls = base.max_calls
+        return self._known(wanted)
+
+    def _known(self, kind: SchedulingClass) -> SchedulingClass:
+        key = (kind.strategy, kind.retriable, tuple(sorted(kind.resources.items())), kind.env, kind.max_calls)
+        return self.classes.setdefault(key, kind)
 
     # --- pushing ------------------------------------------------------------------------------------------------------
 
@@ -183,8 +175,7 @@ class Scheduler:
                 lease.heard = now
                 lease.target.idle -= 1
             target = lease.target
-            held, calls = target.resources, target.max_calls
-            message = PushTasks(lease.id, tasks, held, target.strategy, calls, lease.gpus)
+            message = PushTasks(lease.id, tasks, target.resources, target.strategy, target.max_calls, lease.gpus)
             self.out.append(Send(lease.worker, message, lease.address))
 
     def _define(self, lease: Lease, plan: TaskPlan, known: dict[bytes, None]) -> None:

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from rustyray.core.executor import Job
+from rustyray.core.jobs import Job
 from rustyray.engines.client.producing import Abandoned
 from rustyray.engines.client.running import ActorExit, Outcome
 from rustyray.engines.client.waiter import Waiter

@@ -18,7 +18,7 @@ from rustyray.model.values import Fault, Packed, RefInfo, Value
 from rustyray.runtime.serialization import INLINE_MAX, pack
 
 if TYPE_CHECKING:
-    from rustyray.core.executor import Job
+    from rustyray.core.jobs import Job
     from rustyray.engines.client.ports import Host
 
 #: What a job came to: its values, and whether they are a failure.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from rustyray.core.executor import NO_GPUS, Job
+from rustyray.core.jobs import NO_GPUS, Job
 from rustyray.core.owner.references import refs_inside
 from rustyray.engines.client.producing import Abandoned, ItemFailed, Producing
 from rustyray.model.ids import object_id

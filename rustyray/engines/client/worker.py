@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from rustyray.core.effects import Effect
-from rustyray.core.executor import ExecutorCore, Interrupt, Job, Start, Stop
+from rustyray.core.executor import ExecutorCore
+from rustyray.core.jobs import Interrupt, Job, Start, Stop
 from rustyray.core.owner.waits import LISTED, tell_objects
 from rustyray.core.producing import GoOn
 from rustyray.core.telling import Teller

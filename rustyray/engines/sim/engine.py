@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
-    from rustyray.core.executor import Job
+    from rustyray.core.jobs import Job
     from rustyray.engines.client.ports import Pool
     from rustyray.engines.sim.host import UserProcess
     from rustyray.engines.sim.simulation import Simulation

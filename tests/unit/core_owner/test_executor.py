@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rustyray.core.effects import Effect, Send
-from rustyray.core.executor import ExecutorCore, Interrupt, Job
+from rustyray.core.executor import ExecutorCore
+from rustyray.core.jobs import Interrupt, Job
 from rustyray.model import ids
 from rustyray.model.messages import (
     ActorExited,

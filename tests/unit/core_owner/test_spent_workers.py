@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rustyray.core.executor import Stop
+from rustyray.core.jobs import Stop
 from rustyray.model import ids
 from rustyray.model.messages import (
     CancelTask,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rustyray.core.effects import Effect
-from rustyray.core.executor import ExecutorCore, Interrupt, Job, Start, Stop
+from rustyray.core.executor import ExecutorCore
+from rustyray.core.jobs import Interrupt, Job, Start, Stop
 from rustyray.core.owner.references import refs_inside
 from rustyray.core.owner.streams import NONE
 from rustyray.core.producing import GoOn

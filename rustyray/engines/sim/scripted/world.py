@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from rustyray.core.executor import Job
+from rustyray.core.jobs import Job
 from rustyray.core.node import NodeLimits
 from rustyray.engines.sim.scripted.driver import Driver
 from rustyray.engines.sim.scripted.library import Library

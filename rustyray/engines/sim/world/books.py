@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rustyray.core.executor import Job
+from rustyray.core.jobs import Job
 from rustyray.core.owner.records import DONE
 from rustyray.core.owner.references import refs_inside
 from rustyray.engines.sim.world.process import OwnerProcess
