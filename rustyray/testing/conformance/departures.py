@@ -35,7 +35,7 @@ DEPARTURES: Final[dict[str, Departure]] = {
         ITS_OWN_API, "The class that Ray makes for an error is known to cloudpickle only; ours to pickle as well."
     ),
     "generators-generators_in_generators": Departure(
-        ("oracle", "ray"), "Ray calls `send` of what `yield from` hands on: only other generators have that."
+        ITS_OWN_API, "Ray calls `send` of what `yield from` hands on: only other generators have that."
     ),
     "error_fields-task_errors_know_their_process": _OF_THE_CAUSE,
     "error_fields-actors_errors_show_the_actor": _OF_THE_CAUSE,
@@ -44,6 +44,9 @@ DEPARTURES: Final[dict[str, Departure]] = {
     ),
     "actor_restarts-retried_calls_keep_their_order": Departure(
         ("oracle", "ray"), "Ray may run calls that are made again after later ones.", sometimes=True
+    ),
+    "process_pools-callbacks_are_called": Departure(
+        ITS_OWN_API, "Ray hands an error of its own to the callback, which has the function's in it."
     ),
     "starting-custom_resources_may_be_fractions": Departure(
         ("oracle", "ray"), "A node of Ray has whole numbers of its resources; tasks may ask for fractions."
