@@ -8,11 +8,15 @@ from rustyray.testing.conformance.cases import Case
 
 
 class Departure(NamedTuple):
-    """The ``engines`` on which the case fails, why that is so, and whether it only ``sometimes`` does."""
+    """The ``engines`` on which the case fails, why that is so, and whether it only ``sometimes`` does.
+
+    One that ``crashes`` would end the process that tries it.
+    """
 
     engines: tuple[str, ...]
     why: str
     sometimes: bool = False
+    crashes: bool = False
 
 
 ITS_OWN_API: Final = ("oracle",)
@@ -33,6 +37,9 @@ DEPARTURES: Final[dict[str, Departure]] = {
     "environments_of_programs-py_modules_can_be_imported": _ONE_DIRECTORY,
     "errors-an_error_can_be_pickled": Departure(
         ITS_OWN_API, "The class that Ray makes for an error is known to cloudpickle only; ours to pickle as well."
+    ),
+    "labels-an_actor_falls_back_too": Departure(
+        ITS_OWN_API, "Ray's driver is aborted by an actor with a fallback.", crashes=True
     ),
     "generators-generators_in_generators": Departure(
         ITS_OWN_API, "Ray calls `send` of what `yield from` hands on: only other generators have that."
