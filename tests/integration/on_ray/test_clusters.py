@@ -130,13 +130,13 @@ SUITE = """
     def where():
         return rustyray.get_runtime_context().get_node_id()
 
-    @pytest.mark.rustyray(topology=["ray", "ray:2"], num_cpus=1)
+    @pytest.mark.rustyray(topology=["ray", "ray:2"], num_cpus=1, leaks="off")
     def test_nodes(rustyray_runtime, request):
         count = 2 if "ray:2" in request.node.name else 1
         assert rustyray.cluster_resources()["CPU"] == count == len(rustyray.nodes())
         assert rustyray.get(where.remote(), timeout=60) in {node["NodeID"] for node in rustyray.nodes()}
 
-    @pytest.mark.rustyray(topology="ray")
+    @pytest.mark.rustyray(topology="ray", leaks="off")
     def test_failing(rustyray_runtime):
         raise LookupError(rustyray.get(where.remote()))
 
@@ -147,5 +147,5 @@ SUITE = """
 
 def test_topologies_of_the_plugin(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SUITE)
-    result = pytester.runpytest_subprocess("-p", "rustyray", "-p", "no:cacheprovider", "-W", "ignore")
+    result = pytester.runpytest_subprocess("-p", "rustyray", "-p", "no:cacheprovider", "-W", "ignore", "-v")
     result.assert_outcomes(passed=3, failed=1)
