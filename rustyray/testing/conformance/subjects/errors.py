@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from rustyray.testing.conformance.helpers import got
+from rustyray.testing.conformance.helpers import got, until
 
 
 class Custom(Exception):
@@ -295,7 +295,7 @@ def actor_errors_name_the_actor(api):
     got(api, actor.f.remote())
     api.kill(actor)
     with pytest.raises(api.exceptions.RayActorError) as caught:
-        got(api, actor.f.remote())
+        until(lambda: got(api, actor.f.remote()) != 1)
     assert caught.value.actor_id == actor._actor_id.hex()
 
 
