@@ -15,8 +15,8 @@ from rustyray.testing.conformance.cases import Case, cases
 
 pytest.register_assert_rewrite("rustyray.testing.conformance.subjects", "rustyray.testing.conformance.helpers")
 
-#: Takes seconds on this engine: its tests are marked "stress".
-SLOW: Final = frozenset({"native-scheduling-hard_affinity_to_no_node_fails"})
+#: Take seconds on this engine, case or whole subject: their tests are marked "stress".
+SLOW: Final = ("native-losing-", "native-process_pools-", "native-scheduling-hard_affinity_to_no_node_fails")
 
 
 def on_engines(*engines: str) -> pytest.MarkDecorator:
@@ -25,7 +25,7 @@ def on_engines(*engines: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         ("conformance_engine", "case"),
         [
-            pytest.param((engine, case.topology), case, id=id_, marks=[pytest.mark.stress] if id_ in SLOW else [])
+            pytest.param((engine, case.topology), case, id=id_, marks=[pytest.mark.stress] if id_.startswith(SLOW) else [])
             for engine in engines
             for case in chosen
             for id_ in (f"{engine}-{case.id}",)
