@@ -25,7 +25,9 @@ def on_engines(*engines: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         ("conformance_engine", "case"),
         [
-            pytest.param((engine, case.topology), case, id=id_, marks=[pytest.mark.stress] if id_.startswith(SLOW) else [])
+            pytest.param(
+                (engine, case.topology), case, id=id_, marks=[pytest.mark.stress] if id_.startswith(SLOW) else []
+            )
             for engine in engines
             for case in chosen
             for id_ in (f"{engine}-{case.id}",)
