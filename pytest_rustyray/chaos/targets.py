@@ -61,12 +61,13 @@ class Targets:
         """A worker that runs something: an actor's (``actors``), a task's (False), or any (None)."""
         from rustyray.util.state import list_workers
 
-        draw = rng.random()
+        draw, alive = rng.random(), self.nodes()
         where = None if number is None else self.node(rng, number, first=True)
         kinds = {None: ("LEASED", "ACTOR"), True: ("ACTOR",), False: ("LEASED",)}[actors]
         known = list_workers(timeout=PATIENCE, limit=10_000, raise_on_missing_output=False)
         up = [worker for worker in known if worker.pid > 0]  # the others' processes are on their way
-        found = [worker for worker in up if worker.state in kinds and where in (None, worker.node_id)]
+        there = [worker for worker in up if worker.node_id in (alive if where is None else [where])]
+        found = [worker for worker in there if worker.state in kinds]
         found.sort(key=lambda worker: worker.worker_id)
         return _pick(found, draw, "there is no such worker")
 

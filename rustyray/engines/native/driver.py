@@ -231,7 +231,7 @@ def _boot(
         arena_size=arena_size,
         address=addresses.default_address(session, node),
         argv=list(sys.argv),
-        sys_path=[os.path.abspath(entry) for entry in sys.path],
+        sys_path=processes.search_path(),
         cwd=processes.directory(),
         env=ONE_THREAD | dict(os.environ),
         umask=processes.umask(),

@@ -183,7 +183,7 @@ def _borrow_arena(cluster: ClusterFile, node: bytes, where: str) -> tuple[Worker
 def _setup(quiet: bool) -> JobSetup:
     return JobSetup(
         machine=processes.this_machine(),
-        sys_path=[os.path.abspath(entry) for entry in sys.path],
+        sys_path=processes.search_path(),
         argv=list(sys.argv),
         cwd=processes.directory(),
         env=ONE_THREAD | dict(os.environ),

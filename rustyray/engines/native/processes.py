@@ -190,6 +190,11 @@ def directory() -> str:
         raise FileNotFoundError(error.errno, text) from None
 
 
+def search_path() -> list[str]:
+    """``sys.path`` as it is for whoever is elsewhere. Raises as `directory`."""
+    return [entry if os.path.isabs(entry) else os.path.normpath(os.path.join(directory(), entry)) for entry in sys.path]
+
+
 def umask() -> int:
     """The mask of permissions that this process takes off new files."""
     mask = os.umask(0o022)

@@ -85,9 +85,15 @@ def test_an_event_may_set_it_off(suite: Suite) -> None:
         rustyray_chaos.wait_for(1)
         assert rustyray.get(ref, timeout=30) == 7
         assert "kill worker" in rustyray_chaos.happened[0] or "kill_worker" in rustyray_chaos.happened[0]
+
+    def test_the_first_thing_to_happen(rustyray_cluster, rustyray_chaos):
+        rustyray_chaos.when("run began", kill_worker(), name="work")
+        ref = work.remote(3)
+        rustyray_chaos.wait_for(1)
+        assert rustyray.get(ref, timeout=30) == 3
     """
     )
-    suite.run().assert_outcomes(passed=1)
+    suite.run().assert_outcomes(passed=2)
 
 
 FAILS = """

@@ -103,6 +103,7 @@ def test_a_directory_that_is_gone_is_told(start: Start, tmp_path: Path, monkeypa
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
+    monkeypatch.syspath_prepend("")
     with pytest.raises(FileNotFoundError, match="the current directory has been removed"):
         start(num_cpus=1)
 

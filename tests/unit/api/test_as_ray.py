@@ -53,6 +53,8 @@ def test_ray_has_rustyrays_objects_and_rays_version() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_a_module_that_is_there_tells_what_of_it_is_missing() -> None:
+    importlib.import_module("rustyray.experimental.tqdm_ray")
+    importlib.import_module("ray.util")
     bars = importlib.import_module("ray.experimental.tqdm_ray")
     with pytest.raises(AttributeError, match=r"'ray\.experimental\.tqdm_ray' has no attribute 'instance': it manages"):
         bars.instance()

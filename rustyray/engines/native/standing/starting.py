@@ -6,7 +6,6 @@ import errno
 import importlib
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rustyray.core.node.knobs import configured, number
 from rustyray.engines.native import address as addresses
+from rustyray.engines.native import processes
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import ONE_THREAD, NodeBoot
 from rustyray.engines.native.driver import STORE_MEMORY, cpu_quota, node_limits, spill_directory
@@ -177,7 +177,7 @@ def _boot(
         resources=settings.resources,
         arena_size=arena_size,
         address=address,
-        sys_path=[os.path.abspath(entry) for entry in sys.path],
+        sys_path=processes.search_path(),
         cwd="/",
         env=ONE_THREAD | dict(os.environ),
         argv=[],
