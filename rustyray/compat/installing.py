@@ -112,9 +112,8 @@ class _Alias(Loader):
         # their package: over the function ray.util.placement_group, which has its module's name.
         for name in [name for name in sys.modules if name.startswith("rustyray.")]:
             if alias := names.alias(name):
-                vars(sys.modules.setdefault(alias, sys.modules[name])).setdefault(
-                    "__getattr__", partial(_missing, alias)
-                )
+                there = sys.modules.setdefault(alias, sys.modules[name])
+                vars(there).setdefault("__getattr__", partial(_missing, alias))
 
 
 def _missing(module: str, name: str) -> NoReturn:

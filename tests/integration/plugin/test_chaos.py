@@ -87,10 +87,14 @@ def test_an_event_may_set_it_off(suite: Suite) -> None:
         assert "kill worker" in rustyray_chaos.happened[0] or "kill_worker" in rustyray_chaos.happened[0]
 
     def test_the_first_thing_to_happen(rustyray_cluster, rustyray_chaos):
-        rustyray_chaos.when("run began", kill_worker(), name="work")
-        ref = work.remote(3)
-        rustyray_chaos.wait_for(1)
-        assert rustyray.get(ref, timeout=30) == 3
+        ref = rustyray.remote(max_retries=-1)(time.sleep).remote(60)
+        rustyray_chaos.rate(50, kill_worker())
+        count = 1
+        while not [line for line in rustyray_chaos.happened if "kill worker" in line]:
+            rustyray_chaos.wait_for(count)
+            count += 1
+        rustyray_chaos.stop()
+        rustyray.cancel(ref, force=True)
     """
     )
     suite.run().assert_outcomes(passed=2)
