@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -90,8 +91,6 @@ def entered(api: Any, some_gate: Any, count: int = 1) -> None:
 
 def alive(pid: int) -> bool:
     """Whether there is such a process."""
-    import os
-
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -107,6 +106,34 @@ def counts(api: Any, **options: Any) -> Any:
             yield n
 
     return api.remote(**options)(numbers) if options else api.remote(numbers)
+
+
+def told(api: Any, seen: Any, **options: Any) -> Any:
+    """A remote generator that writes each number into the book ``seen`` before it yields it."""
+
+    def numbers(number: int) -> Iterator[int]:
+        for n in range(number):
+            api.get(seen.write.remote(n))
+            yield n
+
+    return api.remote(**options)(numbers) if options else api.remote(numbers)
+
+
+def counting(api: Any, **options: Any) -> Any:
+    """An actor class that counts, and knows its process."""
+
+    class Counter:
+        def __init__(self, start: int = 0) -> None:
+            self.count = start
+
+        def add(self, amount: int = 1) -> int:
+            self.count += amount
+            return self.count
+
+        def pid(self) -> int:
+            return os.getpid()
+
+    return api.remote(**options)(Counter) if options else api.remote(Counter)
 
 
 def values(api: Any, refs: Iterable[Any]) -> list[Any]:

@@ -1,55 +1,38 @@
 """Actor classes: their options, their methods, and the arguments of both."""
 
-import os
-
 import pytest
 
-from rustyray.testing.conformance.helpers import book, got
-
-
-def _counter(api, **options):
-    class Counter:
-        def __init__(self, start=0):
-            self.count = start
-
-        def add(self, amount=1):
-            self.count += amount
-            return self.count
-
-        def pid(self):
-            return os.getpid()
-
-    return api.remote(**options)(Counter) if options else api.remote(Counter)
+from rustyray.testing.conformance.helpers import book, counting, got
 
 
 def a_class_cannot_be_called(api):
     """Calling an actor class directly raises TypeError."""
     with pytest.raises(TypeError):
-        _counter(api)()
+        counting(api)()
 
 
 def a_method_cannot_be_called(api):
     """Calling a method of a handle directly raises TypeError."""
     with pytest.raises(TypeError):
-        _counter(api).remote().add()
+        counting(api).remote().add()
 
 
 def a_missing_method_is_an_attribute_error(api):
     """A handle has no attributes but the methods of its class."""
     with pytest.raises(AttributeError):
-        _ = _counter(api).remote().no_such_method
+        _ = counting(api).remote().no_such_method
 
 
 def constructors_check_their_arguments(api):
     """Arguments that do not fit the constructor raise TypeError in ``.remote()``."""
     with pytest.raises(TypeError):
-        _counter(api).remote(1, 2, 3)
+        counting(api).remote(1, 2, 3)
 
 
 def methods_check_their_arguments(api):
     """Arguments that do not fit a method raise TypeError in ``.remote()``."""
     with pytest.raises(TypeError):
-        _counter(api).remote().add.remote(1, 2)
+        counting(api).remote().add.remote(1, 2)
 
 
 def num_returns_of_methods(api):
@@ -140,7 +123,7 @@ def an_unknown_actor_option_is_refused(api):
 
 def attributes_are_not_seen_from_outside(api):
     """The attributes of the instance are not attributes of the handle."""
-    counter = _counter(api).remote()
+    counter = counting(api).remote()
     got(api, counter.add.remote())
     with pytest.raises(AttributeError):
         _ = counter.count
@@ -148,7 +131,7 @@ def attributes_are_not_seen_from_outside(api):
 
 def methods_without_returns(api):
     """A method with ``num_returns=0`` runs, and its call returns None."""
-    counter = _counter(api).remote()
+    counter = counting(api).remote()
     assert counter.add.options(num_returns=0).remote() is None
     assert got(api, counter.add.remote()) == 2
 
@@ -167,18 +150,18 @@ def a_plain_class_stays_as_it_is(api):
 
 def ray_ready(api):
     """``handle.__ray_ready__`` is a method that is done when the actor is there."""
-    assert got(api, _counter(api).remote().__ray_ready__.remote()) is True
+    assert got(api, counting(api).remote().__ray_ready__.remote()) is True
 
 
 def ray_call(api):
     """``handle.__ray_call__`` runs a function with the instance."""
-    counter = _counter(api).remote(3)
+    counter = counting(api).remote(3)
     assert got(api, counter.__ray_call__.remote(lambda self, x: self.count + x, 4)) == 7
 
 
 def a_ref_as_an_argument_of_a_method(api):
     """A ref that is an argument of a method arrives as its value; inside a list it stays a ref."""
-    counter = _counter(api).remote()
+    counter = counting(api).remote()
     assert got(api, counter.add.remote(counter.add.remote(amount=api.put(2)))) == 4
 
     @api.remote
@@ -191,7 +174,7 @@ def a_ref_as_an_argument_of_a_method(api):
 
 def refs_as_arguments_of_constructors(api):
     """A ref given to the constructor arrives as its value."""
-    counter = _counter(api).remote(api.put(41))
+    counter = counting(api).remote(api.put(41))
     assert got(api, counter.add.remote()) == 42
 
 

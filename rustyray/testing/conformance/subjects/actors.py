@@ -5,39 +5,24 @@ import time
 
 import pytest
 
-from rustyray.testing.conformance.helpers import book, entered, gate, got
-
-
-def _counter(api, **options):
-    class Counter:
-        def __init__(self, start=0):
-            self.count = start
-
-        def add(self, amount=1):
-            self.count += amount
-            return self.count
-
-        def pid(self):
-            return os.getpid()
-
-    return api.remote(**options)(Counter) if options else api.remote(Counter)
+from rustyray.testing.conformance.helpers import book, counting, entered, gate, got
 
 
 def an_actor_keeps_its_state(api):
     """An actor keeps its state from call to call."""
-    counter = _counter(api).remote(10)
+    counter = counting(api).remote(10)
     assert got(api, [counter.add.remote() for _ in range(3)]) == [11, 12, 13]
 
 
 def actors_have_states_of_their_own(api):
     """Two actors of a class share nothing."""
-    one, other = _counter(api).remote(), _counter(api).remote(100)
+    one, other = counting(api).remote(), counting(api).remote(100)
     assert got(api, [one.add.remote(), other.add.remote()]) == [1, 101]
 
 
 def an_actor_lives_in_one_process(api):
     """All calls of an actor run in one process, which is not the driver's."""
-    counter = _counter(api).remote()
+    counter = counting(api).remote()
     pids = got(api, [counter.pid.remote() for _ in range(5)])
     assert len(set(pids)) == 1
     assert pids[0] != os.getpid()
@@ -102,7 +87,7 @@ def threads_run_calls_at_once(api):
 
 def handles_can_be_passed_on(api):
     """A handle can be passed to a task, which can call the actor."""
-    counter = _counter(api).remote()
+    counter = counting(api).remote()
 
     @api.remote
     def adds(handle):
@@ -114,7 +99,7 @@ def handles_can_be_passed_on(api):
 
 def handles_inside_containers(api):
     """A handle inside an argument or a result works, too."""
-    counter = _counter(api).remote()
+    counter = counting(api).remote()
 
     @api.remote
     def back(handles):
@@ -126,7 +111,7 @@ def handles_inside_containers(api):
 
 def actors_make_actors(api):
     """An actor can make actors and hand out their handles."""
-    inner_class = _counter(api)
+    inner_class = counting(api)
 
     @api.remote
     class Parent:
@@ -142,7 +127,7 @@ def actors_make_actors(api):
 
 def equal_handles(api):
     """Handles of one actor have the same id wherever they are."""
-    counter = _counter(api).remote()
+    counter = counting(api).remote()
 
     @api.remote
     def back(handles):
@@ -250,7 +235,7 @@ def each_submitter_has_an_order(api):
 
 def a_closure_can_hold_a_handle(api):
     """A handle in a task's closure works in the task."""
-    counter = _counter(api).remote()
+    counter = counting(api).remote()
 
     @api.remote
     def adds():

@@ -5,18 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from rustyray.testing.conformance.helpers import book, counts, entered, gate, got, patience, until, values
-
-
-def _told(api, seen, **options):
-    """A remote generator that writes each number into the book before it yields it."""
-
-    def told(number):
-        for n in range(number):
-            api.get(seen.write.remote(n))
-            yield n
-
-    return api.remote(**options)(told) if options else api.remote(told)
+from rustyray.testing.conformance.helpers import book, counts, entered, gate, got, patience, told, until, values
 
 
 def a_generator_streams(api):
@@ -69,7 +58,7 @@ def items_come_before_the_end(api):
 def generators_are_eager(api):
     """A generator runs ahead of its reader, to its end if nothing else is said."""
     seen = book(api)
-    items = _told(api, seen).remote(10)
+    items = told(api, seen).remote(10)
     until(lambda: len(got(api, seen.read.remote())) == 10)
     assert values(api, items) == list(range(10))
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from rustyray.testing.conformance.helpers import book, counts, entered, gate, got, until, values
+from rustyray.testing.conformance.helpers import book, counts, entered, gate, got, told, until, values
 
 
 def _fails(api, **options):
@@ -16,17 +16,6 @@ def _fails(api, **options):
         raise LookupError("no more")
 
     return api.remote(**options)(fails) if options else api.remote(fails)
-
-
-def _told(api, seen, **options):
-    """A remote generator that writes each number into the book before it yields it."""
-
-    def told(number):
-        for n in range(number):
-            api.get(seen.write.remote(n))
-            yield n
-
-    return api.remote(**options)(told) if options else api.remote(told)
 
 
 def an_error_is_the_last_item(api):
@@ -109,7 +98,7 @@ def exceptions_of_generators_are_retried(api):
 def back_pressure_stops_a_generator(api):
     """With ``_generator_backpressure_num_objects=2`` a generator is at most so many items ahead of its reader."""
     seen = book(api)
-    items = _told(api, seen, _generator_backpressure_num_objects=2).remote(10)
+    items = told(api, seen, _generator_backpressure_num_objects=2).remote(10)
     until(lambda: len(got(api, seen.read.remote())) == 2)
     assert got(api, next(items)) == 0
     until(lambda: len(got(api, seen.read.remote())) == 3)
