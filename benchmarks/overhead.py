@@ -1,8 +1,8 @@
 """What a runtime per test costs under pytest: ``python -m benchmarks.overhead PROBE SYSTEM DESCRIPTOR``.
 
 Runs the two suites of ``overhead_suite.py`` in one pytest process each. This module is also the plugin that gives their
-tests the system and times them, set-up and tear-down included. The start of pytest and the import of the system do not
-count; what a system starts with its first test and keeps does.
+tests the system and times them, set-up and tear-down included, and takes the median. So the start of pytest, the import
+of the system, and what it starts with the first test and keeps do not count.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 import pytest
@@ -51,7 +52,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     times = config.stash[TIMES]
-    Path(config.getoption("--bench-output")).write_text(str(sum(times) / len(times)))
+    Path(config.getoption("--bench-output")).write_text(str(median(times)))
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def runtime(system: System, request: pytest.FixtureRequest) -> Iterator[System]:
 
 
 def seconds_per_test(name: str, suite: str) -> float:
-    """Runs the tests of ``suite`` and returns the mean time of one; exits if any fails."""
+    """Runs the tests of ``suite`` and returns the median time of one; exits if any fails."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "seconds")
         command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", folder]
