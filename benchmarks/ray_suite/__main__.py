@@ -1,7 +1,7 @@
-"""``python -m benchmarks.ray_suite``: the same tests on RustyRay and on Ray, one process of pytest each.
+"""``python -m benchmarks.ray_suite``: the same tests on RustyRay and on Ray, one process of pytest for each file.
 
 Prints what came out otherwise, and how much longer Ray took. A time is that of a test with its set-up and tear-down;
-the start of pytest and the imports do not count.
+the start of pytest and the imports do not count. Where pytest's process dies, its tests run again, each in its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,7 +24,7 @@ RAY: Final = ("-p", "no:rustyray")
 
 
 class Result(NamedTuple):
-    """What became of a test: ``passed``, ``failed``, ``error`` or ``skipped``, after so many seconds."""
+    """What became of a test: ``passed``, ``failed``, ``error``, ``skipped`` or ``died``, after so many seconds."""
 
     outcome: str
     seconds: float
@@ -66,13 +67,26 @@ def names(wanted: int | None) -> list[str]:
 
 
 def run(python: str, options: Sequence[str], tests: Sequence[str]) -> dict[str, Result]:
-    """Run the tests; their results by name."""
+    """Run the tests, file by file; their results by name."""
+    found: dict[str, Result] = {}
+    for _, group in groupby(tests, key=lambda name: name.split("::")[0]):
+        found |= run_together(python, options, list(group))
+    return found
+
+
+def run_together(python: str, options: Sequence[str], tests: Sequence[str]) -> dict[str, Result]:
+    """Run the tests in one process; their results by name."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         done = pytest(python, *options, f"--junitxml={report}", *tests)
-        if not report.exists():
-            sys.exit(f"{python}: pytest did not run:\n{done.stdout}{done.stderr}")
-        return read(report)
+        if report.exists():
+            return read(report)
+    if done.returncode > 0:
+        sys.exit(f"{python}: pytest did not run:\n{done.stdout}{done.stderr}")
+    print(f"{python}: pytest was ended by signal {-done.returncode}:\n{done.stdout}{done.stderr}", flush=True)
+    if len(tests) == 1:
+        return {tests[0]: Result("died", 0)}
+    return {name: result for test in tests for name, result in run_together(python, options, [test]).items()}
 
 
 def read(report: Path) -> dict[str, Result]:
