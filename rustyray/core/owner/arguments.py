@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from rustyray.core.owner.asking import Asking
 from rustyray.core.owner.records import WAITING, Borrowing, ObjectEntry, Record, SchedulingClass
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
@@ -19,10 +20,22 @@ from rustyray.model.values import Failed, Fault, Value
 class Arguments:
     """Brings tasks to their queues."""
 
-    __slots__ = ("_doomed", "_fails", "_refs", "_sched", "call_ready", "fail", "pending", "settling", "to_pump")
+    __slots__ = (
+        "_asking",
+        "_doomed",
+        "_fails",
+        "_refs",
+        "_sched",
+        "call_ready",
+        "fail",
+        "pending",
+        "settling",
+        "to_pump",
+    )
 
-    def __init__(self, refs: References, sched: Scheduler) -> None:
+    def __init__(self, refs: References, asking: Asking, sched: Scheduler) -> None:
         self._refs = refs
+        self._asking = asking
         self._sched = sched
         #: Tasks and calls that wait for arguments, back off, or are being judged.
         self.pending: dict[TaskID, Record] = {}
@@ -68,7 +81,7 @@ class Arguments:
         if entry.more is None:
             entry.more = Borrowing()
         entry.more.dependents.append(record)
-        self._refs.ask(dep, entry)
+        self._asking.ask(dep, entry)
 
     def value_arrived(self, entry: ObjectEntry, now: float) -> None:
         """Tasks that waited for this object may go on."""

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from rustyray.core.effects import Effect
-from rustyray.core.owner import faults
+from rustyray.core.owner.actors import Actors, spec_of
 from rustyray.core.owner.arguments import Arguments
+from rustyray.core.owner.asking import Asking
 from rustyray.core.owner.calls import CREATION, Calls
 from rustyray.core.owner.cancelling import Cancels
 from rustyray.core.owner.deaths import Deaths
@@ -16,13 +17,8 @@ from rustyray.core.owner.freeing import Freeing
 from rustyray.core.owner.groups import Groups
 from rustyray.core.owner.head import HeadLine
 from rustyray.core.owner.history import History
-from rustyray.core.owner.records import (
-    Borrowing,
-    FunctionStats,
-    IllegalTaskStep,
-    ObjectEntry,
-    Record,
-)
+from rustyray.core.owner.incoming import Incoming
+from rustyray.core.owner.records import Borrowing, FunctionStats, IllegalTaskStep, ObjectEntry, Record
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.owner.tasks import Tasks
@@ -45,38 +41,7 @@ from rustyray.model.ids import (
     object_id,
     task_id,
 )
-from rustyray.model.messages import (
-    HEAD,
-    ActorExited,
-    ActorInfo,
-    ActorSpec,
-    BorrowAck,
-    BorrowAdd,
-    BorrowRelease,
-    Call,
-    CancelObject,
-    GetObjects,
-    GiveBack,
-    GroupInfo,
-    HeadError,
-    Items,
-    KillActor,
-    KilledForMemory,
-    LeaseElsewhere,
-    LeaseFailed,
-    LeaseGranted,
-    LeaseWaits,
-    Message,
-    NodeDied,
-    ObjectLost,
-    ObjectReady,
-    OwnerDied,
-    ReclaimLeases,
-    Results,
-    Task,
-    Unblocked,
-    WorkerDied,
-)
+from rustyray.model.messages import HEAD, Call, KillActor, Message, Task
 from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
 from rustyray.model.values import Fault, FaultKind, RefInfo, Value
 
@@ -114,14 +79,16 @@ class OwnerCore:
         self._story: deque[tuple[float, bytes, str]] = deque(maxlen=STORY)
         self.freeing = Freeing(node, self.out)
         self.refs = References(me, address, node, self.out, self.freeing)
+        self.asking = Asking(self.refs, self.out)
         self.history = History(journal)
         self.sched = Scheduler(me, node, job, self.out, self.history)
-        self.arguments = Arguments(self.refs, self.sched)
+        self.arguments = Arguments(self.refs, self.asking, self.sched)
         self.tasks = Tasks(self.refs, self.freeing, self.sched, self.arguments, self.history, self.out, jitter)
         self.calls = Calls(self.refs, self.tasks, self.arguments, self.history, self.out)
+        self.actors = Actors(self.refs, self.arguments, self.calls, self.history, self.out)
         self.groups = Groups(self.refs, self.arguments, self.out)
-        self.head = HeadLine(self.calls, self.groups, self.out)
-        self.calls.kill = self.head.kill
+        self.head = HeadLine(self.actors, self.groups, self.out)
+        self.actors.kill = self.head.kill
         self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
         self.objects = self.refs.objects
         self.closed: str = ""
@@ -130,35 +97,10 @@ class OwnerCore:
         #: What was submitted.
         self.kinds = Kinds()
         self._number = 0
-        self.deaths = Deaths(self.refs, self.sched, self.arguments, self.tasks, self.calls)
+        self.deaths = Deaths(self.refs, self.asking, self.sched, self.arguments, self.tasks, self.actors)
         self.cancels = Cancels(self.refs, self.tasks, self.calls, self.out)
-        self.unfinished = Unfinished(self.refs, self.sched, self.arguments, self.tasks, self.calls, self.deaths)
-        self._handlers: dict[type, Callable[..., None]] = {
-            Results: self._on_results,
-            Items: self._on_items,
-            ObjectReady: self._on_object_ready,
-            CancelObject: self.cancels.on_cancel,
-            GetObjects: lambda sender, message, now: self.refs.on_get_objects(sender, message),
-            BorrowAdd: lambda sender, message, now: self.refs.on_borrow_add(sender, message),
-            BorrowAck: self._on_borrow_ack,
-            BorrowRelease: lambda sender, message, now: self.refs.on_borrow_release(sender, message),
-            LeaseGranted: self.sched.on_granted,
-            LeaseElsewhere: lambda sender, message, now: self.sched.requests.on_elsewhere(message),
-            LeaseWaits: lambda sender, message, now: self.sched.requests.on_waits(message),
-            LeaseFailed: self._on_lease_failed,
-            ReclaimLeases: lambda sender, message, now: self.sched.on_reclaim(now),
-            GiveBack: self._on_give_back,
-            Unblocked: self._on_unblocked,
-            ActorInfo: self._on_info,
-            ActorExited: lambda sender, message, now: self.calls.exited(sender, message.actor, message.reason, now),
-            GroupInfo: lambda sender, message, now: self.groups.on_info(message, now),
-            HeadError: lambda sender, message, now: self.calls.on_refused(message, now),
-            WorkerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
-            OwnerDied: lambda sender, message, now: self.deaths.process_died(message.worker, message.reason, now),
-            KilledForMemory: lambda sender, message, now: self.deaths.killed_for_memory(message),
-            NodeDied: lambda sender, message, now: self.deaths.node_died(message, now),
-            ObjectLost: lambda sender, message, now: self.deaths.object_lost(message, now),
-        }
+        self.unfinished = Unfinished(self.refs, self.sched, self.arguments, self.tasks, self.actors, self.deaths)
+        self._handlers = Incoming(self).handlers
 
     # --- what the program does ----------------------------------------------------------------------------------------
 
@@ -257,34 +199,12 @@ class OwnerCore:
             raise RuntimeError(self.closed)
         actor = self.next_task()
         self.kinds.note(plan, self._number, plan.class_name, now, actor)
-        spec = ActorSpec(
-            actor,
-            self.sched.requests.job,
-            plan.fn,
-            plan.blob,
-            plan.class_name,
-            self.refs.address,
-            plan.methods,
-            resources=plan.resources,
-            placement=plan.placement,
-            name=plan.name,
-            namespace=plan.namespace or namespace,
-            detached=plan.detached,
-            max_restarts=plan.max_restarts,
-            max_task_retries=plan.max_task_retries,
-            max_concurrency=plan.max_concurrency,
-            is_async=plan.is_async,
-            handle_meta=plan.handle_meta,
-            strategy=plan.strategy,
-            groups=plan.groups,
-            env=plan.env,
-            ahead=plan.ahead,
-        )
+        spec = spec_of(plan, actor, self.sched.requests.job, self.refs.address, namespace)
         call = Call(actor, actor, CREATION.name, 0, args, 0, buffers=buffers, refs=refs)
         record = Record(call, CREATION, self.calls.link(actor, plan.max_task_retries), 0, b"", now, now)
         if not plan.detached:
             self.objects[handle_id(actor)] = ObjectEntry(b"", 1)
-        self.calls.create(spec, record, deps or [], request, plan.get_if_exists, now)
+        self.actors.create(spec, record, deps or [], request, plan.get_if_exists, now)
         return actor
 
     def call(
@@ -333,7 +253,7 @@ class OwnerCore:
     def kill_actor(self, actor: ActorID, no_restart: bool, now: float) -> None:
         """End the actor. Unless it may be restarted, this process' calls fail from now on, not only once it is dead."""
         if no_restart:
-            self.calls.killed(actor, now)
+            self.actors.killed(actor, now)
         self.head.kill(KillActor(actor, no_restart, False, "killed with rustyray.kill"))
 
     def watch(self, object_: ObjectID) -> ObjectEntry:
@@ -347,7 +267,7 @@ class OwnerCore:
             )
         elif entry.value is None:
             entry.watched = True
-            self.refs.ask(object_, entry)
+            self.asking.ask(object_, entry)
         return entry
 
     def drop(self, dropped: list[ObjectID]) -> None:
@@ -390,58 +310,6 @@ class OwnerCore:
     def judged(self, task: TaskID, retry: bool, now: float) -> None:
         """The answer to a `JudgeFailure` effect."""
         self.tasks.retries.judged(task, retry, now)
-
-    def _on_results(self, sender: WorkerID, message: Results, now: float) -> None:
-        lease = self.sched.by_worker.get(sender)
-        if lease is not None:
-            self.tasks.on_results(lease, message, now)
-            return
-        link = self.calls.by_worker.get(sender)
-        if link is not None:
-            self.calls.on_results(link, message, now)
-        else:
-            self.tasks.take_results({}, sender, message, now)
-
-    def _on_items(self, sender: WorkerID, message: Items, now: float) -> None:
-        holder = self.sched.by_worker.get(sender) or self.calls.by_worker.get(sender)
-        record = holder.inflight.get(message.task) if holder is not None else None
-        self.tasks.streams.on_items(record, sender, message, now)
-
-    def _on_info(self, sender: bytes, message: ActorInfo, now: float) -> None:
-        self.head.heard(message)
-        self.calls.on_info(message, now)
-
-    def _on_borrow_ack(self, sender: WorkerID, message: BorrowAck, now: float) -> None:
-        self.deaths.answered(sender)
-        self.refs.passed_on.on_ack(message)
-
-    def _on_object_ready(self, sender: WorkerID, message: ObjectReady, now: float) -> None:
-        self.deaths.answered(sender)
-        ready: list[ObjectID] = []
-        entry = self.refs.on_object_ready(sender, message, ready)
-        if entry is not None:
-            self.arguments.value_arrived(entry, now)
-        self.refs.ready_effect(ready)
-
-    def _on_give_back(self, sender: WorkerID, message: GiveBack, now: float) -> None:
-        lease = self.sched.leases.get(message.lease)
-        if lease is None or lease.worker != sender:
-            return
-        for record in self.sched.on_give_back(lease, message, now):
-            self.tasks.fail(record, faults.cancelled(record), now)
-
-    def _on_unblocked(self, sender: WorkerID, message: Unblocked, now: float) -> None:
-        lease = self.sched.leases.get(message.lease)
-        if lease is not None and lease.worker == sender:
-            lease.blocked = False
-            self.sched.pump(lease.target, now)
-
-    def _on_lease_failed(self, sender: NodeID, message: LeaseFailed, now: float) -> None:
-        target = self.sched.requests.close(message.request)
-        if target is not None and not target.leases and not target.requests:
-            queue, target.queue = target.queue, deque()
-            for record in queue:
-                self.tasks.fail(record, message.fault, now)
 
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
         """A connection is gone. How the process ended, its node knows; until it tells, nothing is pushed there."""
@@ -487,7 +355,7 @@ class OwnerCore:
     def _on_freed(self, object_: ObjectID, record: Record | None) -> None:
         if object_[TASK_ID_SIZE] == HIDDEN:
             if object_.endswith(HANDLE_INDEX):
-                self.calls.handles_gone(object_[:-4])
+                self.actors.handles_gone(object_[:-4])
             else:
                 self.tasks.streams.close(object_[:-4])
         elif record is not None and record.task.returns < 0:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from rustyray.core.owner.actors import LAST_WORDS, Actors
 from rustyray.core.owner.arguments import Arguments
-from rustyray.core.owner.calls import LAST_WORDS, Calls
+from rustyray.core.owner.asking import Asking
 from rustyray.core.owner.records import Ending, Lease
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
@@ -25,19 +26,23 @@ LOST_PATIENCE: Final = 1.0
 class Deaths:
     """Ends what others had of us, and we of them, when they are gone."""
 
-    def __init__(self, refs: References, sched: Scheduler, arguments: Arguments, tasks: Tasks, calls: Calls) -> None:
+    def __init__(
+        self, refs: References, asking: Asking, sched: Scheduler, arguments: Arguments, tasks: Tasks, actors: Actors
+    ) -> None:
         self.refs = refs
+        self.asking = asking
         self.sched = sched
         self.arguments = arguments
         self.tasks = tasks
-        self.calls = calls
-        self.journal = calls.journal
+        self.actors = actors
+        self.calls = actors.calls
+        self.journal = self.calls.journal
         #: Peers whose connection broke, until when to wait for their node's word, and the reason to give without it.
         self._silent: dict[bytes, tuple[float, str]] = {}
         #: Peers that were asked again, and have not answered since.
         self._doubtful: dict[bytes, None] = {}
         #: Processes that others say are dead, or the actor in them, and whose last words may be on their way.
-        self._endings = calls.endings
+        self._endings = actors.endings
         #: Workers that are killed for their memory.
         self._for_memory: dict[WorkerID, KilledForMemory] = {}
 
@@ -58,23 +63,23 @@ class Deaths:
         link = self.calls.by_worker.get(peer)
         if link is not None:
             link.cut = True
-            self.calls.unreachable(link)
+            self.actors.unreachable(link)
         if ending is not None:
             self._conclude(peer, ending, now)
-        awaited = lease is not None or peer in self.calls.by_worker or self.refs.awaits(peer) or self.refs.lends(peer)
+        awaited = lease is not None or peer in self.calls.by_worker or self.asking.awaits(peer) or self.refs.lends(peer)
         if awaited and peer not in self._silent:
             self._silent[peer] = (now + LOST_PATIENCE, reason)
 
     def _ask_again(self, worker: WorkerID, reason: str, now: float) -> None:
         """Nobody said that it is dead: what it owes us is asked for anew. If it does not answer that, it is lost."""
-        if not self.refs.awaits(worker):
+        if not self.asking.awaits(worker):
             return
         if worker not in self._doubtful:
             self._doubtful[worker] = None
-            self.refs.ask_again(worker)
+            self.asking.ask_again(worker)
             return
         del self._doubtful[worker]
-        self._lose_objects(self.refs.give_up(worker), reason, now)
+        self._lose_objects(self.asking.give_up(worker), reason, now)
 
     def answered(self, peer: bytes) -> None:
         """It is there after all."""
@@ -98,7 +103,7 @@ class Deaths:
             lease.blocked = True
         link = self.calls.by_worker.get(worker)
         if link is not None:
-            self.calls.unreachable(link)
+            self.actors.unreachable(link)
 
     def _may_speak(self, worker: WorkerID) -> bool:
         """Whether an answer may be on its way: something was asked, and the connection's end has not come since. So may
@@ -106,7 +111,7 @@ class Deaths:
         lease, link = self.sched.by_worker.get(worker), self.calls.by_worker.get(worker)
         if (lease is not None and lease.inflight) or (link is not None and link.inflight and not link.cut):
             return True
-        return self.refs.awaits(worker) or self.refs.lends(worker)
+        return self.asking.awaits(worker) or self.refs.lends(worker)
 
     def killed_for_memory(self, message: KilledForMemory) -> None:
         """Whatever says next that the worker is gone: this is why."""
@@ -129,7 +134,7 @@ class Deaths:
         if ending.reason is not None:
             self._bury(worker, ending.reason, now)
         for info in ending.news:
-            self.calls.on_info(info, now)
+            self.actors.on_info(info, now)
 
     def node_died(self, message: NodeDied, now: float) -> None:
         """All its processes are dead, and the only copies of values in its store are lost."""
@@ -147,7 +152,7 @@ class Deaths:
         for worker, link in list(self.calls.by_worker.items()):
             if node_of(worker) == message.node:
                 link.cut = True
-                self.calls.unreachable(link)
+                self.actors.unreachable(link)
         self.sched.node_lost(message.node, now)
         self._void(message.node, message.reason, now)
         for object_, entry in list(self.refs.objects.items()):
@@ -171,7 +176,7 @@ class Deaths:
             self._lose_lease(lease, reason, now)
         link = self.calls.by_worker.get(worker)
         if link is not None:
-            self.calls.unreachable(link)
+            self.actors.unreachable(link)
 
     def _lose_lease(self, lease: Lease, reason: str, now: float) -> None:
         target = lease.target
@@ -206,7 +211,7 @@ class Deaths:
             if now >= deadline:
                 del self._silent[worker]
                 self._lost_worker(worker, reason, now)
-                self.calls.give_up(worker, reason, now)
+                self.actors.give_up(worker, reason, now)
                 self._ask_again(worker, reason, now)
         for worker, ending in list(self._endings.items()):
             if now >= ending.until:

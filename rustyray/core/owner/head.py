@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rustyray.core.effects import Effect, Send
-from rustyray.core.owner.calls import Calls
+from rustyray.core.owner.actors import Actors
 from rustyray.core.owner.groups import Groups
 from rustyray.core.owner.records import PUSHED
 from rustyray.model.ids import ActorID
@@ -21,8 +21,8 @@ KILLS: Final = 256
 class HeadLine:
     """The way to the head. The hosts make the connection; here it is known what has to be said on a new one."""
 
-    def __init__(self, calls: Calls, groups: Groups, out: list[Effect]) -> None:
-        self._calls = calls
+    def __init__(self, actors: Actors, groups: Groups, out: list[Effect]) -> None:
+        self._actors = actors
         self._groups = groups
         self._out = out
         self._kills: dict[ActorID, KillActor] = {}
@@ -56,8 +56,8 @@ class HeadLine:
         if self._due is None or now < self._due:
             return
         self._due = None
-        for link in self._calls.links.values():
-            creation = self._calls.creation_of(link)
+        for link in self._actors.calls.links.values():
+            creation = self._actors.creation_of(link)
             if creation is not None and link.spec is not None:
                 if creation[0].state == PUSHED:
                     self._out.append(Send(HEAD, CreateActor(link.creating, link.spec, creation[1])))

@@ -80,10 +80,11 @@ class References:
             entry.value = self._freed_fault(object_)
         else:
             entry.more = Borrowing(owner_address=owner_address)
-            entry.value = self._gone_with_owner(object_)
+            entry.value = self.gone_with_owner(object_)
         return entry
 
-    def _gone_with_owner(self, object_: ObjectID) -> Fault | None:
+    def gone_with_owner(self, object_: ObjectID) -> Fault | None:
+        """The value of an object whose owner is dead."""
         owner = object_[:WORKER_ID_SIZE]
         if not self.gone(owner):
             return None
@@ -228,51 +229,6 @@ class References:
         self.register(to, refs_inside(value))
         self.out.append(Send(to, ObjectReady(object_, value)))
 
-    def ask(self, object_: ObjectID, entry: ObjectEntry) -> None:
-        """Ask the owner of a borrowed object for its value, once."""
-        more = entry.more
-        if more is None or more.asked or entry.value is not None or self.owns(object_):
-            return
-        more.asked = True
-        self.out.append(Send(object_[:WORKER_ID_SIZE], GetObjects([object_]), more.owner_address))
-
-    def awaits(self, owner: WorkerID) -> bool:
-        """Whether the owner has yet to send us a value, or to acknowledge that we passed on a ref."""
-        return self.passed_on.awaits(owner) or any(
-            self._is_asked(object_, entry, owner) for object_, entry in self.objects.items()
-        )
-
-    @staticmethod
-    def _is_asked(object_: ObjectID, entry: ObjectEntry, owner: WorkerID) -> bool:
-        more = entry.more
-        return more is not None and more.asked and entry.value is None and object_.startswith(owner)
-
-    def ask_again(self, owner: WorkerID) -> None:
-        """The connection to the owner broke, and what was on its way may be lost."""
-        for object_, entry in self.objects.items():
-            if entry.more is not None and self._is_asked(object_, entry, owner):
-                self.out.append(Send(owner, GetObjects([object_]), entry.more.owner_address))
-        self.passed_on.tell_again(owner)
-
-    def ask_anew(self, object_: ObjectID, stored: Stored) -> bool:
-        """A stored value is not where it should be. Whether there is hope: its owner is asked again when it is watched.
-
-        Ours may be about to be made again, when the news of a death arrives. What a dead owner had is gone with it.
-        """
-        entry = self.objects.get(object_)
-        if entry is None or entry.value is not stored or self.owns(object_):
-            return entry is not None
-        if entry.more is None:
-            return False
-        entry.value, entry.more.asked = self._gone_with_owner(object_), False
-        self.let_go(stored)
-        return True
-
-    def give_up(self, owner: WorkerID) -> list[ObjectID]:
-        """The owner cannot be reached any more. Returns its objects that somebody here waits for."""
-        self.passed_on.end(owner)
-        return [object_ for object_, entry in self.objects.items() if self._is_asked(object_, entry, owner)]
-
     # --- borrowing ----------------------------------------------------------------------------------------------------
 
     def register(self, borrower: WorkerID, infos: list[RefInfo]) -> None:
@@ -336,17 +292,6 @@ class References:
                 if entry.more is None:
                     entry.more = Borrowing()
                 entry.more.watchers.append(sender)
-
-    def on_object_ready(self, sender: WorkerID, message: ObjectReady, ready: list[ObjectID]) -> ObjectEntry | None:
-        """The owner answered; a value that nobody here wants any more is let go again."""
-        self.receive(message.value, sender)
-        entry = self.objects.get(message.object)
-        if entry is not None and entry.value is None:
-            self.settle(message.object, entry, message.value, ready)
-        else:
-            entry = None
-        self.let_go(message.value)
-        return entry
 
     def kept(self, infos: list[RefInfo], submitter: WorkerID) -> list[ObjectID] | None:
         """Which of the refs lent to a task that has just ended are still held here.

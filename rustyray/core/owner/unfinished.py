@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from rustyray.core.owner.actors import Actors
 from rustyray.core.owner.arguments import Arguments
-from rustyray.core.owner.calls import Calls
 from rustyray.core.owner.deaths import Deaths
 from rustyray.core.owner.records import DONE, ActorLink, Lease
 from rustyray.core.owner.references import References
@@ -17,13 +17,14 @@ class Unfinished:
     """The tasks, calls and objects that somebody waits for."""
 
     def __init__(
-        self, refs: References, sched: Scheduler, arguments: Arguments, tasks: Tasks, calls: Calls, deaths: Deaths
+        self, refs: References, sched: Scheduler, arguments: Arguments, tasks: Tasks, actors: Actors, deaths: Deaths
     ) -> None:
         self._refs = refs
         self._sched = sched
         self._arguments = arguments
         self._tasks = tasks
-        self._calls = calls
+        self._actors = actors
+        self._calls = actors.calls
         self._deaths = deaths
 
     def running(self) -> int:
@@ -37,7 +38,7 @@ class Unfinished:
         It may own objects in use, tasks and calls that are not done or actors that live, or have passed on refs without
         knowing yet that their owner has heard of it.
         """
-        if self._refs.passed_on or self._arguments.pending or self.running() or self._calls.living():
+        if self._refs.passed_on or self._arguments.pending or self.running() or self._actors.living():
             return True
         waiting = any(target.queue for target in self._sched.classes.values())
         return waiting or any(self._refs.owns(object_) for object_ in self._refs.objects)

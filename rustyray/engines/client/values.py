@@ -98,7 +98,7 @@ class Values(GroupClient):
     def _look_again(self, missing: Misplaced) -> None:
         """It may be made again, or be elsewhere by now: whoever knows has heard, or is about to."""
         with self.pump.lock:
-            hope = self.core.refs.ask_anew(missing.object, missing.stored)
+            hope = self.core.asking.ask_anew(missing.object, missing.stored)
         if not hope:
             raise self._error(missing.object, missing.fault) from None
         self.pump.turn(LOOK)

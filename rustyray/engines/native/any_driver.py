@@ -82,7 +82,7 @@ class AnyDriver(Client):
 
     def actors_to_stop(self) -> list[bytes]:
         """Those that end with this driver."""
-        raise NotImplementedError
+        return self.core.actors.living()
 
     def leave_cluster(self, step: Step) -> str | None:
         """A stage of the shutdown: a note when it is done, None when its time ran out."""

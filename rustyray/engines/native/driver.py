@@ -175,9 +175,6 @@ class Driver(AnyDriver):
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def actors_to_stop(self) -> list[bytes]:
-        return self.core.calls.living()
-
     def leave_cluster(self, step: Step) -> str | None:
         """The other nodes end; the cluster ends with its only driver."""
         nodes = self.node_processes

@@ -138,12 +138,6 @@ class Guest(AnyDriver):
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    def actors_to_stop(self) -> list[bytes]:
-        links = self.core.calls.links
-        return [
-            actor for actor in self.core.calls.living() if (spec := links[actor].spec) is not None and not spec.detached
-        ]
-
     def leave_cluster(self, step: Step) -> str | None:
         return "" if step.force or self.say_goodbye(0.0, step.deadline) else None
 
