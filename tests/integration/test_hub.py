@@ -13,7 +13,7 @@ from contextlib import closing
 
 import pytest
 
-from rustyray.engines.native import hub as hub_module
+from rustyray.engines.native import sleeping
 from rustyray.engines.native.poller import SelectorPoller
 from rustyray.model.messages import BorrowAck, DefineFunction, Message
 from tests.integration.hubs import Node, RawPeer, connected, ended, frame, nodes, turn_until
@@ -43,7 +43,7 @@ def test_messages_arrive_in_order_whatever_carries_them(
     if where == "tcp:[::1]:0" and not _has_ipv6():
         pytest.skip("no IPv6 here")
     if fallback:
-        monkeypatch.setattr(hub_module, "new_poller", SelectorPoller)
+        monkeypatch.setattr(sleeping, "new_poller", SelectorPoller)
     path = tmp_path_factory.mktemp("s") / "b"
     a, b = Node("a"), Node("b").listen(f"unix:{path}" if where == "path" else where)
     a.send(b, *acks(*range(100)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rustyray.engines.native import hub as hub_module
+from rustyray.engines.native import sleeping
 from rustyray.engines.native.poller import SelectorPoller
 from rustyray.model.ids import node_of
 from rustyray.model.messages import BorrowAck, Message
@@ -20,7 +20,7 @@ def acks(*numbers: int) -> list[Message]:
 @pytest.fixture(params=["epoll", "selectors"])
 def three(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Node, Node, Node]]:
     if request.param == "selectors":
-        monkeypatch.setattr(hub_module, "new_poller", SelectorPoller)
+        monkeypatch.setattr(sleeping, "new_poller", SelectorPoller)
     with nodes("a", "b", "c") as (a, b, c):
         yield a, b, c
 

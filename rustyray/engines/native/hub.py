@@ -7,23 +7,23 @@ The host owns a lock and holds it around every call but `Hub.wait` and `Hub.wake
 nothing fails at once: a peer that cannot be reached, ends, or sends nonsense is reported through ``on_lost``, after
 the messages that came from it before.
 
-Two processes may connect to each other at the same moment. Then both links stay, and each side keeps sending on the
-one it had first, so that its messages stay in order. A peer is lost as a whole: when one of its links ends, what has
-arrived on the others is still read, and then they end too, because messages may have gone with the first.
+A peer is lost as a whole: when one of its links ends, what has arrived on the others is still read, and then they end
+too, because messages may have gone with the first.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rustyray.engines.native.address import default_address
 from rustyray.engines.native.greeter import Greeter, new_tls
 from rustyray.engines.native.link import Ended, Link
 from rustyray.engines.native.parting import Apart
-from rustyray.engines.native.poller import READ, WRITE, Events, Waker, new_poller
-from rustyray.engines.native.watch import Watch
+from rustyray.engines.native.peers import Peers
+from rustyray.engines.native.poller import READ, WRITE, Events
+from rustyray.engines.native.sleeping import Sleep
 from rustyray.model.ids import NodeID, WorkerID, node_of, short
 from rustyray.wire.codec import decode, encode
 from rustyray.wire.handshake import Credentials
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from rustyray.model.messages import Chunk, Message, Role
 
 Received: TypeAlias = "list[tuple[bytes, Message]]"
-
-#: Receives that what is left on a link may take, once its peer is given up.
-_LAST_RECEIVES: Final = 4096
 
 
 class Hub:
@@ -74,34 +71,24 @@ class Hub:
         self.bodies: Bodies | None = None
         self._on_lost = on_lost
         self._clock = clock
-        self._poller = new_poller()
-        self._poll = self._poller.wait
-        self._watch = Watch(self._poll).wait
-        self._waker = Waker()
-        self._poller.add(self._waker.fd)
+        self._sleep = Sleep(clock)
+        self._poller = self._sleep.poller
+        self._waker = self._sleep.waker
         self._watched: dict[int, Callable[[], None]] = {self._waker.fd: self._waker.clear}
         self._links: dict[int, Link] = {}
         #: Descriptors of links that have received more than has been read: the poller does not know.
         self._unread: set[int] = set()
         self._greeter = Greeter(self._me, self._poller, self._links, clock, new_tls(certificates, self._read_on))
-        #: The link on which we send to each peer, maybe before its handshake is over.
-        self._routes: dict[bytes, Link] = {}
-        #: Established links that a peer opened to us while we had one.
-        self._others: dict[bytes, list[Link]] = {}
+        self._peers = Peers(self._waker.set)
+        self._routes = self._peers.routes
+        self._lost = self._peers.lost
         self._dirty: list[Link] = []
         #: Links whose last flush failed. What has arrived on them is still to be read.
         self._broken: list[tuple[Link, Ended]] = []
-        #: Peers that are gone, with the reason, until the host is told.
-        self._lost: dict[bytes, str] = {}
-        #: Those of them with whom there was no connection, while the host is told.
-        self.unreached: set[bytes] = set()
         self._to_self: Received = []
         #: Peers with whom nothing is exchanged for now.
         self._apart: Apart | None = None
-        self._waiters: list[None] = []
         self._closed = False
-        #: It was closed, and nobody but threads in `wait` uses the poller any more: the last one closes that.
-        self._empty = False
 
     # --- for the thread that waits, without a lock --------------------------------------------------------------------
 
@@ -110,23 +97,7 @@ class Hub:
 
         Hand the result to `process`, an empty one too: deadlines are looked at there. Several threads may wait.
         """
-        if timeout is not None and timeout < 0.0:
-            timeout = 0.0
-        deadline = self._greeter.deadline
-        if deadline is not None:
-            left = max(0.0, deadline - self._clock())
-            timeout = left if timeout is None else min(timeout, left)
-        self._waiters.append(None)
-        try:
-            return self._watch(timeout) if timeout != 0.0 else self._poll(0.0)
-        except (OSError, ValueError):
-            if self._closed:
-                return []
-            raise
-        finally:
-            self._waiters.pop()
-            if self._empty:
-                self._release()
+        return self._sleep.wait(timeout, self._greeter.deadline)
 
     def wake(self) -> None:
         """Make a `wait` return, now or the next time. Any thread, ``__del__`` and signal handlers may call it.
@@ -200,7 +171,7 @@ class Hub:
         The losses it reports belong after the messages that it returned before, and never before one that it returns.
         """
         if self._lost:
-            self._report()
+            self._peers.report(self._on_lost)
         received, self._to_self = self._to_self, []
         links = self._links
         if self._unread:
@@ -230,7 +201,7 @@ class Hub:
             for late in self._greeter.due():
                 self._greet(late, self._greeter.hurry)
         if self._lost and not received:
-            self._report()
+            self._peers.report(self._on_lost)
         if self._lost:
             self._waker.set()
         return received
@@ -250,7 +221,7 @@ class Hub:
 
     def peers(self) -> list[bytes]:
         """The peers that are connected and have proven who they are."""
-        return [peer for peer, link in self._routes.items() if link.established or peer in self._others]
+        return self._peers.established()
 
     def has_link(self, peer: bytes) -> bool:
         """Whether ``send(peer, …)`` needs no address: there is a connection, or one is being made."""
@@ -260,6 +231,11 @@ class Hub:
         """Bytes queued for ``peer`` that the kernel has not taken yet."""
         link = self._routes.get(peer)
         return link.queued if link is not None else 0
+
+    @property
+    def unreached(self) -> Collection[bytes]:
+        """Of the peers that are being reported lost, those with whom there was no connection."""
+        return self._peers.unreached
 
     @property
     def refused(self) -> int:
@@ -274,9 +250,9 @@ class Hub:
     def drop(self, peer: bytes, reason: str) -> None:
         """End all links with ``peer``, with what is queued and what has arrived; ``on_lost`` follows from `process`."""
         if peer in self._routes:
-            for link in self._take_links(peer):
+            for link in self._peers.take(peer):
                 self._detach(link)
-            self._lose(peer, reason)
+            self._peers.lose(peer, reason)
 
     def cut_off(self, nodes: Collection[NodeID], driver: WorkerID) -> None:
         """End all connections with these nodes and their workers, but for ``driver``, for a test."""
@@ -302,11 +278,11 @@ class Hub:
         """Close everything, with what is still queued; nobody is reported lost. Threads in `wait` return."""
         if not self._closed:
             self._closed = True
-            self._waker.set()
             for link in [*self._links.values()]:
                 self._detach(link)
             self._greeter.close(keep_files=False)
             self._clear()
+            self._sleep.close()
 
     def after_fork(self) -> None:
         """In a forked child: close the child's copies of everything; the parent and its peers notice nothing."""
@@ -316,12 +292,8 @@ class Hub:
             for link in self._links.values():
                 link.sock.close()
             self._greeter.close(keep_files=True)
-            self._waiters.clear()
             self._clear()
-
-    def descriptors(self) -> set[int]:
-        """Those of its connections."""
-        return {*self._links}
+            self._sleep.after_fork()
 
     # --- links, from the call or the knock to the end -----------------------------------------------------------------
 
@@ -341,7 +313,7 @@ class Hub:
             # Its loss is about to be reported: this message is one of those that went with it.
             return None
         if not address:
-            self._lose(to, f"there is no connection to {short(to)}, and no address to reach it at")
+            self._peers.lose(to, f"there is no connection to {short(to)}, and no address to reach it at")
             return None
         if self._near and node_of(to) == self._near:
             address = default_address(self._me.session, to)
@@ -353,10 +325,10 @@ class Hub:
         try:
             self._greeter.call(link)
         except Ended as end:
-            self._lose(to, f"{link} {end}", reached=False)
+            self._peers.lose(to, f"{link} {end}", reached=False)
             return None
         self._routes[to] = link
-        if self._waiters:
+        if self._sleep.threads:
             # They do not know of the new deadline.
             self._waker.set()
         return link
@@ -368,9 +340,7 @@ class Hub:
         except Ended as end:
             self._abandon(link, end)
             return
-        route = self._routes.setdefault(link.peer, link)
-        if route is not link:
-            self._others.setdefault(link.peer, []).append(link)
+        self._peers.add(link)
         if self._apart is not None and link.peer in self._apart:
             self._apart.hold(link, self._poller)
         else:
@@ -400,70 +370,31 @@ class Hub:
             self._poller.modify(link.fd, writing=not done)
 
     def _abandon(self, link: Link, end: Ended) -> None:
-        """A call of ours failed. If the peer has called us, what we had to say can go there."""
-        peer = link.peer
-        others = self._others.pop(peer, None)
-        if others is None:
-            del self._routes[peer]
-            self._lose(peer, f"{link} {end}", reached=False)
-            return
-        first = self._routes[peer] = others.pop(0)
-        if others:
-            self._others[peer] = others
-        first.take_over(link)
-        self._write(first)
+        """A call of ours failed. If the peer has called us, it is not lost."""
+        other = self._peers.replace(link)
+        if other is None:
+            self._peers.lose(link.peer, f"{link} {end}", reached=False)
+        else:
+            self._write(other)
 
     def _end_broken(self, received: Received) -> None:
         broken, self._broken = self._broken, []
         for link, end in broken:
             if link.established:
-                self._receive_last(link, received)
+                link.receive_last(received, self.bodies)
                 self._end(link, end, received)
 
     def _end(self, link: Link, end: Ended, received: Received) -> None:
         """An established link has ended, and its peer with it; what has come from it still counts."""
-        for each in self._take_links(link.peer):
+        for each in self._peers.take(link.peer):
             if each.established and each is not link:
-                self._receive_last(each, received)
+                each.receive_last(received, self.bodies)
             self._detach(each)
-        self._lose(link.peer, f"{link} {end}")
-
-    def _receive_last(self, link: Link, received: Received) -> None:
-        try:
-            for _ in range(_LAST_RECEIVES):
-                if not link.receive(received, self.bodies):
-                    return
-        except Ended:
-            return
-
-    def _take_links(self, peer: bytes) -> list[Link]:
-        return [self._routes.pop(peer), *self._others.pop(peer, ())]
-
-    def _lose(self, peer: bytes, reason: str, reached: bool = True) -> None:
-        if not reached and peer not in self._lost:
-            self.unreached.add(peer)
-        self._lost.setdefault(peer, reason)
-        self._waker.set()
-
-    def _report(self) -> None:
-        lost, self._lost = self._lost, {}
-        for peer, reason in lost.items():
-            self._on_lost(peer, reason)
-            self.unreached.discard(peer)
+        self._peers.lose(link.peer, f"{link} {end}")
 
     def _clear(self) -> None:
         self._links.clear()
-        self._routes.clear()
-        self._others.clear()
+        self._peers.clear()
         self._dirty.clear()
         self._broken.clear()
         self._watched.clear()
-        self._lost.clear()
-        self._empty = True
-        self._release()
-
-    def _release(self) -> None:
-        """Close what a thread in `wait` uses, as soon as there is none."""
-        if not self._waiters:
-            self._poller.close()
-            self._waker.close()

@@ -26,6 +26,8 @@ _SMALL: Final = 32 << 10
 #: Up to here queued frames are joined; above, the kernel gathers them.
 _JOINED: Final = 128 << 10
 _MAX_PIECES: Final = 512
+#: Receives that what is left on a link may take, once its peer is given up.
+_LAST_RECEIVES: Final = 4096
 #: The largest body of a chunk.
 MAX_BODY: Final = 16 << 20
 
@@ -190,6 +192,15 @@ class Link:
         except WireError as error:
             raise Ended(f"was cut off for sending {error}") from error
         return True
+
+    def receive_last(self, into: list[tuple[bytes, Message]], bodies: Bodies | None) -> None:
+        """Append what has arrived, though the peer is given up."""
+        try:
+            for _ in range(_LAST_RECEIVES):
+                if not self.receive(into, bodies):
+                    return
+        except Ended:
+            return
 
     def _receive_body(self, body: tuple[Chunk, int], into: list[tuple[bytes, Message]], bodies: Bodies) -> bool:
         """As `receive`, up to the body's end, or as long as there is more of it at once."""
