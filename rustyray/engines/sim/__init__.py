@@ -11,7 +11,9 @@ Ordinary code runs in the world as well, for ``init(engine="sim")``:
 simulation.py  a world whose driver is the code that called ``init``
 green.py       programs in greenlets
 host.py        a process that runs them: messages, waiting, callbacks
-engine.py      the engine in it, as the programs see it
+client.py      what is the same in the engines of all processes
+driver.py      the engine of the code that called ``init``: nodes that come and go, the end
+worker.py      the engine of its workers
 steering.py    how an explorer gets hold of the runtime that is started next
 selfcheck.py   whether two runs are the same
 stuck.py       who waits for what when nothing happens any more

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rustyray.engines.sim.engine import SimDriver
+from rustyray.engines.sim.driver import SimDriver
 from rustyray.engines.sim.world.story import line
 from rustyray.runtime import context
 

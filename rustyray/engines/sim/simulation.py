@@ -11,13 +11,14 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from rustyray.core.node import NodeLimits
 from rustyray.core.node.knobs import KNOBS, configured
 from rustyray.engines.sim import circles, stuck
-from rustyray.engines.sim.engine import SimDriver, SimWorker
+from rustyray.engines.sim.driver import SimDriver
 from rustyray.engines.sim.errors import Errors
 from rustyray.engines.sim.green import Green, MainProgram, enter, set_variables, variables
 from rustyray.engines.sim.host import UserProcess
 from rustyray.engines.sim.stdlib import stage, threads
 from rustyray.engines.sim.stdlib.outputs import Quiet
 from rustyray.engines.sim.steering import present
+from rustyray.engines.sim.worker import SimWorker
 from rustyray.engines.sim.world.chooser import Seeded, Tame
 from rustyray.engines.sim.world.events import Fiber
 from rustyray.engines.sim.world.node import NodeHost

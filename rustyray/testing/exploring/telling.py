@@ -23,7 +23,7 @@ from rustyray.testing.messages import told
 if TYPE_CHECKING:
     from types import FrameType
 
-    from rustyray.engines.sim.engine import SimWorker
+    from rustyray.engines.sim.worker import SimWorker
     from rustyray.engines.sim.world.events import Event, Fiber
     from rustyray.engines.sim.world.world import World
     from rustyray.testing.exploring.trial import Plan

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from rustyray.api import lifecycle
 from rustyray.engines.sim.circles import LOOK, Watch
-from rustyray.engines.sim.engine import SimDriver, SimWorker
+from rustyray.engines.sim.driver import SimDriver
 from rustyray.engines.sim.steering import Steering, steered
+from rustyray.engines.sim.worker import SimWorker
 from rustyray.engines.sim.world.faults import Fault, Troubles
 from rustyray.engines.sim.world.schedules import Deviation, Guide, Planned, Scheduler
 from rustyray.exceptions import LivelockError, RayTaskError, SimulationError

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from rustyray.engines.sim.engine import SimDriver
+from rustyray.engines.sim.driver import SimDriver
 from rustyray.exceptions import RayError, SimulationError, UnserializableException
 from rustyray.runtime.faults import task_error
 from rustyray.runtime.serialization import loads

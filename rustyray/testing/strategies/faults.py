@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from hypothesis import strategies as st
 
 import rustyray
-from rustyray.engines.sim.engine import SimDriver
+from rustyray.engines.sim.driver import SimDriver
 from rustyray.engines.sim.world.faults import Fault, Trouble
 from rustyray.runtime import context
 from rustyray.util.state import list_workers

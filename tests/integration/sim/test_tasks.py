@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rustyray
-from rustyray.engines.sim.engine import SimDriver
+from rustyray.engines.sim.driver import SimDriver
 from rustyray.exceptions import ObjectLostError, RayTaskError
 from rustyray.runtime import context
 from tests.integration.sim.conftest import Start

@@ -16,8 +16,8 @@ from rustyray.exceptions import SimulationError
 from rustyray.runtime import context
 
 if TYPE_CHECKING:
-    from rustyray.engines.sim.engine import SimWorker
     from rustyray.engines.sim.stdlib.patches import Patches
+    from rustyray.engines.sim.worker import SimWorker
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(context.__file__)) + os.sep
 _LIBRARY: Final = os.path.dirname(os.__file__) + os.sep

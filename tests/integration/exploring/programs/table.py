@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import rustyray
-from rustyray.engines.sim.engine import SimDriver
+from rustyray.engines.sim.driver import SimDriver
 from rustyray.engines.sim.world.world import World
 from rustyray.runtime import context
 from rustyray.testing import Exploration, explore
