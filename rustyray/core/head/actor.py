@@ -6,7 +6,7 @@ import enum
 from typing import Final
 
 from rustyray.core.story import StateTable
-from rustyray.model.ids import NodeID, WorkerID
+from rustyray.model.ids import GroupID, NodeID, WorkerID
 from rustyray.model.messages import ActorInfo, ActorSpec, ActorState
 from rustyray.model.values import Fault, FaultKind
 
@@ -88,6 +88,10 @@ class Actor:
     def may_restart(self) -> bool:
         limit = self.spec.max_restarts
         return not self.stopping and (limit < 0 or self.restarts < limit)
+
+    def is_in(self, group: GroupID) -> bool:
+        """Whether it runs in a bundle of the group."""
+        return self.spec.strategy is not None and self.spec.strategy.group == group
 
     def fault_of(self, kind: FaultKind, reason: str) -> Fault:
         return Fault(kind, reason, actor=self.id, pid=self.pid, worker=self.worker, node=self.node)

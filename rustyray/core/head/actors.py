@@ -17,18 +17,16 @@ from rustyray.core.head.base import HeadBase
 from rustyray.core.head.group import Group
 from rustyray.core.head.groups import Groups
 from rustyray.core.head.jobs import Jobs
-from rustyray.core.head.nodes import Node, Nodes, NodeState
-from rustyray.core.head.placement import choose, choose_in_group, why_nowhere
+from rustyray.core.head.nodes import Node, Nodes
+from rustyray.core.head.places import Places
 from rustyray.core.head.registry import Registry
-from rustyray.model.bundles import in_bundle
-from rustyray.model.ids import ActorID, GroupID, JobID, NodeID, WorkerID, node_of, owner_of
+from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID, node_of, owner_of
 from rustyray.model.messages import (
     ActorExited,
     ActorSpec,
     ActorStarted,
     ActorState,
     CreateActor,
-    GroupState,
     HeadError,
     HostedActor,
     KillActor,
@@ -36,27 +34,23 @@ from rustyray.model.messages import (
     StopActor,
     WatchActor,
 )
-from rustyray.model.resources import ResourceSet
-from rustyray.model.strategies import Strategy
 from rustyray.model.values import Failed, Fault, FaultKind
 
 
 class Actors:
     """Decides what becomes of each actor."""
 
-    __slots__ = ("_base", "_detached_died", "_jobs", "_nodes", "_on_node", "_unplaced", "groups", "registry")
+    __slots__ = ("_base", "_detached_died", "_jobs", "groups", "places", "registry")
 
     def __init__(
         self, base: HeadBase, nodes: Nodes, jobs: Jobs, detached_died: Callable[[JobID], None] = lambda job: None
     ) -> None:
         self._base = base
         self._detached_died = detached_died
-        self._nodes = nodes
         self._jobs = jobs
         self.groups = Groups(base, nodes, jobs, self.place_waiting, self._group_removed, self._outlives_job)
         self.registry = Registry(base)
-        self._on_node: dict[NodeID, dict[ActorID, Actor]] = {}
-        self._unplaced: dict[ActorID, Actor] = {}
+        self.places = Places(base, nodes, self.groups, self.registry, self._die_of, self._lose_group)
 
     # --- what clients ask ---------------------------------------------------------------------------------------------
 
@@ -77,7 +71,7 @@ class Actors:
         actor = Actor(spec)
         self.registry.add(actor)
         self._changed(actor)
-        self._unplaced[actor.id] = actor
+        self.places.await_place(actor)
         self.registry.answer(sender, actor, message.request)
         early = self.registry.take_early(actor.id)
         over = self._why_over(spec)
@@ -88,7 +82,7 @@ class Actors:
                 self.registry.watch(peer, said, now)
             else:
                 self.kill(peer, said, now)
-        self._place(actor, now)
+        self.places.place(actor, now)
 
     def _why_over(self, spec: ActorSpec) -> str | None:
         """Why an actor that is created only now has no right to live."""
@@ -104,7 +98,7 @@ class Actors:
         while spec.actor not in seen:  # a peer may say that two made each other
             seen[spec.actor] = None
             owner = owner_of(spec.actor)
-            there = self._on_node.get(node_of(owner), {}).values()
+            there = self.places.on(node_of(owner))
             maker = next((other for other in there if other.worker == owner), None)
             if maker is None or maker.spec.detached:
                 return maker is not None
@@ -141,49 +135,9 @@ class Actors:
 
     # --- placement ----------------------------------------------------------------------------------------------------
 
-    def _place(self, actor: Actor, now: float) -> None:
-        if actor.id not in self._unplaced or now < actor.not_before:
-            return
-        if actor.spec.strategy is not None and actor.spec.strategy.group:
-            self._place_in_group(actor, actor.spec.strategy)
-            return
-        crowd = {node: len(actors) for node, actors in self._on_node.items()}
-        node = choose(actor.spec, self._nodes.usable(), crowd)
-        if node is None and self._is_gone(actor.spec.strategy):
-            text = f"{actor.what} may only run on {actor.spec.strategy}, which is dead, or not part of the cluster"
-            self._die_of(actor, actor.fault_of(FaultKind.ACTOR_UNSCHEDULABLE, text))
-            return
-        if node is None:
-            self._explain(actor)
-            return
-        self._start_on(node, actor, actor.spec.resources)
-
-    def _start_on(self, node: Node, actor: Actor, takes: ResourceSet) -> None:
-        del self._unplaced[actor.id]
-        self._changed(actor)
-        actor.node = node.info.node
-        self._on_node.setdefault(actor.node, {})[actor.id] = actor
-        self._nodes.take(node, takes)
-        self._base.send(actor.node, StartActor(actor.spec, actor.incarnation), node.info.address)
-
-    def _place_in_group(self, actor: Actor, strategy: Strategy) -> None:
-        """Where its bundle is; it waits while that has no place, and dies if its group is gone."""
-        group = self.groups.get(strategy.group)
-        if group is None or group.state is GroupState.REMOVED:
-            self._lose_group(actor, group.reason if group is not None else f"{strategy} is gone")
-            return
-        if strategy.bundle >= len(group.nodes):
-            text = f"{actor.what} cannot start: {group.what} has no bundle {strategy.bundle}"
-            self._die_of(actor, actor.fault_of(FaultKind.ACTOR_UNSCHEDULABLE, text))
-            return
-        held: dict[NodeID, list[ResourceSet]] = {}
-        for there in dict.fromkeys(node for node in group.nodes if node):
-            others = self._on_node.get(there, {}).values()
-            held[there] = [other.spec.resources for other in others if _is_in(other, group.id)]
-        usable = {node.info.node: node for node in self._nodes.usable()}
-        node = choose_in_group(actor.spec, strategy, group, usable, held)
-        if node is not None:
-            self._start_on(node, actor, in_bundle(group.id, strategy.bundle, actor.spec.resources))
+    def place_waiting(self, now: float) -> None:
+        """A node joined, or is trusted again."""
+        self.places.place_waiting(now)
 
     def _lose_group(self, actor: Actor, reason: str) -> None:
         if actor.state is ActorState.PENDING:
@@ -194,32 +148,12 @@ class Actors:
 
     def _group_removed(self, group: Group) -> None:
         for actor in list(self.registry.living.values()):
-            if _is_in(actor, group.id):
+            if actor.is_in(group.id):
                 self._lose_group(actor, group.reason)
 
     def _outlives_job(self, actor: ActorID) -> bool:
         known = self.registry.living.get(actor)
         return known is not None and (known.spec.detached or self._is_of_detached(known.spec))
-
-    def _is_gone(self, strategy: Strategy | None) -> bool:
-        """Whether it names a node that is not there, and that will not come: ids are never used again."""
-        if strategy is None or not strategy.node or strategy.soft:
-            return False
-        return not any(node.info.node == strategy.node for node in self._nodes.living())
-
-    def _explain(self, actor: Actor) -> None:
-        """It waits for a node that could have it; tell the watchers once (its owner warns the user)."""
-        if actor.told_unplaceable:
-            return
-        actor.told_unplaceable = True
-        text = f"{actor.what} cannot be placed: {why_nowhere(actor.spec, self._nodes.living())}"
-        actor.fault = actor.fault_of(FaultKind.ACTOR_UNSCHEDULABLE, text)
-        self.registry.tell(actor)
-
-    def place_waiting(self, now: float) -> None:
-        """A node joined, or is trusted again."""
-        for actor in list(self._unplaced.values()):
-            self._place(actor, now)
 
     # --- what nodes report --------------------------------------------------------------------------------------------
 
@@ -227,8 +161,7 @@ class Actors:
         actor = self.registry.living.get(message.actor)
         if actor is None or actor.node != sender or actor.incarnation != message.incarnation:
             if message.failed is None and node_of(message.worker) == sender:
-                reason = "the cluster has given this incarnation up"
-                self._base.send(sender, StopActor(message.actor, message.incarnation, False, reason))
+                self._refuse(sender, message.actor, message.incarnation)
             return
         if actor.worker or self._base.why_gone(message.worker) is not None:
             return
@@ -277,7 +210,7 @@ class Actors:
     def worker_died(self, worker: WorkerID, reason: str, now: float) -> None:
         """A process is gone: the actor that lived in it is lost, those that it owned end."""
         self.registry.forget_peer(worker)
-        for actor in list(self._on_node.get(node_of(worker), {}).values()):
+        for actor in self.places.on(node_of(worker)):
             if actor.worker == worker:
                 self._lose(actor, reason, now)
         self._end_owned(worker, f"its owner {worker.hex()} died: {reason}", now)
@@ -285,12 +218,12 @@ class Actors:
     def node_died(self, node: Node, reason: str, now: float) -> None:
         """Its actors are lost, those that its processes owned end. What had not come up yet loses nothing by it."""
         id_ = node.info.node
-        for actor in list(self._on_node.get(id_, {}).values()):
+        for actor in self.places.on(id_):
             if actor.worker or actor.stopping:
                 self._lose(actor, f"its node {id_.hex()} died: {reason}", now)
             else:
                 self._move_on(actor, now)
-        self._on_node.pop(id_, None)
+        self.places.node_died(id_)
         self._end_owned(id_, f"the node {id_.hex()} of its owner died: {reason}", now)
 
     def job_finished(self, job: JobID, reason: str) -> None:
@@ -304,7 +237,7 @@ class Actors:
     def compare(self, node: NodeID, hosted: list[HostedActor], now: float) -> None:
         """What the node says that it has is what is there: what is missing is lost, or was never heard of there."""
         there = {each.actor: each for each in hosted}
-        for actor in list(self._on_node.get(node, {}).values()):
+        for actor in self.places.on(node):
             each = there.get(actor.id)
             if each is None or each.incarnation != actor.incarnation:
                 self._is_missing(actor, node, now)
@@ -320,8 +253,11 @@ class Actors:
         for each in hosted:
             known = self.registry.living.get(each.actor)
             if known is None or known.node != node or known.incarnation != each.incarnation:
-                reason = "the cluster has given this incarnation up"
-                self._base.send(node, StopActor(each.actor, each.incarnation, False, reason))
+                self._refuse(node, each.actor, each.incarnation)
+
+    def _refuse(self, node: NodeID, actor: ActorID, incarnation: int) -> None:
+        reason = "the cluster has given this incarnation up"
+        self._base.send(node, StopActor(actor, incarnation, False, reason))
 
     def _is_missing(self, actor: Actor, node: NodeID, now: float) -> None:
         if actor.worker or actor.stopping or actor.killed:
@@ -360,19 +296,17 @@ class Actors:
         self._start_again(actor, now)
 
     def _start_again(self, actor: Actor, now: float) -> None:
-        self._unplaced[actor.id] = actor
+        self.places.await_place(actor)
         if actor.failures > 1:
             limits = self._base.limits
             delay = min(limits.last_delay, limits.first_delay * 2.0 ** min(actor.failures - 2, 32))
             actor.not_before = now + delay
-            self._base.timers.at(actor.not_before, partial(self._place, actor))
-        self._place(actor, now)
+            self._base.timers.at(actor.not_before, partial(self.places.place, actor))
+        self.places.place(actor, now)
 
     def _leave(self, actor: Actor) -> None:
         self._changed(actor)
-        if actor.node:
-            del self._on_node[actor.node][actor.id]
-        self._unplaced.pop(actor.id, None)
+        self.places.leave(actor)
         actor.node = actor.worker = b""
         actor.address = actor.killed = ""
         actor.pid = 0
@@ -400,12 +334,8 @@ class Actors:
     def restore(self, actor: Actor) -> None:
         """It was there when the head ended."""
         self.registry.restore(actor)
-        if actor.state is ActorState.DEAD:
-            return
-        if actor.node:
-            self._on_node.setdefault(actor.node, {})[actor.id] = actor
-        else:
-            self._unplaced[actor.id] = actor
+        if actor.state is not ActorState.DEAD:
+            self.places.restore(actor)
 
     def _move(self, actor: Actor, event: ActorEvent, cause: object = None) -> None:
         self._changed(actor)
@@ -419,20 +349,9 @@ class Actors:
 
     def check(self) -> None:
         self.registry.check()
+        self.places.check()
         for id_, actor in [*self.registry.living.items(), *self.registry.dead.items()]:
             story = "\n  ".join([actor.what, *self._base.journal.story(id_)])
             dead = actor.state is ActorState.DEAD
-            assert (id_ in self._unplaced) is not (dead or bool(actor.node)), f"waits for a place, or not? {story}"
             assert bool(actor.worker) is (actor.state is ActorState.ALIVE), f"{actor.state.name} by its worker? {story}"
             assert dead or actor.spec.detached or not self._is_orphan(actor), f"lives on without its owner: {story}"
-            if actor.node:
-                assert id_ in self._on_node[actor.node], f"not listed on its node: {story}"
-                state = self._nodes.nodes[actor.node].state
-                assert state is not NodeState.DEAD, f"lives on a dead node: {story}"
-        placed = sum(len(actors) for actors in self._on_node.values())
-        with_node = sum(bool(actor.node) for actor in self.registry.living.values())
-        assert placed == with_node, f"{placed} actors are listed on nodes, {with_node} say that they have one"
-
-
-def _is_in(actor: Actor, group: GroupID) -> bool:
-    return actor.spec.strategy is not None and actor.spec.strategy.group == group
