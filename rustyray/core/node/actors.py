@@ -165,7 +165,7 @@ class HostedActors:
         """
         for hosted in list(self.hosted.values()):
             claim = hosted.claim
-            if hosted.state is HostedState.PLACING and self._desk.has_better_place(claim):
+            if hosted.state is HostedState.PLACING and self._desk.elsewhere.has_room(claim):
                 del self.hosted[hosted.actor, hosted.incarnation]
                 self._move(hosted, HostedEvent.FAILED, "there is room elsewhere")
                 self._desk.drop(claim)

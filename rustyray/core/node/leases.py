@@ -14,6 +14,7 @@ from rustyray.core.node.accounts import Accounts, cpus
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.claims import CLAIM_TABLE, Claim, ClaimEvent, ClaimQueue, ClaimState, Lease
 from rustyray.core.node.cluster import Cluster
+from rustyray.core.node.elsewhere import Elsewhere
 from rustyray.core.node.gpus import NONE
 from rustyray.core.node.recalling import Recall
 from rustyray.core.node.workers import Pool, Worker, WorkerEvent, WorkerState
@@ -21,16 +22,14 @@ from rustyray.model.bundles import in_bundle
 from rustyray.model.ids import GroupID, JobID, WorkerID
 from rustyray.model.messages import (
     CancelLease,
-    LeaseElsewhere,
     LeaseFailed,
     LeaseGranted,
     LeaseOver,
-    LeaseWaits,
     RequestLease,
     ReturnLease,
     StartActor,
 )
-from rustyray.model.resources import ResourceSet, add, describe, fits, subtract
+from rustyray.model.resources import ResourceSet, add, subtract
 from rustyray.model.strategies import is_pinned
 from rustyray.model.values import Fault, FaultKind
 
@@ -41,10 +40,10 @@ class LeaseDesk:
     __slots__ = (
         "_base",
         "_claims",
-        "_cluster",
         "_next_lease",
         "_number",
         "accounts",
+        "elsewhere",
         "leases",
         "pool",
         "queue",
@@ -54,7 +53,6 @@ class LeaseDesk:
 
     def __init__(self, base: NodeBase, accounts: Accounts, pool: Pool, queue: ClaimQueue, cluster: Cluster) -> None:
         self._base = base
-        self._cluster = cluster
         self.accounts = accounts
         self.pool = pool
         self.queue = queue
@@ -64,6 +62,7 @@ class LeaseDesk:
         #: Per client, the requests that are not answered yet, or whose lease is not over.
         self._claims: dict[bytes, dict[int, Claim]] = {}
         self.recall = Recall(base, queue, self.leases)
+        self.elsewhere = Elsewhere(base, accounts, queue, cluster)
         #: Owners have leases of several nodes, so each node counts in a range of its own.
         self._next_lease = (int.from_bytes(base.node[-3:], "big") << 32) + 1
         self._number = 0
@@ -89,7 +88,7 @@ class LeaseDesk:
         if message.strategy is not None:
             claim.strategy, claim.group = message.strategy, message.strategy.group
         claim.hops = None if message.local_only or is_pinned(message.strategy) else message.hops
-        if not self._send_elsewhere(claim):
+        if not self.elsewhere.send(claim):
             claims[message.request] = claim
             self.enqueue(claim, now)
 
@@ -225,42 +224,14 @@ class LeaseDesk:
         if claim.feasible:
             self.recall.waits(claim, now)
         else:
-            self._warn(claim)
-
-    def _warn(self, claim: Claim) -> None:
-        if claim.warned or claim.given is not None:
-            return
-        claim.warned = True
-        reason = (
-            f"no node can ever give a worker with {describe(claim.need)}: "
-            f"{self._cluster.describe(self.accounts.own())}; the request waits until a node that has it joins"
-        )
-        self._base.send(claim.client, LeaseWaits(claim.request, reason))
-
-    def _send_elsewhere(self, claim: Claim) -> bool:
-        """Answer with another node if it has room now and this one has not, or if only it could ever serve."""
-        if claim.hops is None or claim.hops >= self._base.limits.max_hops or claim.given is not None:
-            return False
-        if self.accounts.fits_now(claim.need) and not self.queue.count:
-            return False
-        other = self._cluster.elsewhere(claim.need, claim.feasible, claim.strategy)
-        if other is None:
-            return False
-        self._base.send(claim.client, LeaseElsewhere(claim.request, other.node, other.address))
-        return True
-
-    def has_better_place(self, claim: Claim) -> bool:
-        """Whether an actor's claim waits for resources that another node has, as far as is known."""
-        if claim.state is not ClaimState.QUEUED or claim.hops is None or fits(claim.need, self.accounts.free):
-            return False  # GPUs in pieces are no reason to go: others may have them in pieces, too
-        return self._cluster.elsewhere(claim.need, True, claim.strategy) is not None
+            self.elsewhere.warn(claim)
 
     def look_elsewhere(self, now: float) -> None:
         """The view of the cluster changed: some who wait here may be better off on another node."""
         for line in self.queue.lines():
             for claim in line:
                 if claim.state is ClaimState.QUEUED and claim.given is None:
-                    if not self._send_elsewhere(claim):
+                    if not self.elsewhere.send(claim):
                         break
                     self.drop(claim)
         self.schedule(now)

@@ -61,12 +61,12 @@ class Reads:
         return 0 if copy is not None and copy.pins else self._store.arena.round_up(pin.size)
 
     def _may_begin(self, read: Read, others_first: bool) -> bool:
-        if not self._gathering or self._store.maps(read.client):
+        if not self._gathering or read.client in self._store.pins.clients():
             return True
         if others_first:
             return False
         capacity = self._store.arena.capacity
-        free = capacity - capacity // SPARED - self._store.mapped - sum(self._gathering.values())
+        free = capacity - capacity // SPARED - self._store.pins.mapped - sum(self._gathering.values())
         return sum(map(self._takes, read.pins)) <= free
 
     def _begin(self, read: Read, now: float) -> None:

@@ -141,7 +141,7 @@ class Serving:
             branch.active = False
         if message.object in self._asks:
             self._asks[message.object] = [ask for ask in self._asks[message.object] if ask[0] != sender]
-        self._store.unpin_for_node(sender, message.object, now)
+        self._store.pins.remove(sender, [message.object], now)
 
     def client_gone(self, node: bytes) -> None:
         """Another node is lost, for a while or for good."""

@@ -16,6 +16,7 @@ from rustyray.core.node.arena import Arena
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.copies import COPY_TABLE, Copy, CopyEvent, CopyState, is_node
+from rustyray.core.node.pins import Pins
 from rustyray.core.node.reads import Reads
 from rustyray.core.node.room import Room, Wish
 from rustyray.core.node.transfers import Place, Transfers
@@ -45,10 +46,9 @@ class Store:
         "_base",
         "_cluster",
         "_pin_waiters",
-        "_pins",
         "_writing",
-        "mapped",
         "objects",
+        "pins",
         "reads",
         "room",
         "transfers",
@@ -60,11 +60,9 @@ class Store:
         self.transfers = Transfers(base, cluster, self)
         self.room = Room(base, capacity, self)
         self.reads = Reads(base, self)
-        #: The bytes of all copies that somebody has mapped.
-        self.mapped = 0
         self.objects: dict[ObjectID, Copy] = {}
+        self.pins = Pins(self.objects, self.room, self._unmapped)
         self._writing: dict[bytes, dict[ObjectID, Copy]] = {}
-        self._pins: dict[bytes, dict[ObjectID, int]] = {}
         self._pin_waiters: dict[ObjectID, list[tuple[bytes, int]]] = {}
 
     @property
@@ -101,11 +99,7 @@ class Store:
     def others_use(self, client: bytes, object_: ObjectID) -> bool:
         """Whether anybody has something mapped, or writes, other than who waits for this object."""
         waiters = {client, *(waiter for waiter, _ in self._pin_waiters.get(object_, ()))}
-        return not self._pins.keys() <= waiters or any(mine.keys() - {object_} for mine in self._writing.values())
-
-    def maps(self, client: bytes) -> bool:
-        """Whether the client has anything mapped."""
-        return client in self._pins
+        return not self.pins.clients() <= waiters or any(mine.keys() - {object_} for mine in self._writing.values())
 
     def evicted(self, copy: Copy) -> None:
         """A spare has to go; its room is taken care of."""
@@ -191,46 +185,21 @@ class Store:
             self._fail(client, message.request, self._no_such(message.object))
 
     def _pin(self, client: bytes, request: int, copy: Copy) -> None:
-        pins = self._pins.get(client)
-        if pins is None:
-            pins = self._pins[client] = {}
-        pins[copy.object] = pins.get(copy.object, 0) + 1
-        self._hold(copy)
+        self.pins.add(client, copy)
         self._base.send(client, StorePinned(request, copy.offset, copy.size))
         self.reads.answered(client, request)
 
-    def _hold(self, copy: Copy) -> None:
-        if not copy.pins:
-            self.room.busy(copy)
-            self.mapped += self.arena.round_up(copy.size)
-        copy.pins += 1
-
     def unpin(self, client: bytes, message: StoreUnpin, now: float) -> None:
-        pins = self._pins.get(client)
-        if pins is None:
-            return
-        for object_ in message.objects:
-            count = pins.get(object_, 0)
-            if count:
-                self._unpin(pins, object_, 1, now)
-        if not pins:
-            del self._pins[client]
+        self.pins.remove(client, message.objects, now)
 
-    def _unpin(self, pins: dict[ObjectID, int], object_: ObjectID, count: int, now: float) -> None:
-        if pins[object_] == count:
-            del pins[object_]
+    def _unmapped(self, copy: Copy, now: float) -> None:
+        """Nobody maps it any more."""
+        self.reads.look_soon()
+        if copy.state is CopyState.FREED:
+            self._drop_unused(copy, now)
         else:
-            pins[object_] -= count
-        copy = self.objects[object_]
-        copy.pins -= count
-        if not copy.pins:
-            self.mapped -= self.arena.round_up(copy.size)
-            self.reads.look_soon()
-            if copy.state is CopyState.FREED:
-                self._drop_unused(copy, now)
-            else:
-                self.room.idle(copy)
-                self.room.look_for_waiting(now)
+            self.room.idle(copy)
+            self.room.look_for_waiting(now)
 
     def answer_waiters(self, object_: ObjectID, why: Fault | None = None) -> None:
         """It is there, or will not be: ``why``."""
@@ -294,17 +263,9 @@ class Store:
         copy = self.objects.get(object_)
         if copy is not None and copy.away:
             self._base.timers.at(0.0, partial(self.room.restore, copy))
-        pins = self._pins.setdefault(node, {})
-        if copy is not None and object_ not in pins and copy.state is CopyState.SEALED:
-            pins[object_] = 1
-            self._hold(copy)
-        found = copy if object_ in pins else None
-        if not pins:
-            del self._pins[node]
-        return found
-
-    def unpin_for_node(self, node: NodeID, object_: ObjectID, now: float) -> None:
-        self.unpin(node, StoreUnpin([object_]), now)
+        if copy is not None and copy.state is CopyState.SEALED and not self.pins.has(node, object_):
+            self.pins.add(node, copy)
+        return copy if self.pins.has(node, object_) else None
 
     # --- freeing ------------------------------------------------------------------------------------------------------
 
@@ -362,9 +323,7 @@ class Store:
                 self._pin_waiters[object_] = left
             else:
                 del self._pin_waiters[object_]
-        pins = self._pins.pop(client, {})
-        for object_, count in list(pins.items()):
-            self._unpin(pins, object_, count, now)
+        self.pins.client_gone(client, now)
 
     def node_died(self, node: NodeID, now: float) -> None:
         """As `client_gone`; and nobody would tell us any more when its objects are freed, so the spares go now."""
@@ -409,8 +368,6 @@ class Store:
         copies = []
         for object_, copy in self.objects.items():
             assert copy.object == object_, f"object {object_.hex()} is listed under another's name"
-            pins = sum(mine.get(object_, 0) for mine in self._pins.values())
-            assert copy.pins == pins, f"object {object_.hex()} has {copy.pins} pins, its clients hold {pins}"
             assert copy.state in _LISTED, f"{object_.hex()} is listed as {copy.state.name}"
             assert copy.pins or not copy.freed, f"{object_.hex()} is freed, unused, and still there"
             copies.append(copy)
@@ -418,14 +375,9 @@ class Store:
             for copy in mine.values():
                 assert copy.state in {CopyState.WRITING, CopyState.WRITING_FREED}, f"written as {copy.state.name}"
                 copies.append(copy)
-        for mine_pins in self._pins.values():
-            for object_, count in mine_pins.items():
-                assert count > 0, f"{count} pins of one client on {object_.hex()}"
-                assert object_ in self.objects, f"a pin on {object_.hex()}, which is not there"
         for object_ in self._pin_waiters:
             assert self._is_coming(object_), f"somebody waits for {object_.hex()}, and nobody writes it"
-        mapped = sum(self.arena.round_up(copy.size) for copy in copies if copy.pins)
-        assert mapped == self.mapped, f"{mapped} bytes are mapped, the count says {self.mapped}"
+        self.pins.check()
         self.room.check(copies)
         self.reads.check()
         self.transfers.check()
