@@ -1,13 +1,14 @@
 """The engines that a program can choose from, each imported only when it is chosen.
 
 An engine is a module with ``start(settings: Settings) -> Engine``, and perhaps a ``join(address, namespace,
-log_to_driver) -> Engine``.
+log_to_driver, environment) -> Engine``. It may leave the program's environment to its ``set_environment``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rustyray.model.options import hint
 
@@ -32,12 +33,12 @@ def start(settings: Settings) -> Engine:
     return engine
 
 
-def join(name: str, address: str, namespace: str, log_to_driver: bool) -> Engine:
+def join(name: str, address: str, namespace: str, log_to_driver: bool, environment: Mapping[str, Any]) -> Engine:
     """Connect to the cluster at ``address``. Raises as `start`, and ConnectionError when that cannot be."""
     module = _module(name)
     if not hasattr(module, "join"):
         raise ValueError(f"init(address={address!r}) does not go with engine={name!r}: leave one of them out")
-    engine: Engine = module.join(address, namespace, log_to_driver)
+    engine: Engine = module.join(address, namespace, log_to_driver, environment)
     return engine
 
 

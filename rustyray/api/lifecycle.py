@@ -186,7 +186,8 @@ def init(
             session = _connect(address, namespace, ignore_reinit_error)
         else:
             engine = "ray" if address.startswith("ray://") else engine
-            session = _join(address, engine, namespace, ignore_reinit_error, log_to_driver is not False)
+            logs = log_to_driver is not False
+            session = _join(address, engine, namespace, ignore_reinit_error, logs, environment or {})
         return _in_environment(session, environment, before)
     chosen = init_options.checked(
         engine=engine,
@@ -198,7 +199,8 @@ def init(
     )
     hook = None if _tracing_startup_hook is None else tracing.resolve(_tracing_startup_hook)
     blob = b"" if hook is None else dumps_function(hook, "_tracing_startup_hook")[0]
-    session = start(chosen._replace(logging=logging_config, tracing_hook=blob), ignore_reinit_error)
+    chosen = chosen._replace(logging=logging_config, tracing_hook=blob, environment=environment or {})
+    session = start(chosen, ignore_reinit_error)
     return _in_environment(session, environment, before)
 
 
@@ -213,7 +215,14 @@ def _in_environment(session: Session, environment: dict[str, Any] | None, before
     return session
 
 
-def _join(address: str, engine: str, namespace: str | None, ignore_reinit_error: bool, log_to_driver: bool) -> Session:
+def _join(
+    address: str,
+    engine: str,
+    namespace: str | None,
+    ignore_reinit_error: bool,
+    log_to_driver: bool,
+    environment: Mapping[str, Any],
+) -> Session:
     """A cluster that stands by itself."""
     from rustyray.api import engines
     from rustyray.model import options
@@ -222,7 +231,7 @@ def _join(address: str, engine: str, namespace: str | None, ignore_reinit_error:
     with _lock:
         if context.own_engine() is not None:
             return _already(ignore_reinit_error)
-        joined = engines.join(engine, address, namespace, log_to_driver)
+        joined = engines.join(engine, address, namespace, log_to_driver, environment)
         context.set_engine(joined)
         _shut_down_at_exit()
         return Session(joined)

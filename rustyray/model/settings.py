@@ -24,7 +24,7 @@ class Settings(NamedTuple):
     ``spill_directory``, None for the engine's default. With ``enforce_memory`` a worker may use no more memory than its
     task or actor has asked for. Drivers and workers log by ``logging``, and trace after the pickled ``tracing_hook``.
     The runtime's own messages have ``log_level`` and ``log_format``. What workers print goes nowhere without
-    ``log_to_driver``.
+    ``log_to_driver``. The program has the runtime ``environment``, for an engine that has to know it at its start.
     """
 
     engine: str
@@ -42,6 +42,7 @@ class Settings(NamedTuple):
     tracing_hook: bytes = b""
     log_format: str = ""
     log_to_driver: bool = True
+    environment: Mapping[str, Any] = {}
 
     @property
     def says_how_to_log(self) -> bool:

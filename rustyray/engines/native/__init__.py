@@ -13,7 +13,8 @@ What a program can ask for, and how its code is run, is in `rustyray.engines.cli
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rustyray.model.settings import Settings
@@ -30,7 +31,7 @@ def start(settings: Settings) -> Engine:
     return Driver.start(settings)
 
 
-def join(address: str, namespace: str, log_to_driver: bool) -> Engine:
+def join(address: str, namespace: str, log_to_driver: bool, environment: Mapping[str, Any]) -> Engine:
     """Connect to a cluster that stands by itself. Raises ConnectionError when that cannot be."""
     from rustyray.engines.native.guest import Guest
     from rustyray.engines.native.standing.places import find

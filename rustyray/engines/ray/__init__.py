@@ -15,8 +15,9 @@ errors.py     Ray's exceptions as ours
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rustyray.engines.ray.engine import RayEngine
@@ -28,6 +29,7 @@ def start(settings: Settings) -> RayEngine:
 
     Raises:
         ImportError: Ray is not installed.
+        RuntimeEnvSetupError: The environment cannot be had.
         ValueError: Something was asked for that Ray does not do.
     """
     _require_ray()
@@ -40,13 +42,13 @@ def start(settings: Settings) -> RayEngine:
     return RayEngine(start_local(settings))
 
 
-def join(address: str, namespace: str, log_to_driver: bool) -> RayEngine:
+def join(address: str, namespace: str, log_to_driver: bool, environment: Mapping[str, Any]) -> RayEngine:
     """Connect to a Ray cluster. Raises ConnectionError if there is none, ImportError if Ray is not installed."""
     _require_ray()
     from rustyray.engines.ray.engine import RayEngine
     from rustyray.engines.ray.starting import connect
 
-    return RayEngine(connect(address, namespace, log_to_driver))
+    return RayEngine(connect(address, namespace, log_to_driver, environment))
 
 
 def _require_ray() -> None:

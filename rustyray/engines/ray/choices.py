@@ -54,6 +54,8 @@ def task_options(plan: TaskPlan) -> dict[str, Any]:
     options = _resources(plan.resources) | _returns(plan.returns)
     options |= {"max_retries": plan.max_retries, "name": plan.called}
     options["retry_exceptions"] = _retried(plan.retry)
+    if plan.environment:
+        options["runtime_env"] = plan.environment
     if not plan.follows:
         options |= _where(plan.strategy)
     return options
@@ -76,10 +78,10 @@ def actor_options(plan: ActorPlan) -> dict[str, Any]:
         options |= {"name": plan.name, "get_if_exists": plan.get_if_exists, "namespace": plan.namespace or None}
     if plan.ahead:
         options["_actor_generator_backpressure_num_objects"] = plan.ahead
+    if plan.environment:
+        options["runtime_env"] = plan.environment
     if plan.detached:
         options["lifetime"] = "detached"
-    if plan.ahead:
-        options["_actor_generator_backpressure_num_objects"] = plan.ahead
     if not plan.follows:
         options |= _where(plan.strategy)
     return options
@@ -113,14 +115,16 @@ def _resources(held: ResourceSet) -> dict[str, Any]:
 
 
 def _where(strategy: Strategy | None) -> dict[str, Any]:
-    if strategy is None or not (strategy.fallbacks or (strategy.spread and strategy.hard)):
+    if strategy is None or not (strategy.fallbacks or _is_selector(strategy)):
         return {"scheduling_strategy": _strategy(strategy)}
     first, *others = [{match.key: _selector(match) for match in selector} for selector in strategy.selectors()]
-    return {
-        "scheduling_strategy": "SPREAD" if strategy.spread else "DEFAULT",
-        "label_selector": first,
-        "fallback_strategy": [{"label_selector": other} for other in others],
-    }
+    options = {"scheduling_strategy": "SPREAD" if strategy.spread else "DEFAULT", "label_selector": first}
+    return options | ({"fallback_strategy": [{"label_selector": other} for other in others]} if others else {})
+
+
+def _is_selector(strategy: Strategy) -> bool:
+    """Whether Ray's option ``label_selector`` says it all."""
+    return bool(strategy.hard) and not strategy.preferred and all(match.values for match in strategy.hard)
 
 
 def _selector(match: LabelMatch) -> str:

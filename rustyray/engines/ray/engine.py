@@ -26,7 +26,6 @@ from rustyray.engines.ray.parcels import (
     things,
 )
 from rustyray.engines.ray.streams import our_generator
-from rustyray.model.environments import merged
 from rustyray.model.messages import EntryAction
 from rustyray.runtime.engine import ActorHandleState, Inspection, ProcessContext, ShutdownReport
 from rustyray.runtime.ref import ObjectRef
@@ -46,7 +45,6 @@ class RayEngine(GroupsAndNodes):
 
     def __init__(self, end: Callable[[], None]) -> None:
         self._end = end
-        self._environment: dict[str, Any] = {}
         self._process: ProcessContext | None = None
         #: Refs that the program has pickled itself.
         self._pinned: list[ObjectRef[Any]] = []
@@ -57,7 +55,7 @@ class RayEngine(GroupsAndNodes):
         if plan.slot is None:
             runner = task_runner(plan, Code(plan.fn, plan.blob, things(plan.held)))  # type: ignore[arg-type]
             function = ray.remote(max_calls=plan.max_calls)(runner)
-            plan.slot = function.options(**choices.task_options(plan), **self._environment_of(plan))
+            plan.slot = function.options(**choices.task_options(plan))
         submitted: Any = plan.slot
         return _returned(_submitted(submitted.remote, *pack_arguments(args, kwargs)))
 
@@ -65,15 +63,10 @@ class RayEngine(GroupsAndNodes):
         ray.cancel(rays(ref), force=force, recursive=recursive)
 
     def set_environment(self, given: Mapping[str, Any]) -> None:
-        self._environment = dict(given)
+        """Ray was told of it as it was started."""
 
     def environment(self) -> dict[str, Any]:
-        return self._environment or dict(ray.get_runtime_context().runtime_env)
-
-    def _environment_of(self, plan: TaskPlan | ActorPlan) -> dict[str, Any]:
-        """Ray's option for it: what nothing was said of, Ray's workers have from their parents."""
-        given = merged(self._environment, plan.environment or {})
-        return {"runtime_env": given} if given else {}
+        return dict(ray.get_runtime_context().runtime_env)
 
     # --- objects ------------------------------------------------------------------------------------------------------
 
@@ -130,8 +123,8 @@ class RayEngine(GroupsAndNodes):
         hosted: Any = host_class(plan, code, _methods(plan))
         # Ray takes the groups with the class, and nowhere else.
         actor_class: Any = ray.remote(concurrency_groups=plan.groups)(hosted) if plan.groups else ray.remote(hosted)
-        options = choices.actor_options(plan) | self._environment_of(plan)
-        handle = _submitted(actor_class.options(**options).remote, *pack_arguments(args, kwargs))
+        created = actor_class.options(**choices.actor_options(plan)).remote
+        handle = _submitted(created, *pack_arguments(args, kwargs))
         if plan.name:
             _keep_shape(handle, plan.handle_meta, plan.max_task_retries)
         return handle_state(handle, plan.handle_meta, plan.max_task_retries)

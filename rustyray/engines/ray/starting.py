@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import ray
 from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
+from rustyray.engines.ray import errors
 from rustyray.model import resources as res
 from rustyray.model.logging_config import LoggingConfig
 
@@ -25,41 +26,45 @@ _QUIET: Final[dict[str, Any]] = {"configure_logging": False}
 def start_local(settings: Settings) -> Callable[[], None]:
     """A Ray of this program's own, with the nodes and resources that the settings name."""
     node = _node(settings)
-    namespace = settings.namespace or None
     ours = {**_QUIET, "log_to_driver": settings.log_to_driver}
     end = _end
     if settings.num_nodes == 1:
-        ray.init(
-            address="local",
-            namespace=namespace,
-            include_dashboard=False,
-            _system_config=settings.system_config or None,
-            **node,
-            **ours,
-        )
+        ours |= {"address": "local", "include_dashboard": False, "_system_config": settings.system_config or None}
+        ours |= node
     else:
-        end = _start_cluster(settings, node, namespace, ours)
+        cluster = _start_cluster(settings.num_nodes, node)
+        ours["address"] = cluster.address
+
+        def end() -> None:
+            ray.shutdown()
+            cluster.shutdown()
+
+    _init(end, settings.namespace, settings.environment, ours)
     if settings.logging is not None:
         _internal_kv_put(LOGGING, msgspec.msgpack.encode((settings.logging.plain(), settings.log_level)))
     return end
 
 
-def _start_cluster(
-    settings: Settings, node: dict[str, Any], namespace: str | None, ours: dict[str, Any]
-) -> Callable[[], None]:
+def _start_cluster(num_nodes: int, node: dict[str, Any]) -> Any:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args=node)
-    for _ in range(settings.num_nodes - 1):
+    for _ in range(num_nodes - 1):
         cluster.add_node(**node)
     cluster.wait_for_nodes()
-    ray.init(address=cluster.address, namespace=namespace, **ours)
+    return cluster
 
-    def end() -> None:
-        ray.shutdown()
-        cluster.shutdown()
 
-    return end
+def _init(end: Callable[[], None], namespace: str, environment: Mapping[str, Any], ours: dict[str, Any]) -> None:
+    """Ray's, which uploads what the environment has of this machine. Ends what was started where that fails."""
+    try:
+        ray.init(namespace=namespace or None, runtime_env=dict(environment) or None, **ours)
+    except BaseException as error:
+        end()
+        raised = errors.ours(error)
+        if raised is error:
+            raise
+        raise raised from error
 
 
 def log_as_told() -> None:
@@ -72,13 +77,13 @@ def log_as_told() -> None:
         logs.configure(LoggingConfig(*config), level)
 
 
-def connect(address: str, namespace: str, log_to_driver: bool) -> Callable[[], None]:
+def connect(address: str, namespace: str, log_to_driver: bool, environment: Mapping[str, Any]) -> Callable[[], None]:
     """To the cluster at this address; it goes on when this program leaves."""
     _check_somebody_listens(address)
     ours: dict[str, Any] = {} if log_to_driver else {"log_to_driver": False}
     if not address.startswith("ray://"):
         ours |= _QUIET
-    ray.init(address=address, namespace=namespace or None, **ours)
+    _init(_end, namespace, environment, ours | {"address": address})
     return _end
 
 

@@ -21,12 +21,8 @@ class Departure(NamedTuple):
 
 ITS_OWN_API: Final = ("oracle",)
 _ONE_DIRECTORY: Final = Departure(
-    ("sim", "ray"),
-    "A simulated runtime is one process, with one directory and one `sys.path`: it refuses such environments. On Ray, "
-    "`init` takes folders by URI only.",
-)
-_OF_A_JOB: Final = Departure(
-    ("ray",), "Each task brings its environment to Ray, which takes folders and hooks with a job: use `ray job submit`."
+    ("sim",),
+    "A simulated runtime is one process, with one directory and one `sys.path`: it refuses such environments.",
 )
 _OF_THE_CAUSE: Final = Departure(
     ITS_OWN_API, "The error that Ray's `get` raises has the fields of its cause, not those of RayTaskError."
@@ -37,8 +33,6 @@ DEPARTURES: Final[dict[str, Departure]] = {
     "cancelling_calls-a_queued_call_is_cancelled": Departure(
         ("oracle", "ray"), "Ray says that the queued call was cancelled, but may run it all the same.", sometimes=True
     ),
-    "environments_of_programs-a_hook_runs_first": _OF_A_JOB,
-    "environments_of_programs-a_folder_that_is_not_there": _OF_A_JOB,
     "environments_of_programs-a_working_dir_is_a_copy": _ONE_DIRECTORY,
     "environments_of_programs-what_is_excluded_is_left_out": _ONE_DIRECTORY,
     "environments_of_programs-py_modules_can_be_imported": _ONE_DIRECTORY,
