@@ -119,8 +119,20 @@ def told(api: Any, seen: Any, **options: Any) -> Any:
     return api.remote(**options)(numbers) if options else api.remote(numbers)
 
 
+def stopping(api: Any, door: Any, first: Any, *others: Any) -> Any:
+    """A remote generator that stops at the gate ``door`` after its first item."""
+
+    def stops() -> Iterator[Any]:
+        yield first
+        api.get(door.enter.remote())
+        for item in others:  # noqa: UP028 # as above
+            yield item
+
+    return api.remote(stops)
+
+
 def counting(api: Any, **options: Any) -> Any:
-    """An actor class that counts, and knows its process."""
+    """An actor class that counts, knows its process and whether it was restarted, and dies when told to."""
 
     class Counter:
         def __init__(self, start: int = 0) -> None:
@@ -133,9 +145,33 @@ def counting(api: Any, **options: Any) -> Any:
         def pid(self) -> int:
             return os.getpid()
 
+        def reborn(self) -> bool:
+            return bool(api.get_runtime_context().was_current_actor_reconstructed)
+
+        def die(self) -> None:
+            os._exit(1)
+
     return api.remote(**options)(Counter) if options else api.remote(Counter)
 
 
 def values(api: Any, refs: Iterable[Any]) -> list[Any]:
     """What the refs are to, in a list."""
     return [got(api, ref) for ref in refs]
+
+
+def dead(api: Any, actor: Any) -> None:
+    """Wait until calls say that the actor, of a class that `counting` made, is dead."""
+
+    def says_so() -> bool:
+        try:
+            got(api, actor.pid.remote())
+        except api.exceptions.ActorDiedError:
+            return True
+        return False
+
+    until(says_so)
+
+
+def exit_actor(api: Any) -> None:
+    """End the actor that calls this."""
+    (api.actor if api.__name__ == "ray" else api).exit_actor()

@@ -4,52 +4,12 @@ import os
 
 import pytest
 
-from rustyray.testing.conformance.helpers import book, entered, gate, got, until
-
-
-def _mortal(api, **options):
-    """A class whose instances count their calls, and die when told to."""
-
-    class Mortal:
-        def __init__(self, count=0):
-            self.count = count
-
-        def add(self):
-            self.count += 1
-            return self.count
-
-        def pid(self):
-            return os.getpid()
-
-        def die(self):
-            os._exit(1)
-
-        def reborn(self):
-            return api.get_runtime_context().was_current_actor_reconstructed
-
-    return api.remote(Mortal).options(**options)
-
-
-def _exit_actor(api):
-    (api.actor if api.__name__ == "ray" else api).exit_actor()
-
-
-def _dead(api, actor):
-    """Wait until calls say that the actor is dead."""
-
-    def dead():
-        try:
-            got(api, actor.pid.remote())
-        except api.exceptions.ActorDiedError:
-            return True
-        return False
-
-    until(dead)
+from rustyray.testing.conformance.helpers import book, counting, dead, entered, exit_actor, gate, got, until
 
 
 def an_actor_ends_with_its_last_handle(api):
     """An actor ends when the last handle goes, and gives back what it held."""
-    wide = _mortal(api, num_cpus=4)
+    wide = counting(api, num_cpus=4)
     actor = wide.remote()
     got(api, actor.add.remote())
     del actor
@@ -102,7 +62,7 @@ def exit_actor_ends_the_actor_that_calls_it(api):
     @api.remote
     class Actor:
         def leave(self):
-            (api.actor if api.__name__ == "ray" else api).exit_actor()
+            exit_actor(api)
 
         def f(self):
             return 1
@@ -116,11 +76,11 @@ def exit_actor_ends_the_actor_that_calls_it(api):
 
 def ray_terminate(api):
     """``handle.__ray_terminate__`` ends the actor after the calls before it."""
-    actor = _mortal(api).remote()
+    actor = counting(api).remote()
     ref = actor.add.remote()
     actor.__ray_terminate__.remote()
     assert got(api, ref) == 1
-    _dead(api, actor)
+    dead(api, actor)
 
 
 def a_handle_elsewhere_keeps_the_actor(api):
@@ -132,7 +92,7 @@ def a_handle_elsewhere_keeps_the_actor(api):
         api.get(door.enter.remote())
         return api.get(handle.add.remote())
 
-    actor = _mortal(api).remote()
+    actor = counting(api).remote()
     ref = holds.remote(actor)
     entered(api, door)
     del actor
@@ -142,11 +102,11 @@ def a_handle_elsewhere_keeps_the_actor(api):
 
 def kill_again_does_nothing(api):
     """Killing an actor that is dead does nothing."""
-    actor = _mortal(api).remote()
+    actor = counting(api).remote()
     got(api, actor.add.remote())
     api.kill(actor)
     api.kill(actor)
-    _dead(api, actor)
+    dead(api, actor)
 
 
 def kill_ends_the_process(api):
@@ -165,12 +125,24 @@ def kill_ends_the_process(api):
 
 def results_outlive_their_actor(api):
     """What an actor returned stays when the actor is dead."""
-    actor = _mortal(api).remote(4)
+    actor = counting(api).remote(4)
     ref = actor.add.remote()
     got(api, ref)
     api.kill(actor)
-    _dead(api, actor)
+    dead(api, actor)
     assert got(api, ref) == 5
+
+
+def _runs_at_exit_alone(api, actor, tmp_path):
+    """What touches a file at the actor's end runs when that leaves, and not when it is killed."""
+    killed, left = actor.remote(tmp_path / "killed"), actor.remote(tmp_path / "left")
+    got(api, [killed.ready.remote(), left.ready.remote()])
+    api.kill(killed)
+    left.leave.remote()
+    until((tmp_path / "left").exists)
+    with pytest.raises(api.exceptions.ActorDiedError):
+        got(api, killed.ready.remote())
+    assert not (tmp_path / "killed").exists()
 
 
 def kill_skips_exit_handlers(api, tmp_path):
@@ -187,16 +159,9 @@ def kill_skips_exit_handlers(api, tmp_path):
             return True
 
         def leave(self):
-            _exit_actor(api)
+            exit_actor(api)
 
-    killed, left = Actor.remote(tmp_path / "killed"), Actor.remote(tmp_path / "left")
-    got(api, [killed.ready.remote(), left.ready.remote()])
-    api.kill(killed)
-    left.leave.remote()
-    until((tmp_path / "left").exists)
-    with pytest.raises(api.exceptions.ActorDiedError):
-        got(api, killed.ready.remote())
-    assert not (tmp_path / "killed").exists()
+    _runs_at_exit_alone(api, Actor, tmp_path)
 
 
 def shutdown_hooks(api, tmp_path):
@@ -214,22 +179,15 @@ def shutdown_hooks(api, tmp_path):
             return True
 
         def leave(self):
-            _exit_actor(api)
+            exit_actor(api)
 
-    killed, left = Actor.remote(tmp_path / "killed"), Actor.remote(tmp_path / "left")
-    got(api, [killed.ready.remote(), left.ready.remote()])
-    api.kill(killed)
-    left.leave.remote()
-    until((tmp_path / "left").exists)
-    with pytest.raises(api.exceptions.ActorDiedError):
-        got(api, killed.ready.remote())
-    assert not (tmp_path / "killed").exists()
+    _runs_at_exit_alone(api, Actor, tmp_path)
 
 
 def exit_actor_outside_of_actors(api):
     """``exit_actor`` outside of an actor raises TypeError."""
     with pytest.raises(TypeError):
-        _exit_actor(api)
+        exit_actor(api)
 
 
 def exit_actor_is_not_restarted(api):
@@ -238,7 +196,7 @@ def exit_actor_is_not_restarted(api):
     @api.remote(max_restarts=-1, max_task_retries=-1)
     class Actor:
         def leave(self):
-            _exit_actor(api)
+            exit_actor(api)
 
         def pid(self):
             return os.getpid()
@@ -246,11 +204,11 @@ def exit_actor_is_not_restarted(api):
     actor = Actor.remote()
     with pytest.raises(api.exceptions.ActorDiedError):
         got(api, actor.leave.remote())
-    _dead(api, actor)
+    dead(api, actor)
 
 
 def _parent(api, **options):
-    child = _mortal(api, **options)
+    child = counting(api, **options)
 
     class Parent:
         def __init__(self):
@@ -268,7 +226,7 @@ def children_end_with_their_owner(api):
     child = got(api, parent.give.remote())
     assert got(api, child.add.remote()) == 1
     api.kill(parent)
-    _dead(api, child)
+    dead(api, child)
 
 
 def detached_children_stay(api):
@@ -285,13 +243,13 @@ def detached_children_stay(api):
 
 def actors_hold_no_cpu(api):
     """An actor that asks for nothing holds no CPU while it lives: there can be more actors than CPUs."""
-    actors = [_mortal(api).remote(n) for n in range(6)]
+    actors = [counting(api).remote(n) for n in range(6)]
     assert got(api, [actor.add.remote() for actor in actors]) == [1, 2, 3, 4, 5, 6]
 
 
 def actors_hold_what_they_ask_for(api):
     """An actor that asks for CPUs holds them until it ends; another waits for them."""
-    wide = _mortal(api, num_cpus=4)
+    wide = counting(api, num_cpus=4)
     first = wide.remote()
     got(api, first.add.remote())
     second = wide.remote()
@@ -312,9 +270,9 @@ def actors_need_a_cpu_to_be_placed(api):
 
     wide = Wide.remote()
     got(api, wide.call.remote())
-    ref = _mortal(api).remote().add.remote()
+    ref = counting(api).remote().add.remote()
     assert api.wait([ref], timeout=0.1) == ([], [ref])
-    free = _mortal(api, num_cpus=0).remote()
+    free = counting(api, num_cpus=0).remote()
     assert got(api, free.add.remote()) == 1
     api.kill(wide)
     assert got(api, ref) == 1
@@ -323,7 +281,7 @@ def actors_need_a_cpu_to_be_placed(api):
 
 def an_impossible_actor_waits(api):
     """An actor that no node has the resources for waits; it is no error."""
-    actor = _mortal(api, resources={"unobtainium": 1}).remote()
+    actor = counting(api, resources={"unobtainium": 1}).remote()
     ref = actor.add.remote()
     assert api.wait([ref], timeout=0.1) == ([], [ref])
     api.kill(actor)

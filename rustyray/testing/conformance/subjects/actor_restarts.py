@@ -4,33 +4,12 @@ import os
 
 import pytest
 
-from rustyray.testing.conformance.helpers import book, got, until
-
-
-def _mortal(api, **options):
-    """A class whose instances count their calls, and die when told to."""
-
-    class Mortal:
-        def __init__(self, count=0):
-            self.count = count
-
-        def add(self):
-            self.count += 1
-            return self.count
-
-        def pid(self):
-            return os.getpid()
-
-        def die(self):
-            os._exit(1)
-
-        def reborn(self):
-            return api.get_runtime_context().was_current_actor_reconstructed
-
-    return api.remote(Mortal).options(**options)
+from rustyray.testing.conformance.helpers import book, counting, got, until
 
 
 def _works_again(api, actor):
+    """What it says to a call as soon as it answers again."""
+
     def works():
         try:
             return got(api, actor.add.remote())
@@ -40,22 +19,20 @@ def _works_again(api, actor):
     return until(works)
 
 
-def _dead(api, actor):
-    """Wait until calls say that the actor is dead."""
+def _kill(api, pid):
+    """Have a task kill a process."""
+    import signal
 
-    def dead():
-        try:
-            got(api, actor.pid.remote())
-        except api.exceptions.ActorDiedError:
-            return True
-        return False
+    @api.remote
+    def kill():
+        os.kill(pid, signal.SIGKILL)
 
-    until(dead)
+    got(api, kill.remote())
 
 
 def a_death_fails_the_call_and_the_actor(api):
     """When its process dies an actor is dead: the call that ran and later ones raise ActorDiedError."""
-    actor = _mortal(api).remote()
+    actor = counting(api).remote()
     with pytest.raises(api.exceptions.ActorDiedError):
         got(api, actor.die.remote())
     with pytest.raises(api.exceptions.ActorDiedError):
@@ -64,7 +41,7 @@ def a_death_fails_the_call_and_the_actor(api):
 
 def an_actors_death_names_the_actor(api):
     """An ActorDiedError has the actor's id, and is a RayActorError and a RayError."""
-    actor = _mortal(api).remote()
+    actor = counting(api).remote()
     with pytest.raises(api.exceptions.ActorDiedError) as caught:
         got(api, actor.die.remote())
     assert caught.value.actor_id == actor._actor_id.hex()
@@ -74,27 +51,28 @@ def an_actors_death_names_the_actor(api):
 
 def max_restarts_starts_it_anew(api):
     """With ``max_restarts`` an actor is made anew when its process dies, with its arguments and without its state."""
-    actor = _mortal(api, max_restarts=1).remote(10)
+    actor = counting(api, max_restarts=1).remote(10)
     assert got(api, [actor.add.remote(), actor.add.remote()]) == [11, 12]
     with pytest.raises(api.exceptions.RayActorError):
         got(api, actor.die.remote())
     assert _works_again(api, actor) == 11
 
 
-def restarts_have_an_end(api):
-    """When ``max_restarts`` are used up the actor is dead."""
-    actor = _mortal(api, max_restarts=1).remote()
-    with pytest.raises(api.exceptions.RayActorError):
-        got(api, actor.die.remote())
-    _works_again(api, actor)
-    with pytest.raises(api.exceptions.RayActorError):
-        got(api, actor.die.remote())
-    _dead(api, actor)
+def restarts_come_to_an_end(api):
+    """When its restarts are used up an actor is dead."""
+    actor, pids = counting(api, max_restarts=2, max_task_retries=-1).remote(), set()
+    for _ in range(3):
+        pid = until(lambda: next(iter({got(api, actor.pid.remote())} - pids), None))
+        pids.add(pid)
+        _kill(api, pid)
+    with pytest.raises(api.exceptions.ActorDiedError):
+        got(api, actor.pid.remote())
+    assert len(pids) == 3
 
 
 def restarts_without_end(api):
     """``max_restarts=-1`` restarts as often as the actor dies."""
-    actor = _mortal(api, max_restarts=-1).remote()
+    actor = counting(api, max_restarts=-1).remote()
     for _ in range(2):
         with pytest.raises(api.exceptions.RayActorError):
             got(api, actor.die.remote())
@@ -188,19 +166,9 @@ def retry_exceptions_of_a_method(api):
     assert got(api, Actor.remote().call.remote()) == 3
 
 
-def an_actor_knows_that_it_was_restarted(api):
-    """``was_current_actor_reconstructed`` says whether the actor was restarted."""
-    actor = _mortal(api, max_restarts=1).remote()
-    assert got(api, actor.reborn.remote()) is False
-    with pytest.raises(api.exceptions.RayActorError):
-        got(api, actor.die.remote())
-    _works_again(api, actor)
-    assert got(api, actor.reborn.remote()) is True
-
-
 def kill_does_not_restart(api):
     """``kill`` ends an actor for good, whatever ``max_restarts`` it has."""
-    actor = _mortal(api, max_restarts=-1, max_task_retries=-1).remote()
+    actor = counting(api, max_restarts=-1, max_task_retries=-1).remote()
     got(api, actor.add.remote())
     api.kill(actor)
     with pytest.raises(api.exceptions.ActorDiedError):
@@ -209,7 +177,7 @@ def kill_does_not_restart(api):
 
 def kill_may_restart(api):
     """After ``kill(no_restart=False)`` an actor is restarted as after a death."""
-    actor = _mortal(api, max_restarts=1, max_task_retries=-1).remote()
+    actor = counting(api, max_restarts=1, max_task_retries=-1).remote()
     pid = got(api, actor.pid.remote())
     api.kill(actor, no_restart=False)
     until(lambda: got(api, actor.pid.remote()) != pid)
@@ -236,7 +204,7 @@ def retried_calls_keep_their_order(api):
 
 def calls_without_retries_fail_while_it_restarts(api):
     """A call without retries whose actor dies and restarts raises an error; calls after the restart run."""
-    actor = _mortal(api, max_restarts=1, max_task_retries=0).remote()
+    actor = counting(api, max_restarts=1, max_task_retries=0).remote()
     got(api, actor.add.remote())
     with pytest.raises(api.exceptions.RayActorError):
         got(api, actor.die.remote())

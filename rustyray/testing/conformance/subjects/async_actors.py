@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from rustyray.testing.conformance.helpers import entered, gate, got, until
+from rustyray.testing.conformance.helpers import entered, exit_actor, gate, got, until
 
 
 class _Async:
@@ -231,7 +231,7 @@ def exit_actor_in_an_async_method(api):
     @api.remote
     class Actor:
         async def leave(self):
-            (api.actor if api.__name__ == "ray" else api).exit_actor()
+            exit_actor(api)
 
         async def f(self):
             return 1

@@ -8,20 +8,48 @@ from rustyray.testing.conformance.helpers import book, entered, gate, got, until
 
 
 def _spins(api, door, **options):
+    """A task that waits at the gate."""
+
     def spins():
         api.get(door.enter.remote())
 
     return api.remote(**options)(spins) if options else api.remote(spins)
 
 
+def _running(api, door, **options):
+    """The ref of such a task, which has begun."""
+    ref = _spins(api, door, **options).remote()
+    entered(api, door)
+    return ref
+
+
+def _writes(api, seen, **options):
+    """A task that writes down that it ran; it takes an argument that it may wait for."""
+
+    def writes(_):
+        api.get(seen.write.remote("ran"))
+
+    return api.remote(**options)(writes) if options else api.remote(writes)
+
+
+def _is_cancelled(api, ref):
+    with pytest.raises(api.exceptions.TaskCancelledError):
+        got(api, ref)
+
+
+def _never_ran(api, door, first, seen):
+    """Nothing was written down when what was waited for has ended."""
+    api.get(door.open.remote())
+    got(api, first)
+    assert got(api, seen.read.remote()) == []
+
+
 def a_running_task_is_interrupted(api):
     """Cancelling a running task interrupts it; its ref raises TaskCancelledError."""
     door = gate(api)
-    ref = _spins(api, door).remote()
-    entered(api, door)
+    ref = _running(api, door)
     api.cancel(ref)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
+    _is_cancelled(api, ref)
 
 
 def a_cancelled_task_gets_a_keyboard_interrupt(api, tmp_path):
@@ -41,32 +69,19 @@ def a_cancelled_task_gets_a_keyboard_interrupt(api, tmp_path):
     ref = spins.remote()
     until(began.exists)
     api.cancel(ref)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
+    _is_cancelled(api, ref)
     until(interrupted.exists)
 
 
 def a_queued_task_never_runs(api):
     """A task that is cancelled while it waits for its argument never runs."""
     seen, door = book(api), gate(api)
-
-    @api.remote
-    def late():
-        api.get(door.enter.remote())
-
-    @api.remote
-    def writes(_):
-        api.get(seen.write.remote("ran"))
-
-    first = late.remote()
-    second = writes.remote(first)
+    first = _spins(api, door).remote()
+    second = _writes(api, seen).remote(first)
     entered(api, door)
     api.cancel(second)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, second)
-    api.get(door.open.remote())
-    got(api, first)
-    assert got(api, seen.read.remote()) == []
+    _is_cancelled(api, second)
+    _never_ran(api, door, first, seen)
 
 
 def cancelling_what_is_done_does_nothing(api):
@@ -85,8 +100,7 @@ def cancelling_what_is_done_does_nothing(api):
 def force_kills_the_worker(api):
     """``force=True`` kills the worker: the ref raises WorkerCrashedError or TaskCancelledError."""
     door = gate(api)
-    ref = _spins(api, door).remote()
-    entered(api, door)
+    ref = _running(api, door)
     api.cancel(ref, force=True)
     with pytest.raises((api.exceptions.WorkerCrashedError, api.exceptions.TaskCancelledError)):
         got(api, ref)
@@ -104,17 +118,14 @@ def a_cancelled_task_is_not_retried(api):
     ref = spins.remote()
     entered(api, door)
     api.cancel(ref)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
+    _is_cancelled(api, ref)
     assert got(api, seen.read.remote()) == ["ran"]
 
 
 def children_are_cancelled_too(api):
     """Cancelling a task cancels the tasks that it has submitted, by default."""
     door = gate(api)
-    child = _spins(api, door)
-
-    seen = book(api)
+    child, seen = _spins(api, door), book(api)
 
     @api.remote
     def tells(refs):
@@ -141,80 +152,57 @@ def cancel_is_for_refs(api):
         api.cancel(1)
 
 
-def _never(api, door, seen, **options):
-    """A task that tells that it ran, behind the argument that it gets."""
-
-    def writes(_):
-        api.get(seen.write.remote("ran"))
-
-    return api.remote(**options)(writes) if options else api.remote(writes)
-
-
 def a_task_without_resources_never_runs(api):
     """A task that is cancelled while it waits for resources never runs."""
     seen, door = book(api), gate(api)
-    first = _spins(api, door, resources={"widget": 4}).remote()
-    entered(api, door)
-    second = _never(api, door, seen, resources={"widget": 4}).remote(None)
+    first = _running(api, door, resources={"widget": 4})
+    second = _writes(api, seen, resources={"widget": 4}).remote(None)
     api.cancel(second)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, second)
-    api.get(door.open.remote())
-    got(api, first)
-    assert got(api, seen.read.remote()) == []
+    _is_cancelled(api, second)
+    _never_ran(api, door, first, seen)
 
 
 def a_task_that_can_never_run(api):
     """A task that no node has the resources for can be cancelled."""
     ref = _spins(api, gate(api), resources={"unobtainium": 1}).remote()
     api.cancel(ref)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
+    _is_cancelled(api, ref)
 
 
 def a_queued_task_is_cancelled_with_force(api):
     """``force=True`` works for a task that waits for its argument, too."""
     seen, door = book(api), gate(api)
     first = _spins(api, door).remote()
-    second = _never(api, door, seen).remote(first)
+    second = _writes(api, seen).remote(first)
     entered(api, door)
     api.cancel(second, force=True)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, second)
-    api.get(door.open.remote())
-    got(api, first)
-    assert got(api, seen.read.remote()) == []
+    _is_cancelled(api, second)
+    _never_ran(api, door, first, seen)
 
 
 def cancel_returns_at_once(api):
     """``cancel`` returns None, and does not wait for the task."""
     door = gate(api)
-    ref = _spins(api, door).remote()
-    entered(api, door)
+    ref = _running(api, door)
     assert api.cancel(ref) is None
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
+    _is_cancelled(api, ref)
 
 
 def cancel_again_does_nothing(api):
     """Cancelling a task twice does no more than once."""
     door = gate(api)
-    ref = _spins(api, door).remote()
-    entered(api, door)
+    ref = _running(api, door)
     api.cancel(ref)
     api.cancel(ref)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
+    _is_cancelled(api, ref)
     api.cancel(ref)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
+    _is_cancelled(api, ref)
 
 
 def a_cancelled_task_is_ready(api):
     """``wait`` returns the ref of a cancelled task as ready."""
     door = gate(api)
-    ref = _spins(api, door).remote()
-    entered(api, door)
+    ref = _running(api, door)
     api.cancel(ref)
     assert api.wait([ref], timeout=60) == ([ref], [])
 
@@ -223,7 +211,7 @@ def what_needs_a_cancelled_task_fails(api):
     """A task whose argument was cancelled fails, and does not run."""
     seen, door = book(api), gate(api)
     first = _spins(api, door).remote()
-    second = _never(api, door, seen).remote(first)
+    second = _writes(api, seen).remote(first)
     entered(api, door)
     api.cancel(first)
     with pytest.raises(api.exceptions.RayError):
@@ -238,8 +226,7 @@ def all_returns_are_cancelled(api):
     entered(api, door)
     api.cancel(one)
     for ref in (one, other):
-        with pytest.raises(api.exceptions.TaskCancelledError):
-            got(api, ref)
+        _is_cancelled(api, ref)
 
 
 def a_cancelled_errors_class(api):
@@ -296,8 +283,7 @@ def children_may_stay(api):
     ref = parent.remote()
     entered(api, door)
     api.cancel(ref, recursive=False)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
+    _is_cancelled(api, ref)
     api.get(door.open.remote())
     until(lambda: got(api, seen.read.remote()) == ["went on"])
 
@@ -305,11 +291,9 @@ def children_may_stay(api):
 def cpus_are_free_after_a_cancel(api):
     """What a cancelled task held is free for others."""
     door = gate(api)
-    ref = _spins(api, door, num_cpus=4).remote()
-    entered(api, door)
+    ref = _running(api, door, num_cpus=4)
     api.cancel(ref)
-    with pytest.raises(api.exceptions.TaskCancelledError):
-        got(api, ref)
+    _is_cancelled(api, ref)
 
     @api.remote(num_cpus=4)
     def f():

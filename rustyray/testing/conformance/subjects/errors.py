@@ -250,8 +250,8 @@ def a_method_that_raises(api):
     assert got(api, actor.fine.remote()) == "alive"
 
 
-def a_constructor_that_raises(api):
-    """When an actor's constructor raises, its calls raise ActorDiedError, a RayActorError."""
+def _broken(api):
+    """An actor class that cannot be started."""
 
     @api.remote
     class Broken:
@@ -261,25 +261,21 @@ def a_constructor_that_raises(api):
         def f(self):
             return 1
 
+    return Broken
+
+
+def a_constructor_that_raises(api):
+    """When an actor's constructor raises, its calls raise ActorDiedError, a RayActorError."""
     with pytest.raises(api.exceptions.ActorDiedError) as caught:
-        got(api, Broken.remote().f.remote())
+        got(api, _broken(api).remote().f.remote())
     assert isinstance(caught.value, api.exceptions.RayActorError)
     assert "constructor" in str(caught.value)
 
 
 def a_constructors_failure_is_marked(api):
     """Such an error has ``actor_init_failed`` set; others have not."""
-
-    @api.remote
-    class Broken:
-        def __init__(self):
-            raise ValueError("constructor")
-
-        def f(self):
-            return 1
-
     with pytest.raises(api.exceptions.RayActorError) as caught:
-        got(api, Broken.remote().f.remote())
+        got(api, _broken(api).remote().f.remote())
     assert caught.value.actor_init_failed is True
 
 

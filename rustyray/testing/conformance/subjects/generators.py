@@ -5,7 +5,18 @@ import asyncio
 import numpy as np
 import pytest
 
-from rustyray.testing.conformance.helpers import book, counts, entered, gate, got, patience, told, until, values
+from rustyray.testing.conformance.helpers import (
+    book,
+    counts,
+    entered,
+    gate,
+    got,
+    patience,
+    stopping,
+    told,
+    until,
+    values,
+)
 
 
 def a_generator_streams(api):
@@ -42,14 +53,7 @@ def a_generator_may_be_empty(api):
 def items_come_before_the_end(api):
     """An item can be got as soon as it is yielded, while the generator goes on."""
     door = gate(api)
-
-    @api.remote
-    def stops():
-        yield "first"
-        api.get(door.enter.remote())
-        yield "second"
-
-    items = stops.remote()
+    items = stopping(api, door, "first", "second").remote()
     assert got(api, next(items)) == "first"
     api.get(door.open.remote())
     assert got(api, next(items)) == "second"
@@ -66,14 +70,7 @@ def generators_are_eager(api):
 def wait_takes_generators(api):
     """``wait`` takes generators beside refs: one is ready when its next ref can be had."""
     door = gate(api)
-
-    @api.remote
-    def stops():
-        yield 1
-        api.get(door.enter.remote())
-        yield 2
-
-    items = stops.remote()
+    items = stopping(api, door, 1, 2).remote()
     assert api.wait([items], timeout=patience()) == ([items], [])
     assert got(api, next(items)) == 1
     entered(api, door)
@@ -86,13 +83,7 @@ def wait_takes_generators(api):
 def next_ready_tells_whether_next_waits(api):
     """``next_ready()`` is whether the next item is there; ``is_finished()``, whether all have been taken."""
     door = gate(api)
-
-    @api.remote
-    def stops():
-        yield 1
-        api.get(door.enter.remote())
-
-    items = stops.remote()
+    items = stopping(api, door, 1).remote()
     until(items.next_ready)
     assert not items.is_finished()
     assert got(api, next(items)) == 1

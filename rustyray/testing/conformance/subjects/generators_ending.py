@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from rustyray.testing.conformance.helpers import book, counts, entered, gate, got, told, until, values
+from rustyray.testing.conformance.helpers import book, counts, entered, gate, got, stopping, told, until, values
 
 
 def _fails(api, **options):
@@ -141,13 +141,7 @@ def back_pressure_of_a_whole_actor(api):
 def completed_is_ready_at_the_end(api):
     """``completed()`` is a ref that has its value when the generator has ended, and not before."""
     door = gate(api)
-
-    @api.remote
-    def stops():
-        yield 1
-        api.get(door.enter.remote())
-
-    items = stops.remote()
+    items = stopping(api, door, 1).remote()
     done = items.completed()
     entered(api, door)
     assert api.wait([done], timeout=0) == ([], [done])
@@ -159,13 +153,7 @@ def completed_is_ready_at_the_end(api):
 def completed_tells_of_a_cancel(api):
     """``completed()`` of a generator that was cancelled raises TaskCancelledError."""
     door = gate(api)
-
-    @api.remote
-    def stops():
-        yield 1
-        api.get(door.enter.remote())
-
-    items = stops.remote()
+    items = stopping(api, door, 1).remote()
     got(api, next(items))
     entered(api, door)
     api.cancel(items)
@@ -177,14 +165,7 @@ def completed_tells_of_a_cancel(api):
 def a_cancelled_generator_ends_with_an_error(api):
     """A generator that is cancelled has one more ref, which raises TaskCancelledError."""
     door = gate(api)
-
-    @api.remote
-    def stops():
-        yield 1
-        api.get(door.enter.remote())
-        yield 2
-
-    items = stops.remote()
+    items = stopping(api, door, 1, 2).remote()
     assert got(api, next(items)) == 1
     entered(api, door)
     api.cancel(items)
