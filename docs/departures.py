@@ -42,7 +42,6 @@ Decided otherwise on purpose, and told on the pages of what they are about:
 | A generator that nobody holds is closed at its next `yield`, unless `completed()` is held | it runs to its end |
 | A generator that waits for its reader gives its CPU back | it keeps it |
 | The concurrency groups of an async actor share one event loop | each has its own |
-| `shutdown()` ends the nodes of a `cluster_utils.Cluster` | they stay; the program may connect again |
 | Serializers of a program's own count for all pickles of its process | for Ray's alone |
 """
 

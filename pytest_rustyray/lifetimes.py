@@ -2,8 +2,9 @@
 
 The fixtures of this plugin end theirs themselves. But as in Ray, the first ``.remote()`` starts a runtime if there is
 none, and a test, or somebody's own fixture, may call ``init`` and forget ``shutdown``. A runtime that came up during a
-test's own code is shut down after that test; one that came up in a fixture's, after that fixture. One that was started
-anywhere else, such as in a hook, belongs to somebody whose end we do not see, and is left alone.
+test's own code is shut down after that test; one that came up in a fixture's, after that fixture. So is a `Cluster` of
+`rustyray.cluster_utils`, whether or not anybody is connected to it. What was started anywhere else, such as in a hook,
+belongs to somebody whose end we do not see, and is left alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest
 from pytest_rustyray.summing_up import LEFT_RUNNING
 
 if TYPE_CHECKING:
+    from rustyray.engines.native.standing.of_program import ProgramCluster
     from rustyray.runtime.engine import Engine
 
     Starter = pytest.Item | pytest.FixtureDef[object]
@@ -30,6 +32,7 @@ class Lifetimes:
     def __init__(self) -> None:
         self._engine: Engine | None = None
         self._starter: Starter | None = None
+        self._clusters: dict[ProgramCluster, Starter] = {}
 
     def started_by(self) -> str:
         """Who started the runtime that is up, in words; empty if that was not seen."""
@@ -95,9 +98,19 @@ class Lifetimes:
         engine = running_engine()
         if engine is not None and engine is not before and engine is not self._engine:
             self._engine, self._starter = engine, starter
+        for cluster in clusters():
+            self._clusters.setdefault(cluster, starter)
 
     def _end(self, starter: Starter) -> bool:
-        """Shut the runtime down that this starter has left running; whether there was one."""
+        """Shut down what this starter has left running; whether there was anything."""
+        left = self._end_runtime(starter)
+        for cluster in [cluster for cluster, who in self._clusters.items() if who is starter]:
+            del self._clusters[cluster]
+            left |= not cluster.ended
+            cluster.shutdown()
+        return left
+
+    def _end_runtime(self, starter: Starter) -> bool:
         if self._starter is not starter:
             return False
         left, self._engine, self._starter = self._engine, None, None
@@ -112,6 +125,12 @@ def running_engine() -> Engine | None:
     context = sys.modules.get("rustyray.runtime.context")
     engine: Engine | None = context.engine() if context is not None else None
     return engine
+
+
+def clusters() -> list[ProgramCluster]:
+    """The clusters that this process has started, other than runtimes of its own, and that have not ended."""
+    module = sys.modules.get("rustyray.engines.native.standing.of_program")
+    return list(module.all_of_them) if module is not None else []
 
 
 def started() -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import atexit
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from rustyray.api import init_options, lifecycle
 from rustyray.model.options import hint
 from rustyray.model.settings import WITHOUT_EFFECT
 from rustyray.runtime import context
-from rustyray.runtime.engine import Engine
+
+if TYPE_CHECKING:
+    from rustyray.engines.native.standing.of_program import ProgramCluster
+    from rustyray.runtime.engine import Engine
 
 #: What `Cluster.add_node` takes: options of `rustyray.init`.
 NODE_OPTIONS: Final = (
@@ -32,11 +35,16 @@ HEAD_OPTIONS: Final = (*NODE_OPTIONS, "namespace", "logging_level", "log_to_driv
 class ClusterNode:
     """A node of a `Cluster`: a process of its own, with its own workers, resources, object store and address."""
 
-    def __init__(self, node_id: bytes, about: Mapping[str, Any]) -> None:
+    def __init__(self, node_id: bytes, address: str, pid: int) -> None:
         self._id = node_id
-        self.node_id: str = about["NodeID"]
-        self.address: str = about["RayletSocketName"].removeprefix("tcp:")
-        self.pid: int = about["Pid"]
+        self.node_id = node_id.hex()
+        self.address = address.removeprefix("tcp:")
+        self.pid = pid
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> ClusterNode:
+        """The node that an entry of `rustyray.nodes` is about."""
+        return cls(bytes.fromhex(about["NodeID"]), about["RayletSocketName"], about["Pid"])
 
     @property
     def unique_id(self) -> str:
@@ -50,18 +58,19 @@ class ClusterNode:
 class Cluster:
     """A cluster on this machine: nodes come and go while a program runs.
 
-    ``address`` is for ``rustyray.init(address=…)``; it is empty while there is no head node. A cluster belongs to the
-    process that makes it, and ends with that process' runtime: `rustyray.shutdown` ends the nodes too.
+    ``address`` is for ``rustyray.init(address=…)``, in this process and in others of the same user; it is empty while
+    there is no head node. As in Ray, `rustyray.shutdown` only leaves the cluster: its nodes, and actors with
+    ``lifetime="detached"``, stay until `shutdown`, or until the process ends that has made it, by whatever means.
 
     Args:
         initialize_head: start the head node at once; otherwise the first `add_node` does.
         connect: connect this process to the cluster, as ``rustyray.init(address=…)`` does.
-        head_node_args: options of the head node, as `add_node` takes them, and ``namespace``, ``logging_level`` and
-            ``log_to_driver``.
+        head_node_args: options of the head node, as `add_node` takes them; ``logging_level``, of all nodes; and, for
+            whoever connects and says nothing else, ``namespace`` and ``log_to_driver``.
         shutdown_at_exit: end the cluster when the interpreter exits. (It ends then in any case; Ray has the option.)
 
     Raises:
-        RuntimeError: RustyRay is running in this process already.
+        RuntimeError: ``connect``, and RustyRay is running in this process already; or the head cannot be started.
         ValueError: ``connect`` without ``initialize_head``.
     """
 
@@ -77,25 +86,27 @@ class Cluster:
         self.head_node: ClusterNode | None = None
         self.worker_nodes: list[ClusterNode] = []
         self.address = ""
-        self._engine: Engine | None = None
+        self._cluster: ProgramCluster | None = None
         if shutdown_at_exit:
             atexit.register(self.shutdown)
         if initialize_head:
             self._start_head(dict(head_node_args or {}))
         if connect:
-            self.connect()
+            try:
+                self.connect()
+            except BaseException:
+                self.shutdown()
+                raise
 
     @property
     def gcs_address(self) -> str:
         """As ``address``."""
         return self.address
 
-    def connect(self) -> lifecycle.Session:
-        """Connect this process to the cluster."""
-        if not self.address:
-            raise RuntimeError("the cluster has no head node: call add_node() first")
+    def connect(self, namespace: str | None = None) -> lifecycle.Session:
+        """Connect this process to the cluster, as ``rustyray.init(address=…, namespace=…)`` does."""
         self._running()
-        return lifecycle.init(address=self.address)
+        return lifecycle.init(address=self.address, namespace=namespace)
 
     def add_node(self, wait: bool = True, **node_args: Any) -> ClusterNode:
         """Start another node; the first one is the head.
@@ -112,9 +123,8 @@ class Cluster:
         """
         if self.head_node is None:
             return self._start_head(node_args)
-        engine = self._running()
-        node_id = engine.add_node(init_options.checked(**checked(node_args, NODE_OPTIONS)))
-        node = ClusterNode(node_id, about(engine, node_id))
+        info = self._running().add_node(init_options.checked(**checked(node_args, NODE_OPTIONS)))
+        node = ClusterNode(info.node, info.address, info.pid)
         self.worker_nodes.append(node)
         return node
 
@@ -132,8 +142,7 @@ class Cluster:
             raise ValueError("the head node cannot be removed: shutdown() ends the cluster")
         if node not in self.worker_nodes:
             raise ValueError(f"{node!r} is not a node of this cluster, or was removed already")
-        engine = self._running()
-        engine.remove_node(node._id, allow_graceful)
+        self._running().remove_node(node._id, allow_graceful)
         self.worker_nodes.remove(node)
 
     def list_all_nodes(self) -> list[ClusterNode]:
@@ -149,42 +158,47 @@ class Cluster:
         Raises:
             TimeoutError: They differ still; the message says how.
         """
-        wait_for_nodes(self._running(), self.list_all_nodes(), timeout)
+        wait_for_nodes(self._running().alive, self.list_all_nodes(), timeout)
 
     def shutdown(self) -> None:
-        """End all nodes. Whoever was connected is not any more."""
-        engine, self._engine = self._engine, None
+        """End all nodes. If this process is connected, it is not any more."""
+        cluster, self._cluster = self._cluster, None
         self.head_node, self.worker_nodes, self.address = None, [], ""
-        if engine is not None:
-            atexit.unregister(self.shutdown)
-            lifecycle.end(engine)
+        if cluster is None:
+            return
+        atexit.unregister(self.shutdown)
+        engine = context.own_engine()
+        if engine is not None and engine.process().head == cluster.cluster.head_address:
+            lifecycle.shutdown()
+        cluster.shutdown()
 
     def _start_head(self, node_args: Mapping[str, Any]) -> ClusterNode:
         node_args = checked(node_args, HEAD_OPTIONS)
-        system_config = {**(node_args.get("_system_config") or {}), "cluster": True}
-        settings = init_options.checked(**{**node_args, "_system_config": system_config})
-        engine = lifecycle.start_apart(settings)
-        self._engine = engine
-        about = engine.nodes()[0]
-        self.head_node = node = ClusterNode(engine.process().node, about)
+        settings = init_options.checked(**node_args)
+        from rustyray.engines.native.standing.of_program import ProgramCluster
+
+        self._cluster = cluster = ProgramCluster(settings)
+        self.head_node = node = ClusterNode(cluster.first.node, cluster.first.address, cluster.first.pid)
         self.address = node.address
-        context.apart[self.address] = engine
         return node
 
-    def _running(self) -> Engine:
-        if self._engine is None:
+    def _running(self) -> ProgramCluster:
+        if self._cluster is None or self._cluster.ended:
             raise RuntimeError("the cluster has no nodes: it was shut down, or add_node() was never called")
-        if self.address not in context.apart:
-            raise RuntimeError(f"the cluster at {self.address} ended when this process called shutdown(): make another")
-        return self._engine
+        return self._cluster
 
 
-def wait_for_nodes(engine: Engine, nodes: Iterable[ClusterNode], timeout: float) -> None:
-    """Wait until exactly these are alive. Raises TimeoutError after ``timeout`` seconds."""
+def alive_for(engine: Engine) -> set[str]:
+    """The nodes that are alive for a program that is connected to them."""
+    return {about["NodeID"] for about in engine.nodes() if about["Alive"]}
+
+
+def wait_for_nodes(living: Callable[[], set[str]], nodes: Iterable[ClusterNode], timeout: float) -> None:
+    """Wait until ``living`` says that exactly these are alive. Raises TimeoutError after ``timeout`` seconds."""
     wanted = {node.node_id for node in nodes}
     deadline = time.monotonic() + timeout
     while True:
-        alive = {about["NodeID"] for about in engine.nodes() if about["Alive"]}
+        alive = living()
         if alive == wanted:
             return
         if time.monotonic() > deadline:
@@ -195,7 +209,7 @@ def wait_for_nodes(engine: Engine, nodes: Iterable[ClusterNode], timeout: float)
 
 
 def about(engine: Engine, node_id: bytes) -> Mapping[str, Any]:
-    """What the cluster says of a node."""
+    """What the cluster says of a node to a program that is connected."""
     return next(about for about in engine.nodes() if about["NodeID"] == node_id.hex())
 
 

@@ -72,12 +72,10 @@ def cluster(request: pytest.FixtureRequest, **more: Any) -> Iterator[Cluster]:
     count = options.pop("num_nodes", 0)
     connects = options.pop("do_init", count > 0)
     namespace = options.pop(_NAMESPACE)
-    config = {"prestart": 1, **(options.pop("_system_config", None) or {})}
     found = Cluster()
     try:
-        for number in range(count):
-            head: dict[str, Any] = {} if number else {_NAMESPACE: namespace}
-            found.add_node(**options, **head, _system_config=config)
+        for _ in range(count):
+            found.add_node(**options)
         if connects:
             found.wait_for_nodes()
             rustyray.init(address=found.address, namespace=namespace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rustyray import cluster_utils
@@ -27,7 +28,7 @@ class ClusterUnderTest:
         self.session = session
         self._engine = engine
         self._node_options = node_options
-        self._nodes = [ClusterNode(bytes.fromhex(about["NodeID"]), about) for about in engine.nodes()]
+        self._nodes = [ClusterNode.of(about) for about in engine.nodes()]
         first = session.address_info["node_id"]
         self._nodes.sort(key=lambda node: node.node_id != first)
         self._paused: set[bytes] = set()
@@ -57,7 +58,7 @@ class ClusterUnderTest:
         """
         options = cluster_utils.checked(options, NODE_OPTIONS)
         node_id = self._engine.add_node(init_options.checked(**(dict(self._node_options) | options)))
-        node = ClusterNode(node_id, cluster_utils.about(self._engine, node_id))
+        node = ClusterNode.of(cluster_utils.about(self._engine, node_id))
         self._nodes.append(node)
         return node
 
@@ -132,7 +133,7 @@ class ClusterUnderTest:
         Raises:
             TimeoutError: They differ still; the message says how.
         """
-        cluster_utils.wait_for_nodes(self._engine, self._nodes, timeout)
+        cluster_utils.wait_for_nodes(partial(cluster_utils.alive_for, self._engine), self._nodes, timeout)
 
     def end(self) -> None:
         """Let everything go on, so that it can end."""

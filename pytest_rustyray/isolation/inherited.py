@@ -88,4 +88,3 @@ def _leave_runtimes() -> None:
     context = sys.modules.get("rustyray.runtime.context")
     if context is not None and context.engine() is not None:
         context.set_engine(None)
-        context.apart.clear()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pytest_rustyray.leaks import origins
 from pytest_rustyray.leaks.finding import LOOK, Leak, runtime_module
-from pytest_rustyray.lifetimes import running_engine
+from pytest_rustyray.lifetimes import clusters, running_engine
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 #: Seconds that a killed process may take to be gone.
@@ -142,9 +142,10 @@ def _zygote() -> int:
 
 
 def _by_design() -> set[int]:
-    """Helpers that libraries start once and keep, and nodes of a runtime that is up."""
+    """Helpers that libraries start once and keep, and nodes of a runtime or cluster that is up."""
     nodes: Any = getattr(running_engine(), "node_processes", None)
     pids = {_zygote(), *(node.pid for node in nodes.all.values())} if nodes is not None else {_zygote()}
+    pids.update(*(cluster.pids() for cluster in clusters()))
     for library in _LIBRARIES:
         tracker: Any = sys.modules.get(f"{library}.resource_tracker")
         server: Any = sys.modules.get(f"{library}.forkserver")

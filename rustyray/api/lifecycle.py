@@ -109,8 +109,9 @@ def init(
         address: None: what the environment variable ``RUSTYRAY_ADDRESS`` says, else as "local": a new runtime, for this
             process alone. Otherwise a cluster to connect to, whose nodes have their resources already: "host:port" of
             one that ``rustyray start --head`` has started (by a user who may read its key file) or of a
-            `rustyray.cluster_utils.Cluster` of this process; "auto": the only one that runs on this machine. With
-            ``engine="ray"``, Ray's own addresses; "ray://host:port" is one in any case.
+            `rustyray.cluster_utils.Cluster`; "auto": the `Cluster` of this program, or of the one that has started it,
+            or else the only cluster that stands by itself on this machine. With ``engine="ray"``, Ray's own addresses;
+            "ray://host:port" is one in any case.
         num_cpus: how many CPUs there are to share out; the machine's, or the part of it this process may use.
         num_gpus: likewise GPUs, which need not be there: see `get_gpu_ids`; 0.
         memory: likewise bytes of memory for tasks that ask for some; 70% of the machine's.
@@ -130,8 +131,7 @@ def init(
         logging_level: a level of the logging module, for messages of the runtime itself.
         logging_format: a format of the logging module for those in the driver; without one they are sentences.
         logging_config: how the driver and the workers log; without it, logging is left alone.
-        log_to_driver: False: what workers print goes nowhere. Without effect where the nodes of a `Cluster` of this
-            process run already, which is to be told itself.
+        log_to_driver: False: what workers print goes nowhere.
         runtime_env: what all workers of this program are to have, as `rustyray.runtime_env.RuntimeEnv` says.
         job_config: a `rustyray.job_config.JobConfig`: another way to give ``runtime_env`` and ``namespace``.
         _tracing_startup_hook: a function (or "module:function", as in Ray) that sets up OpenTelemetry, called here and
@@ -182,12 +182,9 @@ def init(
     if address != LOCAL:
         init_options.refuse_observing(address, logging_config, _tracing_startup_hook)
         init_options.refuse_for_nodes(address, of_nodes)
-        if address in context.apart:
-            session = _connect(address, namespace, ignore_reinit_error)
-        else:
-            engine = "ray" if address.startswith("ray://") else engine
-            logs = log_to_driver is not False
-            session = _join(address, engine, namespace, ignore_reinit_error, logs, environment or {})
+        engine = "ray" if address.startswith("ray://") else engine
+        logs = log_to_driver is not False
+        session = _join(address, engine, namespace, ignore_reinit_error, logs, environment or {})
         return _in_environment(session, environment, before)
     chosen = init_options.checked(
         engine=engine,
@@ -223,7 +220,7 @@ def _join(
     log_to_driver: bool,
     environment: Mapping[str, Any],
 ) -> Session:
-    """A cluster that stands by itself."""
+    """A cluster that is there already."""
     from rustyray.api import engines
     from rustyray.model import options
 
@@ -235,22 +232,6 @@ def _join(
         context.set_engine(joined)
         _shut_down_at_exit()
         return Session(joined)
-
-
-def _connect(address: str, namespace: str | None, ignore_reinit_error: bool) -> Session:
-    """To a runtime that stands apart."""
-    with _lock:
-        engine = context.apart[address]
-        if context.own_engine() is not None:
-            return _already(ignore_reinit_error)
-        if namespace not in (None, engine.process().namespace):
-            raise ValueError(
-                f"this cluster's namespace is {engine.process().namespace!r}: give another one to "
-                "Cluster(head_node_args={'namespace': …})"
-            )
-        context.set_engine(engine)
-        _shut_down_at_exit()
-        return Session(engine)
 
 
 def _already(ignore_reinit_error: bool) -> Session:
@@ -293,21 +274,6 @@ def _start_tracing(hook: bytes) -> None:
     tracing.start(loads(hook))
 
 
-def start_apart(settings: Settings) -> Engine:
-    """Start a runtime that this process is not connected to yet. Raises RuntimeError when one is running."""
-    from rustyray.api import engines
-
-    with _lock:
-        if context.own_engine() is not None:
-            _already(False)
-        return engines.start(settings)
-
-
-def end(engine: Engine) -> ShutdownReport | None:
-    """As `shutdown`, for this runtime, whether or not this process is connected to it."""
-    return _shut_down(engine, None)
-
-
 def shutdown(*, grace: float | None = None) -> ShutdownReport | None:
     """Stop everything that `init` started, and return how that went; None (and nothing happens) when RustyRay is down.
 
@@ -340,8 +306,6 @@ def _shut_down(engine: Engine, grace: float | None) -> ShutdownReport | None:
     report = engine.shutdown(grace)
     with _lock:
         _observe_no_more()
-        for address in [address for address, other in context.apart.items() if other is engine]:
-            del context.apart[address]
         if context.engine() is engine:
             context.set_engine(None)
     return report

@@ -22,6 +22,8 @@ def run(given: argparse.Namespace) -> None:
         found = [(place, cluster) for place, cluster in found if same_address(cluster.address, given.address)]
         if not found:
             raise ConnectionError(f"nothing of a cluster at {given.address} runs on this machine")
+    else:  # those of programs are theirs to end
+        found = [(place, cluster) for place, cluster in found if not cluster.program]
     ended = killed = 0
     for place, _ in found:
         those, had_to_be = stop(place, given.force)

@@ -72,9 +72,6 @@ class TaskContext:
 #: The task that this thread (or asyncio task) runs; None in a driver.
 current_task: ContextVar[TaskContext | None] = ContextVar("rustyray_current_task", default=None)
 
-#: Runtimes that were started apart from any ``init``, by the address at which one connects to them.
-apart: dict[str | None, Engine] = {}
-
 
 class Harness(Protocol):
     """What a test harness has done in each worker: when it ``begin``s, and around each task, call and constructor."""

@@ -51,8 +51,9 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
 
     It hosts the head unless ``head_address`` says where that is, in the process ``head``; it then also needs to
     be told the driver's ``job``, which otherwise is made here. A ``shared`` node has no driver of its own: drivers come
-    and go. What it listens at for others is on ``host``, and speaks TLS if there are ``certificates``. An empty
-    ``namespace`` asks for one of the job's own.
+    and go. What is known of its cluster lies in ``session_dir``, which goes with the head if that is here. What it
+    listens at for others is on ``host``, and speaks TLS if there are ``certificates``. An empty ``namespace`` asks for
+    one of the job's own.
     ``argv``, ``sys_path``, ``cwd``, ``env`` and ``umask`` are the driver's, taken over by the workers. ``prestart``
     workers are forked at once. On SIGTERM the workers have ``grace`` seconds to end before they are killed. Objects are
     spilled to ``spill_directory``; ``limits`` are the numbers by which the node decides. Its workers and its store may
@@ -157,10 +158,10 @@ class Preload(msgspec.Struct, tag=2, array_like=True):
 
 
 class AskNode(msgspec.Struct, tag=3, array_like=True):
-    """Has the node ended, and how? With ``kill``, kill it first if it has not. Answered by `NodeStatus`."""
+    """Has the node ended, and how? If not, it gets the ``signal`` first, unless that is 0. Answered by `NodeStatus`."""
 
     pid: int
-    kill: bool = False
+    signal: int = 0
 
 
 class ForkTwin(msgspec.Struct, tag=4, array_like=True):

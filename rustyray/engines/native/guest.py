@@ -24,7 +24,6 @@ from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile
 from rustyray.model.ids import WorkerID, short
 from rustyray.model.messages import (
-    HEAD,
     ArenaLent,
     JobSetup,
     LendArena,
@@ -80,14 +79,15 @@ class Guest(AnyDriver):
         )
         for listener in listeners:
             hub.listen(listener)
-        pump = Pump(hub, core, HEAD, cluster.head_address, handlers, on_effect)
+        pump = Pump(hub, core, cluster.head_bytes, cluster.head_address, handlers, on_effect)
         folder = Place.of(cluster).path
+        namespace = namespace or cluster.namespace
         process = ProcessContext(b"", node, me, namespace, address, True, folder, cluster.head_address)
         guest = cls(core, pump, Store(arena, node, pump), arena, process)
         pump.judge = guest.judge
         handlers |= {ShutdownDone: guest.on_done, Registered: guest._on_registered, Output: guest._on_output}
         try:
-            guest._register(where, cluster, quiet=not log_to_driver)
+            guest._register(where, cluster, quiet=cluster.quiet or not log_to_driver)
         except BaseException as error:
             guest.ending.start_failed(f"the start failed: {error}")
             raise

@@ -78,7 +78,10 @@ FIRST_GUEST: Final = 1 << 31
 
 
 def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
-    """Run a node in this process, just forked from the zygote, and end the process when the node has ended."""
+    """Run a node in this process, just forked, and end the process when the node has ended.
+
+    It is killed when the zygote ends, if that has forked it; ``zygote_pid`` is 0 if not.
+    """
     code = BUG
     forked: WorkerBoot | None = None
     try:
@@ -96,20 +99,22 @@ def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
             _run_worker(forked)
         else:
             shutil.rmtree(packages_of(boot), ignore_errors=True)
+            if boot.shared and not boot.head_address:
+                shutil.rmtree(boot.session_dir, ignore_errors=True)
     finally:
         exit_now(code)
 
 
 def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
     """Make this process the driver's: its streams, directory, environment and import path, for the workers to keep."""
-    if not boot.shared:
+    if zygote_pid:
         processes.set_parent_death_signal(signal.SIGKILL, zygote_pid)
     processes.set_name("rr-node")
     os.dup2(fds[NodeFd.STDOUT], 1)
     os.dup2(fds[NodeFd.STDERR], 2)
     os.close(fds[NodeFd.STDOUT])
     os.close(fds[NodeFd.STDERR])
-    if not boot.shared:  # that one leads a session of its own
+    if zygote_pid:  # one without leads a session of its own
         os.setpgid(0, 0)
     surroundings.enter(boot)
 
@@ -182,7 +187,7 @@ class _Node:
         """Run until the node has ended; return the exit code."""
         boot = self.boot
         try:
-            if self.head is not None:
+            if self.head is not None and not boot.shared:
                 # The driver will register too; but its first workers are forked before, and are to know its job.
                 self.head.on_message(boot.node, RegisterJob(boot.driver, boot.namespace, boot.driver_pid), self.now)
                 self.carry_out()

@@ -149,7 +149,11 @@ class Zygote:
 
     def kill_node(self, pid: int) -> None:
         """Send SIGKILL to the node process, unless it has ended."""
-        self._node_status(pid, kill=True)
+        self._node_status(pid, number=signal.SIGKILL)
+
+    def end_node(self, pid: int) -> None:
+        """Ask the node process to end, unless it has."""
+        self._node_status(pid, number=signal.SIGTERM)
 
     def close(self) -> None:
         """End the zygote and whatever it started; the next request starts a new one."""
@@ -174,12 +178,12 @@ class Zygote:
             except EOFError as error:
                 raise ZygoteError(f"{error}; its standard error (this process') may tell why") from None
 
-    def _node_status(self, pid: int, patience: float | None = None, *, kill: bool = False) -> NodeStatus:
+    def _node_status(self, pid: int, patience: float | None = None, *, number: int = 0) -> NodeStatus:
         with self._lock:
             if self._process is None or not self._process.is_alive():
                 return NodeStatus(known=False)
             try:
-                reply = self._exchange(self._process, AskNode(pid, kill), (), patience)
+                reply = self._exchange(self._process, AskNode(pid, number), (), patience)
             except EOFError:
                 return NodeStatus(known=False)
         assert isinstance(reply, NodeStatus)

@@ -188,8 +188,8 @@ class _Zygote:
         return Preloaded(failed)
 
     def _status(self, request: AskNode) -> NodeStatus:
-        if request.kill and request.pid in self._running:
-            os.kill(request.pid, signal.SIGKILL)
+        if request.signal and request.pid in self._running:
+            os.kill(request.pid, request.signal)
         self._reap()
         if request.pid in self._running:
             return NodeStatus()

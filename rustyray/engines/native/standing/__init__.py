@@ -6,4 +6,5 @@ daemon.py        a process that goes on when the one that started it has ended
 head_process.py  the head, in a process of its own
 starting.py      start heads and nodes
 stopping.py      end them
+of_program.py    one that ends with the program that has started it
 """

@@ -18,6 +18,7 @@ import msgspec
 
 from rustyray.engines.native.address import make_private
 from rustyray.engines.native.certificates import Certificates
+from rustyray.model.messages import HEAD
 
 #: The environment variables that say where all this is, and which file has the key of a cluster elsewhere.
 DIRECTORY_VARIABLE: Final = "RUSTYRAY_TMPDIR"
@@ -31,13 +32,20 @@ class ClusterFile(msgspec.Struct, frozen=True, kw_only=True):
     """What one needs to know to join a cluster.
 
     ``address`` is ``host:port``; ``session`` and ``key`` are hexadecimal. Where TLS is spoken there are also the
-    ``certificates`` to do it with.
+    ``certificates`` to do it with. The head is a process of its own, unless ``head`` names the node that hosts it.
+
+    A cluster that ends with a ``program`` has its pid. Programs that join get ``namespace`` unless they name one, and
+    are shown nothing of what their workers print if it is ``quiet``.
     """
 
     address: str
     session: str
     key: str
     certificates: Certificates | None = None
+    head: str = ""
+    program: int = 0
+    namespace: str = ""
+    quiet: bool = False
 
     @property
     def session_bytes(self) -> bytes:
@@ -46,6 +54,10 @@ class ClusterFile(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key_bytes(self) -> bytes:
         return bytes.fromhex(self.key)
+
+    @property
+    def head_bytes(self) -> bytes:
+        return bytes.fromhex(self.head) or HEAD
 
     @property
     def head_address(self) -> str:
@@ -164,7 +176,10 @@ def _is_old(path: str) -> bool:
 
 
 def find(address: str, key_file: str = "") -> ClusterFile:
-    """The cluster whose head listens at ``address`` (``host:port``; "auto": the only one of this machine).
+    """The cluster whose head listens at ``address`` (``host:port``).
+
+    "auto" is the one of this program, or of that which has started it; without one, the only cluster of this machine
+    that stands by itself.
 
     Its key is in ``key_file``, in the file that ``RUSTYRAY_KEY_FILE`` names, or in this machine's records.
 
@@ -188,15 +203,34 @@ def find(address: str, key_file: str = "") -> ClusterFile:
             f"no cluster at {address} is known on this machine"
             + (f" (there is {there})" if there else "")
             + f". Start one with 'rustyray start --head', or copy the key file of a cluster elsewhere (its start says "
-            f"where that is) and name it in {KEY_VARIABLE}. (A Cluster of rustyray.cluster_utils is of the process "
-            "that made it alone, and ends with its shutdown().)"
+            f"where that is) and name it in {KEY_VARIABLE}. (A Cluster of rustyray.cluster_utils ends with the program "
+            "that made it.)"
         )
+    known = _ours(known) or [one for one in known if not one.program]
     if not known:
         raise ConnectionError("no cluster runs on this machine: start one with 'rustyray start --head'")
     if len(known) > 1:
         there = ", ".join(one.address for one in known)
         raise ConnectionError(f"more than one cluster runs on this machine: give the address of one of {there}")
     return known[0]
+
+
+def _ours(known: list[ClusterFile]) -> list[ClusterFile]:
+    """Those of this program, or else of the nearest that has started it and has some."""
+    pid = os.getpid()
+    while pid > 1 and any(one.program for one in known):
+        if found := [one for one in known if one.program == pid]:
+            return found
+        pid = _parent(pid)
+    return []
+
+
+def _parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except FileNotFoundError:
+        return os.getppid() if pid == os.getpid() else 0
 
 
 def same_address(one: str, other: str) -> bool:

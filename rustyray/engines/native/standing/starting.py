@@ -24,7 +24,7 @@ from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessF
 from rustyray.engines.native.standing.stores import open_store
 from rustyray.engines.native.zygote_main import FOR_WORKERS
 from rustyray.model.ids import NODE_ID_SIZE, NodeID
-from rustyray.model.messages import HEAD, ClusterDescription, DescribeCluster, NodeInfo
+from rustyray.model.messages import ClusterDescription, DescribeCluster, NodeInfo
 
 if TYPE_CHECKING:
     from rustyray.engines.native.certificates import Certificates
@@ -139,7 +139,8 @@ def start_node(cluster: ClusterFile, settings: Settings, host: str, *, tied: boo
     inside = addresses.default_address(cluster.session_bytes, node)
     outside = addresses.any_port(host)
     listeners = [addresses.listen(inside), addresses.listen(outside, encrypted=cluster.certificates is not None)]
-    boot = _boot(cluster, node, settings, addresses.format_address(listeners[1]), arena.size, host, place.path)
+    address = addresses.format_address(listeners[1])
+    boot = node_boot(cluster, node, settings, arena.size, place.path, address=address, host=host)
     log = place.log(f"node-{node.hex()}")
     fds = [arena.fd, *(listener.fileno() for listener in listeners)]
     pid = detach(partial(_run_node, boot, fds), log, set(fds), tied=tied)
@@ -164,9 +165,18 @@ def _run_node(boot: NodeBoot, fds: list[int]) -> None:
     node_process.main(boot, [arena, inside, os.dup(1), os.dup(2), outside], 0)
 
 
-def _boot(
-    cluster: ClusterFile, node: NodeID, settings: Settings, address: str, arena_size: int, host: str, folder: str
+def node_boot(
+    cluster: ClusterFile,
+    node: NodeID,
+    settings: Settings,
+    arena_size: int,
+    folder: str,
+    *,
+    address: str = "",
+    host: str = "127.0.0.1",
+    cpus_taken: int = 0,
 ) -> NodeBoot:
+    """What a node of the cluster is told that listens at ``address``; ``folder`` is the cluster's."""
     return NodeBoot(
         node=node,
         session=cluster.session_bytes,
@@ -185,7 +195,7 @@ def _boot(
         log_level=settings.log_level,
         grace=GRACE,
         session_dir=folder,
-        head=HEAD,
+        head=cluster.head_bytes,
         head_address=cluster.head_address,
         tcp=True,
         host=host,
@@ -193,7 +203,7 @@ def _boot(
         certificates=cluster.certificates,
         spill_directory=spill_directory(settings),
         limits=configured(node_limits(settings), settings.system_config),
-        cpus=cpu_quota(settings),
+        cpus=cpu_quota(settings, cpus_taken),
         memory_limit=int(number(settings.system_config, "memory_limit", 0)),
         descriptors=descriptors(settings),
     )
@@ -213,7 +223,7 @@ def facing(cluster: ClusterFile) -> str:
 def describe(cluster: ClusterFile) -> list[NodeInfo] | None:
     """The nodes of the cluster, dead ones too; None when its head cannot be reached."""
     try:
-        with Caller(cluster, cluster.head_address, HEAD) as head:
+        with Caller(cluster, cluster.head_address, cluster.head_bytes) as head:
             answer, _ = head.ask(DescribeCluster(1))
     except ConnectionError:
         return None
