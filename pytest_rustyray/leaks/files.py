@@ -206,7 +206,7 @@ def _by_design() -> set[int | None]:
     elif spawn is not None and spawn._early is not None:
         numbers.add(spawn._early.socket.fileno())
     hub: Any = getattr(getattr(running_engine(), "pump", None), "hub", None)
-    if hasattr(hub, "descriptors"):
+    if hub is not None:
         numbers |= hub.descriptors()
     for library in ("multiprocessing", "multiprocess"):
         tracker: Any = sys.modules.get(f"{library}.resource_tracker")

@@ -295,6 +295,10 @@ class Hub:
             self._clear()
             self._sleep.after_fork()
 
+    def descriptors(self) -> set[int]:
+        """Those of its connections."""
+        return {*self._links}
+
     # --- links, from the call or the knock to the end -----------------------------------------------------------------
 
     def _read_on(self, fd: int) -> None:
