@@ -42,9 +42,9 @@ _LATE = ("dag", "experimental", "job_config", "job_submission", "runtime_env", "
 
 def __getattr__(name: str) -> object:
     if name not in _LATE:
-        from rustyray.missing import attribute
+        from rustyray.missing import absent
 
-        raise AttributeError(attribute(__name__, name))
+        raise absent(__name__, name)
     from importlib import import_module
 
     return import_module(f"rustyray.{name}")

@@ -223,3 +223,9 @@ def checked(given: Mapping[str, Any], valid: Sequence[str]) -> dict[str, Any]:
         if name not in valid:
             raise TypeError(f"a node has no option {name!r}{hint(name, valid)}. Valid ones are {', '.join(valid)}.")
     return found
+
+
+def __getattr__(name: str) -> object:
+    from rustyray.missing import absent
+
+    raise absent(__name__, name)

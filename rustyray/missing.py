@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import sys
+from opcode import opmap
 from typing import Final
 
 _LIBRARY: Final = "is one of Ray's libraries, and RustyRay is Ray's core only: run what needs it on Ray itself"
@@ -164,8 +166,15 @@ def member(owner: str, name: str) -> str:
     return f"{owner.rpartition('.')[2]!r} object has no attribute {name!r}" + (f": it {why}" if why else "")
 
 
-def attribute(owner: str, name: str) -> str:
-    """What is said of an attribute of module ``owner`` (of ``rustyray``, or ``ray``) that is missing."""
+def absent(owner: str, name: str) -> Exception:
+    """What the ``__getattr__`` of module ``owner`` (of ``rustyray``, or ``ray``) raises for a name that is not there.
+
+    For ``from owner import name`` it is an ImportError: of an AttributeError's sentence Python would leave nothing.
+    """
     inner = owner.partition(".")[2]
     why = reason(".".join(part for part in ("ray", inner, name) if part)) if not name.startswith("__") else ""
-    return f"module {owner!r} has no attribute {name!r}" + (f": it {why}" if why else "")
+    why = f": it {why}" if why else ""
+    asks = sys._getframe(2)
+    if asks.f_code.co_code[asks.f_lasti] == opmap["IMPORT_FROM"]:
+        return ImportError(f"cannot import name {name!r} from {owner!r}{why}", name=owner)
+    return AttributeError(f"module {owner!r} has no attribute {name!r}{why}")

@@ -9,7 +9,7 @@ from rustyray.api import lifecycle
 from rustyray.api.actor_handle import ActorHandle
 from rustyray.api.actor_shape import describe_class
 from rustyray.api.shipping import Code, global_name
-from rustyray.api.signatures import Arguments, parameters_of
+from rustyray.api.signatures import Arguments, Parameter, parameters_of
 from rustyray.model import options as opt
 from rustyray.model import plan_parts as parts
 from rustyray.model.plans import ActorPlan
@@ -35,11 +35,18 @@ class ActorClass(Generic[T]):
 
     cls: type[T]
 
-    def __init__(self, cls: type[T], options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        cls: type[T],
+        options: Mapping[str, Any] | None = None,
+        parameters: Sequence[Parameter] | None = None,  # of a class that is just being unpickled, and has none yet
+    ) -> None:
         self.cls = self.__wrapped__ = cls
         self._options = dict(options or {})
         self._code = Code(cls)
-        self._arguments = arguments = Arguments(cls.__qualname__, _constructor_parameters(cls))
+        if parameters is None:
+            parameters = _constructor_parameters(cls)
+        self._arguments = arguments = Arguments(cls.__qualname__, parameters)
         self._low, self._high = arguments.low, arguments.high
         self._plan: ActorPlan | None = None
         self.__name__, self.__qualname__ = cls.__name__, cls.__qualname__
@@ -152,10 +159,10 @@ class ActorClass(Generic[T]):
         return f"<actor class {self._code.called}>"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        return global_name(self.cls, self) or (ActorClass, (self.cls, self._options))
+        return global_name(self.cls, self) or (ActorClass, (self.cls, self._options, self._arguments.parameters))
 
 
-def _constructor_parameters(cls: type) -> tuple[tuple[str, int, bool], ...]:
+def _constructor_parameters(cls: type) -> tuple[Parameter, ...]:
     plain: Any = object
     constructor: Any = getattr(cls, "__init__")  # noqa: B009 - typed, it would be an instance's
     if constructor is plain.__init__:

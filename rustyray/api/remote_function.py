@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, ove
 
 from rustyray.api import lifecycle
 from rustyray.api.shipping import Code, global_name
-from rustyray.api.signatures import Arguments, parameters_of
+from rustyray.api.signatures import Arguments, Parameter, parameters_of
 from rustyray.model import options as opt
 from rustyray.model import plan_parts as parts
 from rustyray.model.plans import TaskPlan
@@ -48,13 +48,20 @@ class RemoteFunction(_Base[P, R]):
 
     func: Callable[P, R]
 
-    def __init__(self, func: Callable[P, R], options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        func: Callable[P, R],
+        options: Mapping[str, Any] | None = None,
+        parameters: Sequence[Parameter] | None = None,  # of one that is just being unpickled, and has no defaults yet
+    ) -> None:
         self.func = func
         self._options = dict(options or {})
         if self._options.get("max_calls") is None:  # the memory of a GPU is free only when the process is gone
             self._options["max_calls"] = 1 if self._options.get("num_gpus") else 0
         self._code = Code(func)
-        self._arguments = arguments = Arguments(self._code.called, parameters_of(func))
+        self._arguments = arguments = Arguments(
+            self._code.called, parameters_of(func) if parameters is None else parameters
+        )
         self._low, self._high = arguments.low, arguments.high
         self._plan: TaskPlan | None = None
         _check_kind(func, self._options)
@@ -171,7 +178,7 @@ class RemoteFunction(_Base[P, R]):
         return f"<remote function {self._code.called}>"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        return global_name(self.func, self) or (RemoteFunction, (self.func, self._options))
+        return global_name(self.func, self) or (RemoteFunction, (self.func, self._options, self._arguments.parameters))
 
 
 def is_generator(func: Callable[..., Any]) -> bool:

@@ -117,7 +117,7 @@ class _Alias(Loader):
 
 
 def _missing(module: str, name: str) -> NoReturn:
-    raise AttributeError(missing.attribute(module, name))
+    raise missing.absent(module, name)
 
 
 _FINDER: Final = _Finder()

@@ -19,6 +19,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    from rustyray.missing import attribute
+    from rustyray.missing import absent
 
-    raise AttributeError(attribute(__name__, name))
+    raise absent(__name__, name)

@@ -9,7 +9,9 @@ __all__ = ["get_local_object_locations", "get_object_locations"]
 
 def __getattr__(name: str) -> object:
     if name not in ("internal_kv", "queue", "tqdm_ray"):
-        raise AttributeError(f"module 'rustyray.experimental' has no attribute {name!r}")
+        from rustyray.missing import absent
+
+        raise absent(__name__, name)
     from importlib import import_module
 
     return import_module(f"rustyray.experimental.{name}")

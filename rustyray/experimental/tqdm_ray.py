@@ -88,3 +88,9 @@ class tqdm:  # noqa: N801 - its name everywhere
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def __getattr__(name: str) -> object:
+    from rustyray.missing import absent
+
+    raise absent(__name__, name)

@@ -86,9 +86,9 @@ def __getattr__(name: str) -> Any:
     if name == "pdb":  # Ray's other name for it
         return import_module("rustyray.util.rpdb")
     if name not in _WHERE:
-        from rustyray.missing import attribute
+        from rustyray.missing import absent
 
-        raise AttributeError(attribute(__name__, name))
+        raise absent(__name__, name)
     value = globals()[name] = getattr(import_module(f"rustyray.util.{_WHERE[name]}"), name)
     return value
 

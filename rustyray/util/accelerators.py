@@ -62,9 +62,9 @@ APPLE_SILICON = "Apple-Silicon"
 
 def __getattr__(name: str) -> str:
     if name != "NVIDIA_TESLA_A100":
-        from rustyray.missing import attribute
+        from rustyray.missing import absent
 
-        raise AttributeError(attribute(__name__, name))
+        raise absent(__name__, name)
     import warnings
 
     from rustyray.util.annotations import RayDeprecationWarning

@@ -39,3 +39,9 @@ def reset_log_once(key: str | None = None) -> None:
         _said.clear()
     else:
         _said.pop(key, None)
+
+
+def __getattr__(name: str) -> object:
+    from rustyray.missing import absent
+
+    raise absent(__name__, name)

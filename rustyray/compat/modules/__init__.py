@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
             return import_module(names.target(f"{names.RAY}.{name}"))
         except ModuleNotFoundError:
             pass  # it is no module, or none that is there
-    raise AttributeError(missing.attribute(names.RAY, name))
+    raise missing.absent(names.RAY, name)
 
 
 def __dir__() -> list[str]:

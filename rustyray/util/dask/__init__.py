@@ -24,3 +24,9 @@ __all__ = [
     "ray_dask_persist",
     "unpack_ray_callbacks",
 ]
+
+
+def __getattr__(name: str) -> object:
+    from rustyray.missing import absent
+
+    raise absent(__name__, name)

@@ -56,10 +56,29 @@ def test_a_module_that_is_there_tells_what_of_it_is_missing() -> None:
     importlib.import_module("rustyray.experimental.tqdm_ray")
     importlib.import_module("ray.util")
     bars = importlib.import_module("ray.experimental.tqdm_ray")
-    with pytest.raises(AttributeError, match=r"'ray\.experimental\.tqdm_ray' has no attribute 'instance': it manages"):
+    with pytest.raises(AttributeError, match=r"ray\.experimental\.tqdm_ray' has no attribute 'instance': it manages"):
         bars.instance()
-    with pytest.raises(AttributeError, match=r"has no attribute 'anything'$"):
-        bars.anything  # noqa: B018
+    queue = importlib.import_module("ray.util.queue")
+    with pytest.raises(AttributeError, match=r"module 'ray\.util\.queue' has no attribute 'anything'$"):
+        queue.anything  # noqa: B018
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("from ray import ActorClassID", "cannot import name 'ActorClassID' from 'ray': it is internal to Ray"),
+        ("from ray import data", "cannot import name 'data' from 'ray': it is one of Ray's libraries"),
+        ("from ray.util import collective", "cannot import name 'collective' from 'rustyray.util': it moves tensors"),
+        ("from ray.cluster_utils import AutoscalingCluster", "AutoscalingCluster' from .*: it is for clusters that"),
+        ("from rustyray.exceptions import RayChannelError", "'RayChannelError' from 'rustyray.exceptions': it moves"),
+        ("from ray import nothing", "cannot import name 'nothing' from 'ray'$"),
+    ],
+)
+def test_importing_a_missing_name_says_why(line: str, says: str) -> None:
+    with pytest.raises(ImportError, match=says):
+        exec(line)
+    assert not hasattr(importlib.import_module("ray.exceptions"), "RayChannelError")
 
 
 @pytest.mark.usefixtures("installed")

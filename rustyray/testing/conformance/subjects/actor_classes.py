@@ -186,3 +186,18 @@ def arguments_of_methods_are_copies(api):
     assert got(api, seen.read.remote()) == [[1]]
     got(api, seen.read.remote()).append("lost")
     assert got(api, seen.read.remote()) == [[1]]
+
+
+def an_actor_makes_actors_of_its_own_class(api):
+    """A class that was made inside a function may make actors of itself, with arguments, in its methods."""
+
+    @api.remote(num_cpus=0)
+    class Tree:
+        def __init__(self, depth, width=2):
+            self.branches = [Tree.remote(depth - 1) for _ in range(width)] if depth else []
+
+        def count(self):
+            return 1 + sum(api.get([branch.count.remote() for branch in self.branches]))
+
+    assert got(api, Tree.remote(1).count.remote()) == 3
+    assert got(api, Tree.remote(1, width=1).count.remote()) == 2

@@ -382,3 +382,13 @@ def time_passes_in_tasks(api):
         return time.monotonic() - before
 
     assert got(api, sleeps.remote()) >= 0.049
+
+
+def a_function_of_a_function_calls_itself(api):
+    """A function that was made inside another may submit itself, with its own defaults."""
+
+    @api.remote
+    def below(n, step=1, *, add=0):
+        return add + (api.get(below.options(num_cpus=0).remote(n - step)) if n else 0)
+
+    assert got(api, below.remote(2)) == 0
