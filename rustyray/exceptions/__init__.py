@@ -115,9 +115,3 @@ __all__ = [
 # They print, and pickle, under the name that users import them by.
 for _name in __all__:
     globals()[_name].__module__ = __name__
-
-
-def __getattr__(name: str) -> object:
-    from rustyray.missing import absent
-
-    raise absent(__name__, name)

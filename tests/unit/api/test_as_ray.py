@@ -71,7 +71,7 @@ def test_a_module_that_is_there_tells_what_of_it_is_missing() -> None:
         ("from ray import data", "cannot import name 'data' from 'ray': it is one of Ray's libraries"),
         ("from ray.util import collective", "cannot import name 'collective' from 'rustyray.util': it moves tensors"),
         ("from ray.cluster_utils import AutoscalingCluster", "AutoscalingCluster' from .*: it is for clusters that"),
-        ("from rustyray.exceptions import RayChannelError", "'RayChannelError' from 'rustyray.exceptions': it moves"),
+        ("from ray.exceptions import RayChannelError", "'RayChannelError' from 'ray.exceptions': it moves tensors"),
         ("from ray import nothing", "cannot import name 'nothing' from 'ray'$"),
     ],
 )
