@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 KINDS = ("tasks", "actors", "objects", "nodes", "workers", "jobs", "placement-groups")
+#: Kinds that can be listed, and have no ids.
+_MORE = ("runtime-envs", "cluster-events")
 #: The fields in a table; the others are in JSON, or with --detail.
 _SHORT = {
     "tasks": "task_id attempt_number name state job_id type node_id worker_pid error_type waits_for",
@@ -19,12 +21,14 @@ _SHORT = {
     "workers": "worker_id state node_id pid actor_id answers",
     "jobs": "job_id type status message namespace",
     "placement_groups": "placement_group_id name creator_job_id state",
+    "runtime_envs": "node_id ref_cnt runtime_env",
+    "cluster_events": "time severity source_type message",
 }
 
 
 def add_to(commands: Any) -> None:
     listing = _command(commands, "list", _list, "list tasks, actors, objects, nodes, workers, jobs, placement-groups")
-    listing.add_argument("kind", choices=KINDS)
+    listing.add_argument("kind", choices=(*KINDS, *_MORE))
     listing.add_argument("-f", "--filter", action="append", default=[], metavar="FIELD=VALUE", help="or FIELD!=VALUE")
     listing.add_argument("--limit", type=_rows, default=100, help="so many rows at most; 100")
     getting = _command(commands, "get", _get, "one of those, by its id")
@@ -45,7 +49,13 @@ def _command(commands: Any, name: str, run: Any, text: str) -> argparse.Argument
     parser.add_argument(
         "--timeout", type=_seconds, default=30, help="seconds to wait for processes that do not answer; 30"
     )
-    parser.add_argument("--format", choices=("default", "table", "json"), default="default", help="table, or json")
+    parser.add_argument(
+        "--format",
+        type=lambda name: "json" if name == "yaml" else name,
+        choices=("default", "table", "json"),
+        default="default",
+        help="table, or json (for yaml as well, as it is YAML, too)",
+    )
     parser.add_argument("--detail", action="store_true", help="all fields")
     return parser
 

@@ -30,6 +30,7 @@ class WorkerState(Inside, frozen=True, kw_only=True, gc=False):
         seconds: since it was idle or started.
         answers: whether it answered when it was asked; None while it starts.
         runs: the tasks and calls that run in it, and for how long.
+        env: its runtime environment, as a `rustyray.model.environments.Environment` encodes it; empty for none.
     """
 
     worker_id: str
@@ -41,6 +42,7 @@ class WorkerState(Inside, frozen=True, kw_only=True, gc=False):
     reason: str = ""
     answers: bool | None = None
     runs: list[TaskState] = msgspec.field(default_factory=list)
+    env: bytes = b""
 
 
 class TaskState(Inside, frozen=True, kw_only=True, gc=False):

@@ -122,6 +122,7 @@ class Inspections:
             seconds=now - worker.since,
             actor_id=worker.actor[0].hex() if worker.actor is not None else "",
             reason=worker.reason,
+            env=worker.env,
         )
 
     def _stats(self) -> NodeStats:

@@ -9,8 +9,10 @@ tasks.py      the same for tasks, out of what happened to them
 choosing.py   filters and limits
 listing.py    ``list_…`` and ``get_…``
 summing.py    ``summarize_…``
-logs.py       ``get_log``
-common.py     the rows once more, where Ray has them
+logs.py       ``get_log``, ``list_logs``
+client.py     ``StateApiClient``
+common.py     the rows once more, where Ray has them, and what the client takes
+api.py        all of it, where Ray has it
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 from rustyray.api.states import stuck_tasks
 from rustyray.api.waiting import who_waits
 from rustyray.util.state.choosing import RayStateApiException
+from rustyray.util.state.client import StateApiClient
 from rustyray.util.state.listing import (
     get_actor,
     get_job,
@@ -32,10 +35,11 @@ from rustyray.util.state.listing import (
     list_nodes,
     list_objects,
     list_placement_groups,
+    list_runtime_envs,
     list_tasks,
     list_workers,
 )
-from rustyray.util.state.logs import get_log
+from rustyray.util.state.logs import get_log, list_logs
 from rustyray.util.state.rows import (
     ActorState,
     ClusterEventState,
@@ -43,6 +47,7 @@ from rustyray.util.state.rows import (
     NodeState,
     ObjectState,
     PlacementGroupState,
+    RuntimeEnvState,
     TaskState,
     WorkerState,
 )
@@ -56,6 +61,8 @@ __all__ = [
     "ObjectState",
     "PlacementGroupState",
     "RayStateApiException",
+    "RuntimeEnvState",
+    "StateApiClient",
     "TaskState",
     "WorkerState",
     "get_actor",
@@ -69,9 +76,11 @@ __all__ = [
     "list_actors",
     "list_cluster_events",
     "list_jobs",
+    "list_logs",
     "list_nodes",
     "list_objects",
     "list_placement_groups",
+    "list_runtime_envs",
     "list_tasks",
     "list_workers",
     "stuck_tasks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from rustyray.util.state.rows import (
     NodeState,
     ObjectState,
     PlacementGroupState,
+    RuntimeEnvState,
     WorkerState,
 )
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from rustyray.model.messages import GroupInfo, Report
     from rustyray.runtime.engine import Engine, Inspection
 
+#: States of a worker whose environment is there.
+_SET_UP: Final = ("IDLE", "LEASED", "ACTOR", "ORPHANED", "RETIRING", "KEPT")
 _ACTOR_STATES: Final = {"PENDING": "PENDING_CREATION"}
 
 
@@ -113,6 +117,18 @@ def workers(found: Inspection) -> Iterator[WorkerState]:
             answers=worker.answers,
             runs=worker.runs,
         )
+
+
+def runtime_envs(found: Inspection) -> Iterator[RuntimeEnvState]:
+    import json
+
+    from rustyray.model import environments
+
+    counts = Counter((worker.node_id, worker.env) for worker in workers_of(found) if worker.state in _SET_UP)
+    for (node, env), count in counts.items():
+        given = json.loads(environments.decode(env).given) if env else {}
+        if given:
+            yield RuntimeEnvState(runtime_env=given, success=True, creation_time_ms=None, node_id=node, ref_cnt=count)
 
 
 def objects(found: Inspection) -> Iterator[ObjectState]:

@@ -27,6 +27,7 @@ from rustyray.util.state.rows import (
     ObjectState,
     PlacementGroupState,
     Row,
+    RuntimeEnvState,
     TaskState,
     WorkerState,
 )
@@ -52,6 +53,22 @@ def list_tasks(
     if raise_on_missing_output:
         complete(found, ("head", "node"))
     return chosen(tasks(found), TaskState, filters, limit)
+
+
+def list_runtime_envs(
+    address: str | None = None,
+    filters: Filters = None,
+    limit: int = 100,
+    timeout: float = 30,
+    detail: bool = False,
+    raise_on_missing_output: bool = True,
+    _explain: bool = False,
+) -> list[RuntimeEnvState]:
+    """The runtime environments that workers have, each once for each node; the plain one is none."""
+    found = engine_at(address).inspect(Query(states=True), timeout)
+    if raise_on_missing_output:
+        complete(found, ("head", "node"))
+    return chosen(asking.runtime_envs(found), RuntimeEnvState, filters, limit)
 
 
 def list_cluster_events(

@@ -174,3 +174,15 @@ class PlacementGroupState(Row, frozen=True, kw_only=True, gc=False):
     bundles: list[dict[str, Any]]
     is_detached: bool
     stats: dict[str, Any]
+
+
+class RuntimeEnvState(Row, frozen=True, kw_only=True, gc=False):
+    """A runtime environment on a node that has workers with it: ``ref_cnt`` of them. (One that cannot be set up has no
+    workers: what waits for it fails with `RuntimeEnvSetupError`.)"""
+
+    runtime_env: dict[str, Any]
+    success: bool
+    creation_time_ms: float | None
+    node_id: str
+    ref_cnt: int
+    error: str | None = None

@@ -11,6 +11,13 @@ import rustyray
 from rustyray import util
 from rustyray.exceptions import RayActorError
 from rustyray.util import state
+from rustyray.util.state.common import (
+    GetApiOptions,
+    ListApiOptions,
+    StateResource,
+    SummaryApiOptions,
+    SummaryResource,
+)
 from tests.integration.drivers import eventually
 
 pytestmark = pytest.mark.usefixtures("shared")
@@ -119,6 +126,40 @@ def test_the_rest() -> None:
     assert state.get_worker("0" * 24) is None
 
 
+def test_environments_that_workers_have() -> None:
+    @rustyray.remote(runtime_env={"env_vars": {"COLOR": "green"}})
+    class Painter:
+        def node(self) -> str:
+            return rustyray.get_runtime_context().get_node_id()
+
+    painter = Painter.remote()
+    node = rustyray.get(painter.node.remote())
+    [row] = state.list_runtime_envs(filters=[("node_id", "=", node)])
+    assert (row.runtime_env, row.success, row.ref_cnt) == ({"env_vars": {"COLOR": "green"}}, True, 1)
+    rustyray.kill(painter)
+    assert eventually(lambda: not state.list_runtime_envs(), 10)
+
+
+def test_a_client_asks_for_the_same_by_name() -> None:
+    client = state.StateApiClient()
+    board = Board.options(name="asked").remote()
+    rustyray.get(board.keep.remote(1))
+    wanted = ListApiOptions(filters=[("name", "=", "asked")])
+    [row] = client.list(StateResource.ACTORS, wanted, raise_on_missing_output=True)
+    assert row.actor_id == board._actor_id.hex()
+    assert client.get(StateResource.ACTORS, row.actor_id, GetApiOptions(timeout=20)) == row
+    counts = client.summary(SummaryResource.ACTORS, options=SummaryApiOptions())
+    assert counts["cluster"]["summary"]["Board"]["state_counts"]["ALIVE"] >= 1
+    for resource in StateResource:
+        assert isinstance(client.list(resource, ListApiOptions(), raise_on_missing_output=True), list)
+        if resource not in (StateResource.RUNTIME_ENVS, StateResource.CLUSTER_EVENTS):
+            assert client.get(resource, "0" * 24, None) in (None, [])
+    with pytest.raises(ValueError, match="runtime_envs have no ids"):
+        client.get(StateResource.RUNTIME_ENVS, "0", None)
+    with pytest.raises(ValueError, match="not connected to"):
+        state.StateApiClient("10.0.0.1:6379")
+
+
 def test_wrong_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="has no field 'size'"):
         state.list_objects(filters=[("size", "=", 1)])
@@ -152,5 +193,7 @@ def test_what_happened_to_the_cluster() -> None:
     assert {event.severity for event in told()} == {"INFO"}
     rustyray.kill(board)
     assert eventually(lambda: any(one.severity == "ERROR" and "killed" in one.message for one in told()), 10)
-    with pytest.raises(ValueError, match=r"get_log\(\) reads log files, .*; submission_id=… names a program"):
+    with pytest.raises(
+        ValueError, match=r"workers write to their driver's output, .*; submission_id=… names a program"
+    ):
         state.get_log(actor_id=actor)
