@@ -143,6 +143,8 @@ class Arena:
 
     def check(self, taken: list[tuple[int, int]]) -> None:
         """The extents ``taken`` and the free ones cover the arena below ``high`` exactly once."""
+        if not (taken or self.high or self.used or self._free or self._ends or any(self._bins)):
+            return
         extents = sorted([(start, self.round_up(size), "taken") for start, size in taken])
         extents = sorted(extents + [(start, size, "free") for start, size in self._free.items()])
         position, last = 0, "taken"

@@ -47,7 +47,7 @@ Shape: TypeAlias = "int | RefTo | Handle | Stream | tuple[Shape, ...]"
 
 @dataclass(frozen=True)
 class Limits:
-    """What programs may do."""
+    """What programs may do. One result of ``bigs`` goes through the store. They do more of what they ``favour``."""
 
     depth: int = 3
     steps: int = 6
@@ -65,6 +65,8 @@ class Limits:
     max_restarts: int = 0
     max_task_retries: int = 0
     cpus: tuple[float, ...] = (1, 1, 0.5, 2)
+    bigs: int = 6
+    favour: tuple[str, ...] = ()
 
 
 def refs_inside(shape: Shape) -> list[RefTo]:
@@ -113,7 +115,7 @@ class Maker:
         name = f"f{self.count}"
         steps, shapes = self.body(args, depth, main=False, waits=waits)
         value, shape = self.result(shapes)
-        big = self.limits.big and self.pick(6) == 5
+        big = self.limits.big and self.pick(self.limits.bigs) == self.limits.bigs - 1
         steps.append(s.Return(value, big))
         cpus = self.limits.cpus[self.pick(len(self.limits.cpus))]
         return Script(name, steps, cpus=cpus, max_retries=self.limits.max_retries, max_calls=self.calls()), shape
@@ -155,6 +157,8 @@ class Maker:
             makers += [self.group, self.group]
         if self.limits.streams and waits:
             makers += [self.stream, self.stream, self.next, self.next, self.next]
+        for name in self.limits.favour:
+            makers += [maker for maker in makers if maker.__name__ == name] * 3
         steps = makers[self.pick(len(makers))](shapes, depth)
         if not steps and not main and self.limits.errors and self.pick(8) == 7:
             return [s.Raise(BOOM)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rustyray.core.node import NodeLimits
-from rustyray.engines.sim.scripted.scripts import Script
+from rustyray.engines.sim.scripted import scripts as s
+from rustyray.engines.sim.scripted.scripts import ActorScript, Script
 from rustyray.engines.sim.scripted.values import Plain, Ref
 from rustyray.engines.sim.scripted.world import ScriptedWorld
 from rustyray.engines.sim.world import faults
@@ -27,13 +28,18 @@ MOODS = (
 FAULTS = frozenset(
     f"fault {name}"
     for name in "WORKER_CRASHED TASK_CANCELLED ACTOR_DIED ACTOR_UNAVAILABLE OWNER_DIED OBJECT_LOST OBJECT_FREED "
-    "GROUP_REMOVED".split()
+    "GROUP_REMOVED STORE_FULL OUT_OF_DISK".split()
 )
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A kind of run: what programs do, where, and what goes wrong. ``exact``: the outcome is the sequential one."""
+    """A kind of run: what programs do, where, and what goes wrong.
+
+    ``exact``: the outcome is the sequential one. ``others``: so many more drivers, which may die.
+    ``wait``: seconds that an object waits for room in a store. ``moods``: how schedules depart from the tame one.
+    ``within``: the steps by which all faults have happened, of even and odd seeds; ``least``: so many do.
+    """
 
     limits: Limits = field(default_factory=Limits)
     nodes: Sequence[float] = (2,)
@@ -42,6 +48,11 @@ class Profile:
     exact: bool = True
     store: int = STORE
     apart: bool = False
+    others: int = 0
+    wait: float = 60.0
+    moods: Sequence[Mapping[str, float]] = MOODS
+    within: tuple[int, int] = (80, 400)
+    least: int = 0
 
 
 SMALL = (1, 0.5)
@@ -165,23 +176,69 @@ def agrees(got: object, want: object) -> bool:
     return False
 
 
-def check(program: Script, profile: Profile, chooser: Chooser, plan: Sequence[faults.Fault] = ()) -> ScriptedWorld:
-    """Run ``program`` to its end, and see that the outcome is right and nothing is left."""
-    want = expected(program)
-    limits = NodeLimits(chunk=1500, spill_capacity=1 << 30, store_wait=60.0, max_failed_starts=1000)
-    world = ScriptedWorld(chooser, profile.nodes, faults=plan, limits=limits, store=profile.store, apart=profile.apart)
-    driver = world.add_driver(program)
+def check(
+    program: Script,
+    profile: Profile,
+    chooser: Chooser,
+    plan: Sequence[faults.Fault] = (),
+    others: Sequence[Script] = (),
+) -> ScriptedWorld:
+    """Run ``program``, and beside it ``others``, to its end, and see that the outcome is right and nothing is left."""
+    limits = NodeLimits(chunk=1500, spill_capacity=1 << 30, store_wait=profile.wait, max_failed_starts=1000)
+    world = ScriptedWorld(
+        chooser,
+        profile.nodes,
+        faults=plan,
+        limits=limits,
+        store=profile.store,
+        apart=profile.apart,
+        shared=bool(others),
+    )
+    programs = [program, *others]
+    drivers = [
+        world.add_driver(program, number % len(profile.nodes), 1000 * number, "one" if others else "")
+        for number, program in enumerate(programs)
+    ]
     world.finish()
-    got = shown(driver.outcome)
-    if profile.exact:
-        assert got == want, f"{got} should be {want}\n{world.describe()}"
-    else:
-        assert agrees(got, want), f"{got} should be {want}, or faults\n{world.describe()}"
+    for driver, program in zip(drivers, programs, strict=True):
+        if driver.alive:
+            got, want = shown(driver.outcome), expected(program)
+            if profile.exact:
+                assert got == want, f"{got} should be {want}\n{world.describe()}"
+            else:
+                assert agrees(got, want), f"{got} should be {want}, or faults\n{world.describe()}"
     return world
 
 
 def run(profile: Profile, seed: int) -> ScriptedWorld:
     """One run, all of it drawn from ``seed``."""
     program = Maker(Seeded(7 * seed + 1), profile.limits).program()
-    plan = faults.draw(Seeded(seed + 5), (80, 400)[seed % 2], profile.count, profile.troubles) if profile.count else []
-    return check(program, profile, Seeded(seed, MOODS[seed % len(MOODS)]), plan)
+    plan: list[faults.Fault] = []
+    if profile.count:
+        chooser = Seeded(seed + 5)
+        plan = faults.draw(chooser, profile.within[seed % 2], profile.count, profile.troubles, profile.least)
+    others = [
+        meeting(
+            Maker(Seeded(7 * seed + 1 + number), profile.limits, count=10_000 * number).program(), f"driver{number}"
+        )
+        for number in range(1, 1 + profile.others)
+    ]
+    if others:
+        program = meeting(program, "driver")
+    return check(program, profile, Seeded(seed, profile.moods[seed % len(profile.moods)]), plan, others)
+
+
+def meeting(program: Script, name: str) -> Script:
+    """A driver that does what ``program`` does, and leaves something with an actor that outlives all drivers."""
+    keep = Script("keep", [s.Keep("a0"), s.Return(1)])
+    actor = ActorScript("Keeper", named="keeper", detached=True, get_if_exists=True)
+    *steps, end = program.steps
+    assert isinstance(end, s.Return)
+    assert isinstance(end.value, list)
+    before: list[s.Step] = [
+        s.Create("keeper", actor),
+        s.Put("mine", 1, big=len(steps) % 2 == 1),
+        s.Call("kept", "keeper", keep, [["mine"]]),
+    ]
+    after: list[s.Step] = [s.Call("again", "keeper", keep, [["mine"]]), s.Get("told", ["kept", "again"], catch=True)]
+    return Script(name, [*before, *steps, *after, s.Return([*end.value, "told"])])

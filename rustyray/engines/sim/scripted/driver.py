@@ -10,6 +10,7 @@ from rustyray.engines.sim.scripted.running import Frame, ScriptRaised
 from rustyray.engines.sim.scripted.scripts import Script
 from rustyray.engines.sim.scripted.values import Plain
 from rustyray.engines.sim.world.process import Program, Until
+from rustyray.engines.sim.world.story import short
 from rustyray.model.ids import NodeID, WorkerID
 from rustyray.model.messages import Message, RegisterDriver, Registered
 
@@ -23,6 +24,7 @@ class Driver(Client):
     def __init__(self, world: ScriptedWorld, me: WorkerID, node: NodeID, namespace: str, script: Script) -> None:
         super().__init__(world, me, node, b"", namespace)
         self.script = script
+        self.waits = f"driver {short(me)} waits"
         self.done = False
         self.outcome: Plain = ""
         self.frame = Frame(self, kept=self.kept)

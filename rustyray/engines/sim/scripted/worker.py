@@ -242,7 +242,8 @@ class Worker(Client):
         producers, task = self.executor.producers, job.task
         producer = producers.of[task.id]
         packed = yield from self._part(job, producer.made + 1, value, big)
-        assert not isinstance(packed, Fault), packed
+        if isinstance(packed, Fault):
+            raise ProgramError(packed)
         producers.yielded(producer, packed, self.now)
         self.carry_out()
         while producers.is_full(producer):

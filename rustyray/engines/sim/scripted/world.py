@@ -16,7 +16,6 @@ from rustyray.engines.sim.world.chooser import Chooser
 from rustyray.engines.sim.world.faults import Fault
 from rustyray.engines.sim.world.node import STORE, NodeHost
 from rustyray.engines.sim.world.process import OwnerProcess
-from rustyray.engines.sim.world.story import short
 from rustyray.engines.sim.world.world import PATIENCE, Stuck, World
 from rustyray.model import values as wire_values
 from rustyray.model.ids import ActorID, WorkerID, worker_id
@@ -37,10 +36,12 @@ class ScriptedWorld(World):
         limits: NodeLimits | None = None,
         store: int = STORE,
         apart: bool = False,
+        shared: bool = False,
     ) -> None:
-        super().__init__(chooser, nodes, faults=faults, limits=limits, store=store, apart=apart)
+        super().__init__(chooser, nodes, faults=faults, limits=limits, store=store, apart=apart, shared=shared)
         self.make_worker = self._make_worker
         self.library = Library()
+        self.drivers: list[Driver] = []
         self.task_retries: dict[ActorID, int] = {}
 
     # --- processes ----------------------------------------------------------------------------------------------------
@@ -50,6 +51,7 @@ class ScriptedWorld(World):
         host = self.nodes()[node]
         driver = Driver(self, worker_id(host.me, number), host.me, namespace, script)
         self.processes[driver.me] = driver
+        self.drivers.append(driver)
         self.start(driver, "driver", driver.main())
         return driver
 
@@ -78,9 +80,9 @@ class ScriptedWorld(World):
         """Until all drivers that live are done."""
 
         def left() -> str:
-            for client in self.clients():
-                if not client.done:
-                    return f"driver {short(client.me)} waits"
+            for driver in self.drivers:
+                if driver.alive and not driver.done:
+                    return driver.waits
             return ""
 
         self.run_until(left)

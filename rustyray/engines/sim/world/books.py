@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rustyray.core.head.nodes import NodeState
 from rustyray.core.jobs import Job
 from rustyray.core.owner.records import DONE
 from rustyray.core.owner.references import refs_inside
@@ -57,25 +58,45 @@ class Books:
 
     def check(self) -> None:
         """The counts of each process are what its programs hold; whatever they hold, its owner (if it lives) has."""
-        world = self.world
-        for client in world.clients():
+        for client in self.world.clients():
+            self.check_one(client)
+
+    def check_one(self, client: OwnerProcess) -> None:
+        """As `check`, when nothing but this process has changed since."""
+        objects, processes = client.core.objects, self.world.processes
+        if client.alive:
             for object_, count in client.held.items():
-                entry = client.core.objects.get(object_)
+                entry = objects.get(object_)
                 assert entry is not None, f"{client.me.hex()} holds {object_.hex()} and does not know it"
                 waiting = client.dropped.count(object_) if client.dropped else 0
                 assert entry.local == count + waiting, (
                     f"{client.me.hex()} holds {count} refs of {object_.hex()}, {waiting} dropped, counted {entry.local}"
                 )
-                owner = world.processes.get(owner_of(object_))
-                if not self.may_dangle and owner is not client and isinstance(owner, OwnerProcess) and owner.alive:
-                    assert object_ in owner.core.objects, (
-                        f"{client.me.hex()} holds {object_.hex()}, and its owner has freed it\n{world.describe()}"
-                    )
+                owner = processes.get(owner_of(object_))
+                if owner is not client and owner is not None and owner.alive and not self.may_dangle:
+                    assert isinstance(owner, OwnerProcess)
+                    assert object_ in owner.core.objects, self._freed(object_, client)
+        gone = client.known - objects.keys()
+        if gone or len(client.known) != len(objects):
+            client.known = set(objects)
+        if gone and client.alive and not self.may_dangle:
+            for other in self.world.clients():
+                for object_ in sorted(gone & other.held.keys()) if other is not client else ():
+                    assert owner_of(object_) != client.me, self._freed(object_, other)
+
+    def _freed(self, object_: ObjectID, holder: OwnerProcess) -> str:
+        return f"{holder.me.hex()} holds {object_.hex()}, and its owner has freed it\n{self.world.describe()}"
 
     # --- in the end ---------------------------------------------------------------------------------------------------
 
     def unsettled(self) -> str:
-        """Which task, call, lease or request is not over; empty when all are."""
+        """Which fault, task, call, lease or request is not over; empty when all are."""
+        if self.world.troubles.lasting:
+            return "a fault lasts"
+        for host in self.world.nodes():
+            known = self.world.head_core._nodes.nodes.get(host.me)
+            if known is not None and known.state is NodeState.DEAD:
+                return f"{short(host.me)} is taken for dead and lives"
         for client in self.world.clients():
             core = client.core
             for entry in core.objects.values():
@@ -111,6 +132,10 @@ class Books:
                 return f"{short(host.me)} has free {accounts.free} of {left}"
             if stray := self._stray_bundles(host):
                 return stray
+            jobs = host.core._jobs
+            strangers = [w.id for w in host.core._pool.workers.values() if jobs.shared and not jobs.described(w.job)]
+            if strangers:
+                return f"{short(host.me)} has workers of jobs that are over: {strangers}"
             stored = [object_ for object_ in store.objects if object_ not in excused]
             used = store.arena.used + store.room.spilling.file.used
             if not self.may_leak and (stored or (used and not excused)):

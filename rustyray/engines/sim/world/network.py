@@ -80,6 +80,8 @@ class Network:
         self._driver: WorkerID = b""
         #: Nodes that do nothing for now, and neither do their workers: nothing arrives there.
         self.paused: frozenset[NodeID] = frozenset()
+        #: Each says of which channels nothing arrives for now.
+        self.held: list[Callable[[Channel], bool]] = []
 
     def stamp(self) -> int:
         """The next number; for events that are no parcels, too."""
@@ -141,9 +143,12 @@ class Network:
 
     def _arrives(self, channel: Channel) -> bool:
         frm, to = channel.source, channel.process
-        if node_of(to) in self.paused:
+        if node_of(to) in self.paused or any(holds(channel) for holds in self.held):
             return False
         return self._driver in (frm, to) or frozenset((node_of(frm), node_of(to))) not in self._apart
+
+    def _obstructed(self) -> bool:
+        return bool(self._apart or self.paused or self.held)
 
     def _disconnect(self, one: bytes, other: bytes) -> bool:
         if other not in self._peers.get(one, ()):
@@ -187,11 +192,11 @@ class Network:
     def ready(self, now: float) -> list[Channel]:
         """The channels whose first parcel may be delivered."""
         ready = [channel for channel in self._busy.values() if channel.ready <= now]
-        return [channel for channel in ready if self._arrives(channel)] if self._apart or self.paused else ready
+        return [channel for channel in ready if self._arrives(channel)] if self._obstructed() else ready
 
     def next_time(self) -> float | None:
         """When the next parcel that is held up may be delivered."""
-        busy = filter(self._arrives, self._busy.values()) if self._apart or self.paused else self._busy.values()
+        busy = filter(self._arrives, self._busy.values()) if self._obstructed() else self._busy.values()
         return min((channel.ready for channel in busy), default=None)
 
     def take(self, channel: Channel) -> Parcel:

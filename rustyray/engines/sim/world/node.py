@@ -56,6 +56,7 @@ class NodeHost:
         store: int = STORE,
         labels: dict[str, str] | None = None,
         pid: int = 0,
+        shared: bool = False,
     ) -> None:
         self.world = world
         self.me = me
@@ -72,6 +73,7 @@ class NodeHost:
             pid=pid,
             labels=labels,
             limits=limits or NodeLimits(spill_capacity=DISK),
+            shared=shared,
         )
         #: What is measured here.
         self.memory = Memory(0, 1, {})
@@ -79,6 +81,7 @@ class NodeHost:
         self.head = None if head_address else HeadCore(HeadLimits())
         self._out: tuple[list[Effect], list[Effect]] = self.core.out, self.head.out if self.head is not None else []
         self.warnings: list[str] = []
+        #: Of the workers that it starts.
         self.job: JobID = b""
         self.namespace = ""
 
@@ -158,8 +161,8 @@ class NodeHost:
         match effect:
             case Send(to=to, message=message, address=address):
                 self.send(to, message, address, from_head)
-            case ForkWorker(worker=worker, env=env):
-                self.world.fork(self, worker, env)
+            case ForkWorker(worker=worker, env=env, job=job):
+                self.world.fork(self, worker, env, job)
             case EndProcess(worker=worker, force=force):
                 how = "it was killed by signal 9 (SIGKILL)" if force else "it was killed by signal 15 (SIGTERM)"
                 self.world.crash(worker, how)

@@ -7,7 +7,7 @@ points, flush before waiting, answer `JudgeFailure` outside. A program that wait
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -65,7 +65,7 @@ T = TypeVar("T")
 Program: TypeAlias = Generator[Sleep | Until, None, T]
 
 
-class OwnerProcess(ABC):
+class OwnerProcess:
     """A process with an owner core, as the world and its books see it.
 
     ``executes``: it is a worker. ``done``: nothing of it has to go on. ``to_interrupt``: throw `Interrupted` into its
@@ -90,6 +90,8 @@ class OwnerProcess(ABC):
         self.unpinned: deque[ObjectID] = deque()
         self.warnings: list[str] = []
         self.held: dict[ObjectID, int] = {}
+        #: What its core knew of when that was looked at last (`Books`).
+        self.known: set[ObjectID] = set()
         self.kept: list[Any] = []
 
     @abstractmethod

@@ -19,7 +19,7 @@ from rustyray.engines.sim.world.faults import Fault, Troubles
 from rustyray.engines.sim.world.head import HeadHost
 from rustyray.engines.sim.world.network import Channel, Ended, Lost, Network
 from rustyray.engines.sim.world.node import STORE, NodeHost
-from rustyray.engines.sim.world.process import NEVER, Interrupted, OwnerProcess, Program, Sleep, Until
+from rustyray.engines.sim.world.process import NEVER, TICK, Interrupted, OwnerProcess, Program, Sleep, Until
 from rustyray.engines.sim.world.story import Story
 from rustyray.model.ids import NodeID, WorkerID, node_of
 from rustyray.model.messages import (
@@ -27,8 +27,11 @@ from rustyray.model.messages import (
     Chunk,
     ClusterView,
     Heartbeat,
+    JobDescribed,
     Message,
     NodeAccepted,
+    NodeDied,
+    OwnerDied,
     ReclaimLeases,
     RegisterNode,
 )
@@ -37,6 +40,8 @@ from rustyray.wire.codec import decode, decode_chunk
 
 #: Messages that come and go although nothing happens.
 NOISE: Final = frozenset({Heartbeat, RegisterNode, NodeAccepted, ClusterView, ReclaimLeases})
+#: Messages after which an owner lets go of what the dead have.
+DEATHS: Final = frozenset({NodeDied, OwnerDied})
 DELAYS: Final = (0.0, 0.0001, 0.003, 0.04, 1.2)
 STALLS: Final = (0.0, 0.002, 0.03, 1.5)
 #: Seconds without any progress after which whoever still waits waits for ever.
@@ -58,6 +63,7 @@ class World:
         chooser: decides.
         nodes: CPUs of each node; the first one has the head, unless that is ``apart``, in a process of its own.
         faults: what goes wrong.
+        shared: drivers come and go; workers serve one job each.
 
     ``make_worker`` makes the process of a worker that a node forks, and starts its program; whoever makes a world sets
     it.
@@ -74,6 +80,7 @@ class World:
         limits: NodeLimits | None = None,
         store: int = STORE,
         apart: bool = False,
+        shared: bool = False,
     ) -> None:
         self.pick = chooser.pick
         self._choose = chooser_of_events(chooser)
@@ -98,7 +105,9 @@ class World:
         self.tell = self.story.tell
         self._deferred: list[Deferred] = []
         self._ticks: dict[bytes, float] = {}
+        self._pauses: dict[bytes, float] = {}
         self._number = 0
+        self._shared = shared
         self._arenas: dict[NodeID, dict[int, bytes]] = {}
         self.head: bytes = HEAD if apart else b"node-000"
         if apart:
@@ -118,12 +127,15 @@ class World:
         pid: int = 0,
     ) -> NodeHost:
         address = "" if me == self.head else self.head_address
-        host = NodeHost(self, me, resources, address, limits, store, labels, pid)
+        host = NodeHost(self, me, resources, address, limits, store, labels, pid, self._shared)
         self.processes[me] = host
         host.start()
         return host
 
-    def fork(self, host: NodeHost, me: WorkerID, env: bytes) -> None:
+    def fork(self, host: NodeHost, me: WorkerID, env: bytes, job: JobDescribed | None = None) -> None:
+        """``job`` is whose worker it is, where that is told apart."""
+        if job is not None:
+            host.job, host.namespace = job.job, job.namespace
         self.network.connect(me, host.me)
         self.make_worker(host, me, env)
 
@@ -267,6 +279,8 @@ class World:
             self.tell(self.now, type(message).__name__, frm, to, content)
             if type(message) not in NOISE:
                 self.progress = self.now
+            if type(message) in DEATHS:  # of somebody who perhaps lives, and was silent
+                self.books.may_dangle = self.books.may_overcount = True
             if isinstance(message, Chunk):
                 assert isinstance(process, NodeHost)
                 process.take_body(frm, message, parcel.body)
@@ -279,8 +293,8 @@ class World:
     def step(self) -> None:
         """Serve one event; let time pass if there is none."""
         self.steps += 1
-        if self.troubles.planned:
-            self.troubles.strike()
+        if self.troubles.planned or self.troubles.lasting:
+            self._trouble()
         events = self._events()
         while not events:
             self._advance()
@@ -299,9 +313,26 @@ class World:
         if process.alive:
             if self.careful:
                 process.check()
-            if process.restless:
-                self._ticks.setdefault(event.process, self.now + 0.005)
-        if self.careful:
+            self._plan_tick(event, process)
+        if self.careful and isinstance(process, OwnerProcess):
+            self.books.check_one(process)
+
+    def _plan_tick(self, event: Event, process: Process) -> None:
+        """What lies there is looked after soon; ever later, if that comes to nothing."""
+        me = event.process
+        if event.name != "due" and me in self._pauses:
+            del self._pauses[me]
+        if process.restless and me not in self._ticks:
+            pause = self._pauses.get(me, TICK)
+            self._ticks[me] = self.now + pause
+            self._pauses[me] = min(2 * pause, 64 * TICK)
+
+    def _trouble(self) -> None:
+        """What goes wrong now may hit any process."""
+        if self.troubles.strike() and self.careful:
+            for process in self.processes.values():
+                if process.alive:
+                    process.check()
             self.books.check()
 
     def _events(self) -> list[Event]:
@@ -365,9 +396,12 @@ class World:
             times.append(held_up)
         deadlines = self._deadlines()
         times += [when for when, _ in deadlines]
+        times += [when for when, _ in self.troubles.lasting]
         if not times:
             raise Stuck(f"nothing will ever happen again\n{self.describe()}")
         self.now = max(self.now, min(times))
+        if self.troubles.lasting:
+            self.troubles.pass_by()
         self._note_due(deadlines)
 
     def let_pass(self, seconds: float) -> None:
