@@ -127,6 +127,10 @@ class Journal:
         ]
         return lines[-STORY_LENGTH:]
 
+    def told(self, what: str, subject: bytes) -> str:
+        """``what`` the subject is, and its story."""
+        return "\n  ".join([what, *self.story(subject)])
+
     def _complaint(self, table: StateTable[S, E], subject: bytes, state: S, event: E) -> str:
         story = "\n  ".join(self.story(subject))
         return f"{table.name} {subject.hex()}: {event.name} is not possible while {state.name}. Its story:\n  {story}"

@@ -348,10 +348,14 @@ class Actors:
         return ended or self._base.why_gone(owner) is not None
 
     def check(self) -> None:
+        told = self._base.journal.told
         self.registry.check()
         self.places.check()
         for id_, actor in [*self.registry.living.items(), *self.registry.dead.items()]:
-            story = "\n  ".join([actor.what, *self._base.journal.story(id_)])
             dead = actor.state is ActorState.DEAD
-            assert bool(actor.worker) is (actor.state is ActorState.ALIVE), f"{actor.state.name} by its worker? {story}"
-            assert dead or actor.spec.detached or not self._is_orphan(actor), f"lives on without its owner: {story}"
+            assert bool(actor.worker) is (actor.state is ActorState.ALIVE), (
+                f"{actor.state.name} by its worker? {told(actor.what, id_)}"
+            )
+            assert dead or actor.spec.detached or not self._is_orphan(actor), (
+                f"lives on without its owner: {told(actor.what, id_)}"
+            )

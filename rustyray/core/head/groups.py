@@ -363,18 +363,26 @@ class Groups:
         group.state = self._base.journal.move(GROUP_TABLE, group.id, group.state, event, cause)
 
     def check(self) -> None:
+        told = self._base.journal.told
         for id_, group in [*self.living.items(), *self.removed.items()]:
-            story = "\n  ".join([group.what, *self._base.journal.story(id_)])
             gone = group.state is GroupState.REMOVED
-            assert gone is (id_ in self.removed) is not (id_ in self.living), f"half removed: {story}"
+            assert gone is (id_ in self.removed) is not (id_ in self.living), f"half removed: {told(group.what, id_)}"
             named = group.name is not None and not gone
-            assert named is (group.name is not None and self.names.get(group.name) == id_), f"its name: {story}"
-            assert (group.round is not None) is (group.state is GroupState.PREPARING), f"its round: {story}"
-            assert (group.state is GroupState.CREATED) is all(group.nodes), f"{group.state.name}, all placed? {story}"
-            assert not (gone and self._watchers.of(id_)), f"removed and watched: {story}"
+            assert named is (group.name is not None and self.names.get(group.name) == id_), (
+                f"its name: {told(group.what, id_)}"
+            )
+            assert (group.round is not None) is (group.state is GroupState.PREPARING), (
+                f"its round: {told(group.what, id_)}"
+            )
+            assert (group.state is GroupState.CREATED) is all(group.nodes), (
+                f"{group.state.name}, all placed? {told(group.what, id_)}"
+            )
+            assert not (gone and self._watchers.of(id_)), f"removed and watched: {told(group.what, id_)}"
             rounds = list(group.round.reserved) if group.round is not None else []
             for there in [node for node in (*group.nodes, *rounds) if node]:
-                assert self._nodes.nodes[there].state is not NodeState.DEAD, f"has bundles on a dead node: {story}"
+                assert self._nodes.nodes[there].state is not NodeState.DEAD, (
+                    f"has bundles on a dead node: {told(group.what, id_)}"
+                )
         for name, id_ in self.names.items():
             assert self.living[id_].name == name, f"name {name} belongs to a group that has another"
         self._watchers.check()

@@ -147,14 +147,16 @@ class Registry:
         return counts
 
     def check(self) -> None:
+        told = self._base.journal.told
         for id_, actor in [*self.living.items(), *self.dead.items()]:
-            story = "\n  ".join([actor.what, *self._base.journal.story(id_)])
             dead = actor.state is ActorState.DEAD
-            assert dead is (id_ in self.dead) is not (id_ in self.living), f"half dead: {story}"
+            assert dead is (id_ in self.dead) is not (id_ in self.living), f"half dead: {told(actor.what, id_)}"
             named = actor.name is not None and not dead and not actor.stopping
-            assert named is (actor.name is not None and self.names.get(actor.name) == id_), f"its name: {story}"
-            assert not (dead and self._watchers.of(id_)), f"dead and watched: {story}"
-            assert id_ not in self._early, f"known, and its creation is waited for: {story}"
+            assert named is (actor.name is not None and self.names.get(actor.name) == id_), (
+                f"its name: {told(actor.what, id_)}"
+            )
+            assert not (dead and self._watchers.of(id_)), f"dead and watched: {told(actor.what, id_)}"
+            assert id_ not in self._early, f"known, and its creation is waited for: {told(actor.what, id_)}"
         for name, id_ in self.names.items():
             assert self.living[id_].name == name, f"name {name} belongs to an actor that has another"
         self._watchers.check()

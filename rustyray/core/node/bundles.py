@@ -214,21 +214,21 @@ class Bundles:
     def _move(self, bundle: Bundle, event: BundleEvent) -> None:
         bundle.state = self._base.journal.move(BUNDLE_TABLE, bundle.group, bundle.state, event, bundle.number)
 
-    def _story(self, group: GroupID) -> str:
-        return "\n  ".join([f"placement group {group.hex()}", *self._base.journal.story(group)])
-
     def check(self) -> None:
+        told = self._base.journal.told
         reserved: ResourceSet = {}
         open_: ResourceSet = {}
         for group, known in self.groups.items():
             removed = known.info is not None and known.info.state is GroupState.REMOVED
             for bundle in known.bundles.values():
                 add(reserved, bundle.resources)
-                assert (bundle.state is BundleState.ENDING) is removed, f"is it removed? {self._story(group)}"
+                assert (bundle.state is BundleState.ENDING) is removed, (
+                    f"is it removed? {told(f'placement group {group.hex()}', group)}"
+                )
                 if bundle.state is BundleState.IN_USE:
                     add(open_, bundle.names)
             assert (group in self._ending) is (removed and bool(known.bundles)), (
-                f"waits for its workers? {self._story(group)}"
+                f"waits for its workers? {told(f'placement group {group.hex()}', group)}"
             )
         mine = {name: units for name, units in self._accounts.reserved.items() if units}
         assert mine == reserved, f"{mine} are reserved, by the bundles it should be {reserved}"

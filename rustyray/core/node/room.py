@@ -364,6 +364,10 @@ class Room:
             assert (copy in self._clean) is clean, f"{copy.object.hex()} ({copy.state.name}) may leave at once, or not"
             assert (copy in self._dirty) is (idle and not clean), f"{copy.object.hex()} ({copy.state.name}) may leave"
             assert (copy.offset < 0) is (copy.state is CopyState.SPILLED), f"{copy.object.hex()} is {copy.state.name}"
+        if not (copies or self._clean or self._dirty or self._clean_bytes or self.spilling.reads):
+            self.arena.check([])
+            self.spilling.check([])
+            return
         clean_bytes = sum(copy.size for copy in self._clean)
         assert clean_bytes == self._clean_bytes, f"{clean_bytes} bytes may leave, the count says {self._clean_bytes}"
         assert self._clean.keys() | self._dirty.keys() <= set(copies), "a copy is to leave that is not there"

@@ -95,6 +95,9 @@ class Spilling:
         return bool(self.writes or self.reads)
 
     def check(self, copies: list[Copy]) -> None:
+        if not (copies or self.reads or self.writes or self.writing):
+            self.file.check([])
+            return
         places = {copy.place: copy.size for copy in copies if copy.place >= 0}
         places |= {place: copy.size for place, copy in self.reads.items()}
         assert not places.keys() & self.writes.keys(), "an object is written over another in the spill file"

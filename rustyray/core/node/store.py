@@ -365,7 +365,7 @@ class Store:
     # --- invariants ---------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        copies = []
+        copies: list[Copy] = []
         for object_, copy in self.objects.items():
             assert copy.object == object_, f"object {object_.hex()} is listed under another's name"
             assert copy.state in _LISTED, f"{object_.hex()} is listed as {copy.state.name}"

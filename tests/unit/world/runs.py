@@ -150,6 +150,40 @@ PROFILES = {
         count=3,
         exact=False,
     ),
+    "silent nodes": Profile(
+        Limits(cpus=SMALL, keep=True, streams=True, max_restarts=1, max_task_retries=1),
+        (2, 1, 1),
+        (Trouble.PAUSE, Trouble.SPLIT),
+        count=3,
+        exact=False,
+    ),
+    "slow peers": Profile(
+        Limits(cpus=SMALL, keep=True, streams=True, max_restarts=1, max_task_retries=1),
+        (2, 1, 1),
+        (Trouble.SLOW, Trouble.HALF, Trouble.LINK),
+        count=4,
+        exact=False,
+    ),
+    "silent heads": Profile(
+        Limits(cpus=SMALL, groups=True, kills=True, max_restarts=1, max_task_retries=1),
+        (2, 1, 1),
+        (Trouble.PAUSE, Trouble.SPLIT, Trouble.SLOW, Trouble.HALF, Trouble.LINK, Trouble.HEAD),
+        count=4,
+        exact=False,
+        apart=True,
+    ),
+    "dying drivers": Profile(
+        Limits(cpus=SMALL, keep=True, streams=True), (1, 1, 2), (Trouble.DRIVER,), count=2, others=2
+    ),
+    "broken disks": Profile(
+        Limits(keep=True, steps=12),
+        (1, 2),
+        (Trouble.FULL, Trouble.FULL, Trouble.ROT),
+        count=6,
+        exact=False,
+        store=2 * 4096,
+        wait=0.5,
+    ),
     "everything": Profile(
         Limits(cpus=SMALL, keep=True, cancels=True, kills=True, max_restarts=1, max_task_retries=2),
         (2, 1),

@@ -293,7 +293,7 @@ class World:
     def step(self) -> None:
         """Serve one event; let time pass if there is none."""
         self.steps += 1
-        if self.troubles.planned or self.troubles.lasting:
+        if self.steps in self.troubles.planned or self.troubles.lasting:
             self._trouble()
         events = self._events()
         while not events:
