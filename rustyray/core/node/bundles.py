@@ -140,8 +140,12 @@ class Bundles:
             self._desk.recall.ask_all(now)
 
     def snapshot(self) -> list[tuple[GroupID, int]]:
-        """The groups that have bundles here, with the last round of each."""
-        return [(group, known.round) for group, known in self.groups.items() if known.bundles]
+        """The groups that have bundles here, or are not known to be removed: requests for these may wait here."""
+        return [
+            (group, known.round)
+            for group, known in self.groups.items()
+            if known.bundles or (known.info is not None and known.info.state is not GroupState.REMOVED)
+        ]
 
     def give_back(self, sender: bytes, message: ReturnBundles, now: float) -> None:
         known = self.groups.get(message.group)

@@ -243,8 +243,8 @@ class RegisterNode(msgspec.Struct, array_like=True, gc=False, tag=70):
 
     ``seq`` counts on with the heartbeats'. The rest is for the head to compare with what it knows: the ``actors`` of
     the node, its living ``processes`` (workers and drivers), what it has reported last (``reports``, in order), the
-    ``jobs`` that it has workers for, and the placement ``groups`` that have bundles there, with their last rounds. The
-    workers that it starts later are numbered from ``next`` on.
+    ``jobs`` that it has workers for, and the placement ``groups`` that have bundles there or that it does not know to
+    be removed, with their last rounds. The workers that it starts later are numbered from ``next`` on.
     """
 
     info: NodeInfo

@@ -24,6 +24,8 @@ from rustyray.model.messages import (
     NodeInfo,
     PrepareBundles,
     ReclaimLeases,
+    RegisterAgain,
+    RegisterNode,
     RequestLease,
     ReturnBundles,
     ReturnLease,
@@ -331,3 +333,19 @@ def test_bundles_that_lost_their_node_are_waited_for_and_the_others_serve() -> N
     world.see(CPU=4)
     world.news(GroupState.CREATED, NODE, OTHER)
     assert world.one(DRIVER, LeaseElsewhere).request == 2
+
+
+def test_a_head_that_comes_back_is_told_of_all_groups_that_are_waited_for_here() -> None:
+    """One may have been removed meanwhile, and has no bundles here: who waits for it would wait for ever."""
+    world = Groups()
+    other, third = ids.task_id(DRIVER, 1002), ids.task_id(DRIVER, 1003)
+    world.news(GroupState.PENDING, b"")
+    world.news(GroupState.REMOVED, b"", group=other)
+    world.make(group=third)
+    world.ask(1)
+    world.take(HEAD, RegisterNode)
+    world.say(HEAD, RegisterAgain(NODE))
+    assert world.one(HEAD, RegisterNode).groups == [(GROUP, 0), (third, 1)]
+    world.news(GroupState.REMOVED, b"", reason="it was removed")
+    failed = world.one(DRIVER, LeaseFailed)
+    assert (failed.request, failed.fault.kind) == (1, FaultKind.GROUP_REMOVED)

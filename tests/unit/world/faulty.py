@@ -113,7 +113,7 @@ KINDS = {
     ),
     "lost objects": Kind(
         (
-            _sure(STORED, (0.5, 1, 1), (T.NODE,), 1),
+            _sure(replace(STORED, big_puts=False), (0.5, 1, 1), (T.NODE,), 1),
             _sure(replace(STORED, streams=True), (0.5, 1, 1, 1), (T.NODE, T.ROT), 2, store=3 * 4096, exact=False),
         ),
         ("rebuilt", "retried"),

@@ -47,7 +47,10 @@ Shape: TypeAlias = "int | RefTo | Handle | Stream | tuple[Shape, ...]"
 
 @dataclass(frozen=True)
 class Limits:
-    """What programs may do. One result of ``bigs`` goes through the store. They do more of what they ``favour``."""
+    """What programs may do.
+
+    One result of ``bigs`` goes through the store, and so do puts if ``big_puts``. They do more of what they ``favour``.
+    """
 
     depth: int = 3
     steps: int = 6
@@ -66,6 +69,7 @@ class Limits:
     max_task_retries: int = 0
     cpus: tuple[float, ...] = (1, 1, 0.5, 2)
     bigs: int = 6
+    big_puts: bool = True
     favour: tuple[str, ...] = ()
 
 
@@ -286,7 +290,7 @@ class Maker:
         into = self.name("p")
         shape = tuple(self.shape_of(arg, shapes) for arg in args)
         shapes[into] = RefTo(shape)
-        return [s.Put(into, args, self.limits.big and self.pick(4) == 3)]
+        return [s.Put(into, args, self.limits.big and self.limits.big_puts and self.pick(4) == 3)]
 
     def shape_of(self, expr: Expr, shapes: dict[str, Shape]) -> Shape:
         if isinstance(expr, str):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from rustyray.engines.sim.scripted import values
-from rustyray.engines.sim.scripted.process import ClientProcess, ProgramError
+from rustyray.engines.sim.scripted.process import ClientProcess, Misplaced, ProgramError
 from rustyray.engines.sim.scripted.scripts import in_cpus
 from rustyray.engines.sim.scripted.values import Plain, Ref
-from rustyray.engines.sim.world.process import Program, Until
+from rustyray.engines.sim.world.process import Program, Sleep, Until
 from rustyray.model.ids import FIRST_RETURN, GroupID, ObjectID, handle_id, object_id, stream_id, task_of
 from rustyray.model.messages import (
     HEAD,
@@ -35,6 +35,9 @@ from rustyray.model.values import Failed, Fault, FaultKind, Packed, RefInfo, Sto
 
 #: Seconds after which a question to the head is asked again.
 ASK_AGAIN: Final = 5.0
+#: Seconds for which a value that is not where it should be is looked for, and between two looks.
+MISPLACED: Final = 5.0
+LOOK: Final = 0.02
 #: The size of a big value in the store, in bytes.
 BIG: Final = 4096
 
@@ -182,14 +185,23 @@ class Client(ClientProcess):
 
     def get(self, refs: Sequence[Ref]) -> Program[list[Plain]]:
         """The values; raises ProgramError with the first error, without waiting for the rest."""
-        found: list[Value | None] = [None]
-        while None in found:  # one may be lost while others are waited for
+        patience = 0.0
+        while True:
             yield from self._await(refs, len(refs), stop_at_error=True)
             found = [self.core.objects[ref.object].value for ref in refs]
             for value in found:
                 if isinstance(value, Failed | Fault):
                     raise ProgramError(value)
-        return (yield from self.load([(ref.object, value) for ref, value in zip(refs, found, strict=True)]))
+            if None in found:
+                continue  # one was lost while others were waited for
+            try:
+                return (yield from self.load([(ref.object, value) for ref, value in zip(refs, found, strict=True)]))
+            except Misplaced as missing:
+                patience = patience or self.now + MISPLACED
+                if self.now > patience or not self.core.refs.ask_anew(missing.object, missing.stored):
+                    raise
+                self.carry_out()
+            yield Sleep(LOOK)
 
     def wait(self, refs: Sequence[Ref], count: int) -> Program[list[Ref]]:
         """The first ``count`` refs that have a value, in order."""
@@ -263,7 +275,10 @@ class Client(ClientProcess):
         assert isinstance(value, Stored)
         reply = replies.pop(0)
         if not isinstance(reply, StorePinned):
-            raise ProgramError(reply.fault if isinstance(reply, StoreFailed) else _gone())
+            fault = reply.fault if isinstance(reply, StoreFailed) else _gone()
+            if fault.kind in (FaultKind.OBJECT_LOST, FaultKind.OBJECT_FREED):
+                raise Misplaced(object_, value, fault)
+            raise ProgramError(fault)
         written = self.world.arena(self.node)[reply.offset]
         data = written[4 : 4 + int.from_bytes(written[:4], "big")]
         assert written == _laid_out(data), f"object {object_.hex()} is damaged: {written!r}"

@@ -21,7 +21,7 @@ from rustyray.model.messages import (
     StorePinned,
     StoreUnpin,
 )
-from rustyray.model.values import Failed, Fault, RefInfo
+from rustyray.model.values import Failed, Fault, RefInfo, Stored
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.scripted.world import ScriptedWorld
@@ -33,6 +33,19 @@ class ProgramError(Exception):
     def __init__(self, value: Failed | Fault) -> None:
         super().__init__(name_of(value))
         self.value = value
+
+
+class Misplaced(ProgramError):
+    """A stored value is not where it should be."""
+
+    def __init__(self, object_: ObjectID, stored: Stored, fault: Fault) -> None:
+        super().__init__(fault)
+        self.object = object_
+        self.stored = stored
+
+
+class ArgumentLost(ProgramError):
+    """An argument was there when the task was sent, and is not any more: its owner is to see to it."""
 
 
 def name_of(value: Failed | Fault) -> str:

@@ -12,7 +12,7 @@ from rustyray.core.owner.streams import NONE
 from rustyray.core.producing import GoOn
 from rustyray.engines.sim.scripted import values
 from rustyray.engines.sim.scripted.client import Client
-from rustyray.engines.sim.scripted.process import ProgramError
+from rustyray.engines.sim.scripted.process import ArgumentLost, ProgramError
 from rustyray.engines.sim.scripted.running import ActorExit, Frame, Returned, ScriptRaised, as_failed
 from rustyray.engines.sim.scripted.values import Plain
 from rustyray.engines.sim.world.process import Interrupted, Program, Sleep, Until
@@ -259,7 +259,10 @@ class Worker(Client):
         return self.functions[task.fn]
 
     def _arguments(self, task: Task | Call) -> Program[list[Plain]]:
-        found = yield from self.load([(arg.object, arg.value) for arg in task.deps or ()])
+        try:
+            found = yield from self.load([(arg.object, arg.value) for arg in task.deps or ()])
+        except ProgramError as error:
+            raise ArgumentLost(error.value) from None
         if not task.args:
             return []
         read = values.read(task.args, task.refs, self.adopt, found)
@@ -292,6 +295,8 @@ class Worker(Client):
         task = job.task
         if isinstance(error, Interrupted):
             return Fault(FaultKind.TASK_CANCELLED, "the task was cancelled while it ran", task=task.id)
+        if isinstance(error, ArgumentLost):
+            return error.value
         failed = as_failed(error, self.world.library.script(self._name(task)), self, task.id, task.attempt)
         if isinstance(error, ScriptRaised) and (refs := values.refs_in(error.value)):
             infos = values.infos(refs)
