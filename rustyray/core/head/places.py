@@ -131,14 +131,16 @@ class Places:
         self._registry.tell(actor)
 
     def check(self) -> None:
+        told = self._base.journal.told
         for id_, actor in [*self._registry.living.items(), *self._registry.dead.items()]:
-            story = "\n  ".join([actor.what, *self._base.journal.story(id_)])
             dead = actor.state is ActorState.DEAD
-            assert (id_ in self._waiting) is not (dead or bool(actor.node)), f"waits for a place, or not? {story}"
+            assert (id_ in self._waiting) is not (dead or bool(actor.node)), (
+                f"waits for a place, or not? {told(actor.what, id_)}"
+            )
             if actor.node:
-                assert id_ in self._by_node[actor.node], f"not listed on its node: {story}"
+                assert id_ in self._by_node[actor.node], f"not listed on its node: {told(actor.what, id_)}"
                 state = self._nodes.nodes[actor.node].state
-                assert state is not NodeState.DEAD, f"lives on a dead node: {story}"
+                assert state is not NodeState.DEAD, f"lives on a dead node: {told(actor.what, id_)}"
         placed = sum(len(actors) for actors in self._by_node.values())
         with_node = sum(bool(actor.node) for actor in self._registry.living.values())
         assert placed == with_node, f"{placed} actors are listed on nodes, {with_node} say that they have one"

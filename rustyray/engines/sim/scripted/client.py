@@ -198,7 +198,7 @@ class Client(ClientProcess):
                 return (yield from self.load([(ref.object, value) for ref, value in zip(refs, found, strict=True)]))
             except Misplaced as missing:
                 patience = patience or self.now + MISPLACED
-                if self.now > patience or not self.core.refs.ask_anew(missing.object, missing.stored):
+                if self.now > patience or not self.core.asking.ask_anew(missing.object, missing.stored):
                     raise
                 self.carry_out()
             yield Sleep(LOOK)
