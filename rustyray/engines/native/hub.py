@@ -296,7 +296,7 @@ class Hub:
             self._sleep.after_fork()
 
     def descriptors(self) -> set[int]:
-        """Those of its connections."""
+        """Those of its connections, which a search for what a test has left takes for the runtime's own."""
         return {*self._links}
 
     # --- links, from the call or the knock to the end -----------------------------------------------------------------
