@@ -9,13 +9,16 @@ raise_on_missing_output  raise `RayStateApiException` when the head or a node di
 
 They raise RuntimeError when the runtime is not up, and ValueError for filters that cannot be.
 """
+# ruff: noqa: A002 - ``id`` is Ray's name
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
 
 from rustyray.api.inside import events
 from rustyray.model.events import Query
+from rustyray.runtime.engine import Engine, Inspection
 from rustyray.runtime.ref import ObjectRef
 from rustyray.util.state import asking
 from rustyray.util.state.choosing import Filters, chosen, complete, engine_at
@@ -38,217 +41,152 @@ EVENTS = 10_000
 R = TypeVar("R", bound=Row)
 
 
-def list_tasks(
-    address: str | None = None,
-    filters: Filters = None,
-    limit: int = 100,
-    timeout: float = 30,
-    detail: bool = False,
-    raise_on_missing_output: bool = True,
-    _explain: bool = False,
-) -> list[TaskState]:
+class Asked:
+    """What the caller of a listing wants to know from whom."""
+
+    def __init__(self, engine: Engine, timeout: float, complete: bool) -> None:
+        self.engine = engine
+        self.timeout = timeout
+        self._complete = complete
+
+    def inspect(self, query: Query, *roles: str) -> Inspection:
+        """What the processes tell. Raises RayStateApiException if one of these roles must answer and does not."""
+        found = self.engine.inspect(query, self.timeout)
+        if self._complete:
+            complete(found, roles)
+        return found
+
+
+class Lists(Protocol[R]):
+    """The signature of all listings."""
+
+    def __call__(
+        self,
+        address: str | None = None,
+        filters: Filters = None,
+        limit: int = 100,
+        timeout: float = 30,
+        detail: bool = False,
+        raise_on_missing_output: bool = True,
+        _explain: bool = False,
+    ) -> list[R]: ...
+
+
+def listing(row: type[R]) -> Callable[[Callable[[Asked], Iterable[R]]], Lists[R]]:
+    """Makes a listing, whose rows are of this class, out of a function that returns all that there are."""
+
+    def decorate(rows: Callable[[Asked], Iterable[R]]) -> Lists[R]:
+        def lists(
+            address: str | None = None,
+            filters: Filters = None,
+            limit: int = 100,
+            timeout: float = 30,
+            detail: bool = False,
+            raise_on_missing_output: bool = True,
+            _explain: bool = False,
+        ) -> list[R]:
+            return chosen(rows(Asked(engine_at(address), timeout, raise_on_missing_output)), row, filters, limit)
+
+        for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+            setattr(lists, name, getattr(rows, name))
+        return lists
+
+    return decorate
+
+
+@listing(TaskState)
+def list_tasks(asked: Asked) -> Iterable[TaskState]:
     """The tasks and calls of actors: those that are not done, and the last that are, as far as it is remembered."""
-    query = Query(events=EVENTS, kinds=("task",), states=True, lists=True)
-    found = engine_at(address).inspect(query, timeout)
-    if raise_on_missing_output:
-        complete(found, ("head", "node"))
-    return chosen(tasks(found), TaskState, filters, limit)
+    return tasks(asked.inspect(Query(events=EVENTS, kinds=("task",), states=True, lists=True), "head", "node"))
 
 
-def list_runtime_envs(
-    address: str | None = None,
-    filters: Filters = None,
-    limit: int = 100,
-    timeout: float = 30,
-    detail: bool = False,
-    raise_on_missing_output: bool = True,
-    _explain: bool = False,
-) -> list[RuntimeEnvState]:
+@listing(RuntimeEnvState)
+def list_runtime_envs(asked: Asked) -> Iterable[RuntimeEnvState]:
     """The runtime environments that workers have, each once for each node; the plain one is none."""
-    found = engine_at(address).inspect(Query(states=True), timeout)
-    if raise_on_missing_output:
-        complete(found, ("head", "node"))
-    return chosen(asking.runtime_envs(found), RuntimeEnvState, filters, limit)
+    return asking.runtime_envs(asked.inspect(Query(states=True), "head", "node"))
 
 
-def list_cluster_events(
-    address: str | None = None,
-    filters: Filters = None,
-    limit: int = 100,
-    timeout: float = 30,
-    detail: bool = False,
-    raise_on_missing_output: bool = True,
-    _explain: bool = False,
-) -> list[ClusterEventState]:
+@listing(ClusterEventState)
+def list_cluster_events(asked: Asked) -> Iterable[ClusterEventState]:
     """What happened to nodes, workers, actors and jobs, and what went wrong, as far as it is remembered."""
-    engine_at(address)
-    happened = events(kind=("node", "worker", "actor", "lifecycle", "fault"), timeout=timeout)
-    return chosen(asking.cluster_events(happened), ClusterEventState, filters, limit)
+    kinds = ("node", "worker", "actor", "lifecycle", "fault")
+    return asking.cluster_events(events(kind=kinds, timeout=asked.timeout))
 
 
-def list_actors(
-    address: str | None = None,
-    filters: Filters = None,
-    limit: int = 100,
-    timeout: float = 30,
-    detail: bool = False,
-    raise_on_missing_output: bool = True,
-    _explain: bool = False,
-) -> list[ActorState]:
+@listing(ActorState)
+def list_actors(asked: Asked) -> Iterable[ActorState]:
     """The actors, and the last of the dead ones."""
-    found = engine_at(address).inspect(Query(lists=True), timeout)
-    if raise_on_missing_output:
-        complete(found, ("head",))
-    return chosen(asking.actors(found), ActorState, filters, limit)
+    return asking.actors(asked.inspect(Query(lists=True), "head"))
 
 
-def list_objects(
-    address: str | None = None,
-    filters: Filters = None,
-    limit: int = 100,
-    timeout: float = 30,
-    detail: bool = False,
-    raise_on_missing_output: bool = True,
-    _explain: bool = False,
-) -> list[ObjectState]:
+@listing(ObjectState)
+def list_objects(asked: Asked) -> Iterable[ObjectState]:
     """The objects, each once, as its owner sees it."""
-    found = engine_at(address).inspect(Query(lists=True, states=True), timeout)
-    if raise_on_missing_output:
-        complete(found, ("head", "node"))
-    return chosen(asking.objects(found), ObjectState, filters, limit)
+    return asking.objects(asked.inspect(Query(lists=True, states=True), "head", "node"))
 
 
-def list_nodes(
-    address: str | None = None,
-    filters: Filters = None,
-    limit: int = 100,
-    timeout: float = 30,
-    detail: bool = False,
-    raise_on_missing_output: bool = True,
-    _explain: bool = False,
-) -> list[NodeState]:
+@listing(NodeState)
+def list_nodes(asked: Asked) -> Iterable[NodeState]:
     """The nodes, dead ones too."""
-    engine = engine_at(address)
-    found = engine.inspect(Query(states=True), timeout)
-    if raise_on_missing_output:
-        complete(found, ("head",))
-    return chosen(asking.nodes(found, engine), NodeState, filters, limit)
+    return asking.nodes(asked.inspect(Query(states=True), "head"), asked.engine)
 
 
-def list_workers(
-    address: str | None = None,
-    filters: Filters = None,
-    limit: int = 100,
-    timeout: float = 30,
-    detail: bool = False,
-    raise_on_missing_output: bool = True,
-    _explain: bool = False,
-) -> list[WorkerState]:
+@listing(WorkerState)
+def list_workers(asked: Asked) -> Iterable[WorkerState]:
     """The worker processes, and what runs in each; those that did not answer in time are so marked."""
-    found = engine_at(address).inspect(Query(states=True), timeout)
-    if raise_on_missing_output:
-        complete(found, ("head", "node"))
-    return chosen(asking.workers(found), WorkerState, filters, limit)
+    return asking.workers(asked.inspect(Query(states=True), "head", "node"))
 
 
-def list_jobs(
-    address: str | None = None,
-    filters: Filters = None,
-    limit: int = 100,
-    timeout: float = 30,
-    detail: bool = False,
-    raise_on_missing_output: bool = True,
-    _explain: bool = False,
-) -> list[JobState]:
+@listing(JobState)
+def list_jobs(asked: Asked) -> Iterable[JobState]:
     """The programs that use the cluster or did."""
-    found = engine_at(address).inspect(Query(lists=True), timeout)
-    if raise_on_missing_output:
-        complete(found, ("head",))
-    return chosen(asking.jobs(found), JobState, filters, limit)
+    return asking.jobs(asked.inspect(Query(lists=True), "head"))
 
 
-def list_placement_groups(
-    address: str | None = None,
-    filters: Filters = None,
-    limit: int = 100,
-    timeout: float = 30,
-    detail: bool = False,
-    raise_on_missing_output: bool = True,
-    _explain: bool = False,
-) -> list[PlacementGroupState]:
+@listing(PlacementGroupState)
+def list_placement_groups(asked: Asked) -> Iterable[PlacementGroupState]:
     """The placement groups, and the last that were removed."""
-    return chosen(asking.groups(engine_at(address).list_groups()), PlacementGroupState, filters, limit)
+    return asking.groups(asked.engine.list_groups())
 
 
 # --- one of them ------------------------------------------------------------------------------------------------------
 
 
 def get_task(
-    id: str | ObjectRef[Any],  # noqa: A002 - Ray's name
-    address: str | None = None,
-    timeout: float = 30,
-    _explain: bool = False,
+    id: str | ObjectRef[Any], address: str | None = None, timeout: float = 30, _explain: bool = False
 ) -> TaskState | None:
     """The task with that id, or which makes that ref; None if nothing is known of it."""
     wanted = id.task_id().hex() if isinstance(id, ObjectRef) else id
     return _first(list_tasks(address, [("task_id", "=", wanted)], timeout=timeout))
 
 
-def get_actor(
-    id: str,  # noqa: A002
-    address: str | None = None,
-    timeout: float = 30,
-    _explain: bool = False,
-) -> ActorState | None:
+def get_actor(id: str, address: str | None = None, timeout: float = 30, _explain: bool = False) -> ActorState | None:
     """The actor with that id; None if nothing is known of it."""
     return _first(list_actors(address, [("actor_id", "=", id)], timeout=timeout))
 
 
-def get_objects(
-    id: str,  # noqa: A002
-    address: str | None = None,
-    timeout: float = 30,
-    _explain: bool = False,
-) -> list[ObjectState]:
+def get_objects(id: str, address: str | None = None, timeout: float = 30, _explain: bool = False) -> list[ObjectState]:
     """The object with that id, in a list (in Ray there is one for each process that has a ref)."""
     return list_objects(address, [("object_id", "=", id)], timeout=timeout)
 
 
-def get_node(
-    id: str,  # noqa: A002
-    address: str | None = None,
-    timeout: float = 30,
-    _explain: bool = False,
-) -> NodeState | None:
+def get_node(id: str, address: str | None = None, timeout: float = 30, _explain: bool = False) -> NodeState | None:
     """The node with that id; None if nothing is known of it."""
     return _first(list_nodes(address, [("node_id", "=", id)], timeout=timeout))
 
 
-def get_worker(
-    id: str,  # noqa: A002
-    address: str | None = None,
-    timeout: float = 30,
-    _explain: bool = False,
-) -> WorkerState | None:
+def get_worker(id: str, address: str | None = None, timeout: float = 30, _explain: bool = False) -> WorkerState | None:
     """The worker with that id; None if nothing is known of it."""
     return _first(list_workers(address, [("worker_id", "=", id)], timeout=timeout))
 
 
-def get_job(
-    id: str,  # noqa: A002
-    address: str | None = None,
-    timeout: float = 30,
-    _explain: bool = False,
-) -> JobState | None:
+def get_job(id: str, address: str | None = None, timeout: float = 30, _explain: bool = False) -> JobState | None:
     """The job with that id; None if nothing is known of it."""
     return _first(list_jobs(address, [("job_id", "=", id)], timeout=timeout))
 
 
 def get_placement_group(
-    id: str,  # noqa: A002
-    address: str | None = None,
-    timeout: float = 30,
-    _explain: bool = False,
+    id: str, address: str | None = None, timeout: float = 30, _explain: bool = False
 ) -> PlacementGroupState | None:
     """The placement group with that id; None if nothing is known of it."""
     return _first(list_placement_groups(address, [("placement_group_id", "=", id)], timeout=timeout))
