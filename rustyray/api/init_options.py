@@ -33,6 +33,19 @@ def of_job(
     return environment or None, job_config.ray_namespace if namespace is None else namespace
 
 
+def in_the_jobs_folder(environment: dict[str, Any] | None) -> dict[str, Any] | None:
+    """With the folder that was sent with this program, if it was submitted with one, for its workers anywhere.
+
+    Raises ValueError where ``environment`` has another (as in Ray).
+    """
+    folder = os.environ.get("RUSTYRAY_JOB_WORKING_DIR")
+    if not folder:
+        return environment
+    from rustyray.model import environments
+
+    return environments.without_conflict({"working_dir": folder}, environment or {})
+
+
 def refuse_observing(address: str, *options: object) -> None:
     """Raise ValueError if there are any: they are how a cluster that runs observes what it does."""
     if any(option is not None for option in options):

@@ -184,6 +184,7 @@ def init(
         init_options.refuse_for_nodes(address, of_nodes)
         engine = "ray" if address.startswith("ray://") else engine
         logs = log_to_driver is not False
+        environment = init_options.in_the_jobs_folder(environment)
         session = _join(address, engine, namespace, ignore_reinit_error, logs, environment or {})
         return _in_environment(session, environment, before)
     chosen = init_options.checked(

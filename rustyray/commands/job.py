@@ -33,7 +33,7 @@ def add_to(commands: Any) -> None:
     submit.add_argument(
         "--submission-id", "--job-id", default="", metavar="NAME", help="the job's name; one is made up"
     )
-    submit.add_argument("--working-dir", default="", metavar="PATH", help="where it runs; by default here")
+    submit.add_argument("--working-dir", default="", metavar="PATH", help="a folder that is copied to where it runs")
     submit.add_argument("--runtime-env-json", default="{}", metavar="JSON", help="'{\"env_vars\": {…}}'")
     submit.add_argument("--metadata-json", default="{}", metavar="JSON", help="names and texts to be remembered")
     submit.add_argument("--no-wait", action="store_true", help="do not show what it writes until it is over")
@@ -65,6 +65,7 @@ def _jobs(given: argparse.Namespace) -> Everywhere:
 
 def _submit(given: argparse.Namespace) -> None:
     from rustyray.engines.native.standing import jobs
+    from rustyray.job_submission.client import packed_for_job, refuse_for_jobs
     from rustyray.model.messages import SubmittedJob
 
     for option, instead in _REFUSED.items():
@@ -73,15 +74,16 @@ def _submit(given: argparse.Namespace) -> None:
     words = given.entrypoint[1:] if given.entrypoint[:1] == ["--"] else given.entrypoint
     if not words:
         raise ValueError("no program was given: rustyray job submit -- python script.py")
-    environment, directory = _runtime_env(given.runtime_env_json)
+    environment = _json("runtime_env", given.runtime_env_json)
+    refuse_for_jobs("--runtime-env-json", environment)
+    if given.working_dir:
+        environment["working_dir"] = given.working_dir
+    variables = _texts("env_vars", json.dumps(environment.get("env_vars", {})))
     metadata = _texts("metadata", given.metadata_json)
     everywhere = _jobs(given)
     name = given.submission_id or f"raysubmit_{os.urandom(8).hex()}"
-    directory = given.working_dir or directory
     entrypoint = words[0] if len(words) == 1 else shlex.join(words)
-    everywhere.submit(
-        SubmittedJob(name, entrypoint, os.path.abspath(directory) if directory else "", metadata, environment)
-    )
+    everywhere.submit(SubmittedJob(name, entrypoint, "", metadata, variables), packed_for_job(environment))
     print(f"Job '{name}' submitted successfully")
     if given.no_wait:
         print(f"What it writes: rustyray job logs {name}\nTo end it: rustyray job stop {name}")
@@ -91,16 +93,6 @@ def _submit(given: argparse.Namespace) -> None:
     if job.status != jobs.SUCCEEDED:
         raise RuntimeError(f"job '{name}': {job.message}")
     print(f"Job '{name}' succeeded")
-
-
-def _runtime_env(text: str) -> tuple[dict[str, str], str]:
-    env = _json("runtime_env", text)
-    unknown = sorted(set(env) - {"env_vars", "working_dir"})
-    if unknown:
-        raise ValueError(
-            f"--runtime-env-json takes env_vars and working_dir; {', '.join(unknown)} give to init() there"
-        )
-    return _texts("env_vars", json.dumps(env.get("env_vars", {}))), str(env.get("working_dir", ""))
 
 
 def _texts(what: str, text: str) -> dict[str, str]:

@@ -68,7 +68,8 @@ class JobSubmissionClient:
 
         Args:
             entrypoint: a command for the shell.
-            runtime_env: its ``env_vars``, and ``working_dir``, in which it runs (it is not copied).
+            runtime_env: its ``env_vars``; ``working_dir``, a folder or zip file in a copy of which it and its workers
+                run; ``excludes``, what of that is left out. Without a folder it runs in this process' directory.
             metadata: texts to be remembered with it.
             submission_id: its name, which no other has; one is made up. ``job_id`` is an older word for it.
             options: Ray's others, which are refused.
@@ -83,18 +84,12 @@ class JobSubmissionClient:
             if value:
                 raise ValueError(f"submit_job({option}={value!r}): {OF_JOBS[option]}")
         environment = dict(runtime_env or {})
-        variables, directory = environment.pop("env_vars", {}), environment.pop("working_dir", "")
-        if environment:
-            raise ValueError(
-                f"submit_job(runtime_env=…) takes env_vars and working_dir; {', '.join(sorted(environment))} give to "
-                "init() in the program"
-            )
+        refuse_for_jobs("submit_job(runtime_env=…)", environment)
         name = submission_id or job_id or f"raysubmit_{os.urandom(8).hex()}"
-        job = SubmittedJob(name, entrypoint, directory, {**(metadata or {}), **self._metadata}, dict(variables))
-        if directory:
-            job.directory = os.path.abspath(directory)
+        variables = dict(environment.get("env_vars") or {})
+        job = SubmittedJob(name, entrypoint, "", {**(metadata or {}), **self._metadata}, variables)
         with _as_ray_raises():
-            self._jobs.submit(job)
+            self._jobs.submit(job, packed_for_job(environment))
         return name
 
     def stop_job(self, job_id: str) -> bool:
@@ -137,6 +132,30 @@ class JobSubmissionClient:
                 return
             if text:
                 yield text
+
+
+def refuse_for_jobs(where: str, environment: Mapping[str, Any]) -> None:
+    """Raise ValueError for fields of an environment that programs which are submitted cannot have."""
+    unknown = sorted(set(environment) - {"env_vars", "working_dir", "excludes"})
+    if unknown:
+        raise ValueError(
+            f"{where} takes env_vars, working_dir and excludes; {', '.join(unknown)} give to init() in the program"
+        )
+
+
+def packed_for_job(environment: Mapping[str, Any]) -> bytes:
+    """The ``working_dir``, if there is one, as a zip file. Raises ValueError when it is no folder or zip file here."""
+    from rustyray.runtime import packages
+
+    folder = environment.get("working_dir")
+    if not folder:
+        return b""
+    folder = os.fspath(folder)
+    if "://" in folder:
+        raise ValueError(f"working_dir={folder!r} is on another machine: fetch it first, and give the local path")
+    if not os.path.exists(os.path.expanduser(folder)):
+        raise ValueError(f"the working directory {folder} does not exist")
+    return packages.pack(folder, environment.get("excludes") or ())
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from rustyray.model.messages.base import Part
 
 
 class JobAction(enum.IntEnum):
-    """What is to be done. ``STOP`` asks a program to end, ``KILL`` ends it."""
+    """What is to be done. ``STOP`` asks a program to end, ``KILL`` ends it; ``UPLOAD`` comes before ``SUBMIT``."""
 
     LIST = 1
     SUBMIT = 2
@@ -18,10 +18,14 @@ class JobAction(enum.IntEnum):
     STOP = 4
     KILL = 5
     DELETE = 6
+    UPLOAD = 7
 
 
 class SubmittedJob(Part):
-    """A program, and what became of it. Times are in seconds since the epoch; ``end_time`` is 0 while it runs."""
+    """A program, and what became of it. Times are in seconds since the epoch; ``end_time`` is 0 while it runs.
+
+    ``uploaded``: its directory was sent before, and ``directory`` is empty until it is there.
+    """
 
     submission_id: str
     entrypoint: str
@@ -34,15 +38,20 @@ class SubmittedJob(Part):
     end_time: float = 0.0
     exit_code: int | None = None
     node: str = ""
+    uploaded: bool = False
 
 
 class AskJobs(msgspec.Struct, array_like=True, gc=False, tag=140):
-    """Anyone → node. ``job`` is the one to ``SUBMIT``; otherwise ``name`` says which. Answered by `JobsTold`."""
+    """Anyone → node. ``job`` is the one to ``SUBMIT``; otherwise ``name`` says which. Answered by `JobsTold`.
+
+    ``data`` is a part of the zip file to ``UPLOAD``, from ``offset`` on.
+    """
 
     action: JobAction
     name: str = ""
     offset: int = 0
     job: SubmittedJob | None = None
+    data: bytes = b""
 
 
 class JobsTold(msgspec.Struct, array_like=True, gc=False, tag=141):

@@ -15,7 +15,7 @@ import pytest
 import rustyray
 from rustyray.commands import main
 from rustyray.engines.native import processes
-from rustyray.engines.native.standing import jobs, places
+from rustyray.engines.native.standing import everywhere, jobs, places
 from rustyray.job_submission import JobErrorType, JobStatus, JobSubmissionClient
 from rustyray.util import state
 from tests.integration.drivers import eventually
@@ -26,7 +26,9 @@ import os, sys, rustyray
 rustyray.init()
 
 @rustyray.remote
-def where(): return os.environ["COLOR"], os.getcwd()
+def where():
+    import beside
+    return os.environ["COLOR"], beside.WORD, sorted(name for name in os.listdir() if name.endswith(".py"))
 
 print("from a worker:", *rustyray.get(where.remote()), flush=True)
 sys.exit(int(sys.argv[1]))
@@ -40,12 +42,15 @@ def test_a_job_runs_and_is_told_of(cluster: Commands, tmp_path: Path, capsys: py
             main(["job", *arguments])
         return f"{capsys.readouterr().out}{ended.value.code or ''}"
 
-    (tmp_path / "script.py").write_text(SCRIPT)
+    folder = tmp_path / "program"
+    folder.mkdir()
+    (folder / "script.py").write_text(SCRIPT)
+    (folder / "beside.py").write_text("WORD = 'beside'")
     env = json.dumps({"env_vars": {"COLOR": "green"}})
-    submit = ("job", "submit", f"--working-dir={tmp_path}", f"--runtime-env-json={env}")
+    submit = ("job", "submit", f"--working-dir={folder}", f"--runtime-env-json={env}")
     said = cluster.run(*submit, "--submission-id=first", "--", sys.executable, "script.py", "0")
     assert "Job 'first' submitted successfully" in said
-    assert f"from a worker: green {tmp_path}" in said
+    assert "from a worker: green beside ['beside.py', 'script.py']" in said
     assert "Job 'first' succeeded" in said
     failed = cluster.try_(*submit, "--submission-id=second", "--", sys.executable, "script.py", "3")
     assert failed.returncode == 1
@@ -61,25 +66,34 @@ def test_a_job_runs_and_is_told_of(cluster: Commands, tmp_path: Path, capsys: py
 def test_programs_submit_jobs(cluster: Commands, tmp_path: Path) -> None:
     client = JobSubmissionClient("http://127.0.0.1:8265", metadata={"team": "ink"})
     assert client.get_address() == cluster.address
-    say = f"{shlex.quote(sys.executable)} -c 'import os; print(os.environ[\"COLOR\"], os.getcwd()); os._exit(3)'"
-    environment = {"env_vars": {"COLOR": "red"}, "working_dir": str(tmp_path)}
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "note").write_text("red")
+    (tmp_path / "program" / "left_out").touch()
+    say = f"{shlex.quote(sys.executable)} -c 'import os; print(os.environ[\"COLOR\"], os.listdir()); os._exit(3)'"
+    environment = {"env_vars": {"COLOR": "red"}, "working_dir": str(tmp_path / "program"), "excludes": ["left_*"]}
     name = client.submit_job(entrypoint=say, runtime_env=environment, metadata={"run": "1"})
-    assert asyncio.run(_tail(client, name)) == client.get_job_logs(name) == f"red {tmp_path}\n"
+    assert asyncio.run(_tail(client, name)) == client.get_job_logs(name) == "red ['note']\n"
     assert client.get_job_status(name) is JobStatus.FAILED
     for tail, follow in ((-1, False), (-1, True), (1, True), (0, False)):
         written = "".join(state.get_log(submission_id=name, tail=tail, follow=follow))
-        assert written == (f"red {tmp_path}\n" if tail else "")
+        assert written == ("red ['note']\n" if tail else "")
+    assert state.list_logs() == {"internal": [f"job-driver-{name}.log"]}
+    assert state.list_logs(glob_filter="*worker*") == {}
+    assert "".join(state.get_log(filename=f"job-driver-{name}.log")) == "red ['note']\n"
     info = client.get_job_info(name)
     assert info.status.is_terminal()
     assert info.end_time is not None
     assert 0 <= info.end_time - info.start_time < 60_000
     assert (info.driver_exit_code, info.error_type) == (3, JobErrorType.JOB_ENTRYPOINT_COMMAND_ERROR)
-    assert (info.metadata, info.runtime_env) == ({"run": "1", "team": "ink"}, environment)
+    copy = os.path.dirname(info.runtime_env["working_dir"])
+    assert os.listdir(copy) == ["working_dir"]
+    assert (info.metadata, info.runtime_env["env_vars"]) == ({"run": "1", "team": "ink"}, {"COLOR": "red"})
     assert client.list_jobs() == [info]
     with pytest.raises(RuntimeError, match="there is a job"):
         client.submit_job(entrypoint="true", submission_id=name)
     assert client.stop_job(name) is False
     assert client.delete_job(name) is True
+    assert not os.path.exists(copy)
     for ask in (client.get_job_info, client.stop_job, client.delete_job, client.get_job_logs):
         with pytest.raises(RuntimeError, match=f"no job '{name}' was submitted to this cluster; there is none"):
             ask(name)
@@ -89,7 +103,7 @@ def test_programs_submit_jobs(cluster: Commands, tmp_path: Path) -> None:
     assert client.get_job_status(sleeps) == "STOPPED"
     with pytest.raises(ValueError, match="have its tasks ask for num_cpus"):
         client.submit_job(entrypoint="true", entrypoint_num_cpus=1)
-    with pytest.raises(ValueError, match="takes env_vars and working_dir; pip give to init"):
+    with pytest.raises(ValueError, match="takes env_vars, working_dir and excludes; pip give to init"):
         client.submit_job(entrypoint="true", runtime_env={"pip": ["x"]})
     with pytest.raises(ValueError, match="there is no dashboard, and no HTTP"):
         JobSubmissionClient("http://far.example:8265")
@@ -106,7 +120,11 @@ def test_a_machine_without_a_node_submits_where_one_is(
     name = client.submit_job(entrypoint="pwd; echo $COLOR", runtime_env={"env_vars": {"COLOR": "blue"}})
     assert asyncio.run(_tail(client, name)) == f"{Path.home()}\nblue\n"
     assert client.get_job_status(name) == "SUCCEEDED"
-    assert [job.submission_id for job in client.list_jobs()] == [name]
+    monkeypatch.setattr(everywhere, "PART", 100)
+    (tmp_path / "note").write_text("blue, and much more of it " * 40)
+    other = client.submit_job(entrypoint="cat note", runtime_env={"working_dir": str(tmp_path), "excludes": ["p*"]})
+    assert asyncio.run(_tail(client, other)) == (tmp_path / "note").read_text()
+    assert [job.submission_id for job in client.list_jobs()] == [name, other]
 
 
 async def _tail(client: JobSubmissionClient, name: str) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at a job.
 LOOK: Final = 0.05
+#: Bytes of a folder that are sent at a time.
+PART: Final = 8 << 20
 
 
 class Everywhere:
@@ -31,8 +33,12 @@ class Everywhere:
         self.cluster = cluster
         self._place = Place.of(cluster)
 
-    def submit(self, job: SubmittedJob) -> None:
+    def submit(self, job: SubmittedJob, package: bytes = b"") -> None:
         """Start it: on this machine if a node is here, with this process' environment; else where the first node is.
+
+        Args:
+            job: what is to run.
+            package: the folder in a copy of which it is to run, as a zip file; without, in ``job.directory``.
 
         Raises:
             RuntimeError: It could not be started.
@@ -41,11 +47,16 @@ class Everywhere:
         name = job.submission_id
         if name in self._found():
             raise ValueError(f"there is a job {name!r} already: give it another --submission-id, or delete that one")
+        job.uploaded = bool(package)
         if any(process.node for process in self._place.processes()):
-            address, directory = self.cluster.address, job.directory or os.getcwd()
-            jobs.submit(self._place, address, name, job.entrypoint, directory, job.env_vars, job.metadata)
+            if package:
+                jobs.upload(self._place, name, 0, package)
+            job.directory = job.directory or os.getcwd()
+            jobs.submit(self._place, self.cluster.address, job)
         else:
             node, where = self._nodes()[0]
+            for start in range(0, len(package), PART):
+                self._ask(node, where, AskJobs(JobAction.UPLOAD, name, start, data=package[start : start + PART]))
             self._ask(node, where, AskJobs(JobAction.SUBMIT, job=job))
         deadline = time.monotonic() + jobs.PATIENCE
         while (found := self.find(name)).message == jobs.STARTS:

@@ -4,21 +4,25 @@ What is known of a job lies in the cluster's directory on that machine:
 
     job-NAME.json    what it is, and what became of it
     job-NAME.log     what it has written
+    job-NAME.zip     the folder that it is to run in, on its way
+    job-NAME.files   that folder
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from rustyray.engines.native import processes
 from rustyray.engines.native.standing.places import Place, ProcessFile, write
+from rustyray.model.messages import SubmittedJob
+from rustyray.runtime import packages
 
 RUNNING: Final = "RUNNING"
 SUCCEEDED: Final = "SUCCEEDED"
@@ -28,6 +32,8 @@ STOPPED: Final = "STOPPED"
 STARTS: Final = "it starts"
 #: The environment variable with a job's own name.
 NAME_VARIABLE: Final = "RUSTYRAY_JOB_SUBMISSION_ID"
+#: The environment variable with the folder that was sent with a job, which its workers are to have as well.
+FOLDER_VARIABLE: Final = "RUSTYRAY_JOB_WORKING_DIR"
 #: Seconds that a job has to end when it is asked to, before it is killed; and its supervisor after that.
 GRACE: Final = 3.0
 SUPERVISOR: Final = 2.0
@@ -60,34 +66,62 @@ def path_of(place: Place, name: str) -> str:
     return os.path.join(place.path, f"job-{name}.json")
 
 
-def submit(
-    place: Place,
-    address: str,
-    name: str,
-    entrypoint: str,
-    directory: str,
-    environment: Mapping[str, str],
-    metadata: Mapping[str, str],
-) -> None:
-    """Start a job; `wait_for_start` tells whether that went well.
+def _check_name(place: Place, name: str) -> None:
+    if not name or not all(char.isalnum() or char in "-_." for char in name):
+        raise ValueError(f"the name of a job is made of letters, digits, '-', '_' and '.', got {name!r}")
+    if os.path.exists(path_of(place, name)):
+        raise ValueError(f"there is a job {name!r} already: give it another --submission-id, or delete that one")
+
+
+def upload(place: Place, name: str, offset: int, data: bytes) -> None:
+    """Take a part of the folder that the job ``name`` is to run in, as a zip file. Raises ValueError as `submit`."""
+    _check_name(place, name)
+    path = _upload_of(place, name)
+    with open(path, "r+b" if offset else "wb", opener=_private) as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def _upload_of(place: Place, name: str) -> str:
+    return os.path.join(place.path, f"job-{name}.zip")
+
+
+def _folder_of(place: Place, name: str) -> str:
+    return os.path.join(place.path, f"job-{name}.files")
+
+
+def _unpacked(place: Place, name: str) -> str:
+    """The folder that was uploaded for the job."""
+    path = _upload_of(place, name)
+    with open(path, "rb") as file:
+        folder = packages.unpacked(file.read(), "working_dir", _folder_of(place, name))
+    os.remove(path)
+    return folder
+
+
+def submit(place: Place, address: str, asked: SubmittedJob) -> None:
+    """Start a job.
 
     Raises:
         ValueError: The name is taken or cannot be one, or the directory does not exist.
     """
-    if not name or not all(char.isalnum() or char in "-_." for char in name):
-        raise ValueError(f"the name of a job is made of letters, digits, '-', '_' and '.', got {name!r}")
+    name = asked.submission_id
+    _check_name(place, name)
+    variables = {**os.environ, **asked.env_vars}
+    variables |= {"RUSTYRAY_ADDRESS": address, NAME_VARIABLE: name, "PYTHONUNBUFFERED": "1"}
+    directory = asked.directory
+    if asked.uploaded:
+        directory = variables[FOLDER_VARIABLE] = _unpacked(place, name)
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, [directory, variables.get("PYTHONPATH")]))
     if not os.path.isdir(directory):
         raise ValueError(f"the working directory {directory} does not exist")
-    if os.path.exists(path_of(place, name)):
-        raise ValueError(f"there is a job {name!r} already: give it another --submission-id, or delete that one")
-    variables = {**os.environ, **environment, "RUSTYRAY_ADDRESS": address, NAME_VARIABLE: name, "PYTHONUNBUFFERED": "1"}
     job = JobFile(
         submission_id=name,
-        entrypoint=entrypoint,
+        entrypoint=asked.entrypoint,
         directory=directory,
         environment=variables,
-        env_vars=dict(environment),
-        metadata=dict(metadata),
+        env_vars=asked.env_vars,
+        metadata=asked.metadata,
         start_time=time.time(),
     )
     write(path_of(place, name), job)
@@ -192,11 +226,12 @@ def end_group(group: int, number: signal.Signals) -> None:
 
 
 def delete(place: Place, name: str) -> None:
-    """Forget a job that is over, and remove its log. Raises ValueError while it runs."""
+    """Forget a job that is over, and remove its log and folder. Raises ValueError while it runs."""
     if find(place, name).status == RUNNING:
         raise ValueError(f"job {name!r} runs: stop it first")
     for path in (path_of(place, name), place.log(f"job-{name}")):
         os.remove(path)
+    shutil.rmtree(_folder_of(place, name), ignore_errors=True)
 
 
 def output(place: Place, name: str, offset: int, most: int) -> bytes:

@@ -29,9 +29,10 @@ def answer(boot: NodeBoot, asked: AskJobs) -> JobsTold:
                 told.jobs = [described(job, boot.node.hex()) for job in jobs.jobs(place)]
             case JobAction.SUBMIT if asked.job is not None:
                 job, cluster = asked.job, place.cluster()
-                address = "" if cluster is None else cluster.address
-                where = job.directory or os.path.expanduser("~")
-                jobs.submit(place, address, job.submission_id, job.entrypoint, where, job.env_vars, job.metadata)
+                job.directory = job.directory or os.path.expanduser("~")
+                jobs.submit(place, "" if cluster is None else cluster.address, job)
+            case JobAction.UPLOAD:
+                jobs.upload(place, asked.name, asked.offset, asked.data)
             case JobAction.OUTPUT:
                 told.output = jobs.output(place, asked.name, asked.offset, MOST)
             case JobAction.STOP | JobAction.KILL:
