@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -55,7 +56,7 @@ def task_options(plan: TaskPlan) -> dict[str, Any]:
     options |= {"max_retries": plan.max_retries, "name": plan.called}
     options["retry_exceptions"] = _retried(plan.retry)
     if plan.environment:
-        options["runtime_env"] = plan.environment
+        options["runtime_env"] = _environment(plan.environment)
     if not plan.follows:
         options |= _where(plan.strategy)
     return options
@@ -79,7 +80,7 @@ def actor_options(plan: ActorPlan) -> dict[str, Any]:
     if plan.ahead:
         options["_actor_generator_backpressure_num_objects"] = plan.ahead
     if plan.environment:
-        options["runtime_env"] = plan.environment
+        options["runtime_env"] = _environment(plan.environment)
     if plan.detached:
         options["lifetime"] = "detached"
     if not plan.follows:
@@ -98,6 +99,14 @@ def method_options(plan: MethodPlan, max_task_retries: int) -> dict[str, Any]:
     if plan.call_name:
         options["name"] = plan.call_name
     return options
+
+
+def _environment(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises ValueError for what Ray takes from ``init`` only."""
+    for field in ("working_dir", "py_modules", "worker_process_setup_hook"):
+        if field in given:
+            raise ValueError(f"runtime_env: with engine='ray', {field!r} is for the whole program: give it to init()")
+    return dict(given)
 
 
 def _retried(policy: RetryPolicy) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.mark.usefixtures("head")
 def test_a_program_joins(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", GCS)  # what "auto" finds, among all that run on this machine
-    with rustyray.init(address=address, engine="ray", namespace="joined"):
+    environment = {"env_vars": {"JOINED": "yes"}}
+    with rustyray.init(address=address, engine="ray", namespace="joined", runtime_env=environment):
         assert rustyray.get_runtime_context().namespace == "joined"
         assert rustyray.cluster_resources()["CPU"] == 2
         _use_tasks()
@@ -52,6 +54,10 @@ def test_a_program_joins(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _use_tasks() -> None:
+    @rustyray.remote
+    def variable(name: str) -> str | None:
+        return os.environ.get(name)
+
     @rustyray.remote
     def add(value: int) -> int:
         return value + 1
@@ -64,6 +70,7 @@ def _use_tasks() -> None:
     def fails() -> None:
         raise KeyError("bad")
 
+    assert rustyray.get(variable.remote("JOINED"), timeout=60) == "yes"
     ref = rustyray.put(40)
     assert rustyray.get(add.remote(add.remote(1)), timeout=60) == 3
     assert rustyray.get(inside.remote([ref]), timeout=60) == 42

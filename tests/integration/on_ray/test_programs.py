@@ -123,6 +123,9 @@ def test_what_ray_refuses_raises_our_exceptions() -> None:
     class Named:
         pass
 
+    for field, value in {"working_dir": ".", "py_modules": ["."], "worker_process_setup_hook": print}.items():
+        with pytest.raises(ValueError, match=f"{field}.*give it to init"):
+            count.options(runtime_env={field: value}).remote(1)
     kept = Named.options(name="taken").remote()
     with pytest.raises(ValueError, match="taken"):
         Named.options(name="taken").remote()
