@@ -60,7 +60,9 @@ class RayEngine(GroupsAndNodes):
         return _returned(_submitted(submitted.remote, *pack_arguments(args, kwargs)))
 
     def cancel(self, ref: ObjectRef[Any], force: bool, recursive: bool) -> None:
-        ray.cancel(rays(ref), force=force, recursive=recursive)
+        theirs = rays(ref)
+        if not ray.wait([theirs], timeout=0, fetch_local=False)[0]:  # Ray's process may abort where it has just ended
+            ray.cancel(theirs, force=force, recursive=recursive)
 
     def set_environment(self, given: Mapping[str, Any]) -> None:
         """Ray was told of it as it was started."""

@@ -84,6 +84,16 @@ def got(api: Any, ref: Any) -> Any:
     return api.get(ref, timeout=_patience)
 
 
+def settled(api: Any, ref: Any) -> None:
+    """Wait until its task is done, and another one: a Ray that cancels it a moment earlier aborts its own driver."""
+    api.wait([ref], timeout=_patience)
+    got(api, api.remote(num_cpus=0)(_nothing).remote())
+
+
+def _nothing() -> None:
+    pass
+
+
 def entered(api: Any, some_gate: Any, count: int = 1) -> None:
     """Wait until so many are at the gate."""
     until(lambda: got(api, some_gate.entered.remote()) >= count)

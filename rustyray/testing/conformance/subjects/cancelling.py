@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from rustyray.testing.conformance.helpers import book, entered, gate, got, until
+from rustyray.testing.conformance.helpers import book, entered, gate, got, settled, until
 
 
 def _spins(api, door, **options):
@@ -92,7 +92,7 @@ def cancelling_what_is_done_does_nothing(api):
         return 1
 
     ref = f.remote()
-    got(api, ref)
+    settled(api, ref)
     api.cancel(ref)
     assert got(api, ref) == 1
 
@@ -194,7 +194,7 @@ def cancel_again_does_nothing(api):
     ref = _running(api, door)
     api.cancel(ref)
     api.cancel(ref)
-    _is_cancelled(api, ref)
+    settled(api, ref)
     api.cancel(ref)
     _is_cancelled(api, ref)
 
@@ -242,7 +242,7 @@ def cancelling_a_failed_task_keeps_its_error(api):
         raise KeyError("bad")
 
     ref = fails.remote()
-    api.wait([ref], timeout=60)
+    settled(api, ref)
     api.cancel(ref)
     with pytest.raises(KeyError):
         got(api, ref)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from rustyray.testing.conformance.helpers import book, entered, gate, got, until
+from rustyray.testing.conformance.helpers import book, entered, gate, got, settled, until
 
 
 def force_is_not_for_actors(api):
@@ -129,6 +129,6 @@ def a_call_that_is_done_stays(api):
             return "f"
 
     ref = Actor.remote().f.remote()
-    got(api, ref)
+    settled(api, ref)
     api.cancel(ref)
     assert got(api, ref) == "f"
