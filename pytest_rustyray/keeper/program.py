@@ -11,13 +11,16 @@ import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
-import pytest_rustyray.in_workers.installed  # noqa: F401 - the nodes are forked with it
 from pytest_rustyray.keeper.redis_server import redis_server
 from rustyray.api import init_options
 from rustyray.engines.native import processes
 from rustyray.engines.native.standing import starting, stopping
 from rustyray.engines.native.standing.places import Place, started
+
+#: What the plugin has in workers; the nodes are forked with it.
+FOR_WORKERS: Final = "pytest_rustyray.in_workers.installed"
 
 
 def main(folder: Path, options: dict[str, object]) -> None:
@@ -34,7 +37,7 @@ def main(folder: Path, options: dict[str, object]) -> None:
         place = Place.of(cluster)
         stack.callback(stopping.stop, place)
         for _ in range(count):
-            starting.start_node(cluster, settings, "127.0.0.1", tied=True)
+            starting.start_node(cluster, settings, "127.0.0.1", tied=True, preload=[FOR_WORKERS])
         about = json.dumps([os.getpid(), started(os.getpid()), cluster.address])
         written = folder / "keeper.json"
         written.with_suffix(".new").write_text(about)

@@ -129,11 +129,11 @@ def run(given: argparse.Namespace) -> None:
             cluster = msgspec.structs.replace(cluster, certificates=encrypt(cluster.session))
         host = given.node_ip_address or starting.facing(cluster)
     place = Place.of(cluster)
-    if given.head and any(process.node for process in place.processes()):
-        print(f"The head is back at {cluster.address}; the nodes of this machine still run, and no other was started.")
+    if given.head and any(process.beside for process in place.processes()):
+        print(f"The head is back at {cluster.address}; its node still runs, and no other was started.")
         return
     try:
-        node = starting.start_node(cluster, settings, host)
+        node = starting.start_node(cluster, settings, host, beside=given.head)
     except BaseException:
         if given.head:
             from rustyray.engines.native.standing.stopping import stop

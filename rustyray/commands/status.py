@@ -36,13 +36,13 @@ def run(given: argparse.Namespace) -> None:
 
 
 def _nodes(given: argparse.Namespace) -> tuple[str, list[NodeInfo]]:
+    from rustyray.engines.native.standing.asking import describe, silence
     from rustyray.engines.native.standing.places import find
-    from rustyray.engines.native.standing.starting import describe
 
     cluster = find(given.address, given.key_file)
     nodes = describe(cluster)
     if nodes is None:
-        raise ConnectionError(f"the head of the cluster at {cluster.address} does not answer")
+        raise ConnectionError(silence(cluster))
     return cluster.address, nodes
 
 

@@ -5,6 +5,8 @@ Effects never fail at once: if a message cannot be delivered, the host reports t
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from rustyray.model.ids import NodeID, ObjectID, TaskID, WorkerID
@@ -132,6 +134,21 @@ class Keep(Effect):
     kind: str
     key: bytes
     value: bytes | None
+
+
+class Refusal(NamedTuple):
+    """The head has refused ``node``, at this time of the machine's clock."""
+
+    node: NodeID
+    at: float
+
+
+class StartAgain(Effect):
+    """When this node has stopped, start another in its place after ``pause`` seconds: with another id, nothing of what
+    this one had, and the same to offer. It is to know of the ``refusals``."""
+
+    pause: float
+    refusals: list[Refusal]
 
 
 class Stopped(Effect):

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from rustyray.engines.native import address as addresses
+from rustyray.engines.native.standing.asking import describe
 from rustyray.engines.native.standing.places import ClusterFile
-from rustyray.engines.native.standing.starting import describe
 from rustyray.model.messages import HEAD, Role
 from rustyray.wire.errors import WireError
 from rustyray.wire.handshake import NONCE_SIZE, ClientHandshake, Credentials

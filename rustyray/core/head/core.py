@@ -37,6 +37,7 @@ from rustyray.model.messages import (
     ListGroups,
     Message,
     NodeDied,
+    NodeEnds,
     OwnerDied,
     RegisterJob,
     RegisterNode,
@@ -70,6 +71,7 @@ class HeadCore:
         self._handlers: dict[type[Any], Callable[[bytes, Any, float], object]] = {
             Heartbeat: self._on_heartbeat,
             RegisterNode: self._on_register_node,
+            NodeEnds: self._nodes.ends,
             DescribeCluster: self._nodes.describe,
             RegisterJob: self._jobs.register,
             DescribeJob: self._jobs.describe,
@@ -106,13 +108,13 @@ class HeadCore:
     def on_message(self, sender: bytes, message: Message, now: float) -> None:
         """What ``sender`` (authenticated by the host) said. What is late, doubled or from the dead is ignored.
 
-        A dead node is not ignored but refused, so that it learns of its death and stops.
+        A dead node is not ignored but refused, so that it learns of its death and stops; of that it may speak.
         """
         handler = self._handlers.get(type(message))
         if handler is None:
             return
         self._base.journal.now = now
-        if self._base.why_gone(sender) is None or isinstance(message, RegisterNode | Heartbeat):
+        if self._base.why_gone(sender) is None or isinstance(message, RegisterNode | Heartbeat | NodeEnds):
             handler(sender, message, now)
             self._end_step(now)
 

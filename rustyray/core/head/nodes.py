@@ -24,6 +24,7 @@ from rustyray.model.messages import (
     DescribeCluster,
     Heartbeat,
     NodeAccepted,
+    NodeEnds,
     NodeInfo,
     NodeRefused,
     RegisterAgain,
@@ -68,9 +69,12 @@ NODE_TABLE = StateTable(
 
 
 class Node:
-    """A node as the head knows it; ``heard`` is the time and ``seq`` the number of its last heartbeat."""
+    """A node as the head knows it; ``heard`` is the time and ``seq`` the number of its last heartbeat.
 
-    __slots__ = ("dead_at", "heard", "info", "queued", "seq", "state")
+    A dead one died of ``why``.
+    """
+
+    __slots__ = ("dead_at", "heard", "info", "queued", "seq", "state", "why")
 
     def __init__(self, info: NodeInfo, now: float) -> None:
         self.info = info
@@ -79,6 +83,7 @@ class Node:
         self.seq = 0
         self.queued = 0
         self.dead_at = 0.0
+        self.why = info.reason
 
     def told(self, now: float) -> states.NodeState:
         info = self.info
@@ -132,6 +137,7 @@ class Nodes:
             self.nodes[sender] = node = Node(_copy(info), now)
             node.seq = message.seq
             self._base.changed("node", sender, node)
+            self._afterwards(message.replaces, "replaced", f"node {sender.hex()} has taken its place")
             self._watch_health(now)
             self._tell(now)
             return Joined.NEW
@@ -166,6 +172,18 @@ class Nodes:
             self._view_set = True
             self._base.timers.at(now + self._base.limits.view_gap, self._tell)
         return True
+
+    def ends(self, sender: bytes, message: NodeEnds, now: float) -> None:
+        """A dead node has learned that it is, and says what comes after."""
+        self._afterwards(sender, "refused", message.reason)
+
+    def _afterwards(self, dead: NodeID, what: str, future: str) -> None:
+        """What became of a dead node's place: whoever looks for the node finds that beside what it died of."""
+        node = self.nodes.get(dead)
+        if node is not None and node.state is NodeState.DEAD:
+            node.info.reason = f"{node.why}; {future}"
+            self._base.changed("node", dead, node)
+            self._base.journal.note("node", dead, what, future)
 
     def describe(self, sender: bytes, message: DescribeCluster, now: float) -> None:
         infos = [_copy(node.info) for node in self.nodes.values()]
@@ -256,7 +274,7 @@ class Nodes:
         self._base.away.pop(node.info.node, None)
         node.info.alive = False
         node.info.available = {}
-        node.info.reason = reason
+        node.info.reason = node.why = reason
         self._base.changed("node", node.info.node, node)
         self._base.note_gone(node.info.node, f"its node {node.info.node.hex()} died: {reason}")
         self._on_dead(node, reason, now)

@@ -11,7 +11,7 @@ room.py       who gets room in the arena, and what leaves it; arena.py its exten
 pressure.py   who is told that it fills up
 transfers.py  what comes from other nodes; serving.py what goes to them
 memory.py     who is ended before memory runs out
-shutdown.py   the end, in order
+shutdown.py   the end, in order; leaving.py the one that nobody here has asked for, and who comes after
 core.py       `NodeCore`, the one door: messages and time in, effects out; base.py what all parts share, knobs.py what a
               user may set
 """

@@ -36,7 +36,9 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     ``lost_grace`` to come to an end, or back. One that was told to stop is killed after ``kill``; at shutdown TERM
     comes after ``term``. Memory is measured each ``memory_interval`` (0: never); above the share ``memory_threshold``
     of it workers are killed, and with ``enforce_memory`` those that use more than they asked for. A head that is away
-    is called every ``call_head``, and given up after ``head_away``: the node ends then.
+    is called every ``call_head``, and given up after ``head_away``: the node ends then. When the head refuses the node,
+    another takes its place after ``restart_pause``, then twice as long each time; but not if ``restarts`` were refused
+    within ``restart_window`` before.
     """
 
     soft_idle: int | None = None
@@ -66,6 +68,9 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_gap: float = 0.1
     call_head: float = 0.2
     head_away: float = 60.0
+    restarts: int = 0
+    restart_pause: float = 0.5
+    restart_window: float = 600.0
     max_hops: int = 4
     page: int = 4096
 

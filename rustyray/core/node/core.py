@@ -7,10 +7,10 @@ said last often explains why it ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from rustyray.core.effects import Effect, Stopped, Warn
+from rustyray.core.effects import Effect, Refusal, Stopped
 from rustyray.core.node.accounts import Accounts
 from rustyray.core.node.actors import HostedActors
 from rustyray.core.node.base import NodeBase, NodeLimits
@@ -23,6 +23,7 @@ from rustyray.core.node.group_routing import GroupRouter
 from rustyray.core.node.inspections import Inspections
 from rustyray.core.node.jobs import Jobs
 from rustyray.core.node.leases import LeaseDesk
+from rustyray.core.node.leaving import Leaving
 from rustyray.core.node.memory import Memory, MemoryMonitor
 from rustyray.core.node.routing import Router
 from rustyray.core.node.shutdown import NodeShutdown
@@ -40,6 +41,7 @@ from rustyray.model.messages import (
     Chunk,
     ClusterView,
     GroupInfo,
+    HeadEnds,
     Inspect,
     Inspected,
     JobAccepted,
@@ -99,6 +101,7 @@ class NodeCore:
         prestart: how many workers are started ahead of anybody's need, one after the other.
         embedded_driver: the driver to which this runtime belongs. When it is lost, the node ends too.
         shared: drivers come and go: workers serve one job each, and no driver can end the node.
+        refusals: of the nodes that had its place before.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class NodeCore:
         labels: dict[str, str] | None = None,
         limits: NodeLimits | None = None,
         shared: bool = False,
+        refusals: Sequence[Refusal] = (),
     ) -> None:
         limits = limits or NodeLimits()
         soft_idle = limits.soft_idle if limits.soft_idle is not None else max(1, resources.get(CPU, 0) // UNIT)
@@ -124,7 +128,7 @@ class NodeCore:
         self._base = NodeBase(node, address, head_address, limits)
         self._accounts = Accounts(resources)
         self._cluster = Cluster(
-            self._base, self._accounts, queue, info, self._snapshot, self._head_stays_away, self._look_elsewhere
+            self._base, self._accounts, queue, info, self._snapshot, self._give_up, self._look_elsewhere
         )
         self._jobs = Jobs(self._base, shared)
         self._pool = Pool(self._base, self._jobs, soft_idle)
@@ -143,6 +147,7 @@ class NodeCore:
         )
         self._inspections = Inspections(self._base, self._desk, self._store, self._drivers.jobs_of, pid)
         self._shutdown = NodeShutdown(self._base, self._desk, self._actors, self._store)
+        self._leaving = Leaving(self._base, self._drivers, self._shutdown, refusals)
         self._handlers = self._who_takes_what()
 
     def _who_takes_what(self) -> dict[type[Any], Callable[[bytes, Any, float], None]]:
@@ -182,7 +187,8 @@ class NodeCore:
             StopActor: self._on_stop_actor,
             RegisterAgain: self._on_register_again,
             NodeAccepted: self._on_node_accepted,
-            NodeRefused: self._on_node_refused,
+            NodeRefused: self._leaving.on_refused,
+            HeadEnds: self._leaving.on_head_ends,
             ClusterView: self._on_cluster_view,
             PrepareBundles: self._bundles.prepare,
             ReturnBundles: self._bundles.give_back,
@@ -341,6 +347,7 @@ class NodeCore:
     def _on_node_accepted(self, sender: bytes, message: NodeAccepted, now: float) -> None:
         if sender == HEAD and message.node == self._base.node and not self._cluster.accepted:
             self._cluster.accept()
+            self._leaving.head_is_back()
             self._drivers.ask_again()
 
     def _on_register_again(self, sender: bytes, message: RegisterAgain, now: float) -> None:
@@ -359,17 +366,11 @@ class NodeCore:
             self._jobs.known(),
             self._bundles.snapshot(),
             self._pool.next,
+            self._leaving.replaces,
         )
 
-    def _head_stays_away(self, now: float) -> None:
-        away = self._base.limits.head_away
-        self._base.out.append(Warn(f"the head could not be reached for {away:g} s: node {self._base.node.hex()} ends"))
-        self._shutdown.at_once(now)
-
-    def _on_node_refused(self, sender: bytes, message: NodeRefused, now: float) -> None:
-        """The cluster took this node for dead: whatever ran here was given up, so it must not go on."""
-        if sender == HEAD and message.node == self._base.node:
-            self._shutdown.at_once(now)
+    def _give_up(self, now: float) -> None:
+        self._leaving.head_stays_away(now)
 
     def _on_cluster_view(self, sender: bytes, message: ClusterView, now: float) -> None:
         if sender == HEAD:

@@ -13,6 +13,7 @@ from rustyray.core.node.leases import LeaseDesk
 from rustyray.model.ids import JobID, WorkerID
 from rustyray.model.messages import (
     HEAD,
+    HeadEnds,
     JobAccepted,
     JobDescribed,
     JobFinished,
@@ -28,7 +29,18 @@ from rustyray.model.values import Fault, FaultKind
 class Drivers:
     """Whose programs run here. ``capacity`` is the store's, in bytes: drivers are told."""
 
-    __slots__ = ("_actors", "_base", "_capacity", "_clients", "_desk", "_jobs", "_registering", "embedded", "jobs_of")
+    __slots__ = (
+        "_actors",
+        "_base",
+        "_capacity",
+        "_clients",
+        "_desk",
+        "_jobs",
+        "_registering",
+        "embedded",
+        "head_ended",
+        "jobs_of",
+    )
 
     def __init__(
         self,
@@ -46,6 +58,8 @@ class Drivers:
         self._clients = clients
         self._capacity = capacity
         self.embedded = embedded
+        #: What the head has said of its end, while there is no other.
+        self.head_ended = ""
         self.jobs_of: dict[WorkerID, JobID] = {}
         self._registering: dict[WorkerID, RegisterDriver] = {}
 
@@ -58,6 +72,8 @@ class Drivers:
 
     def on_register(self, sender: bytes, message: RegisterDriver, now: float) -> None:
         self._registering[sender] = message
+        if self.head_ended:
+            self._base.send(sender, HeadEnds(self.head_ended))
         self._register(sender, message)
 
     def _register(self, driver: WorkerID, hello: RegisterDriver) -> None:

@@ -50,6 +50,8 @@ class ClusterClient(Inspector):
         self.address = process.address
         self._submitted = 0
         self._process = process
+        #: What the head has said of its end, if it had to end.
+        self.head_ended = ""
         self._pressure = PressureCallbacks(pump, process.node)
         self._drop: Callable[[bytes], None] = pump.dropped.append
         pump.handlers[InspectClient] = self._on_inspect
@@ -74,12 +76,15 @@ class ClusterClient(Inspector):
             if pump.wait(waiter, pump.clock() + ASK_AGAIN):
                 return self._reply(waiter)
         pump.forget(number)
-        raise RuntimeError(f"the head has not answered for {HEAD_AWAY * ASK_AGAIN:g} s: {type(question).__name__}")
+        why = f" ({self.head_ended})" if self.head_ended else ""
+        away = f"the head has not answered for {HEAD_AWAY * ASK_AGAIN:g} s{why}"
+        raise RuntimeError(f"{away}: {type(question).__name__}")
 
     def _reply(self, waiter: Waiter) -> Message:
         self.pump.wait(waiter, None)
         if waiter.reply is None:
-            raise RuntimeError("the head process is gone: the runtime cannot go on, call shutdown() and init() again")
+            gone = "the head process is gone: the runtime cannot go on, call shutdown() and init() again"
+            raise RuntimeError(self.core.closed or gone)
         return waiter.reply
 
     # --- actors by name -----------------------------------------------------------------------------------------------

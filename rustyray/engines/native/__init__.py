@@ -3,6 +3,7 @@
 driver.py         the user's process: starts the node, shuts everything down
 guest.py          the user's process that joins a cluster; any_driver.py is what the two have in common
 standing/         clusters that drivers join, started from the command line
+node_main.py      a node's process from its fork on
 node_process.py   head and node: leases, workers, the store's index
 worker.py         runs tasks and actors
 pump.py           one process' I/O: the thread that waits does it

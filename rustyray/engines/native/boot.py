@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from rustyray.core.effects import Refusal
 from rustyray.core.node import NodeLimits
 from rustyray.engines.native.certificates import Certificates
 from rustyray.model.ids import JobID, NodeID, WorkerID
@@ -60,6 +61,9 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     take ``memory_limit`` bytes, if that is not 0, instead of what the machine has. The workers run on ``cpus`` alone,
     if any are given. It and they may each open ``descriptors`` files, if that is not 0. With ``partitions`` the driver
     may keep the node apart from others. What ``quiet`` workers write goes nowhere.
+
+    ``refusals`` are those of the nodes that had a shared node's place before. The next one has the modules ``preload``
+    imported as well, and is killed when the process ``tied`` ends, if that is not 0.
     """
 
     node: NodeID
@@ -97,6 +101,9 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     descriptors: int = 0
     partitions: bool = False
     quiet: bool = False
+    refusals: list[Refusal] = []
+    preload: list[str] = []
+    tied: int = 0
 
 
 def packages_of(boot: NodeBoot) -> str:

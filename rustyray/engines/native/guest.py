@@ -9,6 +9,7 @@ import time
 from functools import partial
 from typing import Any, Final
 
+from rustyray.core.effects import Warn
 from rustyray.core.lifecycle import Step
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.store import Store
@@ -19,14 +20,16 @@ from rustyray.engines.native.any_driver import AnyDriver, on_effect
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import ONE_THREAD
 from rustyray.engines.native.hub import Hub
-from rustyray.engines.native.pump import Pump
+from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile
 from rustyray.model.ids import WorkerID, short
 from rustyray.model.messages import (
     ArenaLent,
+    HeadEnds,
     JobSetup,
     LendArena,
+    NodeEnds,
     Output,
     RegisterDriver,
     Registered,
@@ -45,6 +48,8 @@ class Guest(AnyDriver):
     def __init__(self, core: OwnerCore, pump: Pump, store: Store, arena: Arena, process: ProcessContext) -> None:
         super().__init__(core, pump, store, arena, process)
         self._joined = Waiter()
+        #: What the node has said of its end.
+        self._last_words = ""
         #: Of each worker's two streams, the line that is not complete.
         self._lines: dict[tuple[WorkerID, bool], bytes] = {}
 
@@ -86,6 +91,7 @@ class Guest(AnyDriver):
         guest = cls(core, pump, Store(arena, node, pump), arena, process)
         pump.judge = guest.judge
         handlers |= {ShutdownDone: guest.on_done, Registered: guest._on_registered, Output: guest._on_output}
+        handlers |= {NodeEnds: guest._on_node_ends, HeadEnds: guest._on_head_ends}
         try:
             guest._register(where, cluster, quiet=cluster.quiet or not log_to_driver)
         except BaseException as error:
@@ -101,16 +107,15 @@ class Guest(AnyDriver):
             pump.hub.send(self.core.refs.node, register, where)
             pump.hub.flush()
         if not pump.wait(self._joined, time.monotonic() + PATIENCE):
-            from rustyray.engines.native.standing.starting import describe
+            from rustyray.engines.native.standing.asking import describe, silence
 
             if describe(cluster) is None:
-                raise ConnectionError(
-                    f"the head of the cluster at {cluster.address} does not answer: start another one in its place if "
-                    "it has a store ('rustyray start --head --store=…'), or end the cluster ('rustyray stop')"
-                )
+                raise ConnectionError(silence(cluster))
             raise ConnectionError(f"the node at {where} did not answer within {PATIENCE:g} s")
         if self.node_gone:
             raise ConnectionError(f"the node at {where} does not take drivers: {self.node_gone}")
+        if not self._process.job:
+            raise ConnectionError(self.head_ended)
 
     # --- the pump's side, with the lock held --------------------------------------------------------------------------
 
@@ -130,11 +135,26 @@ class Guest(AnyDriver):
             text = "".join(f"(pid={message.pid}) {line.decode('utf-8', 'replace')}\n" for line in lines)
             self.pump.deferred.append(partial(_show, text, message.error))
 
+    def _on_node_ends(self, peer: bytes, message: NodeEnds, now: float) -> None:
+        if peer == self.core.refs.node:
+            self._last_words = message.reason
+
+    def _on_head_ends(self, peer: bytes, message: HeadEnds, now: float) -> None:
+        """What needs the head waits; the user is told what for."""
+        if peer != self.core.refs.node:
+            return
+        self.head_ended = message.reason
+        if not self._joined.done:
+            self.pump.finish(self._joined)
+        else:
+            self.pump.deferred.append(partial(show_warning, Warn(message.reason)))
+
     def node_lost(self, reason: str) -> str:
         if not self._joined.done:
             self.pump.finish(self._joined)
         node = short(self.core.refs.node)
-        return f"node {node}, which this driver had joined, is gone: {reason}; call shutdown() and init() again"
+        why = self._last_words or reason
+        return f"node {node}, which this driver had joined, is gone: {why}; call shutdown() and init() again"
 
     # --- the end ------------------------------------------------------------------------------------------------------
 

@@ -11,12 +11,10 @@ there is, and carries out what the cores then ask for. Nothing of the user's run
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import time
-import traceback
-from typing import Final, NoReturn
+from typing import Final
 
 from rustyray.core.effects import (
     Effect,
@@ -28,6 +26,7 @@ from rustyray.core.effects import (
     Send,
     SendChunk,
     SpillObject,
+    StartAgain,
     Stopped,
     TrimArena,
     TrimSpilled,
@@ -35,20 +34,19 @@ from rustyray.core.effects import (
 )
 from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeCore
-from rustyray.engines.native import processes, surroundings
+from rustyray.engines.native import processes
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.bodies import Bodies
-from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot, packages_of
+from rustyray.engines.native.boot import NodeBoot
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.memory import Meter
 from rustyray.engines.native.nonsense import cut_off
 from rustyray.engines.native.outputs import Outputs
 from rustyray.engines.native.parting import Asker
-from rustyray.engines.native.spare import Spare, spare
+from rustyray.engines.native.spare import Spare
 from rustyray.engines.native.spill_file import SpillFile
 from rustyray.engines.native.surroundings import tell
-from rustyray.engines.native.worker import main as run_worker
-from rustyray.engines.native.worker_processes import BUG, BecomeWorker, WorkerProcesses, exit_now, settle_in
+from rustyray.engines.native.worker_processes import WorkerProcesses, settle_in
 from rustyray.model.ids import NODE_ID_SIZE, WorkerID, worker_id
 from rustyray.model.messages import (
     BETWEEN_NODES,
@@ -77,56 +75,7 @@ MAX_ROUNDS: Final = 10_000
 FIRST_GUEST: Final = 1 << 31
 
 
-def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
-    """Run a node in this process, just forked, and end the process when the node has ended.
-
-    It is killed when the zygote ends, if that has forked it; ``zygote_pid`` is 0 if not.
-    """
-    code = BUG
-    forked: WorkerBoot | None = None
-    try:
-        _settle_in(boot, fds, zygote_pid)
-        listening = [fds[NodeFd.LISTENER], *fds[NodeFd.TCP :]]
-        first_worker = spare(boot, listening)
-        listeners = [socket.socket(fileno=fd) for fd in listening]
-        code = _Node(boot, fds[NodeFd.ARENA], listeners, first_worker).run()
-    except BecomeWorker as unwound:
-        forked = unwound.boot
-    except BaseException:  # noqa: BLE001 - whatever it is, the process ends here and says so
-        tell(f"node {boot.node.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
-    try:
-        if forked is not None:
-            _run_worker(forked)
-        else:
-            shutil.rmtree(packages_of(boot), ignore_errors=True)
-            if boot.shared and not boot.head_address:
-                shutil.rmtree(boot.session_dir, ignore_errors=True)
-    finally:
-        exit_now(code)
-
-
-def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
-    """Make this process the driver's: its streams, directory, environment and import path, for the workers to keep."""
-    if zygote_pid:
-        processes.set_parent_death_signal(signal.SIGKILL, zygote_pid)
-    processes.set_name("rr-node")
-    os.dup2(fds[NodeFd.STDOUT], 1)
-    os.dup2(fds[NodeFd.STDERR], 2)
-    os.close(fds[NodeFd.STDOUT])
-    os.close(fds[NodeFd.STDERR])
-    if zygote_pid:  # one without leads a session of its own
-        os.setpgid(0, 0)
-    surroundings.enter(boot)
-
-
-def _run_worker(boot: WorkerBoot) -> None:
-    try:
-        run_worker(boot)
-    except BaseException:  # noqa: BLE001 - the process ends here and says so
-        tell(f"worker {boot.worker.hex()} (pid {os.getpid()}) failed:\n{traceback.format_exc()}")
-
-
-class _Node:
+class NodeProcess:
     """The loop and what it holds."""
 
     def __init__(
@@ -158,6 +107,7 @@ class _Node:
             labels=boot.labels,
             shared=boot.shared,
             limits=boot.limits,
+            refusals=boot.refusals,
         )
         self.bodies = self.hub.bodies = Bodies(self.node, Arena(arena_fd, boot.arena_size), lambda: self.now)
         self.spill_file = SpillFile(boot.spill_directory, arena_fd, self.hub.wake)
@@ -166,6 +116,7 @@ class _Node:
         self.warned: set[str] = set()
         self.terminated = False
         self.stopped = False
+        self.again: StartAgain | None = None
         self.descriptors = boot.descriptors or processes.raise_descriptor_limit()
         if boot.descriptors:
             processes.limit_descriptors(boot.descriptors)
@@ -183,8 +134,8 @@ class _Node:
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
-    def run(self) -> int:
-        """Run until the node has ended; return the exit code."""
+    def run(self) -> StartAgain | None:
+        """Run until the node has ended; says whether this process is to be another one then."""
         boot = self.boot
         try:
             if self.head is not None and not boot.shared:
@@ -196,7 +147,7 @@ class _Node:
             while not self.stopped:
                 self.turn(self.patience())
             self.say_farewell()
-            return 0
+            return self.successor()
         except Exception:
             # A bug of ours: nobody can be told through the cores any more, but nobody is left hanging either.
             self.workers.kill_all()
@@ -244,6 +195,13 @@ class _Node:
         while self.hub.backlog(self.boot.driver or self.boot.head) and (left := until - time.monotonic()) > 0:
             self.hub.process(self.hub.wait(left))
         self.hub.close()
+
+    def successor(self) -> StartAgain | None:
+        """None if this process is to end for good. From now on SIGTERM ends it at once."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.on_signal()
+        processes.lower_descriptor_limit(self.descriptors)
+        return None if self.terminated else self.again
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -338,6 +296,8 @@ class _Node:
                 if text not in self.warned:
                     self.warned.add(text)
                     tell(text)
+            case StartAgain():
+                self.again = effect
             case Stopped():
                 self.stopped = True
             case _:

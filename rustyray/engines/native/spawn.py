@@ -67,7 +67,7 @@ def _spawn(fd: int) -> int:
     """Start the zygote's interpreter with ``fd`` as its end of the socketpair; return its pid."""
     target = 4 if fd == 3 else 3  # dup2 onto itself would leave it close-on-exec
     path = [absolute for entry in sys.path if (absolute := _absolute(entry))]
-    command = [sys.executable, *_interpreter_flags(), "-c", _BOOTSTRAP, str(target), str(os.getpid()), *path]
+    command = [sys.executable, *interpreter_flags(), "-c", _BOOTSTRAP, str(target), str(os.getpid()), *path]
     actions = [
         (os.POSIX_SPAWN_DUP2, fd, target),
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -87,7 +87,7 @@ def _is_open(fd: int) -> bool:
     return True
 
 
-def _interpreter_flags() -> list[str]:
+def interpreter_flags() -> list[str]:
     """The options of this interpreter that change what programs mean, for the zygote and so for the workers."""
     flags = sys.flags
     short = {

@@ -25,7 +25,7 @@ import traceback
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from rustyray.engines.native import node_process, processes
+from rustyray.engines.native import node_main, processes
 from rustyray.engines.native.boot import (
     REQUESTS,
     AskNode,
@@ -136,7 +136,7 @@ class _Zygote:
         try:
             match request:
                 case ForkNode(boot):
-                    return self._fork(lambda parent: node_process.main(boot, fds, parent))
+                    return self._fork(lambda parent: node_main.main(boot, fds, parent))
                 case ForkTwin(driver_pid):
                     return self._fork(lambda parent: _serve(fds.pop(), driver_pid))
                 case Preload():

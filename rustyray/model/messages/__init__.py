@@ -28,6 +28,7 @@ from rustyray.model.messages.cluster import (
     DescribeCluster,
     DescribeJob,
     FindActor,
+    HeadEnds,
     HeadError,
     Heartbeat,
     HostedActor,
@@ -39,6 +40,7 @@ from rustyray.model.messages.cluster import (
     ListActors,
     NamedActors,
     NodeAccepted,
+    NodeEnds,
     NodeInfo,
     NodeRefused,
     OwnerDied,
@@ -189,6 +191,7 @@ __all__ = [
     "GroupList",
     "GroupSpec",
     "GroupState",
+    "HeadEnds",
     "HeadError",
     "Heartbeat",
     "HostedActor",
@@ -222,6 +225,7 @@ __all__ = [
     "NamedActors",
     "NodeAccepted",
     "NodeDied",
+    "NodeEnds",
     "NodeInfo",
     "NodeRefused",
     "ObjectLost",
@@ -364,6 +368,8 @@ Alone = (
     | RegisterAgain
     | NodeAccepted
     | NodeRefused
+    | NodeEnds
+    | HeadEnds
     | Heartbeat
     | ClusterView
     | StartActor

@@ -244,7 +244,8 @@ class RegisterNode(msgspec.Struct, array_like=True, gc=False, tag=70):
     ``seq`` counts on with the heartbeats'. The rest is for the head to compare with what it knows: the ``actors`` of
     the node, its living ``processes`` (workers and drivers), what it has reported last (``reports``, in order), the
     ``jobs`` that it has workers for, and the placement ``groups`` that have bundles there or that it does not know to
-    be removed, with their last rounds. The workers that it starts later are numbered from ``next`` on.
+    be removed, with their last rounds. The workers that it starts later are numbered from ``next`` on. It takes
+    the place of the node ``replaces``, if any.
     """
 
     info: NodeInfo
@@ -255,6 +256,7 @@ class RegisterNode(msgspec.Struct, array_like=True, gc=False, tag=70):
     jobs: list[JobID] = msgspec.field(default_factory=list)
     groups: list[tuple[GroupID, int]] = msgspec.field(default_factory=list)
     next: int = 0
+    replaces: NodeID = b""
 
 
 class RegisterAgain(msgspec.Struct, array_like=True, gc=False, tag=81):
@@ -271,6 +273,19 @@ class NodeRefused(msgspec.Struct, array_like=True, gc=False, tag=72):
     """The node was declared dead or its id is in use: it must stop and start anew under another id."""
 
     node: NodeID
+    reason: str
+
+
+class NodeEnds(msgspec.Struct, array_like=True, gc=False, tag=82):
+    """Node → head: it was refused, and ends; ``reason`` says what comes after. Node → driver: why it ends."""
+
+    node: NodeID
+    reason: str
+
+
+class HeadEnds(msgspec.Struct, array_like=True, gc=False, tag=83):
+    """Head → node → driver: the head ends because it has to, and ``reason`` says what to do."""
+
     reason: str
 
 
@@ -373,6 +388,7 @@ FROM_NODES: Final = frozenset(
         DescribeJob,
         Heartbeat,
         JobFinished,
+        NodeEnds,
         RegisterJob,
         RegisterNode,
         WorkerDied,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -59,6 +60,9 @@ def kept(commands: Commands, store: str) -> Commands:
     """A cluster whose head has a store, with a node of two CPUs."""
     commands.run("start", "--head", "--port=0", "--num-cpus=2", f"--store={store}")
     return commands
+
+
+JOIN = "import rustyray; rustyray.init(address="
 
 
 def kill_head(commands: Commands) -> None:
@@ -143,13 +147,46 @@ def test_what_ended_while_the_head_was_away_is_found_out(kept: Commands, store: 
 
 
 @usually_sqlite
-def test_a_node_that_died_while_the_head_was_away_is_dead(kept: Commands, store: str) -> None:
+def test_a_node_that_died_with_the_head_is_dead_and_another_is_started_beside_the_next_head(
+    kept: Commands, store: str
+) -> None:
+    """Although one that was started by itself still runs."""
     kept.run("start", f"--address={kept.address}", "--num-cpus=1")
-    victim = kept.place().processes()[-1]
+    victim = kept.place().processes()[1]
     kill_head(kept)
     os.kill(victim.pid, signal.SIGKILL)
-    kept.run("start", "--head", f"--store={store}")
-    assert eventually(lambda: "1 nodes, 1 dead" in kept.run("status"))
+    assert processes.wait_for_end(victim.pid, 10)
+    assert "Node " in kept.run("start", "--head", f"--store={store}", "--num-cpus=3")
+    assert eventually(lambda: "2 nodes, 1 dead" in kept.run("status"))
+    assert "3/3 CPU" in kept.run("status")
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the limits of another process cannot be set here")
+def test_a_head_whose_disk_is_full_says_what_to_do(
+    commands: Commands, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files that must not grow stand in for the disk."""
+    path = tmp_path / "head.db"
+    store = f"sqlite:{path}"
+    commands.run("start", "--head", "--port=0", "--num-cpus=2", f"--store={store}")
+    address = commands.address
+    with rustyray.init(address=address):
+        head = commands.place().processes()[0]
+        resource.prlimit(head.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+        ref = Counter.options(num_cpus=0).remote().add.remote()
+        assert rustyray.wait([ref], timeout=1) == ([], [ref])
+        said = capsys.readouterr().err
+        log = Path(commands.place().log("head")).read_text(encoding="utf-8")
+        for text in (said, log, commands.try_("status").stderr, commands.try_driver(f"{JOIN}'{address}')").stderr):
+            assert f"the head of the cluster at {address} has ended: the store {path} cannot be used: " in text
+            assert "see whether its disk is full, or broken, and run 'rustyray start --head --store=" in text
+            assert "nodes wait for it for 60 s" in text
+        assert "Traceback" not in log
+        assert "The head is back" in commands.run("start", "--head", f"--store={store}")
+        assert rustyray.get(ref, timeout=20) == 1
+    kill_head(commands)
+    silent = commands.try_("status").stderr
+    assert "does not answer: start another one in its place" in silent, "what the head before has said is past"
 
 
 @pytest.mark.stress

@@ -13,7 +13,7 @@ import pytest
 
 import rustyray
 from rustyray.engines.native import guest, processes
-from rustyray.engines.native.standing.starting import describe
+from rustyray.engines.native.standing.asking import describe
 from rustyray.exceptions import OutOfMemoryError
 from tests.integration.drivers import eventually
 from tests.integration.standing.conftest import Commands

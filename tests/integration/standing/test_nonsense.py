@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from rustyray.engines.native.standing.asking import describe
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import ClusterFile
-from rustyray.engines.native.standing.starting import describe
 from rustyray.model.messages import HEAD, Chunk, LendArena, Message
 from rustyray.wire.codec import encode
 from rustyray.wire.framing import header

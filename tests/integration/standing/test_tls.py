@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from rustyray.engines.native import certificates
+from rustyray.engines.native.standing.asking import describe
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import ClusterFile
-from rustyray.engines.native.standing.starting import describe
 from rustyray.model.messages import HEAD
 from tests.integration.standing.conftest import Commands
 

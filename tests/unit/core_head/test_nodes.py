@@ -11,6 +11,7 @@ from rustyray.model.messages import (
     Heartbeat,
     NodeAccepted,
     NodeDied,
+    NodeEnds,
     NodeRefused,
     OwnerDied,
     RegisterAgain,
@@ -213,3 +214,28 @@ def test_but_not_on_anothers() -> None:
     world = World(nodes=2)
     world.say(TWO, WorkerDied(ids.worker_id(ONE, 4), "x"))
     assert not world.take(ONE, OwnerDied)
+
+
+def told(world: World, node: bytes) -> str:
+    world.say(DRIVER, DescribeCluster(1))
+    return next(info.reason for info in world.one(DRIVER, ClusterDescription).nodes if info.node == node)
+
+
+def test_of_a_dead_node_its_reason_and_what_came_after_are_told() -> None:
+    world = World(nodes=2)
+    world.lose(TWO)
+    why = told(world, TWO)
+    world.say(TWO, NodeEnds(TWO, "another takes its place in 0.5 s"))
+    assert told(world, TWO) == f"{why}; another takes its place in 0.5 s"
+    for _ in range(2):
+        world.say(THREE, RegisterNode(make_info(THREE), replaces=TWO))
+    assert told(world, TWO) == f"{why}; node {THREE.hex()} has taken its place"
+    assert alive(world) == [True, False, True]
+
+
+def test_only_the_dead_have_successors() -> None:
+    world = World(nodes=2)
+    world.say(TWO, NodeEnds(TWO, "it says so"))
+    world.say(THREE, RegisterNode(make_info(THREE), replaces=TWO))
+    assert told(world, TWO) == ""
+    assert alive(world) == [True, True, True]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rustyray.core.node import NodeLimits
-from rustyray.model.messages import HEAD, NodeRefused, Shutdown, ShutdownDone, StopWorker
-from tests.unit.core_node.world import DRIVER, NODE, STRANGER, World
+from rustyray.model.messages import Shutdown, ShutdownDone, StopWorker
+from tests.unit.core_node.world import DRIVER, STRANGER, World
 
 
 def test_workers_are_told_and_when_all_have_ended_the_node_reports_and_ends() -> None:
@@ -104,13 +104,5 @@ def test_a_driver_that_dies_meanwhile_hurries_it() -> None:
     worker = world.lease().worker
     world.say(DRIVER, Shutdown(60.0))
     world.lose(DRIVER)
-    assert world.ended == [(worker, True)]
-    assert world.stopped
-
-
-def test_a_node_that_the_cluster_took_for_dead_stops_at_once() -> None:
-    world = World(embedded=False)
-    worker = world.lease().worker
-    world.say(HEAD, NodeRefused(NODE, "it was silent for 10 s"))
     assert world.ended == [(worker, True)]
     assert world.stopped

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
-from rustyray.core.effects import Effect, EndProcess, ForkWorker, Send, Stopped
+from rustyray.core.effects import Effect, EndProcess, ForkWorker, Refusal, Send, StartAgain, Stopped, Warn
 from rustyray.core.node import NodeCore, NodeLimits
 from rustyray.model import ids
 from rustyray.model.messages import (
@@ -45,6 +46,7 @@ class World:
         limits: NodeLimits | None = None,
         embedded: bool = True,
         shared: bool = False,
+        refusals: Sequence[Refusal] = (),
         **resources: float,
     ) -> None:
         self.now = 100.0
@@ -57,11 +59,14 @@ class World:
             embedded_driver=DRIVER if embedded and not shared else None,
             limits=limits,
             shared=shared,
+            refusals=refusals,
         )
         self.sent: list[tuple[bytes, Message]] = []
         self.forked: list[bytes] = []
         self.ended: list[tuple[bytes, bool]] = []
         self.stopped = False
+        self.again: StartAgain | None = None
+        self.warnings: list[str] = []
         self.core.start(self.now)
         self.settle()
         self.join(DRIVER)
@@ -109,6 +114,10 @@ class World:
                 self.forked.append(worker)
             case EndProcess(worker=worker, force=force):
                 self.ended.append((worker, force))
+            case StartAgain():
+                self.again = effect
+            case Warn(text=text):
+                self.warnings.append(text)
             case Stopped():
                 self.stopped = True
 

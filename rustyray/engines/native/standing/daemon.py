@@ -31,7 +31,7 @@ def detach(run: Callable[[], object], log: str, keep: Collection[int] = (), *, t
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        _redirect(log)
+        write_to(log)
         processes.close_all_fds_except({0, 1, 2, *keep})
         os.chdir("/")
         run()
@@ -43,12 +43,16 @@ def detach(run: Callable[[], object], log: str, keep: Collection[int] = (), *, t
         os._exit(code)
 
 
-def _redirect(log: str) -> None:
+def write_to(log: str) -> None:
+    """Let this process read nothing, and write to the end of this file."""
     null = os.open(os.devnull, os.O_RDWR)
     into = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(null, 0)
     os.dup2(into, 1)
     os.dup2(into, 2)
+    for fd in (null, into):
+        if fd > 2:
+            os.close(fd)
     for name, number in (("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:  # the caller has none
             setattr(sys, name, os.fdopen(number, "w", 1, errors="backslashreplace", closefd=False))

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from rustyray.engines.native.standing import jobs
+from rustyray.engines.native.standing.asking import describe, silence
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import Place
-from rustyray.engines.native.standing.starting import describe
 from rustyray.model.messages import AskJobs, JobAction, JobsTold, SubmittedJob
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Everywhere:
             return [(info.node, info.address) for info in known if info.alive]
         here = [(bytes.fromhex(one.node), one.address) for one in self._place.processes() if one.node]
         if not here:
-            raise ConnectionError(f"the head of the cluster at {self.cluster.address} does not answer")
+            raise ConnectionError(silence(self.cluster))
         return here
 
     def _found(self) -> dict[str, tuple[SubmittedJob, bytes, str]]:

@@ -9,13 +9,15 @@ from typing import Final
 
 from rustyray.core.effects import Effect, Keep, Send
 from rustyray.core.head import HeadCore
+from rustyray.core.node import NodeLimits
 from rustyray.engines.native import processes
 from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.nonsense import cut_off
 from rustyray.engines.native.standing.places import ClusterFile
-from rustyray.engines.native.standing.stores import Store, StoreError
+from rustyray.engines.native.standing.stores import Store, StoreError, TakenOver
+from rustyray.engines.native.surroundings import tell
 from rustyray.model.ids import NODE_ID_SIZE
-from rustyray.model.messages import FROM_NODES, HEAD, Role
+from rustyray.model.messages import FROM_NODES, HEAD, HeadEnds, Role
 
 #: Seconds that peers have to take what the head said last.
 FAREWELL: Final = 1.0
@@ -29,6 +31,7 @@ class HeadProcess:
 
     def __init__(self, cluster: ClusterFile, listener: socket.socket, store: Store | None = None) -> None:
         processes.set_name("rr-head")
+        self.address = cluster.address
         self.store = store
         self.core = HeadCore(durable=store is not None)
         self.hub = Hub(
@@ -53,13 +56,35 @@ class HeadProcess:
         self.terminated |= signal.SIGTERM in processes.drain(self.woken)
 
     def run(self) -> None:
-        """Serve until told to end."""
+        """Serve until told to end, or until the store cannot be used."""
+        try:
+            self.serve()
+        except StoreError as error:
+            why = self.why_it_ends(error)
+            tell(why)
+            for peer in self.hub.peers():
+                if len(peer) == NODE_ID_SIZE:
+                    self.hub.send(peer, HeadEnds(why))
+        self.say_farewell()
+
+    def why_it_ends(self, error: StoreError) -> str:
+        """For all who wait for the head: what to do."""
+        text = f"the head of the cluster at {self.address} has ended: {error}"
+        if self.store is None or isinstance(error, TakenOver):
+            return text
+        wait = f"nodes wait for it for {NodeLimits().head_away:g} s"
+        return f"{text}: {error.remedy}, and run 'rustyray start --head --store={self.store.url}' again ({wait})"
+
+    def serve(self) -> None:
         if self.store is not None:
             self.store.claim()
             self.core.restore(self.store.load(), self.now)
             self.carry_out()
         while not self.terminated:
             self.turn()
+
+    def say_farewell(self) -> None:
+        self.hub.flush()
         until = time.monotonic() + FAREWELL
         while any(self.hub.backlog(peer) for peer in self.hub.peers()) and (left := until - time.monotonic()) > 0:
             self.hub.process(self.hub.wait(left))

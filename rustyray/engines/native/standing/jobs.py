@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -127,6 +128,15 @@ def submit(place: Place, address: str, asked: SubmittedJob) -> None:
     write(path_of(place, name), job)
     _supervisors[:] = [pid for pid in _supervisors if _runs(pid)]
     _supervisors.append(_supervise(place, name))
+
+
+def supervisors() -> list[int]:
+    """The pids of those that this process has started, for the program that takes its place to `adopt`."""
+    return list(_supervisors)
+
+
+def adopt(pids: Sequence[int]) -> None:
+    _supervisors.extend(pids)
 
 
 def _runs(pid: int) -> bool:

@@ -20,9 +20,10 @@ from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import packages_of
 from rustyray.engines.native.driver import HEAVY, START_TIMEOUT, STORE_MEMORY, check_config
 from rustyray.engines.native.standing import jobs
+from rustyray.engines.native.standing.asking import describe
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
-from rustyray.engines.native.standing.starting import describe, node_boot
+from rustyray.engines.native.standing.starting import node_boot
 from rustyray.engines.native.zygote import Zygote
 from rustyray.model.ids import NODE_ID_SIZE, NodeID
 from rustyray.model.messages import ClusterDescription, DescribeCluster

@@ -67,7 +67,8 @@ class ClusterFile(msgspec.Struct, frozen=True, kw_only=True):
 class ProcessFile(msgspec.Struct, frozen=True, kw_only=True):
     """A process of a cluster: the head (``node`` is empty) or a node, which drivers here call at ``address``.
 
-    What it listens at for others is on ``host``; its drivers do the same.
+    What it listens at for others is on ``host``; its drivers do the same. A node that goes with the head was started
+    with it, ``beside`` it.
     ``started`` is when, in the system's own count, so that another process with its number is not taken for it.
     """
 
@@ -76,6 +77,7 @@ class ProcessFile(msgspec.Struct, frozen=True, kw_only=True):
     node: str = ""
     address: str = ""
     host: str = "127.0.0.1"
+    beside: bool = False
 
     def is_alive(self) -> bool:
         return started(self.pid) == self.started

@@ -7,9 +7,11 @@ import importlib
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from rustyray.core.node.knobs import configured, number
 from rustyray.engines.native import address as addresses
@@ -18,13 +20,13 @@ from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.boot import ONE_THREAD, NodeBoot
 from rustyray.engines.native.driver import STORE_MEMORY, cpu_quota, node_limits, spill_directory
 from rustyray.engines.native.nodes import descriptors
-from rustyray.engines.native.standing.caller import Caller
+from rustyray.engines.native.standing.asking import describe, silence
 from rustyray.engines.native.standing.daemon import detach
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
 from rustyray.engines.native.standing.stores import open_store
 from rustyray.engines.native.zygote_main import FOR_WORKERS
 from rustyray.model.ids import NODE_ID_SIZE, NodeID
-from rustyray.model.messages import ClusterDescription, DescribeCluster, NodeInfo
+from rustyray.model.messages import NodeInfo
 
 if TYPE_CHECKING:
     from rustyray.engines.native.certificates import Certificates
@@ -36,6 +38,8 @@ PORT: Final = 6379
 PATIENCE: Final = 30.0
 #: Seconds between two questions whether it is.
 LOOK: Final = 0.02
+#: So often within some minutes another node takes the place of one that the head refuses.
+RESTARTS: Final = 5
 #: Seconds that workers have to end when the node is told to.
 GRACE: Final = 1.0
 
@@ -124,30 +128,46 @@ def _run_head(cluster: ClusterFile, listener: socket.socket, store: str) -> None
     HeadProcess(cluster, listener, open_store(store) if store else None).run()
 
 
-def start_node(cluster: ClusterFile, settings: Settings, host: str, *, tied: bool = False) -> NodeInfo:
+def start_node(
+    cluster: ClusterFile,
+    settings: Settings,
+    host: str,
+    *,
+    beside: bool = False,
+    tied: bool = False,
+    preload: Sequence[str] = (),
+) -> NodeInfo:
     """Start a node of the cluster on this machine; returns when the head has taken it in. Raises `StartError`.
 
-    With ``tied`` it is killed when this process ends.
+    Args:
+        host: where it listens for others.
+        beside: it goes with the head.
+        tied: it is killed when this process ends.
+        preload: modules that its workers are to find imported, beside those of the runtime.
     """
     if describe(cluster) is None:
-        raise StartError(f"the head of the cluster does not answer at {cluster.address}: does it run?")
-    for name in FOR_WORKERS:
+        raise StartError(silence(cluster))
+    for name in (*FOR_WORKERS, *preload):
         importlib.import_module(name)
     place = Place.of(cluster)
-    node = os.urandom(NODE_ID_SIZE)
-    arena = Arena.create(settings.object_store_memory or STORE_MEMORY)
-    inside = addresses.default_address(cluster.session_bytes, node)
-    outside = addresses.any_port(host)
-    listeners = [addresses.listen(inside), addresses.listen(outside, encrypted=cluster.certificates is not None)]
+    size = settings.object_store_memory or STORE_MEMORY
+    node, arena, listeners = furnish(cluster.session_bytes, host, size, cluster.certificates is not None)
     address = addresses.format_address(listeners[1])
     boot = node_boot(cluster, node, settings, arena.size, place.path, address=address, host=host)
+    boot = msgspec.structs.replace(
+        boot,
+        limits=msgspec.structs.replace(boot.limits, restarts=RESTARTS),
+        preload=list(preload),
+        tied=os.getpid() if tied else 0,
+    )
     log = place.log(f"node-{node.hex()}")
     fds = [arena.fd, *(listener.fileno() for listener in listeners)]
-    pid = detach(partial(_run_node, boot, fds), log, set(fds), tied=tied)
+    pid = detach(partial(run_node, boot, fds), log, set(fds), tied=tied)
     arena.close()
     for listener in listeners:
         listener.close()
-    place.note(ProcessFile(pid=pid, started=started(pid), node=node.hex(), address=inside, host=host))
+    inside = addresses.default_address(cluster.session_bytes, node)
+    place.note(ProcessFile(pid=pid, started=started(pid), node=node.hex(), address=inside, host=host, beside=beside))
     found: list[NodeInfo] = []
 
     def joined() -> bool:
@@ -158,11 +178,19 @@ def start_node(cluster: ClusterFile, settings: Settings, host: str, *, tied: boo
     return found[0]
 
 
-def _run_node(boot: NodeBoot, fds: list[int]) -> None:
-    from rustyray.engines.native import node_process
+def furnish(session: bytes, host: str, size: int, encrypted: bool) -> tuple[NodeID, Arena, list[socket.socket]]:
+    """What a new node has of its own: an id, a store, where it listens inside this machine, and for others."""
+    node = os.urandom(NODE_ID_SIZE)
+    inside = addresses.listen(addresses.default_address(session, node))
+    return node, Arena.create(size), [inside, addresses.listen(addresses.any_port(host), encrypted=encrypted)]
+
+
+def run_node(boot: NodeBoot, fds: list[int]) -> None:
+    """Be a node, with the descriptors of its arena and of what it listens at; ends the process."""
+    from rustyray.engines.native import node_main
 
     arena, inside, outside = fds
-    node_process.main(boot, [arena, inside, os.dup(1), os.dup(2), outside], 0)
+    node_main.main(boot, [arena, inside, os.dup(1), os.dup(2), outside], 0)
 
 
 def node_boot(
@@ -218,16 +246,6 @@ def facing(cluster: ClusterFile) -> str:
         except OSError as error:
             raise StartError(f"there is no way to the head at {cluster.address}: {error.strerror}") from error
         return str(probe.getsockname()[0])
-
-
-def describe(cluster: ClusterFile) -> list[NodeInfo] | None:
-    """The nodes of the cluster, dead ones too; None when its head cannot be reached."""
-    try:
-        with Caller(cluster, cluster.head_address, cluster.head_bytes) as head:
-            answer, _ = head.ask(DescribeCluster(1))
-    except ConnectionError:
-        return None
-    return answer.nodes if isinstance(answer, ClusterDescription) else None
 
 
 def _wait_for(is_there: Callable[[], bool], pid: int, what: str, log: str) -> None:

@@ -30,13 +30,30 @@ CLAIM: Final = 5.0
 CLAIM_WAIT: Final = CLAIM + 1.0
 
 
+#: What to do when SQLite says so.
+_REMEDIES: Final = {
+    "disk is full": "free some room there",
+    "disk I/O error": "see whether its disk is full, or broken",
+}
+
+
 class StoreError(RuntimeError):
-    """The store cannot be used; the text says which and why."""
+    """The store cannot be used; the text says which and why, and ``remedy`` what to do before it is used again."""
+
+    def __init__(self, text: str, remedy: str = "see to it") -> None:
+        super().__init__(text)
+        self.remedy = remedy
+
+
+class TakenOver(StoreError):
+    """Another head has the store, and goes on with it."""
 
 
 class Store(ABC):
     """What has been written down. Every method raises `StoreError`."""
 
+    #: What `open_store` was told.
+    url: str
     #: Seconds after which `renew` wants to be called; None: never.
     renewal: float | None = None
 
@@ -89,6 +106,7 @@ class SqliteStore(Store):
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.url = f"sqlite:{path}"
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             os.close(fd)
@@ -109,7 +127,8 @@ class SqliteStore(Store):
         except sqlite3.Error as error:
             if "locked" in str(error):
                 raise StoreError(f"the store {self.path} is in use by another head") from error
-            raise StoreError(f"the store {self.path} cannot be used: {error}") from error
+            remedy = next((what for words, what in _REMEDIES.items() if words in str(error)), "see to it")
+            raise StoreError(f"the store {self.path} cannot be used: {error}", remedy) from error
 
     def claim(self) -> None:
         self._do("PRAGMA locking_mode=EXCLUSIVE")
@@ -140,7 +159,8 @@ class SqliteStore(Store):
                         [change.kind, change.key, change.value],
                     )
         except BaseException:
-            self._do("ROLLBACK")
+            if self._db.in_transaction:  # of some errors SQLite has done so itself
+                self._do("ROLLBACK")
             raise
         self._do("COMMIT")
 
@@ -195,7 +215,7 @@ class RedisStore(Store):
     def _check_claim(self) -> None:
         owner = self._try(self._client.get, "rustyray:head")
         if owner not in (None, self._token):
-            raise StoreError(f"another head has taken the store {self.url} over")
+            raise TakenOver(f"another head has taken the store {self.url} over")
 
     def session(self) -> str:
         found = self._try(self._client.get, "rustyray:session")

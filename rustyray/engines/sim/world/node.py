@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from rustyray.core.effects import (
@@ -10,10 +11,12 @@ from rustyray.core.effects import (
     ForkWorker,
     FreeExtent,
     MeasureMemory,
+    Refusal,
     RestoreObject,
     Send,
     SendChunk,
     SpillObject,
+    StartAgain,
     Stopped,
     TrimArena,
     TrimSpilled,
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 STORE: Final = 256 * 4096
 #: The size of each node's disk.
 DISK: Final = 1 << 40
+#: As natively, in a cluster that stands by itself.
+RESTARTS: Final = 5
 
 
 class NodeHost:
@@ -57,8 +62,13 @@ class NodeHost:
         labels: dict[str, str] | None = None,
         pid: int = 0,
         shared: bool = False,
+        refusals: Sequence[Refusal] = (),
     ) -> None:
         self.world = world
+        self.resources = resources
+        self.limits = limits or NodeLimits(spill_capacity=DISK, restarts=RESTARTS if world.head == HEAD else 0)
+        self.store = store
+        self.labels = labels
         self.me = me
         self.pid = pid
         self.address = f"sim:{me.hex()}"
@@ -72,9 +82,11 @@ class NodeHost:
             hostname=me.decode(),
             pid=pid,
             labels=labels,
-            limits=limits or NodeLimits(spill_capacity=DISK),
+            limits=self.limits,
             shared=shared,
+            refusals=refusals,
         )
+        self._again: StartAgain | None = None
         #: What is measured here.
         self.memory = Memory(0, 1, {})
         self.disk = Disk(self, lambda: world.arena(me))
@@ -179,8 +191,12 @@ class NodeHost:
                 pass  # nothing is kept warm here
             case Warn(text=text):
                 self.warnings.append(text)
+            case StartAgain():
+                self._again = effect
             case Stopped():
                 self.world.stop_node(self.me)
+                if self._again is not None:
+                    self.world.replace_node(self, self._again.refusals)
             case _:
                 raise TypeError(f"a node cannot do what its core asks for: {effect!r}")
 

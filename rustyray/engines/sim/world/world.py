@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Final, TypeAlias
 
+from rustyray.core.effects import Refusal
 from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeLimits
 from rustyray.engines.sim.world.books import Books
@@ -125,9 +126,10 @@ class World:
         store: int = STORE,
         labels: dict[str, str] | None = None,
         pid: int = 0,
+        refusals: Sequence[Refusal] = (),
     ) -> NodeHost:
         address = "" if me == self.head else self.head_address
-        host = NodeHost(self, me, resources, address, limits, store, labels, pid, self._shared)
+        host = NodeHost(self, me, resources, address, limits, store, labels, pid, self._shared, refusals)
         self.processes[me] = host
         host.start()
         return host
@@ -227,6 +229,15 @@ class World:
     def cut_off_head(self, other: bytes, reason: str = "the connection broke") -> None:
         """The connection of the head with a process breaks."""
         self.network.cut(HEAD, other, reason, lambda count: count - self.pick("keep", count + 1))
+
+    def replace_node(self, before: NodeHost, refusals: Sequence[Refusal]) -> None:
+        """Some time later another one takes the place of a node that was refused."""
+        me = before.me[:3] + bytes([before.me[3] + 1]) + before.me[4:]  # node-001, nodf-001, nodg-001
+
+        def start() -> None:
+            self.add_node(me, before.resources, before.limits, before.store, before.labels, before.pid, refusals)
+
+        self.later(me, start)
 
     def stop_node(self, node: NodeID) -> None:
         self.end(node, "it stopped")
