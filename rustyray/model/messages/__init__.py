@@ -9,11 +9,7 @@ Peers are named by id: a worker or driver by its WorkerID, a node by its NodeID,
 from __future__ import annotations
 
 from rustyray.model.messages.apart import KeepApart, KeptApart
-from rustyray.model.messages.base import (
-    HEAD,
-    Part,
-    Role,
-)
+from rustyray.model.messages.base import HEAD, Part, Role
 from rustyray.model.messages.cluster import (
     FOR_HEAD,
     FROM_NODES,
