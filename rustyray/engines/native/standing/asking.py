@@ -31,11 +31,12 @@ def silence(cluster: ClusterFile) -> str:
     """That the head cannot be reached, and what to do: as it has told this machine's nodes, if it could."""
     if why := _last_words(cluster):
         return why
+    silent = f"the head of the cluster at {cluster.address} does not answer"
     if cluster.program:
-        return f"the head of the cluster at {cluster.address} does not answer: it ends with its first node, and its program"
+        return f"{silent}: it ends with the cluster's first node, and with its program"
     return (
-        f"the head of the cluster at {cluster.address} does not answer: start another one in its place if it has a "
-        "store ('rustyray start --head --store=…'), or end the cluster ('rustyray stop')"
+        f"{silent}: start another one in its place if it has a store "
+        "('rustyray start --head --store=…'), or end the cluster ('rustyray stop')"
     )
 
 
