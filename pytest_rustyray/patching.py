@@ -16,6 +16,10 @@ import pytest
 from pytest_rustyray.variables import PATCHES
 
 _ABSENT: Final = object()
+_BY_VALUE: Final = (
+    "the code of {} reaches workers by value, so that there is no such module to patch: "
+    "patch what it calls, in a module that can be imported"
+)
 _PRELOAD: Final = ("pytest_rustyray.in_workers.patches",)
 
 
@@ -60,7 +64,9 @@ class RustyRayPatch:
         self._tell()
 
     def _patch(self, how: str, target: object, *arguments: object) -> None:
-        if not isinstance(target, str):
+        if isinstance(target, str):
+            _check_name(target)
+        else:
             _check(target)
         getattr(self._here, how)(target, *arguments)
         self._patches.append((how, (target, *arguments)))
@@ -102,10 +108,16 @@ def _check(target: object) -> None:
             'such as rustyray_patch.setattr("package.module.name", replacement)'
         )
     if module in registered_by_value():
-        raise TypeError(
-            f"the code of {module} reaches workers by value, so that there is no such module to patch: "
-            "patch what it calls, in a module that can be imported"
-        )
+        raise TypeError(_BY_VALUE.format(module))
+
+
+def _check_name(target: str) -> None:
+    """The same for ``package.module.name``."""
+    from rustyray.runtime.serialization_by_value import registered_by_value
+
+    for module in registered_by_value():
+        if target.startswith(f"{module}."):
+            raise TypeError(_BY_VALUE.format(module))
 
 
 @contextmanager

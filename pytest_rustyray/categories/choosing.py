@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -41,6 +42,18 @@ def _asked(config: pytest.Config) -> bool:
     if config.getoption(STRESS) or re.search(r"\bstress\b", config.option.markexpr):
         return True
     return any("stress" in Path(argument.split("::")[0]).parts for argument in config.args)
+
+
+def tell_left_out(config: pytest.Config) -> None:
+    """In a process of pytest-xdist: for the one that tells."""
+    output = getattr(config, "workeroutput", None)
+    if output is not None:
+        output[STRESS] = config.stash.get(_LEFT_OUT, 0)
+
+
+def hear_left_out(config: pytest.Config, output: Mapping[str, Any]) -> None:
+    """In the one that tells. All of them have left out the same."""
+    config.stash[_LEFT_OUT] = max(config.stash.get(_LEFT_OUT, 0), output.get(STRESS, 0))
 
 
 def left_out(config: pytest.Config) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_rustyray.categories import table
+from pytest_rustyray.categories import choosing, table
 from pytest_rustyray.leaks.checking import LEAKED
 from pytest_rustyray.lifetimes import running_engine, started
 from pytest_rustyray.options.declaring import CATEGORIES
@@ -54,6 +54,9 @@ class Summary:
             setattr(report, _COUNTED, counts)
         return report
 
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        choosing.tell_left_out(session.config)
+
     # --- where reports arrive -----------------------------------------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -61,11 +64,14 @@ class Summary:
         if counts is not None:
             self._categories.setdefault(counts["category"], Category()).add(report, counts)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        from pytest_rustyray.categories.choosing import left_out
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A process of pytest-xdist has ended; one that crashed has said nothing."""
+        choosing.hear_left_out(node.config, getattr(node, "workeroutput", {}))
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         lines = [f"rustyray: {name:11} {self._categories[name]}" for name in CATEGORIES if name in self._categories]
-        lines.append(left_out(terminalreporter.config))
+        lines.append(choosing.left_out(terminalreporter.config))
         for line in filter(None, lines):
             terminalreporter.write_line(line)
 

@@ -46,6 +46,11 @@ def drawn(request: pytest.FixtureRequest) -> Iterator[Chaos]:
         chaos.stop()
 
 
+def seed_of(item: pytest.Item) -> int | None:
+    """What decides the faults of a test; None if it has none."""
+    return item.stash[_CHAOS].seed if _CHAOS in item.stash else None
+
+
 class Tells:
     """Adds to the report of a failure what was done, and the seed."""
 

@@ -106,7 +106,8 @@ class Chaos:
         """Wait until so many faults have happened; TimeoutError otherwise."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._count >= count or self.error is not None, timeout):
-                raise TimeoutError(f"{self._count} faults have happened in {timeout:g} s, not {count}")
+                told = "".join(f"\n{line}" for line in self.happened)
+                raise TimeoutError(f"{self._count} faults have happened in {timeout:g} s, not {count}{told}")
         self._raise()
 
     def stop(self) -> None:

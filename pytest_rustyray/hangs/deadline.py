@@ -12,13 +12,14 @@ import signal
 import sys
 import threading
 from collections.abc import Generator
-from time import monotonic
+from time import monotonic, sleep  # by name: a simulated runtime has others
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_rustyray import fixtures, options
+from pytest_rustyray.isolation.isolating import HERE
 from pytest_rustyray.lifetimes import running_engine
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ GRACE: Final = 10.0
 ENDING: Final = 30.0
 #: The exit code of a process that could not be interrupted.
 STUCK: Final = 70
+#: Seconds between two looks whether who waits for what is told by now.
+LOOK: Final = 0.01
 _FINDINGS: Final = pytest.StashKey["Findings"]()
 
 
@@ -49,6 +52,10 @@ class Deadlines:
         self._phase_number = 0
         self._due = 0.0
         self._over = threading.Event()
+        #: Guards that a phase is over, and that it is late, so that it cannot become both unnoticed.
+        self._lock = threading.Lock()
+        #: The number of the phase that is late, while it is looked who waits for what, and until it has failed.
+        self._late_phase = 0
         #: What the main thread is to fail with.
         self._error: BaseException | None = None
 
@@ -110,16 +117,31 @@ class Deadlines:
         self._phase_number += 1
         self._inside = True
         try:
-            return (yield)
+            result = yield
+            self._leave()
+            return result
         except KeyboardInterrupt as interrupt:
             if self._error is None:
                 raise
             raise self._error.with_traceback(interrupt.__traceback__) from None
         finally:
-            self._inside = False
+            with self._lock:
+                self._inside = False
+                self._late_phase = 0
             self._over.set()
             if self._error is not None:
                 self._end_runtime()
+
+    def _leave(self) -> None:
+        """The phase has come to its end. If it is late, it fails all the same, as soon as that can be told."""
+        with self._lock:
+            self._inside = False
+            late = self._late_phase == self._phase_number
+        until = monotonic() + GRACE
+        while late and self._error is None and monotonic() < until:
+            sleep(LOOK)
+        if self._error is not None:
+            raise self._error
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         error = self._error
@@ -151,18 +173,22 @@ class Deadlines:
 
         assert self._watchdog is not None
         self._over.clear()
-        item, phase = self._item, self._phase_number
-        if item is None or monotonic() < self._due or not self._inside:
+        with self._lock:
+            item, phase = self._item, self._phase_number
+            late = item is not None and monotonic() >= self._due and self._inside
+            self._late_phase = phase if late else 0
+        if item is None or not late:
             self._look_again()
             return
         findings = look(f"{item.config.rootpath}{os.sep}")
-        if self._phase_number != phase or not self._inside:
-            self._look_again()  # that phase is over by now
-            return
         waits = "".join(f"\n  {line}" for line in findings.waits)
-        item.stash[_FINDINGS] = findings
         text = f"the test took longer than {self._limit}, and was ended. Who waits for what:{waits}"
-        self._error = pytest.fail.Exception(text)
+        with self._lock:
+            if self._late_phase != phase:  # it has failed by itself
+                self._look_again()
+                return
+            item.stash[_FINDINGS] = findings
+            self._error = pytest.fail.Exception(text)
         until = monotonic() + GRACE
         while self._phase_number == phase and self._inside:
             if monotonic() > until:
@@ -176,10 +202,10 @@ class Deadlines:
             self._watchdog.set(max(AGAIN, self._due - monotonic()))
 
     def _give_up(self, item: pytest.Item, text: str, findings: Findings) -> None:
-        """Tell all on standard error, and end."""
+        """Tell all on standard error, and end. Of an isolated test, pytest's process reports that."""
         capture = item.config.pluginmanager.getplugin("capturemanager")
         captured = ("", "")
-        if capture is not None:
+        if capture is not None and HERE not in item.stash:
             capture.suspend_global_capture(in_=True)
             captured = capture.read_global_capture()
         sections = [("Captured stdout", captured[0]), ("Captured stderr", captured[1]), *findings.sections]

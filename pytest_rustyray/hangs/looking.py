@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,9 +62,10 @@ def _add_stacks(findings: Findings) -> None:
     from rustyray.runtime.stacks import stacks
 
     found = stacks()
-    if found and not findings.waits:
-        at = found[0][1][-1].split(": ", 1)[0]
-        findings.waits.append(f"the driver at {at} waits for nothing of a runtime")
+    if not findings.waits:
+        main = [places for name, places in found if name == threading.main_thread().name]
+        at = f" at {main[0][-1].split(': ', 1)[0]}" if main else ", in no code of the test's,"
+        findings.waits.append(f"the driver{at} waits for nothing of a runtime")
     findings.add("stacks", _stacks_of(f"driver, pid {os.getpid()}", found))
 
 

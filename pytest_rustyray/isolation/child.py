@@ -83,6 +83,8 @@ class Tells:
         self._tell("phase", "teardown")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # As the terminal's reporter would: what has counted failed subtests makes a failure of it here.
+        self._config.hook.pytest_report_teststatus(report=report, config=self._config)
         self._tell("report", self._config.hook.pytest_report_to_serializable(config=self._config, report=report))
 
     def pytest_warning_recorded(self, warning_message: Any, when: str, nodeid: str, location: Any) -> None:

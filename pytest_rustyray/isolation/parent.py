@@ -17,6 +17,7 @@ import pytest
 from _pytest.skipping import evaluate_xfail_marks, xfailed_key
 
 from pytest_rustyray import fixtures, options
+from pytest_rustyray.hangs.deadline import STUCK
 from pytest_rustyray.isolation import child
 from pytest_rustyray.isolation.pipe import Hearer, Teller
 
@@ -224,7 +225,12 @@ class _Child:
 
     def _told(self, how: _Ending) -> str:
         where = f"in its {self._phase}"
-        if how.overran:
+        if how.code == STUCK:
+            text = (
+                f"the test did not end within {self._limit:g} s, and could not be interrupted {where}: its process "
+                "ended itself, and has written to standard error why"
+            )
+        elif how.overran:
             text = f"the test did not end within {self._limit:g} s: its process was ended {where}"
         elif how.code < 0:
             number = -how.code

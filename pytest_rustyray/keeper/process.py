@@ -68,6 +68,12 @@ def running(folder: Path) -> Keeper | None:
     return found if started(found.pid) == found.started else None
 
 
+def has_said(folder: Path) -> bool:
+    """Whether a keeper has written something that somebody may want to read."""
+    log = folder / "keeper.log"
+    return log.exists() and log.stat().st_size > 0
+
+
 @contextmanager
 def records(folder: Path) -> Iterator[None]:
     """While in ``with``, clusters are looked for in the folder of a keeper."""

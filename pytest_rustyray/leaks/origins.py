@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, Final
@@ -51,6 +52,16 @@ def find(kind: type, is_it: Callable[[Any], bool]) -> Any:
 def popen(pid: int) -> Any:
     """The object that stands for a child."""
     return find(subprocess.Popen, lambda one: one.pid == pid)
+
+
+def process(pid: int) -> Any:
+    """The same, of ``multiprocessing``."""
+    for library in ("multiprocessing", "multiprocess"):
+        known: Any = sys.modules.get(f"{library}.process")
+        for one in tuple(known._children) if known is not None else ():
+            if one.pid == pid:
+                return one
+    return None
 
 
 def ref(id_: bytes) -> Any:

@@ -26,14 +26,18 @@ from pytest_rustyray.options.table import (
 )
 
 _MARKED: Final = "rustyray"
+#: So alike are the name of an option and what somebody has meant by it, from 0 to 1.
+_NEARLY: Final = 0.8
 
 
 def given(config: pytest.Config) -> Options:
     """What the command line, the environment and the ini file say, with the defaults for the rest.
 
     Raises:
-        pytest.UsageError: A text cannot be read; the message names the place.
+        pytest.UsageError: A text cannot be read, or the name of a variable is nearly one of ours; the message names the
+            place.
     """
+    _check_variables()
     found: dict[str, Given] = {}
     defaults = DEFAULTS
     if hasattr(config, "workerinput"):  # a process of pytest-xdist
@@ -49,6 +53,19 @@ def given(config: pytest.Config) -> Options:
             if name in defaults:
                 found[name] = defaults[name], ""
     return found
+
+
+def _check_variables() -> None:
+    """pytest tells of unknown flags and lines of the ini file, and nobody of unknown variables."""
+    for variable in os.environ:
+        if variable.startswith(VARIABLE) and variable.removeprefix(VARIABLE).lower() not in OPTIONS:
+            from difflib import get_close_matches
+
+            name = variable.removeprefix(VARIABLE).lower()
+            for meant in get_close_matches(name, OPTIONS, n=1, cutoff=_NEARLY):
+                raise pytest.UsageError(
+                    f"{variable} in the environment: there is no such option (did you mean {VARIABLE}{meant.upper()}?)"
+                )
 
 
 def _texts(config: pytest.Config, name: str) -> Iterator[tuple[str | None, str]]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_rustyray import fixtures, options
+from pytest_rustyray.chaos.fixture import seed_of as chaos_seed
 from pytest_rustyray.lifetimes import running_engine
 from pytest_rustyray.options.declaring import EXPLORE
 from pytest_rustyray.summing_up import KEPT
@@ -103,7 +104,9 @@ def _resources() -> str:
 def rerun(item: pytest.Item, engine: Any = None) -> str:
     """The line that runs the test again, with the options that were not in the ini file or in markers."""
     words = ["pytest", item.nodeid]
-    given = options.for_node(item.config.stash[fixtures.COMMON], item)
+    given = dict(options.for_node(item.config.stash[fixtures.COMMON], item))
+    if "seed" not in given and (seed := chaos_seed(item)) is not None:
+        given["seed"] = (seed, options.FLAG)
     for name, (value, source) in given.items():
         if source.startswith((options.FLAG, options.VARIABLE)):
             words.append(f"{options.FLAG}{name.replace('_', '-')}={options.shown(name, value)}")

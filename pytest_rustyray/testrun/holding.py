@@ -10,6 +10,7 @@ clusters     what is written down about the cluster
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,6 +68,8 @@ class Holding:
             print(
                 f"rustyray: the cluster of the run has not ended in {PATIENCE:g} s: see {self.folder}", file=sys.stderr
             )
+        elif not process.has_said(self.folder):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def address(self, options: Mapping[str, Any]) -> str:
         """Where the cluster is; it is started with these options if there is none. Raises `KeeperError`."""

@@ -109,6 +109,8 @@ class _Zygote:
         self._watch = driver_watch
         self._ends: dict[int, str] = {}
         self._running: list[int] = []
+        #: Of those, the ones that are no nodes: zygotes of others, with whom they end.
+        self._twins: set[int] = set()
         self._woken, self._wake = processes.open_wake_pipe()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
@@ -138,7 +140,10 @@ class _Zygote:
                 case ForkNode(boot):
                     return self._fork(lambda parent: node_main.main(boot, fds, parent))
                 case ForkTwin(driver_pid):
-                    return self._fork(lambda parent: _serve(fds.pop(), driver_pid))
+                    twin = self._fork(lambda parent: _serve(fds.pop(), driver_pid))
+                    if isinstance(twin, Forked):
+                        self._twins.add(twin.pid)
+                    return twin
                 case Preload():
                     return self._preload(request)
                 case AskNode():
@@ -200,16 +205,20 @@ class _Zygote:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 self._running.remove(pid)
+                self._twins.discard(pid)
                 self._ends[pid] = processes.describe_exit(status)
                 if len(self._ends) > REMEMBERED_ENDS:
                     del self._ends[next(iter(self._ends))]
 
     def end_nodes(self) -> None:
-        """Ask the nodes to end, and wait for them, but not for ever."""
+        """Ask the nodes to end, and wait for them, but not for ever. A twin ends its own nodes."""
         deadline = time.monotonic() + NODE_GRACE
-        for pid in self._running:
+        for pid in self._nodes():
             os.kill(pid, signal.SIGTERM)
-        while self._running and (left := deadline - time.monotonic()) > 0:
+        while self._nodes() and (left := deadline - time.monotonic()) > 0:
             if select.select([self._woken], [], [], left)[0]:
                 os.read(self._woken, 4096)
             self._reap()
+
+    def _nodes(self) -> list[int]:
+        return [pid for pid in self._running if pid not in self._twins]

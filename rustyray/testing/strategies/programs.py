@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from hypothesis import strategies as st
 
 import rustyray
+from rustyray.api.actor_class import ActorClass
 from rustyray.exceptions import RayTaskError
 from rustyray.model.options import hint
 from rustyray.testing.histories.operations import Outcome, Raised, Returned
@@ -84,19 +85,22 @@ class Program(tuple[Call, ...]):
 
 
 def actor_programs(
-    model: type, arguments: Mapping[str, Sequence[SearchStrategy[Any]]] | None = None, *, max_calls: int = MOST_CALLS
+    model: type | ActorClass[Any],
+    arguments: Mapping[str, Sequence[SearchStrategy[Any]]] | None = None,
+    *,
+    max_calls: int = MOST_CALLS,
 ) -> SearchStrategy[Program]:
     """Programs of calls of the public methods of a class. They shrink to few calls.
 
     Args:
-        model: has the methods; for an actor class give the plain one, ``Actor.cls``.
+        model: has the methods: a plain class, or an actor's.
         arguments: strategies for the arguments, by method; those of others come from the annotations.
         max_calls: the most calls.
 
     Raises:
         TypeError: A method's argument has neither a strategy nor an annotation, or there is no such method.
     """
-    return programs(methods(model, arguments), max_calls)
+    return programs(methods(model.cls if isinstance(model, ActorClass) else model, arguments), max_calls)
 
 
 def programs(called: Sequence[Method], max_calls: int) -> SearchStrategy[Program]:

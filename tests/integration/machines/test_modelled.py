@@ -57,7 +57,7 @@ def test_what_a_restart_keeps_the_model_says() -> None:
 
 def test_a_program_of_calls() -> None:
     @profile(10)
-    @given(actor_programs(Account, AMOUNTS))
+    @given(st.one_of(actor_programs(Account, AMOUNTS), actor_programs(rustyray.remote(Account))))
     def check(program: Any) -> None:
         with rustyray.init(engine="sim"):
             program.check(rustyray.remote(Account).remote(3), Account(3))

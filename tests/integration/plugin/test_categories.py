@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
 from tests.integration.plugin.conftest import Suite
@@ -27,7 +29,10 @@ def test_stress_tests_run_when_they_are_asked_for(suite: Suite) -> None:
     )
     result = suite.run("--import-mode=importlib")
     result.assert_outcomes(passed=1, deselected=2)
-    result.stdout.fnmatch_lines(["rustyray: 2 stress tests were left out; --rustyray-stress runs them"])
+    left_out = "rustyray: 2 stress tests were left out; --rustyray-stress runs them"
+    result.stdout.fnmatch_lines([left_out])
+    if find_spec("xdist") is not None:
+        suite.run("--import-mode=importlib", "-p", "xdist", "-n", "2").stdout.fnmatch_lines([left_out])
     for asking in (["--rustyray-stress"], ["-m", "stress or unit"], ["tests/stress", "tests/unit", "tests/test_c.py"]):
         result = suite.run("--import-mode=importlib", *asking)
         result.assert_outcomes(passed=3)

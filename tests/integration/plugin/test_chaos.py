@@ -75,16 +75,23 @@ def test_an_event_may_set_it_off(suite: Suite) -> None:
     suite.write(
         test_it=WORK
         + """
-    def test_third_task_on_the_other_node(rustyray_cluster, rustyray_chaos):
+    @rustyray.remote(max_retries=-1)
+    def blocks_once(begun):
+        if not begun.exists():
+            begun.touch()
+            time.sleep(1000)
+        return 7
+
+    def test_third_task_on_the_other_node(rustyray_cluster, rustyray_chaos, tmp_path):
         here, other = map(rustyray_cluster.on, rustyray_cluster.nodes)
         rustyray_chaos.when("run began", kill_worker(node=1), name="work", node=1, count=3)
         rustyray.get([work.options(scheduling_strategy=here).remote(9) for _ in range(5)])
         rustyray.get([work.options(scheduling_strategy=other).remote(number) for number in range(2)])
         assert rustyray_chaos.happened == []
-        ref = work.options(scheduling_strategy=other).remote(7)
+        ref = blocks_once.options(name="work once", scheduling_strategy=other).remote(tmp_path / "begun")
         rustyray_chaos.wait_for(1)
         assert rustyray.get(ref, timeout=30) == 7
-        assert "kill worker" in rustyray_chaos.happened[0] or "kill_worker" in rustyray_chaos.happened[0]
+        assert "kill worker" in rustyray_chaos.happened[0]
 
     def test_the_first_thing_to_happen(rustyray_cluster, rustyray_chaos):
         ref = rustyray.remote(max_retries=-1)(time.sleep).remote(60)
@@ -120,6 +127,7 @@ def test_a_failure_tells_the_seed_and_the_seed_decides_the_same(suite: Suite) ->
         seed = re.search(r"seed (\d+): --rustyray-seed (\d+) decides the same", text)
         assert seed is not None
         lines = re.findall(r"^\d+\.\d+ s ((?:kill|delay|drop) .*)$", text, re.MULTILINE)
+        assert f"again: pytest test_it.py::test_fails --rustyray-seed={seed[1]}\n" in text
         return seed[1], [re.sub(r" \([0-9a-f]+\)", "", line) for line in lines[:6]]
 
     seed, first = decided()

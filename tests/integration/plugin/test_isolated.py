@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.integration.plugin.conftest import PLUGIN, Suite
 
@@ -251,6 +254,52 @@ def test_runtimes_of_isolated_tests_are_their_own(suite: Suite) -> None:
     from rustyray.engines.native.processes import wait_for_end
 
     assert all(wait_for_end(pid, 10) for pid in suite.noted("nodes"))
+
+
+def test_failed_subtests_fail_their_test(suite: Suite) -> None:
+    suite.write(
+        test_sub="""
+        import pytest
+
+        @pytest.mark.rustyray_isolated
+        def test_numbers(subtests):
+            for number in range(3):
+                with subtests.test(number=number):
+                    assert number == 1
+        """
+    )
+    if pytest.version_tuple < (9, 0):
+        pytest.skip("subtests came with pytest 9")
+    suite.run().stdout.fnmatch_lines(["FAILED test_sub.py::test_numbers - contains 2 failed subtests"])
+
+
+def test_what_a_task_has_started_ends_with_pytest_that_was_killed(
+    suite: Suite, assert_ended: Callable[[list[int]], None]
+) -> None:
+    suite.write(
+        test_kill="""
+        import os, pytest, rustyray, signal, subprocess
+
+        @rustyray.remote
+        class Starts:
+            def __init__(self):
+                self.child = subprocess.Popen(["sleep", "1000"])
+            def pids(self):
+                return [os.getpid(), self.child.pid]
+
+        def test_before(rustyray_local): ...
+
+        @pytest.mark.rustyray_isolated
+        def test_isolated(rustyray_local):
+            starts = Starts.remote()
+            with open("pids", "w") as file:
+                print(*rustyray.get(starts.pids.remote()), os.getpid(), file=file)
+            os.kill(os.getppid(), signal.SIGKILL)
+            signal.pause()
+        """
+    )
+    suite.run()
+    assert_ended(suite.noted("pids"))
 
 
 def test_other_plugins_alarms(suite: Suite) -> None:

@@ -69,6 +69,8 @@ TESTS = """
             rustyray_patch.setattr([], "x", 1)
         with pytest.raises(TypeError, match="reaches workers by value"):
             rustyray_patch.setattr(Local, "x", 2)
+        with pytest.raises(TypeError, match="reaches workers by value"):
+            rustyray_patch.setattr(f"{__name__}.price", 2)
         with pytest.raises(TypeError, match="the replacement"):
             rustyray_patch.setattr("prices.fetch", threading.Lock())
         assert prices.fetch("a") == 1

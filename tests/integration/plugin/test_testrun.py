@@ -17,6 +17,7 @@ def test_several_processes_share_it(suite: Suite, assert_ended: Callable[[list[i
     assert len(set(suite.noted("nodes"))) == 1
     assert sorted(suite.noted("counts")) == list(range(1, 13))
     check_ended(suite, assert_ended)
+    assert list(suite.folder.parent.rglob("rustyray-testrun")) == []
 
 
 NOT_TO_BE_HAD = """

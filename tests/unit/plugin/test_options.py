@@ -89,6 +89,14 @@ def test_the_command_line_beats_the_environment_beats_the_ini_file(
     assert found["memory"] == (1, "rustyray_memory in the ini file")
 
 
+def test_a_variable_that_is_nearly_an_option_is_told(pytester: pytest.Pytester, clean: pytest.MonkeyPatch) -> None:
+    clean.setenv("RUSTYRAY_STRESS_OF_SOMEBODY", "1")
+    common(pytester)
+    clean.setenv("RUSTYRAY_NUM_CPU", "3")
+    with pytest.raises(pytest.UsageError, match=r"RUSTYRAY_NUM_CPU in .*did you mean RUSTYRAY_NUM_CPUS\?"):
+        common(pytester)
+
+
 @pytest.mark.usefixtures("clean")
 def test_every_option_can_be_given_in_every_place(pytester: pytest.Pytester) -> None:
     texts_ = {

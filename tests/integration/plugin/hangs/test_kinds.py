@@ -77,12 +77,25 @@ HANGS = """
 
     def test_resources():
         rustyray.get(needs_gpus.remote())
+
+    def test_ends_while_it_is_looked_what_it_waits_for(monkeypatch):
+        from pytest_rustyray.hangs import looking
+
+        looked, ended, look = threading.Event(), threading.Event(), looking.look
+
+        def looks(root):
+            looked.set()
+            ended.wait(0.2)
+            return look(root)
+
+        monkeypatch.setattr(looking, "look", looks)
+        looked.wait()
 """
 
 
 def test_kinds_of_hangs(suite: Suite) -> None:
     result = suite.write(test_it=HANGS).run()
-    result.assert_outcomes(passed=1, failed=6, skipped=7)
+    result.assert_outcomes(passed=1, failed=7, skipped=8)
     driver = "E * the driver at *test_it.py:* in test_{} waits for {}"
     result.stdout.fnmatch_lines(
         [
@@ -108,6 +121,8 @@ def test_kinds_of_hangs(suite: Suite) -> None:
             driver.format("async", "the result of test_it.Async.waits"),
             "E * worker * (test_it.Async.waits) at *test_it.py:* in Async.waits waits for nothing of the runtime",
             driver.format("resources", "*needs_gpus, which is queued: *no node can ever give a worker with*GPU: 3: *"),
+            "E * Failed: the test took longer than 1.5 s (timeout=1.5, @pytest.mark.rustyray), and was ended. Who *:",
+            "FAILED test_it.py::test_ends_while_it_is_looked_what_it_waits_for[[]hangs[]]*",
         ]
     )
 

@@ -10,7 +10,7 @@ from tests.integration.plugin.conftest import Suite
 
 OWN_RUNTIME = """
     import os, socket, subprocess, sys, threading, time
-    from multiprocessing import shared_memory
+    from multiprocessing import Process, shared_memory
     import numpy
     import pytest
     import rustyray
@@ -36,7 +36,9 @@ OWN_RUNTIME = """
     def test_leaks(rustyray_local):
         kept.append(subprocess.Popen(["sleep", "3000"]))
         subprocess.run(["sh", "-c", "sleep 2000 & echo $! >> pids"])
-        note(kept[-1].pid, rustyray.get(leaves_an_orphan.remote()))
+        kept.append(Process(target=time.sleep, args=(1000,)))
+        kept[-1].start()
+        note(kept[-1].pid, kept[-2].pid, rustyray.get(leaves_an_orphan.remote()))
         threading.Thread(target=for_ever, name="restless", daemon=True).start()
         threading.Timer(1000, for_ever).start()
         kept.append(open("opened", "w"))
@@ -49,7 +51,7 @@ OWN_RUNTIME = """
     def test_clean(rustyray_local):
         with open("opened") as file:
             assert file.read() == "written"
-        assert kept[0].returncode == -9
+        assert kept[0].returncode == kept[1].exitcode == -9
         assert not os.path.exists("/dev/shm/" + kept[-2].name)
         threads = [thread.name for thread in threading.enumerate() if "rustyray-" not in thread.name]
         assert threads == ["MainThread"]
@@ -98,9 +100,9 @@ def test_kinds_of_leaks(suite: Suite, assert_ended: Callable[[list[int]], None])
     result.assert_outcomes(passed=9, failed=1, errors=3, warnings=1)
     result.stdout.fnmatch_lines(
         [
-            "left behind, and put away: processes (3), threads (2), descriptors (3), sockets (1), memory (*)",
+            "left behind, and put away: processes (4), threads (2), descriptors (4), sockets (1), memory (*)",
             "  process * (sleep *): killed",
-            "  process * (sleep *): killed",
+            "  process * (a fork of this one): killed",
             "  process * (sleep *): killed",
             "  thread 'restless', which runs for_ever (*test_it.py:*), now at *test_it.py:* in for_ever: ended",
             "  thread 'Thread-*', which runs Timer.run (*): ended",
