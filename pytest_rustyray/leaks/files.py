@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pytest_rustyray.leaks import processes
+from pytest_rustyray.leaks import origins, processes
 from pytest_rustyray.leaks.finding import Leak, runtime_module
 from pytest_rustyray.lifetimes import running_engine
 
@@ -208,6 +208,8 @@ def _by_design() -> set[int | None]:
     hub: Any = getattr(getattr(running_engine(), "pump", None), "hub", None)
     if hub is not None:
         numbers |= hub.descriptors()
+    for process in origins.processes():
+        numbers.update(getattr(getattr(process._popen, "finalizer", None), "_args", ()))  # they are the process'
     for library in ("multiprocessing", "multiprocess"):
         tracker: Any = sys.modules.get(f"{library}.resource_tracker")
         server: Any = sys.modules.get(f"{library}.forkserver")

@@ -54,14 +54,10 @@ def popen(pid: int) -> Any:
     return find(subprocess.Popen, lambda one: one.pid == pid)
 
 
-def process(pid: int) -> Any:
-    """The same, of ``multiprocessing``."""
-    for library in ("multiprocessing", "multiprocess"):
-        known: Any = sys.modules.get(f"{library}.process")
-        for one in tuple(known._children) if known is not None else ():
-            if one.pid == pid:
-                return one
-    return None
+def processes() -> list[Any]:
+    """The same, of ``multiprocessing``, for all that nobody has waited for."""
+    libraries: list[Any] = [sys.modules.get(f"{name}.process") for name in ("multiprocessing", "multiprocess")]
+    return [one for library in libraries if library is not None for one in tuple(library._children)]
 
 
 def ref(id_: bytes) -> Any:

@@ -111,9 +111,10 @@ def _kill(pid: int) -> None:
     if (child := origins.popen(pid)) is not None:
         child.wait(GONE)  # so that it knows
         return
-    if (process := origins.process(pid)) is not None:
-        process.join(GONE)
-        return
+    for process in origins.processes():
+        if process.pid == pid:
+            process.join(GONE)
+            return
     deadline = time.perf_counter() + GONE
     while _state(pid) and not _reap(pid) and time.perf_counter() < deadline:
         time.sleep(LOOK)

@@ -24,7 +24,7 @@ def test_a_process_that_does_not_react_is_ended(suite: Suite) -> None:
             if how == "stopped":
                 os.kill(os.getpid(), signal.SIGSTOP)
             if how == "deaf":
-                signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
                 time.sleep(100)
             ctypes.PyDLL(None).sleep(100)
 

@@ -100,7 +100,7 @@ def test_kinds_of_leaks(suite: Suite, assert_ended: Callable[[list[int]], None])
     result.assert_outcomes(passed=9, failed=1, errors=3, warnings=1)
     result.stdout.fnmatch_lines(
         [
-            "left behind, and put away: processes (4), threads (2), descriptors (4), sockets (1), memory (*)",
+            "left behind, and put away: processes (4), threads (2), descriptors (3), sockets (1), memory (*)",
             "  process * (sleep *): killed",
             "  process * (a fork of this one): killed",
             "  process * (sleep *): killed",
