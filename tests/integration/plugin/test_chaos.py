@@ -76,7 +76,7 @@ def test_an_event_may_set_it_off(suite: Suite) -> None:
         test_it=WORK
         + """
     @rustyray.remote(max_retries=-1)
-    def blocks_once(begun):
+    def work_once(begun):
         if not begun.exists():
             begun.touch()
             time.sleep(1000)
@@ -88,7 +88,7 @@ def test_an_event_may_set_it_off(suite: Suite) -> None:
         rustyray.get([work.options(scheduling_strategy=here).remote(9) for _ in range(5)])
         rustyray.get([work.options(scheduling_strategy=other).remote(number) for number in range(2)])
         assert rustyray_chaos.happened == []
-        ref = blocks_once.options(name="work once", scheduling_strategy=other).remote(tmp_path / "begun")
+        ref = work_once.options(scheduling_strategy=other).remote(tmp_path / "begun")
         rustyray_chaos.wait_for(1)
         assert rustyray.get(ref, timeout=30) == 7
         assert "kill worker" in rustyray_chaos.happened[0]
