@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_rustyray.lifetimes import running_engine
+from pytest_rustyray.lifetimes import clusters, running_engine
 from pytest_rustyray.reports import asking
 from pytest_rustyray.reports.asking import ANSWER
 
@@ -111,13 +111,19 @@ def _ask_by_signal(pid: int, engine: Any) -> str:
     """Have a process that does not answer write its stacks to standard error, which pytest captures."""
     from rustyray.engines.native.processes import TELL_STACKS
 
-    if not pid or not TELL_STACKS or not hasattr(engine, "node_processes"):
+    if not pid or not TELL_STACKS or not _runs_here(engine):
         return ""
     try:
         os.kill(pid, TELL_STACKS)
     except ProcessLookupError:
         return ": it is gone"
     return "; where it stands is in the captured stderr"
+
+
+def _runs_here(engine: Any) -> bool:
+    """Whether the processes of its runtime are of this machine for sure: this process has started them."""
+    own = {one.cluster.head_address for one in clusters()}
+    return hasattr(engine, "node_processes") or engine.process().head in own
 
 
 def _stacks_of(who: str, stacks: list[tuple[str, list[str]]]) -> list[str]:

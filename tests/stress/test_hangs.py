@@ -12,6 +12,7 @@ STUCK = """
     import ctypes
     import pytest
     import rustyray
+    from rustyray.cluster_utils import Cluster
 
     pytestmark = pytest.mark.rustyray(timeout=5)
 
@@ -22,6 +23,10 @@ STUCK = """
         ctypes.PyDLL(None).pthread_mutex_lock(mutex)
 
     def test_worker_that_cannot_answer(rustyray_local):
+        rustyray.get(holds_the_lock.remote())
+
+    def test_worker_of_a_cluster():
+        Cluster(initialize_head=True, connect=True, head_node_args={"num_cpus": 1})
         rustyray.get(holds_the_lock.remote())
 
     def test_next(rustyray_local):
@@ -55,6 +60,9 @@ SILENT = [
 ]
 
 
+SILENT_IN_CLUSTER = ['(pid=*)   File "*test_it.py", line * in holds_the_lock', SILENT[-1]]
+
+
 def test_stuck_in_c_code(suite: Suite) -> None:
     result = suite.write(test_it=STUCK).run()
     assert result.ret == 70
@@ -71,8 +79,10 @@ def test_stuck_in_c_code(suite: Suite) -> None:
 def test_stuck_in_c_code_in_parallel(suite: Suite) -> None:
     pytest.importorskip("xdist")
     result = suite.write(test_it=STUCK).run("-n", "1", plugins=("xdist", PLUGIN))
-    result.assert_outcomes(passed=2, failed=2)
-    result.stdout.fnmatch_lines([*SILENT, "worker 'gw0' crashed while running *main_thread_that_hears_nothing*"])
+    result.assert_outcomes(passed=2, failed=3)
+    result.stdout.fnmatch_lines(
+        [*SILENT, *SILENT_IN_CLUSTER, "worker 'gw0' crashed while running *main_thread_that_hears_nothing*"]
+    )
 
 
 def test_beside_pytest_timeout(suite: Suite) -> None:
