@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from rustyray.model import ids
 from rustyray.model.messages import (
     HEAD,
-    ActorInfo,
-    ActorSpec,
-    ActorState,
     BundlesPrepared,
     CreateGroup,
     FindGroup,
     GroupInfo,
     GroupList,
-    GroupSpec,
     GroupState,
     HeadError,
     JobFinished,
@@ -33,61 +27,9 @@ from rustyray.model.messages import (
     WorkerDied,
 )
 from rustyray.model.resources import resource_set
-from rustyray.model.strategies import Strategy
-from rustyray.model.values import FaultKind
 from rustyray.wire.codec import decode, encode
-from tests.unit.core_head.world import DRIVER, NODES, Cluster, World, make_info, make_spec
-
-JOB = b"\0\0\0\1"
-
-
-def make_group(
-    number: int = 1,
-    *cpus: float,
-    packing: Packing = Packing.STRICT_SPREAD,
-    name: str = "",
-    detached: bool = False,
-    creator: bytes = b"",
-) -> GroupSpec:
-    bundles = [resource_set({"CPU": amount}) for amount in cpus or (1, 1)]
-    id_ = ids.task_id(DRIVER, 1000 + number)
-    return GroupSpec(id_, JOB, bundles, packing, [], name, "ns", detached, creator)
-
-
-class Groups(World):
-    """A head with three nodes, whose answers are given by hand."""
-
-    def __init__(self, nodes: int = 3, cpus: float = 2) -> None:
-        super().__init__(nodes, cpus)
-        for node in NODES:
-            self.take(node, GroupInfo)
-
-    def make(self, spec: GroupSpec) -> bytes:
-        self.requests += 1
-        self.say(DRIVER, CreateGroup(self.requests, spec))
-        return spec.group
-
-    def asked(self) -> dict[bytes, PrepareBundles]:
-        return {node: question for node in NODES for question in self.take(node, PrepareBundles)}
-
-    def answer(self, node: bytes, question: PrepareBundles, reserved: bool = True, cpus: float = 0) -> None:
-        free = resource_set({"CPU": cpus})
-        self.say(node, BundlesPrepared(question.group, question.round, reserved, free))
-
-    def created(self, spec: GroupSpec) -> bytes:
-        group = self.make(spec)
-        for node, question in self.asked().items():
-            self.answer(node, question)
-        assert self.state() is GroupState.CREATED
-        return group
-
-    def state(self, peer: bytes = DRIVER) -> GroupState | None:
-        """The last that ``peer`` was told."""
-        told = self.take(peer, GroupInfo)
-        return told[-1].state if told else None
-
-    def told(self, node: bytes) -> list[GroupState]:
-        return [info.state for info in self.take(node, GroupInfo)]
+from tests.unit.core_head.groups import JOB, Groups, make_group
+from tests.unit.core_head.world import DRIVER, NODES, Cluster, make_info, make_spec
 
 
 def test_a_group_is_created_when_all_nodes_have_reserved_their_bundles() -> None:
@@ -323,72 +265,6 @@ def test_a_detached_actor_keeps_its_groups_beyond_the_job() -> None:
     world.say(DRIVER, KillActor(actor, True, False, "killed"))
     world.say(DRIVER, ListGroups(10))
     assert [info.state for info in world.one(DRIVER, GroupList).groups] == [GroupState.REMOVED] * 2
-
-
-def test_an_actor_in_a_bundle_that_is_not_there_is_dead() -> None:
-    world = Groups()
-    group = world.created(make_group())
-    world.create(actor_in(group, 1, bundle=2))
-    info = world.take(DRIVER, ActorInfo)[-1]
-    assert info.fault is not None
-    assert info.fault.kind is FaultKind.ACTOR_UNSCHEDULABLE
-    assert "has no bundle 2" in info.fault.message
-
-
-# --- actors -----------------------------------------------------------------------------------------------------------
-
-
-def actor_in(group: bytes, number: int = 1, bundle: int = -1, max_restarts: int = 0, cpus: float = 1) -> ActorSpec:
-    spec = make_spec(number, cpus=cpus, max_restarts=max_restarts)
-    return msgspec.structs.replace(spec, strategy=Strategy(group=group, bundle=bundle))
-
-
-def test_actors_wait_for_their_group_and_go_to_their_bundles() -> None:
-    world = Groups()
-    group = world.make(make_group())
-    world.create(actor_in(group, 1, bundle=1, cpus=0))
-    assert not world.starting()
-    for node, question in world.asked().items():
-        world.answer(node, question)
-    ((node, _),) = world.starting()
-    assert node == NODES[1]
-    assert all(info.fault is None for info in world.take(DRIVER, ActorInfo))
-
-
-def test_actors_in_any_bundle_go_where_others_leave_room() -> None:
-    world = Groups()
-    group = world.created(make_group(1, 1, 1, 1))
-    for number in range(3):
-        world.create(actor_in(group, number + 1))
-    assert sorted(node for node, _ in world.starting()) == sorted(NODES)
-
-
-def test_a_removed_group_takes_its_actors_along() -> None:
-    world = Groups()
-    group = world.created(make_group())
-    world.create(actor_in(group, 1, max_restarts=-1))
-    world.come_up()
-    world.create(actor_in(group, 2))
-    world.take(DRIVER, ActorInfo)
-    world.say(DRIVER, RemoveGroup(9, group))
-    world.create(actor_in(group, 3))
-    faults = [info.fault for info in world.take(DRIVER, ActorInfo) if info.state is ActorState.DEAD]
-    kinds = [fault.kind for fault in faults if fault is not None]
-    assert kinds == [FaultKind.ACTOR_DIED, FaultKind.ACTORS_GROUP_REMOVED, FaultKind.ACTORS_GROUP_REMOVED]
-    assert all(fault is not None and "remove_placement_group" in fault.message for fault in faults)
-
-
-def test_an_actor_that_lost_its_node_restarts_where_its_bundle_is_placed_again() -> None:
-    world = Groups()
-    group = world.created(make_group())
-    world.create(actor_in(group, 1, bundle=1, max_restarts=1))
-    _, node, _ = world.come_up()
-    assert node == NODES[1]
-    world.lose(node)
-    assert not world.starting()
-    ((there, question),) = world.asked().items()
-    world.answer(there, question)
-    assert [node for node, _ in world.starting()] == [NODES[2]]
 
 
 # --- head and nodes together ------------------------------------------------------------------------------------------

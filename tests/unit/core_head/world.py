@@ -32,6 +32,7 @@ from rustyray.model.messages import (
     WorkerReady,
 )
 from rustyray.model.resources import resource_set
+from tests.unit.outbox import Outbox
 
 NODES = [b"node-one", b"node-two", b"node-3rd"]
 DRIVER = ids.worker_id(NODES[0], 0)
@@ -77,13 +78,13 @@ def make_info(node: bytes, cpus: float = 2, **resources: float) -> NodeInfo:
     return NodeInfo(node, f"tcp:{node.decode()}:1", True, dict(have), dict(have))
 
 
-class World:
+class World(Outbox):
     """The head alone, with as many nodes registered as wanted; the invariants hold after every step."""
 
     def __init__(self, nodes: int = 1, cpus: float = 2, limits: HeadLimits | None = None) -> None:
+        super().__init__()
         self.now = 100.0
         self.head = HeadCore(limits)
-        self.sent: list[tuple[bytes, Message]] = []
         self.requests = 0
         for node in NODES[:nodes]:
             self.say(node, RegisterNode(make_info(node, cpus)))
@@ -118,23 +119,6 @@ class World:
         self.sent += [(effect.to, effect.message) for effect in self.head.out if isinstance(effect, Send)]
         self.head.out.clear()
         self.head.check()
-
-    def take(self, to: bytes, kind: type[M]) -> list[M]:
-        """The messages of one kind that were sent to ``to`` since the last look."""
-        found: list[M] = []
-        rest: list[tuple[bytes, Message]] = []
-        for peer, message in self.sent:
-            if peer == to and isinstance(message, kind):
-                found.append(message)
-            else:
-                rest.append((peer, message))
-        self.sent = rest
-        return found
-
-    def one(self, to: bytes, kind: type[M]) -> M:
-        found = self.take(to, kind)
-        assert len(found) == 1, f"expected one {kind.__name__} to {to!r}, got {found}"
-        return found[0]
 
     # --- actors -------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from rustyray.core.effects import Effect, EndProcess, ForkWorker, Refusal, Send, StartAgain, Stopped, Warn
 from rustyray.core.node import NodeCore, NodeLimits
@@ -23,6 +22,7 @@ from rustyray.model.messages import (
     WorkerReady,
 )
 from rustyray.model.resources import UNIT, resource_set
+from tests.unit.outbox import Outbox
 
 NODE = b"node-one"
 OTHER = b"node-two"
@@ -31,10 +31,8 @@ STRANGER = ids.worker_id(OTHER, 7)
 JOB = b"\0\0\0\1"
 PAGE = 4096
 
-M = TypeVar("M")
 
-
-class World:
+class World(Outbox):
     """``core`` under a clock, and what it asked for: who was sent what, which processes were forked or ended."""
 
     def __init__(
@@ -49,6 +47,7 @@ class World:
         refusals: Sequence[Refusal] = (),
         **resources: float,
     ) -> None:
+        super().__init__()
         self.now = 100.0
         self.core = NodeCore(
             NODE,
@@ -61,7 +60,6 @@ class World:
             shared=shared,
             refusals=refusals,
         )
-        self.sent: list[tuple[bytes, Message]] = []
         self.forked: list[bytes] = []
         self.ended: list[tuple[bytes, bool]] = []
         self.stopped = False
@@ -174,25 +172,6 @@ class World:
         assert self.create(number, pages, writer, owner) is not None
         self.say(writer, StoreSeal(obj(number, owner)))
         return obj(number, owner)
-
-    # --- looking ------------------------------------------------------------------------------------------------------
-
-    def take(self, to: bytes, kind: type[M]) -> list[M]:
-        """The messages of one kind that were sent to ``to`` since the last look."""
-        found: list[M] = []
-        rest: list[tuple[bytes, Message]] = []
-        for peer, message in self.sent:
-            if peer == to and isinstance(message, kind):
-                found.append(message)
-            else:
-                rest.append((peer, message))
-        self.sent = rest
-        return found
-
-    def one(self, to: bytes, kind: type[M]) -> M:
-        found = self.take(to, kind)
-        assert len(found) == 1, f"expected one {kind.__name__} to {to.hex()}, got {found}"
-        return found[0]
 
 
 def obj(number: int, owner: bytes = DRIVER) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
 from rustyray.core.owner import OwnerCore
 from rustyray.model import ids
@@ -22,6 +20,7 @@ from rustyray.model.messages import (
 from rustyray.model.plans import ActorPlan, MethodPlan, RetryPolicy, TaskPlan
 from rustyray.model.resources import resource_set
 from rustyray.model.values import Failed, Fault, FaultKind, RefInfo, Value
+from tests.unit.outbox import Outbox
 
 NODE = b"node-one"
 OTHER_NODE = b"node-two"
@@ -29,8 +28,6 @@ ME = ids.worker_id(NODE, 0)
 WORKERS = [ids.worker_id(NODE, number) for number in range(1, 10)]
 ADDRESS = "sim:me"
 BOOM = Failed(b"boom", "f", "boom")
-
-M = TypeVar("M")
 
 
 def plan(
@@ -43,15 +40,15 @@ def ref_to(object_: bytes, address: str = ADDRESS) -> RefInfo:
     return RefInfo(object_, address)
 
 
-class Owner:
+class Owner(Outbox):
     """``core`` under a clock, and what it asked for."""
 
     def __init__(self, me: bytes = ME) -> None:
+        super().__init__()
         self.now = 100.0
         #: Looks at everything after each step; too slow for very many objects.
         self.checks = True
         self.core = OwnerCore(me, ADDRESS, NODE, b"\0\0\0\1")
-        self.sent: list[tuple[bytes, Message]] = []
         self.ready: list[bytes] = []
         self.questions: list[JudgeFailure] = []
         self.warnings: list[str] = []
@@ -165,17 +162,6 @@ class Owner:
         return task + ids.FIRST_RETURN
 
     # --- looking ------------------------------------------------------------------------------------------------------
-
-    def take(self, to: bytes, kind: type[M]) -> list[M]:
-        """The messages of one kind that were sent to ``to`` since the last look."""
-        found: list[M] = [message for peer, message in self.sent if peer == to and isinstance(message, kind)]
-        self.sent = [(peer, message) for peer, message in self.sent if peer != to or not isinstance(message, kind)]
-        return found
-
-    def one(self, to: bytes, kind: type[M]) -> M:
-        found = self.take(to, kind)
-        assert len(found) == 1, f"expected one {kind.__name__} to {to.hex()}, got {found}"
-        return found[0]
 
     def pushed(self, worker: bytes) -> list[bytes]:
         """The (first) objects of the tasks and calls pushed to the worker since the last look, in order."""
