@@ -12,7 +12,7 @@ import pytest
 
 from rustyray.engines.native import address
 from rustyray.engines.native.address import MAX_PATH, default_address, format_address, listen, parse
-from tests.integration.hubs import dial
+from tests.integration.hub.hubs import dial
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")
 

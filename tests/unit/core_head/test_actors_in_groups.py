@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from rustyray.model.messages import (
-    ActorInfo,
-    ActorSpec,
-    ActorState,
-    RemoveGroup,
-)
+from rustyray.model.messages import ActorInfo, ActorSpec, ActorState, RemoveGroup
 from rustyray.model.strategies import Strategy
 from rustyray.model.values import FaultKind
 from tests.unit.core_head.groups import Groups, make_group

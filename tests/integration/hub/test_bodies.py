@@ -15,7 +15,7 @@ from rustyray.engines.native.link import MAX_BODY
 from rustyray.model.messages import BorrowAck, Chunk
 from rustyray.wire.codec import encode
 from rustyray.wire.framing import header
-from tests.integration.hubs import Node, RawPeer, connected, ended, frame, nodes, turn_until
+from tests.integration.hub.hubs import Node, RawPeer, connected, ended, frame, nodes, turn_until
 
 SIZE = 32 << 20
 OBJECT = b"o" * 24

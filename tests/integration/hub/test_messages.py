@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from rustyray.engines.native import sleeping
 from rustyray.engines.native.poller import SelectorPoller
-from rustyray.model.messages import BorrowAck, DefineFunction, Message
-from tests.integration.hubs import Node, RawPeer, connected, ended, frame, nodes, turn_until
+from rustyray.model.messages import BorrowAck, DefineFunction
+from tests.integration.hub.hubs import Node, RawPeer, acks, blob, connected, ended, frame, turn_until
 
 MEGABYTE = 1 << 20
-
-
-def acks(*numbers: int) -> list[Message]:
-    return [BorrowAck(number) for number in numbers]
-
-
-def blob(size: int, fill: bytes = b"x") -> DefineFunction:
-    return DefineFunction(b"fn", fill * size, "name")
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[Node, Node]]:
-    with nodes("a", "b") as (a, b):
-        yield a, b
 
 
 @pytest.mark.parametrize("where", ["", "tcp:127.0.0.1:0", "tcp:[::1]:0", "path"])
@@ -208,78 +188,6 @@ def test_many_small_messages_and_large_ones_mixed(pair: tuple[Node, Node]) -> No
     assert b.got(a) == [blob(size) for size in sizes]
 
 
-def test_a_wake_from_another_thread_ends_the_wait(pair: tuple[Node, Node]) -> None:
-    a, _ = pair
-    for _ in range(3):
-        threading.Thread(target=a.hub.wake).start()
-        events = a.hub.wait(20.0)
-        assert len(events) == 1
-        a.hub.wake()
-        a.hub.wake()
-        assert a.hub.process(events) == []
-        assert a.hub.wait(0.0) == []
-
-
-def test_two_threads_may_wait_and_both_process_the_same_events(pair: tuple[Node, Node]) -> None:
-    a, b = pair
-    connected(a, b)
-    b.send(a, BorrowAck(1))
-    events = a.hub.wait(20.0)
-    assert a.hub.process(events) == [(b.id, BorrowAck(1))]
-    assert a.hub.process(events) == []
-    b.hub.close()
-    events = a.hub.wait(20.0)
-    a.log += a.hub.process(events)
-    a.log += a.hub.process(events)
-    assert len(a.lost(b)) == 1
-
-
-def test_two_threads_that_wait_and_process_in_turn_lose_nothing(pair: tuple[Node, Node]) -> None:
-    a, b = pair
-    connected(a, b)
-    lock = threading.Lock()
-    total = 3000
-
-    def lead() -> None:
-        while len(a.got(b)) < total:
-            events = a.hub.wait(0.05)
-            with lock:
-                a.log += a.hub.process(events)
-
-    threads = [threading.Thread(target=lead) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for number in range(total):
-        b.send(a, BorrowAck(number))
-        if number % 100 == 0:
-            a.hub.wake()
-    turn_until(lambda: not any(thread.is_alive() for thread in threads), b)
-    assert a.got(b) == acks(*range(total))
-
-
-def test_a_timeout_that_has_passed_is_no_wait(pair: tuple[Node, Node]) -> None:
-    a, _ = pair
-    assert a.hub.wait(-1.0) == []
-
-
-def test_closing_ends_the_waits_of_other_threads(pair: tuple[Node, Node]) -> None:
-    a, b = pair
-    connected(a, b)
-    results: list[object] = []
-    threads = [threading.Thread(target=lambda: results.append(a.hub.wait(None))) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    a.hub.close()
-    a.hub.close()
-    for thread in threads:
-        thread.join(20)
-    assert len(results) == 3
-    assert a.hub.wait(None) == []
-    a.hub.wake()
-    with pytest.raises(RuntimeError, match="the hub is closed"):
-        a.hub.send(b.id, BorrowAck(1), b.address)
-
-
 def test_many_peers(pair: tuple[Node, Node]) -> None:
     server, _ = pair
     clients = [Node(f"client {number}") for number in range(100)]
@@ -338,133 +246,6 @@ def test_an_end_in_the_middle_of_a_message_is_said(pair: tuple[Node, Node]) -> N
     raw.close()
     turn_until(lambda: a.lost(raw.id), a)
     assert a.lost(raw.id) == [f"worker {raw.id.hex()[-12:]} closed the connection 500 bytes into a message"]
-
-
-def test_other_descriptors_are_watched(pair: tuple[Node, Node]) -> None:
-    a, _ = pair
-    readable, writable = os.pipe()
-    seen: list[bytes] = []
-    a.hub.watch(readable, lambda: seen.append(os.read(readable, 10)))
-    a.turn()
-    os.write(writable, b"now")
-    a.turn(20.0)
-    assert seen == [b"now"]
-    a.hub.unwatch(readable)
-    os.write(writable, b"never")
-    a.turn()
-    assert seen == [b"now"]
-    os.close(readable)
-    os.close(writable)
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_closes_its_copies_and_nobody_notices(pair: tuple[Node, Node]) -> None:
-    a, b = pair
-    connected(a, b)
-    before = _descriptors()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            a.hub.after_fork()
-            b.hub.after_fork()
-            status = 0 if before - _descriptors() >= 8 else 2
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    a.send(b, BorrowAck(1))
-    turn_until(lambda: b.got(a) == acks(0, 1), a, b)
-    with closing(Node("c")) as c:
-        connected(c, a)
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_processes_that_all_call_each_other_at_once_and_one_is_killed() -> None:
-    everybody = [Node(f"process {number}").listen() for number in range(4)]
-    children = []
-    for me in everybody:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                others = [node for node in everybody if node is not me]
-                for node in others:
-                    node.hub.after_fork()
-                status = _talk_until_one_is_killed(me, others)
-            finally:
-                os._exit(status)
-        children.append(child)
-    for node in everybody:
-        node.hub.after_fork()
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0, -signal.SIGKILL]
-
-
-def _talk_until_one_is_killed(me: Node, others: list[Node]) -> int:
-    count = 300
-    for number in range(count):
-        for other in others:
-            me.send(other, blob(number * 97 % 5000), BorrowAck(number))
-        me.turn()
-    turn_until(lambda: all(len(me.got(other)) >= 2 * count for other in others), me)
-    assert all(me.got(other)[1 : 2 * count : 2] == acks(*range(count)) for other in others)
-    for other in others:
-        me.send(other, BorrowAck(-1))
-    turn_until(lambda: all(me.got(other)[-1] == BorrowAck(-1) or me.lost(other) for other in others), me)
-    if me.id.startswith(b"process 3"):
-        turn_until(lambda: not any(me.hub.backlog(other.id) for other in others), me)
-        os.kill(os.getpid(), signal.SIGKILL)
-    turn_until(lambda: all(len(me.lost(other)) == 1 for other in others if other.id.startswith(b"process 3")), me)
-    return 0
-
-
-def test_closed_hubs_leave_no_descriptors() -> None:
-    before = _descriptors()
-    for _ in range(20):
-        with nodes("a", "b") as (a, b):
-            connected(a, b)
-            b.send(a, BorrowAck(1))
-            RawPeer(a).close()
-    assert _descriptors() == before
-
-
-def test_no_descriptor_is_inheritable(pair: tuple[Node, Node]) -> None:
-    before = {int(name) for name in os.listdir("/dev/fd")}
-    with nodes("c", "d") as (c, d):
-        connected(c, d)
-        made = {int(name) for name in os.listdir("/dev/fd")} - before
-        found = [os.get_inheritable(fd) for fd in made if _is_open(fd)]
-        assert len(found) >= 6
-        assert not any(found)
-
-
-def test_a_closed_peer_does_not_raise_sigpipe() -> None:
-    program = """
-import signal
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-from rustyray.model.messages import BorrowAck
-from tests.integration.hubs import connected, nodes, turn_until
-with nodes("a", "b") as (a, b):
-    connected(a, b)
-    b.hub.close()
-    a.send(b, BorrowAck(1))
-    a.send(b, BorrowAck(2))
-    turn_until(lambda: a.lost(b), a)
-print("alive")
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
-
-
-def _descriptors() -> int:
-    return len(os.listdir("/dev/fd"))
-
-
-def _is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
 
 
 def _has_ipv6() -> bool:

@@ -9,12 +9,7 @@ import pytest
 from rustyray.engines.native import sleeping
 from rustyray.engines.native.poller import SelectorPoller
 from rustyray.model.ids import node_of
-from rustyray.model.messages import BorrowAck, Message
-from tests.integration.hubs import Node, connected, nodes, turn_until
-
-
-def acks(*numbers: int) -> list[Message]:
-    return [BorrowAck(number) for number in numbers]
+from tests.integration.hub.hubs import Node, acks, connected, nodes, turn_until
 
 
 @pytest.fixture(params=["epoll", "selectors"])

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from rustyray.engines.native import address
 from rustyray.engines.native.certificates import Certificates
 from rustyray.engines.native.hub import Hub
-from rustyray.model.messages import BorrowAck, Message, Role
+from rustyray.model.messages import BorrowAck, DefineFunction, Message, Role
 from rustyray.wire.codec import encode
 from rustyray.wire.framing import header
 from rustyray.wire.handshake import ClientHandshake, Credentials, Handshake
@@ -78,6 +78,14 @@ class Node:
     def lost(self, peer: Node | bytes) -> list[str]:
         wanted = peer if isinstance(peer, bytes) else peer.id
         return [what for who, what in self.log if who == wanted and isinstance(what, str)]
+
+
+def acks(*numbers: int) -> list[Message]:
+    return [BorrowAck(number) for number in numbers]
+
+
+def blob(size: int, fill: bytes = b"x") -> DefineFunction:
+    return DefineFunction(b"fn", fill * size, "name")
 
 
 def turn_until(condition: Callable[[], object], *nodes: Node) -> None:

@@ -17,7 +17,7 @@ from rustyray.engines.native import address, greeter, link
 from rustyray.engines.native.greeter import ANSWER_PATIENCE, MAX_STRANGERS, STRANGER_PATIENCE
 from rustyray.model.messages import BorrowAck, Role
 from rustyray.wire.handshake import ClientHandshake, Credentials
-from tests.integration.hubs import KEY, SESSION, Node, RawPeer, connected, dial, ended, frame, nodes, turn_until
+from tests.integration.hub.hubs import KEY, SESSION, Node, RawPeer, connected, dial, ended, frame, nodes, turn_until
 
 REFUSED_KEY = "does not hold this session's key"
 

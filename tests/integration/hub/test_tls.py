@@ -18,7 +18,7 @@ from rustyray.engines.native.greeter import MAX_STRANGERS, STRANGER_PATIENCE
 from rustyray.model.messages import BorrowAck, Message, Output, Role
 from rustyray.wire.framing import MAX_FRAME
 from rustyray.wire.handshake import ClientHandshake, Credentials
-from tests.integration.hubs import KEY, SESSION, Node, connected, dial, ended, frame, turn_until
+from tests.integration.hub.hubs import KEY, SESSION, Node, connected, dial, ended, frame, turn_until
 
 LOOPBACK = "tcp:127.0.0.1:0"
 
