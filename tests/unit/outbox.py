@@ -17,7 +17,7 @@ class Outbox:
 
     def take(self, to: bytes, kind: type[M]) -> list[M]:
         """The messages of one kind that were sent to ``to`` since the last look."""
-        found = [message for peer, message in self.sent if peer == to and isinstance(message, kind)]
+        found: list[M] = [message for peer, message in self.sent if peer == to and isinstance(message, kind)]
         self.sent = [(peer, message) for peer, message in self.sent if peer != to or not isinstance(message, kind)]
         return found
 
