@@ -36,8 +36,8 @@ def main(folder: Path, options: dict[str, object]) -> None:
         cluster = starting.start_head("127.0.0.1", 0, store="" if store == "memory" else store, tied=True)
         place = Place.of(cluster)
         stack.callback(stopping.stop, place)
-        for _ in range(count):
-            starting.start_node(cluster, settings, "127.0.0.1", tied=True, preload=[FOR_WORKERS])
+        for number in range(count):
+            starting.start_node(cluster, settings, "127.0.0.1", beside=not number, tied=True, preload=[FOR_WORKERS])
         about = json.dumps([os.getpid(), started(os.getpid()), cluster.address])
         written = folder / "keeper.json"
         written.with_suffix(".new").write_text(about)

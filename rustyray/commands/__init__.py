@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from rustyray._version import __version__
 from rustyray.missing import COMMANDS
 
 
@@ -63,6 +64,7 @@ def parser() -> tuple[argparse.ArgumentParser, list[str]]:
     from rustyray.commands import job, looking, start, status, stop
 
     whole = _Parser(prog="rustyray", description="Clusters that stand by themselves.")
+    whole.add_argument("--version", action="version", version=f"rustyray, version {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="command")
     for module in (start, status, looking, job, stop):
         module.add_to(commands)

@@ -52,7 +52,7 @@ def _line(node: NodeInfo) -> str:
     amounts = [
         f"{resources.readable(name, node.available.get(name, 0))}/{resources.readable(name, total)} {name}"
         for name, total in node.total.items()
-        if total
+        if total and not resources.is_every_nodes(name)
     ]
     labels = "".join(f" {key}={value}" for key, value in node.labels.items())
     return f"  {node.node.hex()}  {node.hostname} pid {node.pid}  free: {', '.join(amounts)}{labels}"

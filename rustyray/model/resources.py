@@ -18,6 +18,9 @@ CPU: Final = "CPU"
 GPU: Final = "GPU"
 MEMORY: Final = "memory"
 OBJECT_STORE_MEMORY: Final = "object_store_memory"
+#: What nodes have one of under their addresses, and the first of all nodes under this name (as in Ray).
+OF_NODE: Final = "node:"
+HEAD_NODE: Final = "node:__internal_head__"
 
 
 def to_units(name: str, amount: float) -> int:
@@ -49,6 +52,18 @@ def as_amounts(resources: ResourceSet) -> dict[str, float]:
     return {name: from_units(units) for name, units in resources.items()}
 
 
+def of_node(given: ResourceSet, store: int, host: str, first: bool) -> ResourceSet:
+    """All that a node has that was ``given`` these: its store's bytes, and the names by which tasks can ask for it."""
+    names = {f"{OF_NODE}{host}": UNIT} | ({HEAD_NODE: UNIT} if first else {})
+    return {**given, OBJECT_STORE_MEMORY: store * UNIT, **names}
+
+
+def host_of(total: ResourceSet) -> str:
+    """The address of the node that has this."""
+    names = [name for name in total if name.startswith(OF_NODE) and name != HEAD_NODE]
+    return names[0].removeprefix(OF_NODE) if names else "127.0.0.1"
+
+
 def fits(demand: ResourceSet, available: ResourceSet) -> bool:
     return all(available.get(name, 0) >= units for name, units in demand.items())
 
@@ -73,6 +88,15 @@ def subtract(from_: ResourceSet, other: ResourceSet) -> None:
 
 def describe(resources: ResourceSet) -> str:
     return ", ".join(f"{name}: {readable(name, units)}" for name, units in sorted(resources.items())) or "nothing"
+
+
+def describe_node(total: ResourceSet) -> str:
+    """What a node has, without what each node has by itself."""
+    return describe({name: units for name, units in total.items() if not is_every_nodes(name)})
+
+
+def is_every_nodes(name: str) -> bool:
+    return name == OBJECT_STORE_MEMORY or name.startswith(OF_NODE)
 
 
 def readable(name: str, units: int) -> str:

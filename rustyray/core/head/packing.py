@@ -13,7 +13,7 @@ from typing import Final
 from rustyray.core.head.nodes import Node
 from rustyray.model.ids import NodeID
 from rustyray.model.messages import GroupSpec, Packing
-from rustyray.model.resources import ResourceSet, add, describe, fits, subtract
+from rustyray.model.resources import ResourceSet, add, describe, describe_node, fits, subtract
 
 #: So many steps a search for places takes at most.
 MAX_STEPS: Final = 2_000
@@ -166,7 +166,7 @@ def why_nowhere(spec: GroupSpec, nodes: Sequence[Node]) -> str:
         shape = describe(bundle) + (f" where {labels}" if labels else "")
         shapes[shape] = shapes.get(shape, 0) + 1
     need = "; ".join(f"{count} × {shape}" for shape, count in shapes.items())
-    have = [f"node {node.info.node.hex()} has {describe(node.info.total)}" for node in nodes[:8]]
+    have = [f"node {node.info.node.hex()} has {describe_node(node.info.total)}" for node in nodes[:8]]
     if len(nodes) > 8:
         have.append(f"{len(nodes) - 8} more nodes")
     there = "; ".join(have) or "there are no nodes"

@@ -13,7 +13,7 @@ from rustyray.core.head.nodes import Node
 from rustyray.model.bundles import in_group
 from rustyray.model.ids import NodeID
 from rustyray.model.messages import ActorSpec
-from rustyray.model.resources import ResourceSet, describe, fits, subtract
+from rustyray.model.resources import ResourceSet, describe, describe_node, fits, subtract
 from rustyray.model.strategies import Strategy, allows
 
 
@@ -85,7 +85,7 @@ def why_nowhere(spec: ActorSpec, nodes: list[Node]) -> str:
     need, strategy = describe(demand(spec)), spec.strategy
     if strategy is not None and not strategy.spread:
         need += f" on {strategy}"
-    have = [f"node {node.info.node.hex()} has {describe(node.info.total)}" for node in nodes[:8]]
+    have = [f"node {node.info.node.hex()} has {describe_node(node.info.total)}" for node in nodes[:8]]
     if len(nodes) > 8:
         have.append(f"{len(nodes) - 8} more nodes do not have it either")
     there = "; ".join(have) or "there are no nodes"

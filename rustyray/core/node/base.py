@@ -29,9 +29,10 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     ``max_demanding_nothing`` leases without any resources have a worker, not counting those that wait in ``get``. At
     most ``max_kept`` processes of ended actors stay for what they own. An object waits ``store_wait`` for room, and up
     to ``mapped_wait`` while others map some; up to ``spill_capacity`` bytes may be spilled; free memory is given back
-    after ``trim`` without any use. An object to be pulled from a node that is not known yet waits ``meet``, and it
-    comes in pieces of ``chunk`` bytes: other messages wait for one at most (0.7 ms on loopback, 17 ms at 1 Gbit/s), and
-    for what the system has buffered. A node that passes an object on and is silent for ``stall`` is given up, one that
+    after ``trim`` without any use. An object to be pulled from a node that is not known yet waits ``meet``, and a task
+    that may only run on one ``unknown``: the head tells of a new one sooner. An object comes in pieces of ``chunk``
+    bytes: other messages wait for one at most (0.7 ms on loopback, 17 ms at 1 Gbit/s), and for what the system has
+    buffered. A node that passes an object on and is silent for ``stall`` is given up, one that
     has the original when that is later than ``mapped_wait``. A worker whose connection or owner is gone has
     ``lost_grace`` to come to an end, or back. One that was told to stop is killed after ``kill``; at shutdown TERM
     comes after ``term``. Memory is measured each ``memory_interval`` (0: never); above the share ``memory_threshold``
@@ -59,6 +60,7 @@ class NodeLimits(msgspec.Struct, frozen=True, kw_only=True):
     memory_threshold: float = 0.95
     enforce_memory: bool = False
     meet: float = 5.0
+    unknown: float = 1.0
     chunk: int = 2 << 20
     stall: float = 10.0
     lost_grace: float = 1.0

@@ -8,7 +8,7 @@ from rustyray.core.node.accounts import Accounts
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.claims import ClaimQueue
 from rustyray.model.messages import ClusterView, Heartbeat, NodeInfo, RegisterNode
-from rustyray.model.resources import ResourceSet, describe, fits, subtract
+from rustyray.model.resources import ResourceSet, describe_node, fits, subtract
 from rustyray.model.strategies import Strategy, allows
 
 
@@ -163,9 +163,9 @@ class Cluster:
 
     def describe(self, total: ResourceSet) -> str:
         """For a warning: what the nodes have."""
-        mine = f"node {self._base.node.hex()} has {describe(total)}"
+        mine = f"node {self._base.node.hex()} has {describe_node(total)}"
         if not self.others:
             return mine + " and is the only one"
-        others = [f"node {info.node.hex()} has {describe(info.total)}" for info in list(self.others.values())[:8]]
+        others = [f"node {info.node.hex()} has {describe_node(info.total)}" for info in list(self.others.values())[:8]]
         more = [f"{len(self.others) - 8} more nodes do not have it either"] if len(self.others) > 8 else []
         return "; ".join([mine, *others, *more])

@@ -95,7 +95,7 @@ class Router:
             return
         self.waiting[client, message.request] = message
         if strategy.node:
-            self._base.timers.at(now + self._base.limits.meet, partial(self._give_up, client, message))
+            self._base.timers.at(now + self._base.limits.unknown, partial(self._give_up, client, message))
         else:
             reason = (
                 f"no node can give a worker with {describe(message.resources)} on {strategy}: "

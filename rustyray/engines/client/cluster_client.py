@@ -128,7 +128,7 @@ class ClusterClient(Inspector):
             {
                 "NodeID": info.node.hex(),
                 "Alive": info.alive,
-                "NodeManagerAddress": "127.0.0.1",
+                "NodeManagerAddress": resources.host_of(info.total),
                 "NodeManagerHostname": info.hostname,
                 "RayletSocketName": info.address,
                 "Resources": resources.as_amounts(info.total) if info.alive else {},

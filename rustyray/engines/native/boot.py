@@ -60,7 +60,7 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     spilled to ``spill_directory``; ``limits`` are the numbers by which the node decides. Its workers and its store may
     take ``memory_limit`` bytes, if that is not 0, instead of what the machine has. The workers run on ``cpus`` alone,
     if any are given. It and they may each open ``descriptors`` files, if that is not 0. With ``partitions`` the driver
-    may keep the node apart from others. What ``quiet`` workers write goes nowhere.
+    may keep the node apart from others. What ``quiet`` workers write goes nowhere. ``first``: it came with the head.
 
     ``refusals`` are those of the nodes that had a shared node's place before. The next one has the modules ``preload``
     imported as well, and is killed when the process ``tied`` ends, if that is not 0.
@@ -104,6 +104,7 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
     refusals: list[Refusal] = []
     preload: list[str] = []
     tied: int = 0
+    first: bool = False
 
 
 def packages_of(boot: NodeBoot) -> str:

@@ -225,6 +225,7 @@ def _boot(
         driver_pid=os.getpid(),
         namespace=settings.namespace,
         resources=settings.resources,
+        first=True,
         arena_size=arena_size,
         address=addresses.default_address(session, node),
         argv=list(sys.argv),

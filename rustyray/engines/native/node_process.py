@@ -66,6 +66,7 @@ from rustyray.model.messages import (
     Role,
     WorkerReady,
 )
+from rustyray.model.resources import of_node
 
 #: Seconds that peers have to take what the node said last, and killed workers to be gone.
 FAREWELL: Final = 1.0
@@ -96,7 +97,7 @@ class NodeProcess:
             self.hub.listen(listener)
         self.node = NodeCore(
             boot.node,
-            boot.resources,
+            of_node(boot.resources, boot.arena_size, boot.host, boot.first),
             address=boot.address,
             store_capacity=boot.arena_size,
             head_address=boot.head_address,

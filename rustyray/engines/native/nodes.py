@@ -114,6 +114,7 @@ class Nodes:
             boot = msgspec.structs.replace(
                 first,
                 node=os.urandom(NODE_ID_SIZE),
+                first=False,
                 resources=settings.resources,
                 labels=settings.labels,
                 spill_directory=spill_directory,

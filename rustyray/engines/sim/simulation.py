@@ -27,6 +27,7 @@ from rustyray.engines.sim.world.world import PATIENCE, World
 from rustyray.exceptions import SimulationError
 from rustyray.model.ids import WorkerID, worker_id
 from rustyray.model.options import hint
+from rustyray.model.resources import of_node
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.stdlib.loop import ActorLoop
@@ -124,7 +125,8 @@ class Simulation:
         store = settings.object_store_memory or STORE_MEMORY
         limits = configured(LIMITS, settings.system_config)
         me = f"node-{number:03}".encode()
-        return self.world.add_node(me, dict(settings.resources), limits, store, settings.labels, pid)
+        total = of_node(settings.resources, store, "127.0.0.1", number == 0)
+        return self.world.add_node(me, total, limits, store, settings.labels, pid)
 
     def _make_worker(self, host: NodeHost, me: WorkerID, env: bytes) -> OwnerProcess:
         number = int.from_bytes(me[len(host.me) :], "big")

@@ -73,6 +73,7 @@ def test_rays_fixtures_and_helpers_are_there_for_a_suite_that_imports_ray(suite:
 
             import pytest
             import ray
+            import ray._private.test_utils as utils
             from ray.cluster_utils import Cluster
 
             first = []
@@ -93,10 +94,23 @@ def test_rays_fixtures_and_helpers_are_there_for_a_suite_that_imports_ray(suite:
             def test_head(ray_start_cluster_head):
                 assert isinstance(ray_start_cluster_head, Cluster)
                 assert len(ray.nodes()) == 1
+                actor = ray.remote(max_restarts=1)(type("Actor", (), {})).remote()
+                utils.wait_for_num_actors(1, "ALIVE")
+                assert utils.get_actor_node_id(actor) == ray.nodes()[0]["NodeID"]
+                utils.kill_actor_and_wait_for_failure(actor)
+                group = ray.util.placement_group([{"CPU": 1}])
+                ray.util.remove_placement_group(group)
+                utils.wait_for_condition(utils.is_placement_group_removed, pg=group)
+                assert ray.get([utils.put_object(1, True), utils.put_object(2, False)]) == [1, 2]
+                said = utils.run_string_as_driver_stdout_stderr("import ray, sys; print(7, file=sys.stderr)")
+                assert said == ("", "7\\n")
+                utils.check_call_ray(["--version"], capture_stdout=True)
+                assert utils.get_current_unused_port() > 0
 
             @pytest.mark.parametrize("ray_start_cluster_2_nodes", [{"num_cpus": 2}], indirect=True)
             def test_two(ray_start_cluster_2_nodes):
                 assert ray.cluster_resources()["CPU"] == 4
+                assert len(utils.get_non_head_nodes(ray_start_cluster_2_nodes)) == 1
 
             def test_leaves_a_process(ray_start_regular):
                 first.append(subprocess.Popen(["sleep", "1000"]))

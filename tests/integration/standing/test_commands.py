@@ -124,7 +124,7 @@ def test_a_port_that_is_taken_is_named(commands: Commands) -> None:
         (["job", "submit"], "no program was given"),
         (["job", "submit", "--entrypoint-num-cpus=1", "--", "true"], "have its tasks ask for num_cpus"),
         (["job", "submit", "--runtime-env-json=[]", "--", "true"], "must be a JSON object"),
-        (["job", "submit", '--runtime-env-json={"pip": []}', "--", "true"], "takes env_vars and working_dir"),
+        (["job", "submit", '--runtime-env-json={"pip": []}', "--", "true"], "takes env_vars, working_dir and excludes"),
         (["job", "submit", "--", "true"], "no cluster runs on this machine"),
         (["list", "tasks"], "no cluster runs on this machine"),
         (["list", "tasks", "--filter=state"], "a filter is FIELD=VALUE"),

@@ -118,7 +118,7 @@ class ProgramCluster:
             boot = node_boot(self.cluster, node, settings, arena.size, self._place.path, cpus_taken=taken)
             boot = msgspec.structs.replace(boot, log_level=self._log_level)
             if not self._nodes:
-                boot = msgspec.structs.replace(boot, head=b"", head_address="")
+                boot = msgspec.structs.replace(boot, head=b"", head_address="", first=True)
             process = nodes.fork(boot, arena)
         finally:
             arena.close()  # the node has it

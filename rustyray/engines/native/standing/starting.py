@@ -156,6 +156,7 @@ def start_node(
     boot = node_boot(cluster, node, settings, arena.size, place.path, address=address, host=host)
     boot = msgspec.structs.replace(
         boot,
+        first=beside,
         limits=msgspec.structs.replace(boot.limits, restarts=RESTARTS),
         preload=list(preload),
         tied=os.getpid() if tied else 0,

@@ -195,3 +195,18 @@ def many_blocked_tasks(api):
         return 0 if n == 0 else 1 + api.get(deep.remote(n - 1))
 
     assert got(api, deep.remote(6)) == 6
+
+
+def each_node_has_its_store_and_its_name(api):
+    """Nodes have ``object_store_memory``, and one of ``node:ADDRESS`` for which tasks may ask."""
+    total = api.cluster_resources()
+    name = f"node:{api.util.get_node_ip_address()}"
+    assert (total["object_store_memory"] > 0, total[name] >= 1) == (True, True)
+    assert got(api, _quick(api, resources={name: 0.01}).remote()) == "ran"
+
+
+def the_first_node_has_a_name_of_its_own(api):
+    """One node, that of the head, has ``node:__internal_head__``, for which tasks may ask."""
+    name = "node:__internal_head__"
+    assert (api.cluster_resources()[name], [name in node["Resources"] for node in api.nodes()].count(True)) == (1, 1)
+    assert got(api, _quick(api, resources={name: 0.01}).remote()) == "ran"
