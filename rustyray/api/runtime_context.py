@@ -42,11 +42,15 @@ class RuntimeContext:
         return task.task.hex() if task else None
 
     def get_task_name(self) -> str | None:
-        """The name the task was given with ``.options(name=…)``, or its function's."""
+        """The name the task was given with ``.options(name=…)``, or its function's; of a call with the class (as in
+        Ray, without the module)."""
         task = self._task()
-        return task.name if task else None
+        if task is None or task.name != task.function:
+            return task.name if task else None
+        return ".".join(task.function.split(".")[-2 if task.actor else -1 :])
 
     def get_task_function_name(self) -> str | None:
+        """The function's name, with its module and, of a call, the class."""
         task = self._task()
         return task.function if task else None
 

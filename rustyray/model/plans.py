@@ -66,6 +66,7 @@ class TaskPlan:
         "resources",
         "retry",
         "returns",
+        "shown",
         "slot",
         "strategy",
         "task_name",
@@ -100,6 +101,7 @@ class TaskPlan:
         self.blob = blob
         self.name = name
         self.task_name = task_name
+        self.shown = shown_call(name, task_name)
         self.resources = resources
         self.returns = returns
         self.max_retries = max_retries
@@ -171,12 +173,12 @@ class MethodPlan:
 
 
 def shown_call(method: str, name: str) -> str:
-    """How a call is shown: by its method, and its own name where it has one (`of_shown_call` takes them apart)."""
+    """How a task or call is shown: by its function, and its own name if it has one (`of_shown_call` parts them)."""
     return f"{name} ({method})" if name else method
 
 
 def of_shown_call(shown: str) -> tuple[str, str]:
-    """The method, and the call's own name."""
+    """The function or method, and the task's own name."""
     name, found, method = shown.removesuffix(")").rpartition(" (")
     return (method, name) if found else (shown, "")
 

@@ -131,7 +131,7 @@ class OwnerCore:
         tid = me + number.to_bytes(8, "big")
         kinds = self.kinds
         if plan is not kinds.plan or now > kinds.until:
-            kinds.note(plan, number, stats.name, now)
+            kinds.note(plan, number, plan.shown, now)
         task = Task(tid, plan.fn, args, plan.returns, stats.name, 0, stats.attempts, None, buffers, refs)
         if trace is not None:
             task.trace = trace

@@ -98,8 +98,8 @@ def _overlay(row: dict[str, Any], task: Unfinished) -> None:
 
 
 def _finished(row: dict[str, Any], pids: dict[str, tuple[int, str]], actors: dict[str, ActorRow]) -> TaskState:
-    name, id_ = row.get("name", "").removeprefix("__main__."), row["task_id"]
-    function = name
+    name, id_ = row.get("name", ""), row["task_id"]
+    function, own_name = of_shown_call(name)
     actor = actors.get(row.get("actor_id") or id_)
     if id_ in (row.get("actor_id"), actor.actor_id if actor is not None else None):
         kind = "ACTOR_CREATION_TASK"
@@ -109,11 +109,12 @@ def _finished(row: dict[str, Any], pids: dict[str, tuple[int, str]], actors: dic
             row |= {"state": "FINISHED", "worker_id": actor.worker_id, "waits_for": ""}
     elif row.get("actor_id"):
         kind = "ACTOR_TASK"
-        method, named = of_shown_call(name)
-        function = f"{actor.class_name.rpartition('.')[2]}.{method}" if actor is not None else method
-        name = named or function
+        function = f"{actor.class_name.rpartition('.')[2]}.{function}" if actor is not None else function
+        name = own_name or function
     else:
         kind = "NORMAL_TASK"
+        function = function.rpartition(".")[2]
+        name = own_name or function
     pid, node = pids.get(row.get("worker_id", ""), (None, None))
     row |= {"name": name, "func_or_class_name": function, "type": kind, "worker_pid": pid, "node_id": node}
     return TaskState(**row)

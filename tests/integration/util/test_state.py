@@ -56,6 +56,10 @@ def test_tasks_with_what_became_of_them() -> None:
         assert found is not None
         return found
 
+    named = lookup.options(name="a name of its own").remote("a")
+    rustyray.get(named)
+    assert (told(good).name, told(good).func_or_class_name) == ("lookup", "lookup")
+    assert (told(named).name, told(named).func_or_class_name) == ("a name of its own", "lookup")
     assert (told(good).state, told(good).type, told(good).attempt_number) == ("FINISHED", "NORMAL_TASK", 0)
     assert told(good).worker_pid == next(w.pid for w in state.list_workers() if w.worker_id == told(good).worker_id)
     assert (told(bad).state, told(bad).attempt_number, told(bad).error_message) == ("FAILED", 1, "KeyError: 'c'")

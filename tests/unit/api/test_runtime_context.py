@@ -72,7 +72,7 @@ def test_in_a_task(engine: FakeEngine) -> None:
     assert (told["task_name"], told["function"]) == ("asking", f"{__name__}.answers")
     assert told["resources"] == {"CPU": 0.5}
     assert (told["actor"], told["actor_name"]) == (None, None)
-    assert rustyray.get(ask.remote())["task_name"] == f"{__name__}.answers"
+    assert rustyray.get(ask.remote())["task_name"] == "answers"
 
 
 def test_in_an_actor(engine: FakeEngine) -> None:
