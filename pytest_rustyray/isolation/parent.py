@@ -20,6 +20,7 @@ from pytest_rustyray import fixtures, options
 from pytest_rustyray.hangs.deadline import STUCK
 from pytest_rustyray.isolation import child
 from pytest_rustyray.isolation.pipe import Hearer, Teller
+from pytest_rustyray.leaks import processes
 
 #: Seconds that a test which overruns has to say so itself, in its own process, before that is ended; and to tear down.
 GRACE: Final = 15.0
@@ -44,7 +45,7 @@ def run(item: pytest.Item, nextitem: pytest.Item | None) -> None:
         factory: Any = item.config._tmp_path_factory  # type: ignore[attr-defined]
         factory.getbasetemp()  # one for all tests, which this process clears away
     _import_early(item)
-    with tempfile.TemporaryFile() as last_words:
+    with tempfile.TemporaryFile() as last_words, processes.orphans_ended():
         one = _Child(item, last_words)
         try:
             one.hear()

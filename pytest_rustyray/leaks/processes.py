@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -26,6 +27,20 @@ def adopt_orphans(adopt: bool) -> None:
     """Whether from now on a process whose parent has ended becomes our child, so that it is found."""
     if sys.platform == "linux":
         _libc().prctl(_PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
+
+
+@contextmanager
+def orphans_ended() -> Iterator[None]:
+    """What has become an orphan in ``with``, and so our child, is killed at its end."""
+    before = {*children(os.getpid())}
+    adopt_orphans(True)
+    try:
+        yield
+    finally:
+        adopt_orphans(False)
+        for pid in {*children(os.getpid())} - before:
+            if origins.popen(pid) is None and pid not in [process.pid for process in origins.processes()]:
+                end(pid)
 
 
 @cache

@@ -51,6 +51,11 @@ HARM = """
         STATE.append(subprocess.Popen(["sleep", "60"]))
         Path("subprocess").write_text(str(STATE[0].pid))
 
+    @isolated
+    def test_daemon():
+        daemon = "import subprocess; print(subprocess.Popen(['sleep', '60'], start_new_session=True, stdout=2).pid)"
+        Path("daemon").write_bytes(subprocess.run([sys.executable, "-c", daemon], check=True, stdout=-1).stdout)
+
     def test_nothing_came_over(module_pid, session_pid):
         assert STATE == [] and "PLANTED" not in os.environ and module_pid == os.getpid()
         assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
@@ -58,6 +63,7 @@ HARM = """
         until = time.monotonic() + 10
         while runs(Path("subprocess").read_text()):
             assert time.monotonic() < until
+        assert not runs(Path("daemon").read_text().strip())
 
     @isolated
     def test_fails(tmp_path):
@@ -132,7 +138,7 @@ HARM = """
         def test_slow(self):
             time.sleep(0.06)
 """
-OUTCOMES = {"passed": 10, "failed": 4, "errors": 2, "skipped": 1, "xfailed": 2, "warnings": 1}
+OUTCOMES = {"passed": 11, "failed": 4, "errors": 2, "skipped": 1, "xfailed": 2, "warnings": 1}
 
 
 def test_what_tests_do_stays_in_their_processes(suite: Suite) -> None:
