@@ -75,7 +75,10 @@ DEPARTURES: Final[dict[str, Departure]] = {
 DEPARTURES.update(
     (
         f"states-{name}",
-        Departure(("oracle", "ray"), "Ray's state API asks its dashboard, which the suite does not start."),
+        Departure(
+            ("oracle", "ray"),
+            "Ray's state API asks its dashboard, which the suite does not start; nor does `engine='ray'` ask it.",
+        ),
     )
     for name in (
         "tasks_are_listed_with_their_state",

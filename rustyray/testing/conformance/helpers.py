@@ -170,11 +170,11 @@ def values(api: Any, refs: Iterable[Any]) -> list[Any]:
 
 
 def dead(api: Any, actor: Any) -> None:
-    """Wait until calls say that the actor, of a class that `counting` made, is dead."""
+    """Wait until calls say that the actor is dead: on Ray one that comes soon after a kill may still run."""
 
     def says_so() -> bool:
         try:
-            got(api, actor.pid.remote())
+            got(api, actor.__ray_ready__.remote())
         except api.exceptions.ActorDiedError:
             return True
         return False

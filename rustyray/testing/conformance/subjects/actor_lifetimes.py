@@ -140,8 +140,7 @@ def _runs_at_exit_alone(api, actor, tmp_path):
     api.kill(killed)
     left.leave.remote()
     until((tmp_path / "left").exists)
-    with pytest.raises(api.exceptions.ActorDiedError):
-        got(api, killed.ready.remote())
+    dead(api, killed)
     assert not (tmp_path / "killed").exists()
 
 
@@ -235,8 +234,7 @@ def detached_children_stay(api):
     child = got(api, parent.give.remote())
     got(api, child.add.remote())
     api.kill(parent)
-    with pytest.raises(api.exceptions.ActorDiedError):
-        got(api, parent.give.remote())
+    dead(api, parent)
     assert got(api, child.add.remote()) == 2
     api.kill(child)
 
