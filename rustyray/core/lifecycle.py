@@ -228,11 +228,10 @@ class Up(_State):
         return Stopping(self._leave(LifeEvent.ABANDONED, reason), plan)
 
 
-class Draining(_State):
-    """No new work is accepted; what runs may come to its end. ``step`` is what to do now."""
+class _Ending(_State):
+    """Base of the states in which a shutdown goes through its stages. ``step`` is what to do now."""
 
     __slots__ = ("_plan",)
-    kind = LifeState.DRAINING
 
     def __init__(self, journal: Journal, plan: ShutdownPlan) -> None:
         super().__init__(journal)
@@ -242,6 +241,13 @@ class Draining(_State):
     def step(self) -> Step:
         assert self._plan.step is not None
         return self._plan.step
+
+
+class Draining(_Ending):
+    """No new work is accepted; what runs may come to its end."""
+
+    __slots__ = ()
+    kind = LifeState.DRAINING
 
     def done(self, stage: Stage, now: float, note: str = "") -> Draining | Stopping:
         self._plan.done(stage, now, note)
@@ -267,20 +273,11 @@ class Draining(_State):
         return Stopping(self._leave(LifeEvent.DRAINED, stage), self._plan)
 
 
-class Stopping(_State):
-    """Processes, sockets and memory are being put away. ``step`` is what to do now."""
+class Stopping(_Ending):
+    """Processes, sockets and memory are being put away."""
 
-    __slots__ = ("_plan",)
+    __slots__ = ()
     kind = LifeState.STOPPING
-
-    def __init__(self, journal: Journal, plan: ShutdownPlan) -> None:
-        super().__init__(journal)
-        self._plan = plan
-
-    @property
-    def step(self) -> Step:
-        assert self._plan.step is not None
-        return self._plan.step
 
     def done(self, stage: Stage, now: float, note: str = "") -> Stopping | Down:
         self._plan.done(stage, now, note)

@@ -1,4 +1,4 @@
-"""A task that ends when as many of its kind run at once as there should be."""
+"""Tasks that tell where they ran; one of them ends when as many of its kind run at once as there should be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from pathlib import Path
 import rustyray
 
 PATIENCE = 60.0
+
+
+@rustyray.remote
+def where(seconds: float = 0) -> str:
+    """The node where it ran, after so many seconds."""
+    time.sleep(seconds)
+    return rustyray.get_runtime_context().get_node_id()
 
 
 @rustyray.remote

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,21 +27,8 @@ from rustyray.util.placement_group import (
     remove_placement_group,
 )
 from rustyray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
-from tests.integration.cluster.meeting import meet
+from tests.integration.cluster.meeting import meet, where
 from tests.integration.drivers import eventually
-
-
-@pytest.fixture(params=["native", "sim"])
-def nodes(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Three nodes that are alike."""
-    with rustyray.init(engine=request.param, num_cpus=2, num_nodes=3):
-        yield [about["NodeID"] for about in rustyray.nodes()]
-
-
-@rustyray.remote
-def where(seconds: float = 0) -> str:
-    time.sleep(seconds)
-    return rustyray.get_runtime_context().get_node_id()
 
 
 @rustyray.remote

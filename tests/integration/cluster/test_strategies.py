@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,21 +21,8 @@ from rustyray.util.scheduling_strategies import (
     NodeLabelSchedulingStrategy,
     NotIn,
 )
-from tests.integration.cluster.meeting import meet
+from tests.integration.cluster.meeting import meet, where
 from tests.integration.drivers import eventually
-
-
-@pytest.fixture(params=["native", "sim"])
-def nodes(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Three nodes that are alike."""
-    with rustyray.init(engine=request.param, num_cpus=2, num_nodes=3):
-        yield [about["NodeID"] for about in rustyray.nodes()]
-
-
-@rustyray.remote
-def where(seconds: float = 0) -> str:
-    time.sleep(seconds)
-    return rustyray.get_runtime_context().get_node_id()
 
 
 @rustyray.remote

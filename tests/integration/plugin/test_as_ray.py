@@ -7,15 +7,8 @@ import pytest
 from tests.integration.plugin.conftest import Suite
 
 FLAG = "--rustyray-as-ray"
-
-
-def test_rays_fixtures_and_helpers_are_there_for_a_suite_that_imports_ray(suite: Suite) -> None:
-    suite.write(
-        conftest="""
-            import ray
-            from ray._private.test_utils import wait_for_condition
-        """,
-        test_nodes="""
+#: Two files of a suite that was written for Ray.
+NODES = """
             from pathlib import Path
 
             import pytest
@@ -67,8 +60,8 @@ def test_rays_fixtures_and_helpers_are_there_for_a_suite_that_imports_ray(suite:
 
             def test_none_is_up():
                 assert not ray.is_initialized()
-        """,
-        test_clusters="""
+        """
+CLUSTERS = """
             import subprocess
 
             import pytest
@@ -117,7 +110,17 @@ def test_rays_fixtures_and_helpers_are_there_for_a_suite_that_imports_ray(suite:
 
             def test_next(ray_start_regular):
                 assert ray.get(ray.put(1)) == 1
+        """
+
+
+def test_rays_fixtures_and_helpers_are_there_for_a_suite_that_imports_ray(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+            import ray
+            from ray._private.test_utils import wait_for_condition
         """,
+        test_nodes=NODES,
+        test_clusters=CLUSTERS,
     )
     result = suite.run_parallel(FLAG, "--dist", "loadfile")
     result.assert_outcomes(passed=13, failed=0, errors=2)
