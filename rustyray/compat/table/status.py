@@ -50,6 +50,8 @@ def options(of: str) -> list[Row]:
     given = names.TASK if of == "task" else names.ACTOR
     known = {name for name, option in options.OPTIONS.items() if scope in option.scopes}
     refused = {name: option.instead for name, option in options.UNSUPPORTED.items() if scope in option.scopes}
+    # That of which both values are taken, as neither asks for anything.
+    known |= {name for name in refused if all(value in options.UNSUPPORTED[name].harmless for value in (True, False))}
     return [_option(name, name in known, refused) for name in given.split()]
 
 
