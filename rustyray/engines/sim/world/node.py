@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from rustyray.core.effects import (
     Effect,
     EndProcess,
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 STORE: Final = 256 * 4096
 #: The size of each node's disk.
 DISK: Final = 1 << 40
-#: As natively, in a cluster that stands by itself.
+#: So often a refused node of a cluster that stands by itself has a successor, as natively.
 RESTARTS: Final = 5
 
 
@@ -66,7 +68,10 @@ class NodeHost:
     ) -> None:
         self.world = world
         self.resources = resources
-        self.limits = limits or NodeLimits(spill_capacity=DISK, restarts=RESTARTS if world.head == HEAD else 0)
+        #: Where the head is apart, the cluster stands by itself.
+        self.limits = msgspec.structs.replace(
+            limits or NodeLimits(spill_capacity=DISK), restarts=RESTARTS if world.head == HEAD else 0
+        )
         self.store = store
         self.labels = labels
         self.me = me
