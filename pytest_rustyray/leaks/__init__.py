@@ -6,5 +6,6 @@ processes.py   children, and orphans that they leave
 threads.py     Python's threads
 files.py       descriptors, sockets, shared memory, folders of clusters
 origins.py     where it was made
+of_ray.py      what of a real Ray is its own
 work.py        refs, actors and tasks of a runtime that outlives the test
 """

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pytest_rustyray.leaks import origins, processes
+from pytest_rustyray.leaks import of_ray, origins, processes
 from pytest_rustyray.leaks.finding import Leak, runtime_module
 from pytest_rustyray.lifetimes import running_engine
 
@@ -46,6 +46,8 @@ class Descriptors:
     def leak(self, thing: Descriptor) -> Leak | None:
         number, _, inode = thing
         if number in _by_design() or inode == _arena_in_use() or not _is_open(thing):
+            return None
+        if of_ray.has_native_descriptors() and next(_owners(number), None) is None:
             return None
         is_socket = stat.S_ISSOCK(os.fstat(number).st_mode)
         target = _target(number)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
-from pytest_rustyray.leaks import origins
+from pytest_rustyray.leaks import of_ray, origins
 from pytest_rustyray.leaks.finding import LOOK, Leak, runtime_module
 from pytest_rustyray.lifetimes import clusters, running_engine
 
@@ -63,7 +63,7 @@ class Processes:
         return pids
 
     def leak(self, thing: int) -> Leak | None:
-        if thing in _by_design():
+        if thing in _by_design() or of_ray.is_own(thing):
             return None
         state = _state(thing)
         if not state:
