@@ -15,7 +15,7 @@ from rustyray.core.owner.records import Ending, Lease
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.core.owner.tasks import Tasks
-from rustyray.model.ids import NODE_ID_SIZE, ObjectID, WorkerID, node_of
+from rustyray.model.ids import NODE_ID_SIZE, NodeID, ObjectID, WorkerID, node_of
 from rustyray.model.messages import KilledForMemory, NodeDied, ObjectLost
 from rustyray.model.values import Stored
 
@@ -43,6 +43,8 @@ class Deaths:
         self._doubtful: dict[bytes, None] = {}
         #: Processes that others say are dead, or the actor in them, and whose last words may be on their way.
         self._endings = actors.endings
+        #: Leases that their nodes have ended, until when to wait for what runs, and the reason to give then.
+        self._over: dict[int, tuple[float, str]] = {}
         #: Workers that are killed for their memory.
         self._for_memory: dict[WorkerID, KilledForMemory] = {}
 
@@ -52,6 +54,7 @@ class Deaths:
         """A connection is gone. How the process ended, its node knows; until it tells, nothing is pushed there."""
         if len(peer) == NODE_ID_SIZE:
             self.sched.node_lost(peer, now)
+            self._end_leases(peer, reason, now)
         self.sched.defined.pop(peer, None)  # code travels once per connection
         ending = self._endings.pop(peer, None)
         if ending is not None and ending.reason is not None:
@@ -69,6 +72,13 @@ class Deaths:
         awaited = lease is not None or peer in self.calls.by_worker or self.asking.awaits(peer) or self.refs.lends(peer)
         if awaited and peer not in self._silent:
             self._silent[peer] = (now + LOST_PATIENCE, reason)
+
+    def _end_leases(self, node: NodeID, reason: str, now: float) -> None:
+        """To the node, who is not connected has nothing there. A task that runs has as long as the node gives it."""
+        for lease in self.sched.leases.values():
+            if lease.node == node and not lease.over:
+                lease.blocked = lease.over = True
+                self._over[lease.id] = (now + LOST_PATIENCE, f"the connection to its node was lost ({reason})")
 
     def _ask_again(self, worker: WorkerID, reason: str, now: float) -> None:
         """Nobody said that it is dead: what it owes us is asked for anew. If it does not answer that, it is lost."""
@@ -148,7 +158,7 @@ class Deaths:
             self._conclude(worker, self._endings.pop(worker), now)
         for lease in lost:
             if self.sched.leases.get(lease.id) is lease:
-                self._lose_lease(lease, message.reason, now)
+                self.lose_lease(lease, message.reason, now)
         for worker, link in list(self.calls.by_worker.items()):
             if node_of(worker) == message.node:
                 link.cut = True
@@ -173,12 +183,13 @@ class Deaths:
         self.sched.defined.pop(worker, None)
         lease = self.sched.by_worker.get(worker)
         if lease is not None:
-            self._lose_lease(lease, reason, now)
+            self.lose_lease(lease, reason, now)
         link = self.calls.by_worker.get(worker)
         if link is not None:
             self.actors.unreachable(link)
 
-    def _lose_lease(self, lease: Lease, reason: str, now: float) -> None:
+    def lose_lease(self, lease: Lease, reason: str, now: float) -> None:
+        """Nothing more comes from it: what was there is tried again elsewhere, if it may be."""
         target = lease.target
         self.sched.give_up(lease, reusable=False)
         self.tasks.retries.worker_died(lease, reason, now, self._for_memory.pop(lease.worker, None))
@@ -200,9 +211,9 @@ class Deaths:
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
-        if not (self._silent or self._endings):
+        if not (self._silent or self._endings or self._over):
             return None
-        times = [deadline for deadline, _ in self._silent.values()]
+        times = [deadline for deadline, _ in (*self._silent.values(), *self._over.values())]
         times += [ending.until for ending in self._endings.values()]
         return min(times)
 
@@ -213,6 +224,12 @@ class Deaths:
                 self._lost_worker(worker, reason, now)
                 self.actors.give_up(worker, reason, now)
                 self._ask_again(worker, reason, now)
+        for number, (deadline, reason) in list(self._over.items()):
+            if now >= deadline:
+                del self._over[number]
+                lease = self.sched.leases.get(number)
+                if lease is not None:
+                    self.lose_lease(lease, reason, now)
         for worker, ending in list(self._endings.items()):
             if now >= ending.until:
                 del self._endings[worker]
@@ -221,4 +238,5 @@ class Deaths:
     def clear(self) -> None:
         """Nothing is waited for any more."""
         self._silent.clear()
+        self._over.clear()
         self._endings.clear()

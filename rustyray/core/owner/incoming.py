@@ -53,7 +53,7 @@ class Incoming:
             BorrowAdd: lambda sender, message, now: core.refs.on_borrow_add(sender, message),
             BorrowAck: self._on_borrow_ack,
             BorrowRelease: lambda sender, message, now: core.refs.on_borrow_release(sender, message),
-            LeaseGranted: core.sched.on_granted,
+            LeaseGranted: self._on_lease_granted,
             LeaseElsewhere: lambda sender, message, now: core.sched.requests.on_elsewhere(message),
             LeaseWaits: lambda sender, message, now: core.sched.requests.on_waits(message),
             LeaseFailed: self._on_lease_failed,
@@ -112,9 +112,15 @@ class Incoming:
 
     def _on_unblocked(self, sender: WorkerID, message: Unblocked, now: float) -> None:
         lease = self._core.sched.leases.get(message.lease)
-        if lease is not None and lease.worker == sender:
+        if lease is not None and lease.worker == sender and not lease.over:
             lease.blocked = False
             self._core.sched.pump(lease.target, now)
+
+    def _on_lease_granted(self, sender: NodeID, message: LeaseGranted, now: float) -> None:
+        before = self._core.sched.by_worker.get(message.worker)
+        if before is not None:
+            self._core.deaths.lose_lease(before, "its node has given its worker to another task", now)
+        self._core.sched.on_granted(sender, message, now)
 
     def _on_lease_failed(self, sender: NodeID, message: LeaseFailed, now: float) -> None:
         target = self._core.sched.requests.close(message.request)

@@ -175,7 +175,8 @@ class Lease(msgspec.Struct, eq=False):
 
     ``idle`` is whether its class counts it as idle: it is found out to be when all results of a message are settled,
     and settling one may push another task to it. ``wanted``: others wait for workers, so it goes back once it is idle.
-    ``gpus`` belong to it.
+    ``over``: its node has ended it, as we and it lost one another; what runs may still come to its end. ``gpus`` belong
+    to it.
     """
 
     id: int
@@ -189,6 +190,7 @@ class Lease(msgspec.Struct, eq=False):
     idle_since: float = 0.0
     heard: float = 0.0
     blocked: bool = False
+    over: bool = False
     asked_back: bool = False
     wanted: bool = False
     gpus: list[int] = []

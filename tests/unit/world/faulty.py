@@ -68,6 +68,8 @@ KINDS = {
         (
             _loose(SHORT, (T.CUT,), 2),
             _loose(SHORT, (T.LINK,), 3),
+            _loose(GROUPS, (T.LINK,), 3),
+            _loose(STORED, (T.LINK,), 3),
             _sure(SURE, (1, 1, 2), (T.APART,), 3, apart=True),
         ),
         ("lost", "RegisterAgain", "retried"),
