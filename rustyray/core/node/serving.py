@@ -8,7 +8,7 @@ it from whom. When a node that passes on fails, those behind it come back, and a
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
 from rustyray.core.effects import SendChunk
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: So many other nodes get an object from one.
 FANOUT: Final = 2
+#: So many messages about freed objects are said again to a node to which the connection broke.
+TOLD: Final = 64
 
 
 class Branch:
@@ -42,7 +44,7 @@ class Branch:
 class Serving:
     """Who wants what is here. ``pulls``: what is on its way here."""
 
-    __slots__ = ("_asks", "_base", "_cluster", "_pulls", "_store", "_trees", "_unsent")
+    __slots__ = ("_asks", "_base", "_cluster", "_pulls", "_store", "_told", "_trees", "_unsent")
 
     def __init__(self, base: NodeBase, cluster: Cluster, store: Store, pulls: dict[ObjectID, Pull]) -> None:
         self._base = base
@@ -55,6 +57,8 @@ class Serving:
         self._asks: dict[ObjectID, list[tuple[NodeID, PullChunk]]] = {}
         #: For nodes that this one has not heard of yet, or not again since its head was away.
         self._unsent: dict[NodeID, list[StoreFree]] = {}
+        #: What each node was told last to free.
+        self._told: dict[NodeID, deque[StoreFree]] = {}
 
     def on_ask(self, sender: bytes, message: PullChunk, now: float) -> None:
         """Another node wants a piece. With the first it pins the object, until it has all of it."""
@@ -152,21 +156,31 @@ class Serving:
         for tree in self._trees.values():
             if node in tree:
                 tree[node].active = False
+        told = self._told.pop(node, None)
+        if told and not self._base.is_gone(node):  # the last of it may be lost with the connection
+            for message in told:
+                self._base.send(node, message, self._cluster.address_of(node))
 
     def freed(self, copy: Copy) -> None:
         """An object is freed here: so it is where it went."""
         for node in self._trees.pop(copy.object, ()):
             if not self._base.is_gone(node):
-                freed = StoreFree([copy.object], attempts=[copy.attempt])
-                self._base.send(node, freed, self._cluster.address_of(node))
+                self._tell(node, StoreFree([copy.object], attempts=[copy.attempt]))
+
+    def _tell(self, node: NodeID, message: StoreFree) -> None:
+        told = self._told.get(node)
+        if told is None:
+            told = self._told[node] = deque(maxlen=TOLD)
+        told.append(message)
+        self._base.send(node, message, self._cluster.address_of(node))
 
     def pass_on(self, message: StoreFree) -> None:
         """An owner beside us frees objects that lie elsewhere."""
         if message.anywhere:
-            for node, info in self._cluster.others.items():
-                self._base.send(node, message, info.address)
+            for node in self._cluster.others:
+                self._tell(node, message)
         elif message.node in self._cluster.others:
-            self._base.send(message.node, message, self._cluster.address_of(message.node))
+            self._tell(message.node, message)
         elif message.node not in (b"", self._base.node) and not self._base.is_gone(message.node):
             self._unsent.setdefault(message.node, []).append(message)
 

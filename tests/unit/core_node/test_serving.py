@@ -255,3 +255,29 @@ def test_no_more_than_one_copy_is_on_its_way(world: Serving) -> None:
     for ask in asked:
         world.say(OTHER, Chunk(ask.object, ask.pull, ask.begin, ask.size))
     assert len(world.take(DRIVER, StorePinned)) == 3
+
+
+# --- links that break -------------------------------------------------------------------------------------------------
+
+
+def test_a_node_is_told_again_what_is_freed_if_the_connection_breaks_and_no_more_than_once(world: Serving) -> None:
+    world.meet()
+    freed = [StoreFree([obj(number)], NODES[0]) for number in range(2)]
+    for message in freed:
+        world.say(DRIVER, message)
+    assert world.take(NODES[0], StoreFree) == freed
+    world.lose(NODES[1])
+    assert world.take(NODES[0], StoreFree) == []
+    world.lose(NODES[0])
+    assert world.take(NODES[0], StoreFree) == freed
+    world.lose(NODES[0])
+    assert world.take(NODES[0], StoreFree) == []
+
+
+def test_a_dead_node_is_told_nothing(world: Serving) -> None:
+    world.meet()
+    world.say(DRIVER, StoreFree([obj(1)], NODES[0]))
+    world.take(NODES[0], StoreFree)
+    world.say(HEAD, NodeDied(NODES[0], "power"))
+    world.lose(NODES[0])
+    assert world.take(NODES[0], StoreFree) == []

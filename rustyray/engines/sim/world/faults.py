@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rustyray.engines.sim.world.chooser import Chooser
 from rustyray.engines.sim.world.disk import FULL
-from rustyray.model.ids import node_of
+from rustyray.model.ids import WORKER_ID_SIZE, node_of
 from rustyray.model.messages import (
     HEAD,
     BundlesPrepared,
@@ -206,7 +206,7 @@ class Troubles:
         world = self._world
         peers = world.network.peers(HEAD) if world.head == HEAD else []
         if peers:
-            world.cut_off_head(peers[which % len(peers)])
+            world.cut_link(HEAD, peers[which % len(peers)])
         return bool(peers)
 
     def _link(self, which: int) -> bool:
@@ -275,11 +275,8 @@ class Troubles:
         self.lasting.append((self._world.now + SPANS[which // 37 % len(SPANS)], over))
 
     def _break(self, one: bytes, other: bytes) -> None:
-        world = self._world
-        if HEAD in (one, other):
-            world.cut_off_head(other if one == HEAD else one)
-        else:
-            world.cut(one, other)
+        clients = len(one) == len(other) == WORKER_ID_SIZE
+        (self._world.cut if clients else self._world.cut_link)(one, other)
 
     def _pairs(self, processes: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
         """Connections among these."""

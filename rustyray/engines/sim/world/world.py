@@ -226,10 +226,6 @@ class World:
 
         self.later(HEAD, come_back)
 
-    def cut_off_head(self, other: bytes, reason: str = "the connection broke") -> None:
-        """The connection of the head with a process breaks."""
-        self.network.cut(HEAD, other, reason, lambda count: count - self.pick("keep", count + 1))
-
     def replace_node(self, before: NodeHost, refusals: Sequence[Refusal]) -> None:
         """Some time later another one takes the place of a node that was refused."""
         me = before.me[:3] + bytes([before.me[3] + 1]) + before.me[4:]  # node-001, nodf-001, nodg-001
@@ -243,7 +239,15 @@ class World:
         self.end(node, "it stopped")
 
     def cut(self, one: bytes, other: bytes, reason: str = "the connection broke") -> None:
+        """The connection between two clients breaks."""
         self.books.may_dangle = self.books.may_leak = True
+        self.cut_link(one, other, reason)
+
+    def cut_link(self, one: bytes, other: bytes, reason: str = "the connection broke") -> None:
+        """The connection of a node with a process of another breaks: nothing is lost for good with it.
+
+        So does that of the head, where it is apart.
+        """
         self.network.cut(one, other, reason, lambda count: count - self.pick("keep", count + 1))
 
     # --- messages -----------------------------------------------------------------------------------------------------
