@@ -8,6 +8,7 @@ flight when the actor died fails.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -178,7 +179,7 @@ class Calls:
     # --- what the task layer tells us ---------------------------------------------------------------------------------
 
     def _recall(self, record: Record) -> bool:
-        """The result of a call is lost with its node. The call is made again, behind others, if there is the actor."""
+        """The result of a call is lost with its node. The call is made again, if there is the actor."""
         link = self.links.get(record.task.actor)  # type: ignore[union-attr]
         if link is None or link.state == ActorState.DEAD:
             return False
@@ -193,12 +194,15 @@ class Calls:
             self.creation_ready(link, record)
         else:
             if link.waiting.pop(record.task.id, None) is not None:
-                link.queue.append(record)
+                if record.task.attempt:
+                    _put_back(link.queue, record)
+                else:
+                    link.queue.append(record)
             self.pump(link)
 
     def _on_return(self, record: Record, now: float) -> None:
         link = self.links[record.task.actor]  # type: ignore[union-attr]
-        link.queue.appendleft(record)
+        _put_back(link.queue, record)
 
     def _on_failed(self, record: Record, value: Value, now: float) -> None:
         link = self.links.get(record.task.actor)  # type: ignore[union-attr]
@@ -236,3 +240,9 @@ class Calls:
             if link.state == ActorState.DEAD:
                 left = [*link.queue, *link.inflight, *link.waiting]
                 assert not left, f"dead actor {link.actor.hex()} still has calls"
+
+
+def _put_back(queue: deque[Record], record: Record) -> None:
+    """It goes before all that were called after it: these may wait for what it returns."""
+    id_ = record.task.id
+    queue.insert(next((at for at, other in enumerate(queue) if other.task.id > id_), len(queue)), record)

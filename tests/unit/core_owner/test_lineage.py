@@ -8,7 +8,7 @@ import pytest
 
 from rustyray.core.owner import lineage
 from rustyray.model import ids
-from rustyray.model.messages import LeaseElsewhere, NodeDied, PushTasks, StoreFree
+from rustyray.model.messages import ActorState, LeaseElsewhere, NodeDied, PushTasks, StoreFree
 from rustyray.model.values import Fault, FaultKind, Packed, Stored
 from tests.unit.core_owner.owner import NODE, OTHER_NODE, WORKERS, Owner, plan, ref_to
 
@@ -250,3 +250,26 @@ def test_long_chains_are_made_again_and_let_go_of() -> None:
     owner.drop(last)
     owner.core.check()
     assert not owner.core.objects
+
+
+def test_a_call_that_is_made_again_goes_before_those_that_wait_for_its_result() -> None:
+    """They were on their way when the actor died, and are the first to be sent to the next one."""
+    owner = Owner()
+    actor = owner.create(max_restarts=1, max_task_retries=2)
+    owner.alive(actor)
+    made = [owner.call(actor, "make", 2) for _ in range(2)]
+    for object_ in made:
+        stored(owner, object_, A)
+    used = owner.call(actor, "use", 2, [made[1]])
+    other = owner.call(actor, "other", 2, [made[0]])
+    assert owner.pushed(A) == [*made, used, other]
+    owner.lose(A)
+    owner.say(NODE, NodeDied(OTHER_NODE, "power"))
+    owner.actor_is(actor, ActorState.RESTARTING, 1)
+    owner.alive(actor, B, 1)
+    owner.flush()
+    assert owner.pushed(B) == made
+    for object_ in made:
+        stored(owner, object_, B, NODE)
+    owner.flush()
+    assert owner.pushed(B) == [used, other]
