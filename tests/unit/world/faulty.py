@@ -23,6 +23,8 @@ STORED = replace(PLAIN, bigs=1, favour=("put", "submit", "get"))
 GROUPS = replace(SHORT, groups=True, kills=True)
 #: Programs whose outcome no fault may change, where the head or messages are all that suffers.
 SURE = replace(SHORT, max_restarts=0, max_task_retries=0)
+#: All but what excuses leaks.
+SEVERAL = tuple(trouble for trouble in T if trouble is not T.CUT)
 
 
 @dataclass(frozen=True)
@@ -126,5 +128,16 @@ KINDS = {
             _sure(SURE, (2, 1), (T.DRIVER, T.HEAD, T.APART), 3, others=1, apart=True),
         ),
         ("JobOver", "OwnerDied"),
+    ),
+    "several at once": Kind(
+        (
+            _loose(SHORT, SEVERAL, 4, others=1, apart=True),
+            _loose(ACTORS, (T.PAUSE, T.SPLIT, T.DRIVER, T.NODE), 3, others=1),
+            _loose(STORED, (T.PAUSE, T.SPLIT, T.SLOW, T.LINK, T.ROT, T.FULL), 3, store=3 * 4096),
+            _loose(GROUPS, (T.SLOW, T.PAUSE, T.LINK, T.TWICE, T.AGAIN), 4),
+            _loose(replace(GROUPS, cancels=True), SEVERAL, 4, apart=True),
+            _loose(replace(STORED, streams=True, refs_out=True), (T.NODE, T.LINK, T.SLOW), 3),
+        ),
+        ("NodeRefused", "RegisterAgain", "JobOver", "retried", "restarted", "rebuilt", "failed"),
     ),
 }

@@ -13,7 +13,7 @@ from rustyray.engines.sim.scripted.world import ScriptedWorld
 from rustyray.engines.sim.world import faults
 from rustyray.engines.sim.world.chooser import Chooser, Seeded
 from rustyray.engines.sim.world.faults import Trouble
-from rustyray.engines.sim.world.node import STORE
+from rustyray.engines.sim.world.node import RESTARTS, STORE
 from tests.unit.world.programs import BOOM, Limits, Maker
 from tests.unit.world.sequential import expected
 
@@ -218,7 +218,13 @@ def check(
     others: Sequence[Script] = (),
 ) -> ScriptedWorld:
     """Run ``program``, and beside it ``others``, to its end, and see that the outcome is right and nothing is left."""
-    limits = NodeLimits(chunk=1500, spill_capacity=1 << 30, store_wait=profile.wait, max_failed_starts=1000)
+    limits = NodeLimits(
+        chunk=1500,
+        spill_capacity=1 << 30,
+        store_wait=profile.wait,
+        max_failed_starts=1000,
+        restarts=RESTARTS if profile.apart else 0,
+    )
     world = ScriptedWorld(
         chooser,
         profile.nodes,

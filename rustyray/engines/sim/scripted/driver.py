@@ -12,7 +12,7 @@ from rustyray.engines.sim.scripted.values import Plain
 from rustyray.engines.sim.world.process import Program, Until
 from rustyray.engines.sim.world.story import short
 from rustyray.model.ids import NodeID, WorkerID
-from rustyray.model.messages import Message, RegisterDriver, Registered
+from rustyray.model.messages import HeadEnds, Message, NodeEnds, RegisterDriver, Registered
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.scripted.world import ScriptedWorld
@@ -30,6 +30,7 @@ class Driver(Client):
         self.frame = Frame(self, kept=self.kept)
         self._registered = Until()
         self._handlers[Registered] = self._on_registered
+        self._handlers[NodeEnds] = self._handlers[HeadEnds] = self._on_end
 
     def _on_registered(self, peer: bytes, message: Message, now: float) -> None:
         assert isinstance(message, Registered)
@@ -38,6 +39,10 @@ class Driver(Client):
         for host in self.world.nodes():  # the workers' job is that of the first driver
             host.job, host.namespace = host.job or message.job, host.namespace or message.namespace
         self._registered.done = True
+
+    def _on_end(self, peer: bytes, message: Message, now: float) -> None:
+        assert isinstance(message, NodeEnds | HeadEnds)
+        self.warnings.append(message.reason)
 
     def main(self) -> Program[None]:
         self.send(self.node, RegisterDriver(1, self.namespace), self.world.node(self.node).address)

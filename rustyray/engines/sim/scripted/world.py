@@ -56,6 +56,9 @@ class ScriptedWorld(World):
         return driver
 
     def _make_worker(self, host: NodeHost, me: WorkerID, env: bytes) -> OwnerProcess:
+        if not host.job:  # it has taken the place of one that was refused
+            first = self.drivers[0]
+            host.job, host.namespace = first.core.sched.requests.job, first.namespace
         worker = self.processes[me] = Worker(self, me, host.me, host.job, host.namespace)
         self.start(worker, "main", worker.main())
         return worker

@@ -164,7 +164,7 @@ class Books:
         return ""
 
     def _excused(self) -> dict[ObjectID, None]:
-        """Objects that only a registration keeps whose holder knows nothing of it, with all that is inside them."""
+        """Objects that only a registration keeps whose holder lives and knows nothing of it, with what is in them."""
         excused: dict[ObjectID, None] = {}
         if not self.may_overcount:
             return excused
@@ -174,7 +174,11 @@ class Books:
             for object_, entry in client.core.objects.items()
             if client.core.refs.owns(object_)
         }
-        open_ = [object_ for object_, entry in entries.items() if entry.more is not None and entry.more.is_borrowed()]
+        open_ = [
+            object_
+            for object_, entry in entries.items()
+            if entry.more is not None and any(self._alive(who) for who in entry.more.borrowers)
+        ]
         while open_:
             object_ = open_.pop()
             if object_ not in excused:
