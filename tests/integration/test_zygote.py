@@ -369,7 +369,7 @@ def test_who_has_little_time_does_not_wait_long_for_a_stopped_zygote(
 
 def test_it_does_what_its_interpreter_was_told() -> None:
     options = ["-B", "-O", "-X", "utf8", "-X", "dev", "-W", "ignore::ResourceWarning"]
-    program = "from rustyray.engines.native.spawn import _interpreter_flags as f; print(f())"
+    program = "from rustyray.engines.native.spawn import interpreter_flags as f; print(f())"
     told = subprocess.run(
         [sys.executable, *options, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
     )

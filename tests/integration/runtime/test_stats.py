@@ -112,7 +112,8 @@ def test_what_runs_and_what_it_waits_for() -> None:
     assert len(found) == 4
     told = found[waiting.task_id().hex()]
     assert told.state == "RUNNING"
-    assert told.waits_for == f"the result of {found[slow.task_id().hex()].name}"
+    assert found[slow.task_id().hex()].name == "sleeps"
+    assert told.waits_for == f"the result of {__name__}.sleeps"
     assert found[slow.task_id().hex()].waits_for == ""
     assert found[later.task_id().hex()].waits_for.endswith("its argument")
     assert "unobtainium" in found[never.task_id().hex()].waits_for
