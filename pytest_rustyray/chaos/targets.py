@@ -67,7 +67,9 @@ class Targets:
         known = list_workers(timeout=PATIENCE, limit=10_000, raise_on_missing_output=False)
         up = [worker for worker in known if worker.pid > 0]  # the others' processes are on their way
         there = [worker for worker in up if worker.node_id in (alive if where is None else [where])]
-        found = [worker for worker in there if worker.state in kinds]
+        held = [worker for worker in there if worker.state in kinds]
+        # A lease outlasts its tasks for a while. Who does not answer, as it is stopped or just came, counts as busy.
+        found = [worker for worker in held if worker.state == "ACTOR" or worker.runs or not worker.answers] or held
         found.sort(key=lambda worker: worker.worker_id)
         return _pick(found, draw, "there is no such worker")
 
