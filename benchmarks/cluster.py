@@ -260,7 +260,7 @@ def wait_rounds() -> list[Row]:
 def spill() -> list[Row]:
     """Objects to the spill file and back, beside a plain file in the same directory: see `benchmarks.spilling`."""
     best = spilling.best_of_all(tempfile.gettempdir())
-    raw, ours, whole = (sum(best[name]) for name in ("raw file", "the thread", "put, get"))
+    raw, ours, whole = (sum(best[name]) for name in ("raw file", "the threads", "put, get"))
     rate = 2 * spilling.COUNT * spilling.SIZE / 1e9
     figure = f"{rate / ours:.2f} GB/s, {raw / ours:.2f} of a file's ({rate / raw:.2f}); a program: {rate / whole:.2f}"
     return [Row("spill + restore", figure, "0.6", raw / ours >= 0.6)]

@@ -1,6 +1,6 @@
 """How fast objects go to the spill file and come back, beside a plain file: ``python -m benchmarks.spilling``.
 
-512 MB in objects of 16 MB go out and come back: by the node's thread alone, and as a program sees it, which puts them
+512 MB in objects of 16 MB go out and come back: by the node's threads alone, and as a program sees it, which puts them
 into a store of 128 MB and gets them one by one. The peer writes and reads a file of as many bytes in the same
 directory, 8 MB at a time. All stay in the system's cache as far as it likes, and nobody syncs. The best of some rounds,
 which take turns, counts, for writing and for reading.
@@ -44,7 +44,7 @@ def raw(directory: str) -> tuple[float, float]:
         return written - began, time.perf_counter() - written
 
 
-def by_the_thread(directory: str, arena: Arena) -> tuple[float, float]:
+def by_the_threads(directory: str, arena: Arena) -> tuple[float, float]:
     """Seconds for the node's part of it, to a fresh file and back."""
     done = threading.Semaphore(0)
     file = SpillFile(directory, arena.fd, done.release)
@@ -87,7 +87,7 @@ def best_of_all(directory: str) -> dict[str, tuple[float, float]]:
         os.pwrite(arena.fd, os.urandom(STEP), offset)
     runs: dict[str, Callable[[str], tuple[float, float]]] = {
         "raw file": raw,
-        "the thread": partial(by_the_thread, arena=arena),
+        "the threads": partial(by_the_threads, arena=arena),
         "put, get": spilled,
     }
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
@@ -107,11 +107,11 @@ def main() -> None:
     directory = tempfile.gettempdir()
     gigabytes = COUNT * SIZE / 1e9
     print(f"{COUNT} objects of {SIZE / 1e6:.0f} MB, a store of {STORE / 1e6:.0f} MB, files in {directory}; GB/s")
-    print(f"{'':10} {'write':>8} {'read':>8} {'both':>8}")
+    print(f"{'':11} {'write':>8} {'read':>8} {'both':>8}")
     best = best_of_all(directory)
     for name, (write, read) in best.items():
-        print(f"{name:10} {gigabytes / write:8.2f} {gigabytes / read:8.2f} {2 * gigabytes / (write + read):8.2f}")
-    print(f"the thread's ratio {sum(best['raw file']) / sum(best['the thread']):.2f} (at least 0.6 is wanted)")
+        print(f"{name:11} {gigabytes / write:8.2f} {gigabytes / read:8.2f} {2 * gigabytes / (write + read):8.2f}")
+    print(f"the threads' ratio {sum(best['raw file']) / sum(best['the threads']):.2f} (at least 0.6 is wanted)")
 
 
 if __name__ == "__main__":
