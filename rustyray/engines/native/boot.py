@@ -108,7 +108,12 @@ class NodeBoot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def packages_of(boot: NodeBoot) -> str:
-    """The folder in which a node's workers unpack what their environments need; it goes with the node."""
+    """The folder in which a node's workers unpack what their environments need; it goes with the node.
+
+    If the node is killed, it goes with the cluster's directory, or whoever forked the node removes it.
+    """
+    if boot.session_dir:
+        return f"{boot.session_dir}/packages-{boot.node.hex()}"
     return f"{boot.spill_directory}/rustyray-{boot.session.hex()}-{boot.node.hex()}"
 
 

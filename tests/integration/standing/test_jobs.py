@@ -15,7 +15,7 @@ import pytest
 import rustyray
 from rustyray.commands import main
 from rustyray.engines.native import processes
-from rustyray.engines.native.standing import everywhere, jobs, places
+from rustyray.engines.native.standing import everywhere, jobs, places, stopping
 from rustyray.job_submission import JobErrorType, JobStatus, JobSubmissionClient
 from rustyray.util import state
 from tests.integration.drivers import eventually
@@ -61,6 +61,10 @@ def test_a_job_runs_and_is_told_of(cluster: Commands, tmp_path: Path, capsys: py
     assert [line.split()[:2] for line in lines] == [["first", "SUCCEEDED"], ["second", "FAILED"]]
     assert "deleted" in job("delete", "first")
     assert "no job 'first' was submitted" in job("status", "first")
+    place = cluster.place()
+    assert any(name.startswith("packages-") and os.listdir(f"{place.path}/{name}") for name in os.listdir(place.path))
+    stopping.stop(place, force=True)  # kills the node, which removes nothing then
+    assert not os.path.exists(place.path)
 
 
 def test_programs_submit_jobs(cluster: Commands, tmp_path: Path) -> None:
