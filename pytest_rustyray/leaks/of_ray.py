@@ -7,14 +7,14 @@ end by themselves after `ray.shutdown`, a little later.
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any, Final
+
+from rustyray.engines.native.processes import wait_for_end
 
 #: Parts of command lines that only processes of Ray's own have.
 _COMMANDS: Final = (b"ray::", b"/ray/core/src/ray/", b"/ray/_private/", b"/ray/dashboard/")
 #: Seconds that they may take to end when Ray is down.
 PATIENCE: Final = 10.0
-_LOOK: Final = 0.02
 #: The modules with what is not Python.
 _NATIVE: Final = ("ray._raylet", "grpc._cython.cygrpc")
 
@@ -32,14 +32,7 @@ def is_own(pid: int) -> bool:
     ray: Any = sys.modules.get("ray")
     if "ray._raylet" not in sys.modules or not _is_named_so(pid):
         return False
-    deadline = time.monotonic() + PATIENCE
-    while not ray.is_initialized():
-        if not _is_named_so(pid):
-            return True
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_LOOK)
-    return True
+    return ray.is_initialized() or wait_for_end(pid, PATIENCE)
 
 
 def _is_named_so(pid: int) -> bool:

@@ -72,7 +72,7 @@ def main(fd: int) -> NoReturn:
         _be_node(told.boot)
         code = 0
     except BaseException:  # noqa: BLE001 - the process ends here and says so
-        tell(f"no node takes the place of node {told.boot.node.hex()}:\n{traceback.format_exc()}")
+        tell(f"no node takes the place of the one that was refused (pid {os.getpid()}):\n{traceback.format_exc()}")
     finally:
         exit_now(code)
 
