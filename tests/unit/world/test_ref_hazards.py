@@ -23,6 +23,8 @@ from rustyray.engines.sim.scripted.scripts import (
     Work,
 )
 from rustyray.engines.sim.scripted.world import ScriptedWorld
+from rustyray.engines.sim.world.chooser import Tame
+from rustyray.engines.sim.world.faults import Fault, Trouble
 from rustyray.model.ids import owner_of
 from tests.unit.world.test_task_hazards import SEEDS, outcome, world
 
@@ -87,6 +89,20 @@ def test_a_ref_in_a_list_is_read_by_whoever_gets_the_list(seed: int) -> None:
     driver = there.add_driver(main)
     there.finish()
     assert outcome(driver) == [[7]]
+
+
+def test_a_get_that_has_to_ask_anew_keeps_no_ref_of_its_first_look() -> None:
+    """A node dies at any moment of a get, which reads a ref beside a value that lay there."""
+    made = Script("made", [Return(7, big=True)])
+    main = Script("main", [Submit("r", made), Put("p", ["r"]), Get("v", ["p", "r"]), Return("v")])
+    refused = 0
+    for step in range(20, 50):
+        there = ScriptedWorld(Tame(), (0.5, 1, 1), faults=[Fault(step, Trouble.NODE, 0)])
+        driver = there.add_driver(main)
+        there.finish()
+        assert outcome(driver) == [["ref"], 7]
+        refused += "StoreFailed" in there.story.counts
+    assert refused, "the node never died while it was pulled from"
 
 
 @pytest.mark.parametrize("seed", SEEDS)

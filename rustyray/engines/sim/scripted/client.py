@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rustyray.engines.sim.scripted import values
@@ -257,8 +257,9 @@ class Client(ClientProcess):
             for _, until in waits:
                 if not until.done:
                     yield until
-            replies = [until.reply for _, until in waits]
-            return [self._read(object_, value, replies) for object_, value in wanted]
+            replies = iter([until.reply for _, until in waits])
+            found = [self._found(object_, value, replies) for object_, value in wanted]
+            return [values.read(data, refs, self.adopt) for data, refs in found]  # no ref is made unless all are there
         finally:
             for object_, until in waits:
                 if not until.done:
@@ -266,14 +267,16 @@ class Client(ClientProcess):
                 elif isinstance(until.reply, StorePinned):
                     self.unpinned.append(object_)
 
-    def _read(self, object_: ObjectID, value: Value | None, replies: list[Message | None]) -> Plain:
-        """The first of ``replies`` is about it, if it is in the store."""
+    def _found(
+        self, object_: ObjectID, value: Value | None, replies: Iterator[Message | None]
+    ) -> tuple[bytes, list[RefInfo] | None]:
+        """The bytes and the refs of a value. The next of ``replies`` is about it, if it is in the store."""
         if isinstance(value, bytes):
-            return values.read(value, None, self.adopt)
+            return value, None
         if isinstance(value, Packed):
-            return values.read(value.data, value.refs, self.adopt)
+            return value.data, value.refs
         assert isinstance(value, Stored)
-        reply = replies.pop(0)
+        reply = next(replies)
         if not isinstance(reply, StorePinned):
             fault = reply.fault if isinstance(reply, StoreFailed) else _gone()
             if fault.kind in (FaultKind.OBJECT_LOST, FaultKind.OBJECT_FREED):
@@ -282,7 +285,7 @@ class Client(ClientProcess):
         written = self.world.arena(self.node)[reply.offset]
         data = written[4 : 4 + int.from_bytes(written[:4], "big")]
         assert written == _laid_out(data), f"object {object_.hex()} is damaged: {written!r}"
-        return values.read(data, value.refs, self.adopt)
+        return data, value.refs
 
 
 def _laid_out(data: bytes) -> bytes:
