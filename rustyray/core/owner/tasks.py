@@ -186,15 +186,18 @@ class Tasks:
         for index, value in enumerate(values):
             object_ = object_id(task.id, index)
             entry = self._refs.objects.get(object_)
+            if entry is None and (task.attempt or record.alone):
+                self._freeing.anywhere([object_], task.attempt)
+                continue
             if entry is None or entry.value is not None:
                 self._freeing.unwanted(object_, value)
                 continue
             self._refs.settle(object_, entry, value, ready)
-            if record.task.attempt or record.alone:
+            if task.attempt or record.alone:
                 if isinstance(value, Stored):
                     self._freeing.scattered[object_] = True
                 else:  # an attempt before may have stored another, and not lived to say so
-                    self._freeing.anywhere([object_], record.task.attempt)
+                    self._freeing.anywhere([object_], task.attempt)
             if isinstance(value, Stored) and record.retries != 0:
                 wanted_again = True
             else:

@@ -66,6 +66,19 @@ def test_an_attempt_that_may_have_stored_its_result_and_died_leaves_nothing() ->
     assert (freed.objects, freed.anywhere, freed.attempts) == ([result], True, [1])
 
 
+def test_so_does_one_whose_result_nobody_wants_any_more() -> None:
+    owner = Owner()
+    result = owner.submit(plan())
+    owner.grant(A)
+    owner.die(A)
+    owner.drop(result)
+    owner.grant(B)
+    owner.done(B, result, value=[Stored(NODE, 4096, attempt=1)])
+    owner.flush()
+    (freed,) = owner.take(NODE, StoreFree)
+    assert (freed.objects, freed.anywhere, freed.attempts) == ([result], True, [1])
+
+
 def test_who_was_killed_for_its_own_memory_uses_up_its_attempts() -> None:
     owner = Owner()
     result = owner.submit(plan(max_retries=1))
