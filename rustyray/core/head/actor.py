@@ -66,7 +66,7 @@ class Actor:
     def __init__(self, spec: ActorSpec) -> None:
         self.id = spec.actor
         self.spec = spec
-        self.what = f"actor {spec.class_name} ({spec.actor.hex()})"
+        self.what = f"actor {spec.class_name} ({spec.actor.hex()})" if spec.class_name else f"actor {spec.actor.hex()}"
         self.state = ACTOR_TABLE.initial
         self.incarnation = 0
         self.restarts = 0

@@ -73,8 +73,12 @@ class Actors:
         self._changed(actor)
         self.places.await_place(actor)
         self.registry.answer(sender, actor, message.request)
+        self._is_known(actor, self._why_over(spec), now)
+        self.places.place(actor, now)
+
+    def _is_known(self, actor: Actor, over: str | None, now: float) -> None:
+        """It dies if it is ``over``; who has asked about it before is answered."""
         early = self.registry.take_early(actor.id)
-        over = self._why_over(spec)
         if over is not None:
             self._die(actor, over)
         for peer, said in early:
@@ -82,12 +86,12 @@ class Actors:
                 self.registry.watch(peer, said, now)
             else:
                 self.kill(peer, said, now)
-        self.places.place(actor, now)
 
     def _why_over(self, spec: ActorSpec) -> str | None:
         """Why an actor that is created only now has no right to live."""
-        if spec.detached:
-            return None
+        if spec.detached:  # its job goes on while it lives, but is not begun anew
+            job = self._jobs.jobs.get(spec.job)
+            return f"its job {spec.job.hex()} is over: {job.finished}" if job is not None and job.over else None
         gone = self._base.why_gone(owner_of(spec.actor))
         return gone if gone is not None or self._is_of_detached(spec) else self._jobs.why_over(spec.job)
 
@@ -110,7 +114,9 @@ class Actors:
 
     def kill(self, sender: bytes, message: KillActor, now: float) -> None:
         actor = self.registry.get(message.actor)
-        if actor is None:
+        if actor is None and sender == owner_of(message.actor) and message.no_restart and not message.graceful:
+            self._is_never_made(sender, message, now)
+        elif actor is None:
             self.registry.keep_early(sender, message)
         elif actor.state is ActorState.DEAD:
             return
@@ -122,6 +128,14 @@ class Actors:
             actor.killed = message.reason
             self._changed(actor)
             self._base.send(actor.node, StopActor(actor.id, actor.incarnation, False, message.reason))
+
+    def _is_never_made(self, sender: bytes, message: KillActor, now: float) -> None:
+        """Its owner, who says things in order, has given it up before it was created."""
+        actor = Actor(ActorSpec(message.actor, b"", b"", b"", "", "", []))
+        self.registry.add(actor)
+        self.places.await_place(actor)
+        self.registry.answer(sender, actor, 0)
+        self._is_known(actor, message.reason, now)
 
     def _stop_gracefully(self, actor: Actor, reason: str) -> None:
         """Its name is free at once; it ends when the calls that it has been sent are done."""

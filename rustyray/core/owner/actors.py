@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Final
 
 from rustyray.core.effects import Effect, Send, Warn
+from rustyray.core.owner import faults
 from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.calls import Calls
 from rustyray.core.owner.history import History
-from rustyray.core.owner.records import PUSHED, ActorLink, Ending, Record
+from rustyray.core.owner.records import DONE, PUSHED, ActorLink, Ending, Record
 from rustyray.core.owner.references import References
 from rustyray.core.past import Batch
 from rustyray.core.telling import why
@@ -81,7 +82,10 @@ class Actors:
         self._out.append(Send(HEAD, CreateActor(link.creating, spec, self._creations[link.creating][2])))
 
     def _on_creation_failed(self, link: ActorLink, value: Value, now: float) -> None:
-        """An argument is an error, or there is no time left. Whoever waits for the head's answer gets this one."""
+        """An argument is an error, or there is no time left. Whoever waits for the head's answer gets this one.
+
+        Others may have handles already: the head, which will never hear of a creation, tells them.
+        """
         if self._creations.pop(link.creating, None) is None:
             return
         cause = value if isinstance(value, Failed) else value.cause if isinstance(value, Fault) else None
@@ -90,6 +94,7 @@ class Actors:
             text += f": {value.message}"
         self._out.append(Send(self._refs.me, HeadError(link.creating, "argument_failed", text)))
         self._died(link, Fault(FaultKind.ACTOR_INIT_FAILED, text, actor=link.actor, cause=cause), now)
+        self.kill(KillActor(link.actor, True, False, text))
 
     def creation_of(self, link: ActorLink) -> tuple[Record, bool] | None:
         """The record of its creation as long as the head has not answered, and whether an existing one would do."""
@@ -240,10 +245,14 @@ class Actors:
             self.kill(KillActor(actor, True, True, "its last handle went out of scope"))
 
     def killed(self, actor: ActorID, now: float) -> None:
-        """We have it killed for good: what the head will tell is known already."""
+        """We have it killed for good: what the head will tell is known already. It is not created any more."""
         link = self.calls.links.get(actor)
-        if link is not None and link.state != ActorState.DEAD:
-            self._died(link, Fault(FaultKind.ACTOR_DIED, "it was killed with rustyray.kill", actor=actor), now)
+        if link is None or link.state == ActorState.DEAD:
+            return
+        creation = self._creations.pop(link.creating, None)
+        self._died(link, Fault(FaultKind.ACTOR_DIED, "it was killed with rustyray.kill", actor=actor), now)
+        if creation is not None and creation[1].state != DONE:
+            self.calls.tasks.fail(creation[1], faults.actor_dead(link, creation[1]), now)
 
     def living(self) -> list[ActorID]:
         """The actors that this process made and that have not ended, but for detached ones."""

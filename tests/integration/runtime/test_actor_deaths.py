@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,34 @@ def test_kill_ends_it_at_once_and_its_calls_fail() -> None:
         rustyray.get(counter.add.remote(), timeout=30)
     with pytest.raises(TypeError, match="cancel"):
         rustyray.kill(counter.add.remote())  # type: ignore[arg-type]
+
+
+def test_who_has_the_handle_of_an_actor_that_never_begins_is_told(tmp_path: Path) -> None:
+    @rustyray.remote
+    def begin() -> int:
+        while not (tmp_path / "gate").exists():
+            time.sleep(0.01)
+        return 1
+
+    @rustyray.remote
+    def fail() -> int:
+        raise ValueError("no")
+
+    @rustyray.remote
+    def ask(counter: Any) -> str:
+        with pytest.raises(ActorDiedError) as caught:
+            rustyray.get(counter.add.remote())
+        return str(caught.value)
+
+    killed, failed = Counter.remote(begin.remote()), Counter.remote(fail.remote())
+    asked = [ask.remote(killed), ask.remote(failed)]
+    rustyray.kill(killed)
+    (tmp_path / "gate").touch()
+    with pytest.raises(ActorDiedError, match="kill"):
+        rustyray.get(killed.add.remote(), timeout=30)
+    told = rustyray.get(asked, timeout=30)
+    assert "kill" in told[0]
+    assert "argument" in told[1]
 
 
 @pytest.mark.parametrize("how", ["exit_actor", "last handle", "shutdown", "kill"])

@@ -71,6 +71,26 @@ def test_a_kill_that_comes_before_the_creation_is_not_lost() -> None:
     assert world.news() == [PENDING, DEAD]
 
 
+def test_what_its_owner_kills_before_the_creation_is_not_created_any_more() -> None:
+    world = World()
+    world.say(WATCHER, WatchActor(make_spec().actor))
+    world.say(DRIVER, kill())
+    assert world.news(WATCHER)[-1] is DEAD
+    assert world.news()[-1] is DEAD, "its owner knows that it need not say so again"
+    world.say(WATCHER, WatchActor(make_spec().actor))
+    assert world.news(WATCHER) == [DEAD]
+    world.create(make_spec())  # said before, and late
+    assert world.news() == [DEAD]
+    assert not world.starting()
+
+
+def test_a_graceful_end_waits_for_the_creation() -> None:
+    world = World()
+    world.say(DRIVER, kill(graceful=True))
+    world.create(make_spec())
+    assert world.news() == [PENDING, DEAD]
+
+
 def test_who_waits_for_a_creation_that_cannot_come_is_told() -> None:
     world = World()
     owner = ids.worker_id(ONE, 50)

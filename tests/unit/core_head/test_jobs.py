@@ -78,6 +78,16 @@ def test_what_a_finished_job_still_creates_is_dead() -> None:
     assert not world.starting()
 
 
+def test_a_job_that_is_over_begins_no_detached_actor_and_takes_no_name() -> None:
+    world = World(nodes=1)
+    world.say(DRIVER, JobFinished(b"\0\0\0\1", DRIVER))
+    world.create(make_spec(1, detached=True, name="keeper"))
+    assert world.news()[-1] is ActorState.DEAD
+    later = register(world, NODES[0], LATER_DRIVER, "ns").job
+    actor = world.create(make_spec(1, owner=LATER_DRIVER, job=later, detached=True, name="keeper"), get_if_exists=True)
+    assert world.come_up()[0] == actor
+
+
 def test_old_jobs_are_forgotten_in_the_end() -> None:
     world = World(nodes=1)
     for number in range(1500):

@@ -195,6 +195,25 @@ def test_an_argument_that_failed_ends_the_actor_before_it_began() -> None:
     owner.fail(B, argument)
     assert owner.fault(call) is FaultKind.ACTOR_INIT_FAILED
     assert owner.one(owner.core.me, HeadError).request == 5
+    kill = owner.one(HEAD, KillActor)  # others may have a handle, and ask about it
+    assert (kill.actor, kill.no_restart, kill.graceful) == (actor, True, False)
+
+
+def test_who_is_killed_before_its_arguments_are_there_is_not_created() -> None:
+    owner = Owner()
+    argument = owner.submit(plan())
+    actor = with_argument(owner, argument)
+    call = owner.call(actor)
+    owner.core.kill_actor(actor, True, owner.now)
+    owner.settle()
+    assert owner.fault(call) is FaultKind.ACTOR_DIED
+    owner.drop(argument)
+    assert argument not in owner.core.objects
+    owner.grant(B)
+    owner.done(B, argument)
+    assert not owner.take(HEAD, CreateActor)
+    assert owner.one(HEAD, KillActor).actor == actor
+    assert not owner.core.arguments.pending
 
 
 def test_a_taken_name_ends_it() -> None:
