@@ -98,6 +98,8 @@ class ExecutorCore:
         self.strategy: Strategy | None = None
         self.gpus: Sequence[int] = NO_GPUS
         self._lease = 0
+        #: The last of the leases that its node has ended; those before it are older.
+        self._over = 0
         #: How often it may run each of the lease's functions, and how often it has run those of which that was said.
         self._max_calls = 0
         self._calls: dict[bytes, int] = {}
@@ -120,8 +122,8 @@ class ExecutorCore:
 
     def on_message(self, sender: bytes, message: Message) -> None:
         if isinstance(message, PushTasks):
-            if self.spent:
-                return  # its owner learns from the last results that these have not begun
+            if self.spent or message.lease <= self._over:
+                return  # its owner learns that these have not begun: from the last results, or as the lease was lost
             lease = message.lease
             if lease != self._lease:
                 self._lease, self.resources, self.strategy = lease, as_amounts(message.resources), message.strategy
@@ -206,6 +208,7 @@ class ExecutorCore:
         """The owner that had this worker is gone: the node hears when nothing of it runs here any more."""
         if self.spent:
             return
+        self._over = message.lease
         self.queue = deque(job for job in self.queue if job.lease != message.lease)
         running = [job for job in self.running.values() if job.lease == message.lease]
         for job in running:

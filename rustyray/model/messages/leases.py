@@ -168,8 +168,9 @@ class KillWorker(msgspec.Struct, array_like=True, gc=False, tag=35):
 
 
 class LeaseOver(msgspec.Struct, array_like=True, gc=False, tag=36):
-    """Node → worker: the owner of lease ``lease`` is gone. The worker drops what it pushed, and says `WorkerStays` when
-    nothing of it runs any more. ``dead``: nobody wants the result of what runs, so it is interrupted.
+    """Node → worker: the owner of lease ``lease`` is gone. The worker drops what it pushed or pushes, and says
+    `WorkerStays` when nothing of it runs any more. ``dead``: nobody wants the result of what runs, so it is
+    interrupted.
     """
 
     lease: int

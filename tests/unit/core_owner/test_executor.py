@@ -216,6 +216,17 @@ def test_what_it_runs_for_an_owner_that_is_dead_is_interrupted_and_then_it_is_fr
     assert hands.rest() == []
 
 
+def test_what_was_pushed_under_a_lease_that_is_over_and_comes_late_does_not_run() -> None:
+    """Its owner, which has lost it, may have pushed it again under the worker's next lease."""
+    hands = Hands()
+    hands.core.on_message(NODE, LeaseOver(LEASE, False))
+    hands.core.on_message(OWNER, PushTasks(LEASE + 1, [task(1)], {}))
+    assert hands.number() == 1
+    hands.core.on_message(OWNER, PushTasks(LEASE, [task(1), task(2)], {}))
+    hands.core.on_message(OWNER, PushTasks(LEASE + 1, [task(3)], {}))
+    assert hands.rest() == [3]
+
+
 def test_what_it_runs_for_an_owner_that_may_live_is_not_interrupted() -> None:
     hands = Hands()
     hands.push(1)
