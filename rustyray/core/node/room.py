@@ -116,11 +116,13 @@ class Room:
         self._spill(now)
 
     def cancel(self, client: bytes, object_: ObjectID | None = None) -> None:
-        """The client waits no more, for this object or any."""
-        if self._waiting:
-            self._waiting = [
-                wish for wish in self._waiting if wish.client != client or object_ not in (None, wish.object)
-            ]
+        """The client waits no more, for this object or any. It may have kept those behind from overtaking."""
+        if not self._waiting:
+            return
+        left = [wish for wish in self._waiting if wish.client != client or object_ not in (None, wish.object)]
+        if len(left) < len(self._waiting):
+            self._waiting = left
+            self._base.timers.at(0.0, self.look_for_waiting)
 
     def refuse_all(self, fault: Fault) -> None:
         waiting, self._waiting = self._waiting, []

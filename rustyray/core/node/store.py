@@ -114,6 +114,8 @@ class Store:
             self._end_writing(client, copy, CopyEvent.SEAL, now)
 
     def abort(self, client: bytes, message: StoreAbort, now: float, why: Fault | None = None) -> None:
+        """The client writes no more, or waits no more for room: its answer may be on its way, or not to come at all."""
+        self.room.cancel(client, message.object)
         copy = self._writing.get(client, {}).get(message.object)
         if copy is not None:
             self._end_writing(client, copy, CopyEvent.ABORT, now, why)

@@ -262,6 +262,29 @@ def test_who_waited_for_room_and_died_gets_none(world: World) -> None:
     assert used(world) == 0
 
 
+def test_who_waited_for_room_and_gives_up_gets_none(world: World) -> None:
+    one = world.put(1, 6)
+    assert world.create(2, 4) is None
+    world.say(DRIVER, StoreAbort(obj(2)))
+    world.say(DRIVER, StoreFree([one]))
+    assert not world.take(DRIVER, StoreCreated)
+    assert used(world) == 0
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_nobody_waits_behind_one_who_waited_for_long_and_gave_up(world: World, dies: bool) -> None:
+    world.put(1, 6)
+    assert world.create(2, 4, writer=STRANGER) is None
+    world.wait(1.5)
+    assert world.create(3, 1) is None, "the one in front starves"
+    if dies:
+        world.lose(STRANGER)
+    else:
+        world.say(STRANGER, StoreAbort(obj(2)))
+    world.wait(0.0)
+    assert world.one(DRIVER, StoreCreated).request == 3
+
+
 def test_small_ones_need_not_wait_behind_large_ones(world: World) -> None:
     world.put(1, 6)
     assert world.create(2, 4) is None
