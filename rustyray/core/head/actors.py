@@ -177,9 +177,12 @@ class Actors:
             if message.failed is None and node_of(message.worker) == sender:
                 self._refuse(sender, message.actor, message.incarnation)
             return
-        if actor.worker or self._base.why_gone(message.worker) is not None:
+        if actor.worker:
             return
-        if message.failed is None:
+        gone = self._base.why_gone(message.worker)
+        if message.failed is None and gone is not None:
+            self._lose(actor, gone, now)  # the news of its end came first
+        elif message.failed is None:
             self._move(actor, ActorEvent.STARTED)
             actor.worker = message.worker
             actor.address = message.address

@@ -17,6 +17,7 @@ from rustyray.model.messages import (
     WatchActor,
     WorkerDied,
 )
+from rustyray.model.values import Fault, FaultKind
 from tests.unit.core_head.world import DRIVER, NODES, World, make_spec
 
 ONE, TWO, THREE = NODES
@@ -52,6 +53,21 @@ def test_a_start_that_is_reported_twice_is_told_once() -> None:
     actor, node, worker = world.come_up()
     world.say(node, ActorStarted(actor, 0, worker, "unix:@w", 7))
     assert world.news() == [PENDING, ALIVE]
+
+
+@pytest.mark.parametrize("failed", [None, Fault(FaultKind.WORKER_CRASHED, "it was killed")])
+def test_a_start_whose_end_was_told_first_is_a_loss(failed: Fault | None) -> None:
+    """Its node says again what it had said on a connection that broke; the end of the process came on the next one."""
+    world = World()
+    actor = world.create(make_spec(max_restarts=1))
+    ((node, _),) = world.starting()
+    worker = ids.worker_id(node, 9)
+    crash(world, worker)
+    world.say(node, ActorStarted(actor, 0, worker, "unix:@w", 9, failed))
+    assert world.news() == [PENDING, RESTARTING]
+    world.say(node, ActorStarted(actor, 0, worker, "unix:@w", 9, failed))
+    assert world.come_up()[2] != worker
+    assert world.news() == [ALIVE]
 
 
 def test_a_watch_that_comes_before_the_creation_waits_for_it() -> None:
