@@ -172,7 +172,7 @@ class Calls:
         link.queue.clear()
         for record in records:
             if record.state != DONE:
-                record.alone = record.state == PUSHED
+                record.alone = record.alone or record.state == PUSHED
                 self.tasks.fail(record, faults.actor_dead(link, record), now)
         self._release_handle(link)
 

@@ -298,3 +298,18 @@ def test_calls_of_a_stored_result_that_die_with_the_actor_free_what_it_may_have_
     owner.say(HEAD, ActorInfo(actor, ActorState.DEAD, 0, fault=fault))
     assert owner.core.freeing.untold
     owner.drop(call)
+
+
+def test_so_do_those_that_waited_for_another_attempt() -> None:
+    owner = Owner()
+    actor = owner.create(max_restarts=1, max_task_retries=1)
+    owner.alive(actor)
+    call = owner.call(actor, max_task_retries=1)
+    assert owner.pushed(A) == [call]
+    owner.lose(A)
+    owner.actor_is(actor, ActorState.RESTARTING, 1)
+    never_sent = owner.call(actor, max_task_retries=1)
+    owner.actor_is(actor, ActorState.DEAD, 1)
+    assert owner.fault(call) is owner.fault(never_sent) is FaultKind.ACTOR_DIED
+    (freed,) = owner.core.freeing.untold.values()
+    assert list(freed) == [call]
