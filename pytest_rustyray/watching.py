@@ -57,10 +57,10 @@ def _start_early(config: pytest.Config, preload: list[str]) -> None:
         os.environ[VERBOSITY] = str(verbosity)
         config.add_cleanup(_untell_verbosity)
 
-    from rustyray.engines.native import spawn
+    from rustyray.engines.native.processes import spawn
 
     spawn.start_early()  # before more is imported here
-    from rustyray.engines.native.zygote import Zygote
+    from rustyray.engines.native.processes.zygote import Zygote
 
     Zygote.shared().preload(preload)
 

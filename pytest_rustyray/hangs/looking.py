@@ -109,7 +109,7 @@ def _all_stacks(found: Inspection, engine: Any) -> list[str]:
 
 def _ask_by_signal(pid: int, engine: Any) -> str:
     """Have a process that does not answer write its stacks to standard error, which pytest captures."""
-    from rustyray.engines.native.processes import TELL_STACKS
+    from rustyray.engines.native.processes.kernel import TELL_STACKS
 
     if not pid or not TELL_STACKS or not _runs_here(engine):
         return ""

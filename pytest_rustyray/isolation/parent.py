@@ -78,7 +78,7 @@ class _Zygotes:
     second. Without, or if that fails, its runtime starts one."""
 
     def __init__(self, item: pytest.Item) -> None:
-        module = sys.modules.get("rustyray.engines.native.zygote")
+        module = sys.modules.get("rustyray.engines.native.processes.zygote")
         self._own: Any = module.Zygote.running() if module is not None and fixtures.uses(item) else None
         self._ends = socket.socketpair() if self._own is not None else ()
 

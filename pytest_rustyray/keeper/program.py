@@ -15,7 +15,7 @@ from typing import Final
 
 from pytest_rustyray.keeper.redis_server import redis_server
 from rustyray.api import init_options
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing import starting, stopping
 from rustyray.engines.native.standing.places import Place, started
 
@@ -24,7 +24,7 @@ FOR_WORKERS: Final = "pytest_rustyray.in_workers.installed"
 
 
 def main(folder: Path, options: dict[str, object]) -> None:
-    processes.set_name("rr-keeper")
+    kernel.set_name("rr-keeper")
     count = int(str(options.pop("num_nodes", None) or 1))
     store, temporary = str(options.pop("store", "memory")), options.pop("temporary", False)
     settings = init_options.checked(**options)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from os import getpid
 from pathlib import Path
 from typing import Final
 
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 
 PROGRAM: Final = "redis-server"
 #: Seconds that it has to end.
@@ -39,7 +39,7 @@ def redis_server(folder: Path) -> Iterator[str]:
             stdin=subprocess.PIPE,
             stdout=2,
             text=True,
-            preexec_fn=partial(processes.set_parent_death_signal, signal.SIGKILL, getpid()),  # noqa: PLW1509 - one thread
+            preexec_fn=partial(kernel.set_parent_death_signal, signal.SIGKILL, getpid()),  # noqa: PLW1509 - one thread
         )
         try:
             assert server.stdin is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-from rustyray.engines.native.processes import wait_for_end
+from rustyray.engines.native.processes.kernel import wait_for_end
 
 #: Parts of command lines that only processes of Ray's own have.
 _COMMANDS: Final = (b"ray::", b"/ray/core/src/ray/", b"/ray/_private/", b"/ray/dashboard/")

@@ -61,7 +61,7 @@ class Holding:
         if not self.has_folder or not self.folder.exists():
             return
         from pytest_rustyray.keeper import process
-        from rustyray.engines.native.processes import wait_for_end
+        from rustyray.engines.native.processes.kernel import wait_for_end
 
         keeper = process.running(self.folder)
         if keeper is not None and not wait_for_end(keeper.pid, PATIENCE):

@@ -13,7 +13,7 @@ import msgspec
 from rustyray.api import init_options
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.certificates import Certificates
+    from rustyray.engines.native.network.certificates import Certificates
     from rustyray.engines.native.standing.places import ClusterFile
 
 #: Options of ``ray start`` that scripts pass and that ask for nothing here, with the number of their values.
@@ -149,7 +149,7 @@ def run(given: argparse.Namespace) -> None:
 
 def _certificates(given: argparse.Namespace) -> Callable[[str], Certificates] | None:
     """Where certificates are to come from, if there are to be any."""
-    from rustyray.engines.native import certificates
+    from rustyray.engines.native.network import certificates
 
     own = (given.tls_cert, given.tls_key, given.tls_ca)
     if any(own):
@@ -185,14 +185,14 @@ To see what there is: rustyray status. To end it: rustyray stop."""
 
 
 def _block(given: argparse.Namespace, node: int) -> None:
-    from rustyray.engines.native import processes
+    from rustyray.engines.native.processes import kernel
     from rustyray.engines.native.standing import stopping
     from rustyray.engines.native.standing.places import places
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         print("It stays until you press Ctrl-C.", flush=True)
-        processes.wait_for_end(node, None)
+        kernel.wait_for_end(node, None)
         ended = "The node has ended."
     except KeyboardInterrupt:
         ended = "Stopping."

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 import cloudpickle
 
-from rustyray.engines.native import address, processes
-from rustyray.engines.native.boot import NodeBoot
-from rustyray.engines.native.hub import Hub
-from rustyray.engines.native.zygote import Zygote
+from rustyray.engines.native.network import address
+from rustyray.engines.native.network.hub import Hub
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import NodeBoot
+from rustyray.engines.native.processes.zygote import Zygote
 from rustyray.model import ids
 from rustyray.model.messages import (
     DefineFunction,
@@ -158,13 +159,13 @@ class Watch:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        watch = processes.open_watch(pid)
+        watch = kernel.open_watch(pid)
         assert watch is not None, "this system has neither pidfds nor a kqueue"
         self._fd = watch
 
     def ends(self, timeout: float = PATIENCE) -> bool:
         """Whether it ends within ``timeout`` seconds."""
-        return processes.wait_watch(self._fd, timeout)
+        return kernel.wait_watch(self._fd, timeout)
 
     def close(self) -> None:
         os.close(self._fd)

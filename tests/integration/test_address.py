@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rustyray.engines.native import address
-from rustyray.engines.native.address import MAX_PATH, default_address, format_address, listen, parse
+from rustyray.engines.native.network import address
+from rustyray.engines.native.network.address import MAX_PATH, default_address, format_address, listen, parse
 from tests.integration.hub.hubs import dial
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux's")

@@ -15,8 +15,8 @@ from typing import Any, TextIO
 
 import pytest
 
-from rustyray.engines.native import worker_processes
-from rustyray.engines.native.zygote import Zygote
+from rustyray.engines.native.processes import worker_processes
+from rustyray.engines.native.processes.zygote import Zygote
 from rustyray.model.messages import (
     ClusterDescription,
     DescribeCluster,

@@ -7,10 +7,10 @@ import signal
 
 import pytest
 
-from rustyray.engines.native import processes
-from rustyray.engines.native.boot import NodeBoot, WorkerBoot
-from rustyray.engines.native.spare import Spare, spare
-from rustyray.engines.native.worker_processes import BecomeWorker
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import NodeBoot, WorkerBoot
+from rustyray.engines.native.processes.spare import Spare, spare
+from rustyray.engines.native.processes.worker_processes import BecomeWorker
 
 BOOT = NodeBoot(
     node=b"n" * 8,
@@ -71,7 +71,7 @@ def test_it_becomes_the_worker_that_it_is_told_to_be() -> None:
 def test_one_that_has_ended_becomes_no_worker_and_leaves_no_zombie() -> None:
     one = Spare(BOOT, [])
     os.kill(one.pid, signal.SIGKILL)
-    assert processes.wait_for_end(one.pid, 10)
+    assert kernel.wait_for_end(one.pid, 10)
     assert not one.become(WORKER)
     with pytest.raises(ChildProcessError):
         os.waitpid(one.pid, os.WNOHANG)

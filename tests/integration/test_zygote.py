@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 import rustyray
-from rustyray.engines.native import processes, spawn, zygote
-from rustyray.engines.native.boot import AskNode, Channel
-from rustyray.engines.native.zygote import Zygote, ZygoteError
+from rustyray.engines.native.processes import kernel, spawn, zygote
+from rustyray.engines.native.processes.boot import AskNode, Channel
+from rustyray.engines.native.processes.zygote import Zygote, ZygoteError
 from tests.integration.bare_driver import PATIENCE, BareDriver, Watch
 
 ROOT = Path(__file__).parents[2]
@@ -247,7 +247,7 @@ def test_a_forked_child_can_be_given_a_zygote(twin: bool) -> None:
 
 FORKS_AND_IS_KILLED = """
 import os, sys, time
-from rustyray.engines.native.zygote import Zygote
+from rustyray.engines.native.processes.zygote import Zygote
 zygote = Zygote.shared().pid()
 if os.fork() == 0:
     sys.stdin.read()
@@ -292,12 +292,12 @@ def test_a_copy_of_the_socket_in_a_foreign_program_does_not_keep_the_zygote() ->
 def test_it_can_be_started_before_the_engine_is_imported() -> None:
     program = """
 import sys
-from rustyray.engines.native import spawn
+from rustyray.engines.native.processes import spawn
 spawn.start_early()
 spawn.start_early()
 early = spawn._early
-assert "rustyray.engines.native.hub" not in sys.modules
-from rustyray.engines.native.zygote import Zygote
+assert "rustyray.engines.native.network.hub" not in sys.modules
+from rustyray.engines.native.processes.zygote import Zygote
 assert Zygote.shared().pid() == early.pid
 spawn.start_early()
 assert spawn._early is None
@@ -369,7 +369,7 @@ def test_who_has_little_time_does_not_wait_long_for_a_stopped_zygote(
 
 def test_it_does_what_its_interpreter_was_told() -> None:
     options = ["-B", "-O", "-X", "utf8", "-X", "dev", "-W", "ignore::ResourceWarning"]
-    program = "from rustyray.engines.native.spawn import interpreter_flags as f; print(f())"
+    program = "from rustyray.engines.native.processes.spawn import interpreter_flags as f; print(f())"
     told = subprocess.run(
         [sys.executable, *options, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -388,7 +388,7 @@ def test_it_does_what_its_interpreter_was_told() -> None:
     ],
 )
 def test_how_a_process_ended_in_words(status: int, words: str) -> None:
-    assert processes.describe_exit(status) == words
+    assert kernel.describe_exit(status) == words
 
 
 def test_a_node_that_nobody_knows_is_not_killed(common: Zygote) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 import rustyray
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing import places, stopping
 from rustyray.engines.native.standing.places import ProcessFile
 from tests.integration.drivers import eventually
@@ -101,7 +101,7 @@ class Chaos:
         if others:
             victim = self.random.choice(others)
             _signal(victim.pid, signal.SIGKILL)
-            assert processes.wait_for_end(victim.pid, 10)
+            assert kernel.wait_for_end(victim.pid, 10)
         self.commands.run("start", f"--address={self.commands.address}", "--num-cpus=1")
         return bool(others)
 
@@ -114,7 +114,7 @@ class Chaos:
     def kill_head(self) -> bool:
         head = self.commands.place().processes()[0]
         _signal(head.pid, signal.SIGKILL)
-        assert processes.wait_for_end(head.pid, 10)
+        assert kernel.wait_for_end(head.pid, 10)
         self.commands.run("start", "--head", f"--store={self.store}")
         return True
 

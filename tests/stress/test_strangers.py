@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from rustyray.engines.native import address as addresses
+from rustyray.engines.native.network import address as addresses
 from rustyray.engines.native.standing.asking import describe
 from rustyray.engines.native.standing.places import ClusterFile
 from rustyray.model.messages import HEAD, Role

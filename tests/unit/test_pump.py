@@ -8,7 +8,7 @@ import pytest
 
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.waiter import Waiter
-from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.network.hub import Hub
 from rustyray.engines.native.pump import Pump
 from rustyray.model import ids
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rustyray.engines.native.watch import LOOK, ROUND, Watch
+from rustyray.engines.native.network.watch import LOOK, ROUND, Watch
 
 READY = [(3, 1)]
 

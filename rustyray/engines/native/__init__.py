@@ -7,7 +7,8 @@ node_main.py      a node's process from its fork on
 node_process.py   head and node: leases, workers, the store's index
 worker.py         runs tasks and actors
 pump.py           one process' I/O: the thread that waits does it
-zygote.py         forks node processes in milliseconds
+network/          connections, handshakes, TLS: bytes between processes
+processes/        forks node processes in milliseconds, and workers from them
 
 What a program can ask for, and how its code is run, is in `rustyray.engines.client`, shared with the simulator.
 """
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def start(settings: Settings) -> Engine:
     """Start a runtime of this process' own; returns when its node is up (workers may still be starting)."""
-    from rustyray.engines.native import spawn
+    from rustyray.engines.native.processes import spawn
 
     spawn.start_early()  # its imports and ours then go on at the same time
     from rustyray.engines.native.driver import Driver

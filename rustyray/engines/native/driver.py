@@ -15,15 +15,16 @@ from rustyray.core.node import NodeLimits
 from rustyray.core.node.knobs import KNOBS, configured, number
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.store import Store
-from rustyray.engines.native import address as addresses
-from rustyray.engines.native import nodes, pausing, processes
+from rustyray.engines.native import nodes, pausing
 from rustyray.engines.native.any_driver import AnyDriver, on_effect
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.boot import ONE_THREAD, NodeBoot
-from rustyray.engines.native.hub import Hub
-from rustyray.engines.native.parting import Partitions
+from rustyray.engines.native.network import address as addresses
+from rustyray.engines.native.network.hub import Hub
+from rustyray.engines.native.network.parting import Partitions
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import ONE_THREAD, NodeBoot
+from rustyray.engines.native.processes.zygote import Zygote
 from rustyray.engines.native.pump import Pump
-from rustyray.engines.native.zygote import Zygote
 from rustyray.model import resources
 from rustyray.model.ids import NODE_ID_SIZE, worker_id
 from rustyray.model.messages import Registered, Role, ShutdownDone
@@ -229,10 +230,10 @@ def _boot(
         arena_size=arena_size,
         address=addresses.default_address(session, node),
         argv=list(sys.argv),
-        sys_path=processes.search_path(),
-        cwd=processes.directory(),
+        sys_path=kernel.search_path(),
+        cwd=kernel.directory(),
         env=ONE_THREAD | dict(os.environ),
-        umask=processes.umask(),
+        umask=kernel.umask(),
         prestart=_prestart(settings),
         labels=settings.labels,
         log_level=settings.log_level,

@@ -14,12 +14,12 @@ from rustyray.core.lifecycle import Step
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
-from rustyray.engines.native import address as addresses
-from rustyray.engines.native import processes
 from rustyray.engines.native.any_driver import AnyDriver, on_effect
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.boot import ONE_THREAD
-from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.network import address as addresses
+from rustyray.engines.native.network.hub import Hub
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import ONE_THREAD
 from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile
@@ -196,11 +196,11 @@ def _borrow_arena(cluster: ClusterFile, node: bytes, where: str) -> tuple[Worker
 
 def _setup(quiet: bool) -> JobSetup:
     return JobSetup(
-        machine=processes.this_machine(),
-        sys_path=processes.search_path(),
+        machine=kernel.this_machine(),
+        sys_path=kernel.search_path(),
         argv=list(sys.argv),
-        cwd=processes.directory(),
+        cwd=kernel.directory(),
         env=ONE_THREAD | dict(os.environ),
-        umask=processes.umask(),
+        umask=kernel.umask(),
         quiet=quiet,
     )

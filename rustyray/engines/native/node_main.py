@@ -10,13 +10,13 @@ import traceback
 from typing import NoReturn
 
 from rustyray.core.effects import StartAgain
-from rustyray.engines.native import processes, surroundings
-from rustyray.engines.native.boot import NodeBoot, NodeFd, WorkerBoot, packages_of
 from rustyray.engines.native.node_process import NodeProcess
-from rustyray.engines.native.spare import spare
-from rustyray.engines.native.surroundings import tell
+from rustyray.engines.native.processes import kernel, surroundings
+from rustyray.engines.native.processes.boot import NodeBoot, NodeFd, WorkerBoot, packages_of
+from rustyray.engines.native.processes.spare import spare
+from rustyray.engines.native.processes.surroundings import tell
+from rustyray.engines.native.processes.worker_processes import BUG, BecomeWorker, exit_now
 from rustyray.engines.native.worker import main as run_worker
-from rustyray.engines.native.worker_processes import BUG, BecomeWorker, exit_now
 
 
 def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
@@ -54,8 +54,8 @@ def main(boot: NodeBoot, fds: list[int], zygote_pid: int) -> NoReturn:
 def _settle_in(boot: NodeBoot, fds: list[int], zygote_pid: int) -> None:
     """Make this process the driver's: its streams, directory, environment and import path, for the workers to keep."""
     if zygote_pid:
-        processes.set_parent_death_signal(signal.SIGKILL, zygote_pid)
-    processes.set_name("rr-node")
+        kernel.set_parent_death_signal(signal.SIGKILL, zygote_pid)
+    kernel.set_name("rr-node")
     os.dup2(fds[NodeFd.STDOUT], 1)
     os.dup2(fds[NodeFd.STDERR], 2)
     os.close(fds[NodeFd.STDOUT])

@@ -34,19 +34,19 @@ from rustyray.core.effects import (
 )
 from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeCore
-from rustyray.engines.native import processes
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.bodies import Bodies
-from rustyray.engines.native.boot import NodeBoot
-from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.memory import Meter
-from rustyray.engines.native.nonsense import cut_off
+from rustyray.engines.native.network.bodies import Bodies
+from rustyray.engines.native.network.hub import Hub
+from rustyray.engines.native.network.nonsense import cut_off
+from rustyray.engines.native.network.parting import Asker
 from rustyray.engines.native.outputs import Outputs
-from rustyray.engines.native.parting import Asker
-from rustyray.engines.native.spare import Spare
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import NodeBoot
+from rustyray.engines.native.processes.spare import Spare
+from rustyray.engines.native.processes.surroundings import tell
+from rustyray.engines.native.processes.worker_processes import WorkerProcesses, settle_in
 from rustyray.engines.native.spill_file import SpillFile
-from rustyray.engines.native.surroundings import tell
-from rustyray.engines.native.worker_processes import WorkerProcesses, settle_in
 from rustyray.model.ids import NODE_ID_SIZE, WorkerID, worker_id
 from rustyray.model.messages import (
     BETWEEN_NODES,
@@ -118,11 +118,11 @@ class NodeProcess:
         self.terminated = False
         self.stopped = False
         self.again: StartAgain | None = None
-        self.descriptors = boot.descriptors or processes.raise_descriptor_limit()
+        self.descriptors = boot.descriptors or kernel.raise_descriptor_limit()
         if boot.descriptors:
-            processes.limit_descriptors(boot.descriptors)
+            kernel.limit_descriptors(boot.descriptors)
         self.now = time.monotonic()
-        self.woken, self.wake = processes.open_wake_pipe()
+        self.woken, self.wake = kernel.open_wake_pipe()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
@@ -201,7 +201,7 @@ class NodeProcess:
         """None if this process is to end for good. From now on SIGTERM ends it at once."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self.on_signal()
-        processes.lower_descriptor_limit(self.descriptors)
+        kernel.lower_descriptor_limit(self.descriptors)
         return None if self.terminated else self.again
 
     # --- messages -----------------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ class NodeProcess:
                 self.spill_file.do(effect)
             case TrimArena(extents=extents):
                 for start, size in extents:
-                    processes.punch_hole(self.arena_fd, start, size)
+                    kernel.punch_hole(self.arena_fd, start, size)
             case Warn(text=text):
                 if text not in self.warned:
                     self.warned.add(text)
@@ -332,7 +332,7 @@ class NodeProcess:
 
     def leave(self) -> None:
         """In a worker, just forked: let go of what is the node's alone."""
-        processes.set_name("rr-worker")
+        kernel.set_name("rr-worker")
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -341,12 +341,12 @@ class NodeProcess:
         self.spill_file.after_fork()
         os.close(self.woken)
         os.close(self.wake)
-        processes.lower_descriptor_limit(self.descriptors)
+        kernel.lower_descriptor_limit(self.descriptors)
         settle_in(self.boot.cpus)
 
     def on_signal(self) -> None:
         """SIGCHLD or SIGTERM has come; the loop does what follows after the messages."""
-        self.terminated |= signal.SIGTERM in processes.drain(self.woken)
+        self.terminated |= signal.SIGTERM in kernel.drain(self.woken)
 
     def bury(self) -> None:
         """Tell the core of the processes that have ended and whose connection is read to its end."""

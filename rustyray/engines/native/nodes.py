@@ -16,16 +16,16 @@ import msgspec
 
 from rustyray.core.node.knobs import configured, number
 from rustyray.engines.client.waiter import Waiter
-from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.boot import packages_of
-from rustyray.engines.native.zygote import Zygote
+from rustyray.engines.native.network import address as addresses
+from rustyray.engines.native.processes.boot import packages_of
+from rustyray.engines.native.processes.zygote import Zygote
 from rustyray.model.ids import NODE_ID_SIZE, NodeID
 from rustyray.model.messages import RegisterDriver, Registered, Shutdown
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.boot import NodeBoot
     from rustyray.engines.native.driver import Driver
+    from rustyray.engines.native.processes.boot import NodeBoot
     from rustyray.model.settings import Settings
 
 #: Seconds between two looks at whether a node that starts is still there.

@@ -16,7 +16,7 @@ from rustyray.model.messages import Output
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rustyray.engines.native.hub import Hub
+    from rustyray.engines.native.network.hub import Hub
     from rustyray.model.ids import WorkerID
 
 #: Bytes read at a time.

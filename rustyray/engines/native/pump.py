@@ -23,9 +23,9 @@ from typing import Any, Final
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.waiter import Waiter, Waiting
-from rustyray.engines.native import forks
-from rustyray.engines.native.hub import Hub
-from rustyray.engines.native.nonsense import cut_off
+from rustyray.engines.native.network.hub import Hub
+from rustyray.engines.native.network.nonsense import cut_off
+from rustyray.engines.native.processes import forks
 from rustyray.model.messages import (
     HEAD,
 )

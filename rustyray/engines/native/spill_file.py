@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from typing import Final, NamedTuple, TypeAlias
 
 from rustyray.core.effects import RestoreObject, SpillObject, TrimSpilled
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 
 #: Bytes that a thread sums up and writes at a time, or reads and sums up, while the processor's cache has them.
 STEP: Final = 1 << 20
@@ -95,7 +95,7 @@ class SpillFile:
             work = self._work.get()
             if isinstance(work, TrimSpilled):
                 for start, size in work.extents:
-                    processes.punch_hole(self._fd, start, size)
+                    kernel.punch_hole(self._fd, start, size)
                 continue
             checksum, problem = 0, ""
             try:

@@ -21,14 +21,14 @@ from rustyray.core.effects import Effect, Warn
 from rustyray.core.owner import OwnerCore
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.worker import WorkerClient
-from rustyray.engines.native import address as addresses
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.boot import LOG_LEVEL, WorkerBoot
 from rustyray.engines.native.debugging import refuse_breakpoint
-from rustyray.engines.native.forks import ForkedError
-from rustyray.engines.native.hub import Hub
 from rustyray.engines.native.interrupts import in_runtime
+from rustyray.engines.native.network import address as addresses
+from rustyray.engines.native.network.hub import Hub
 from rustyray.engines.native.outputs import write_nowhere
+from rustyray.engines.native.processes.boot import LOG_LEVEL, WorkerBoot
+from rustyray.engines.native.processes.forks import ForkedError
 from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.model.messages import (
     HEAD,

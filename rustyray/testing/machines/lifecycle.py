@@ -52,7 +52,7 @@ class LifecycleMachine(Machine):
         if rustyray.is_initialized():
             raise RuntimeError("a runtime is up in this process already: call rustyray.shutdown() before")
         if self.engine == "native":
-            from rustyray.engines.native.zygote import Zygote
+            from rustyray.engines.native.processes.zygote import Zygote
 
             Zygote.shared().pid()  # it stays for all runtimes of this process
         self.session: rustyray.Session | None = None

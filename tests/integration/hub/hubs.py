@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rustyray.engines.native import address
-from rustyray.engines.native.certificates import Certificates
-from rustyray.engines.native.hub import Hub
+from rustyray.engines.native.network import address
+from rustyray.engines.native.network.certificates import Certificates
+from rustyray.engines.native.network.hub import Hub
 from rustyray.model.messages import BorrowAck, DefineFunction, Message, Role
 from rustyray.wire.codec import encode
 from rustyray.wire.framing import header

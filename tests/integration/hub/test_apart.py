@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rustyray.engines.native import sleeping
-from rustyray.engines.native.poller import SelectorPoller
+from rustyray.engines.native.network import sleeping
+from rustyray.engines.native.network.poller import SelectorPoller
 from rustyray.model.ids import node_of
 from tests.integration.hub.hubs import Node, acks, connected, nodes, turn_until
 

@@ -10,8 +10,8 @@ import pytest
 
 from rustyray.core.node import THROWN_AWAY, Place
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.bodies import STEP, Bodies
-from rustyray.engines.native.link import MAX_BODY
+from rustyray.engines.native.network.bodies import STEP, Bodies
+from rustyray.engines.native.network.link import MAX_BODY
 from rustyray.model.messages import BorrowAck, Chunk
 from rustyray.wire.codec import encode
 from rustyray.wire.framing import header

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from rustyray.engines.native import sleeping
-from rustyray.engines.native.poller import SelectorPoller
+from rustyray.engines.native.network import sleeping
+from rustyray.engines.native.network.poller import SelectorPoller
 from rustyray.model.messages import BorrowAck, DefineFunction
 from tests.integration.hub.hubs import Node, RawPeer, acks, blob, connected, ended, frame, turn_until
 

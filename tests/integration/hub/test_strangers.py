@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rustyray.engines.native import address, greeter, link
-from rustyray.engines.native.greeter import ANSWER_PATIENCE, MAX_STRANGERS, STRANGER_PATIENCE
+from rustyray.engines.native.network import address, greeter, link
+from rustyray.engines.native.network.greeter import ANSWER_PATIENCE, MAX_STRANGERS, STRANGER_PATIENCE
 from rustyray.model.messages import BorrowAck, Role
 from rustyray.wire.handshake import ClientHandshake, Credentials
 from tests.integration.hub.hubs import KEY, SESSION, Node, RawPeer, connected, dial, ended, frame, nodes, turn_until

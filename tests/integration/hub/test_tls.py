@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from rustyray.engines.native import address, certificates, link, tls
-from rustyray.engines.native.certificates import CertificateError, Certificates, contexts
-from rustyray.engines.native.greeter import MAX_STRANGERS, STRANGER_PATIENCE
+from rustyray.engines.native.network import address, certificates, link, tls
+from rustyray.engines.native.network.certificates import CertificateError, Certificates, contexts
+from rustyray.engines.native.network.greeter import MAX_STRANGERS, STRANGER_PATIENCE
 from rustyray.model.messages import BorrowAck, Message, Output, Role
 from rustyray.wire.framing import MAX_FRAME
 from rustyray.wire.handshake import ClientHandshake, Credentials
@@ -329,7 +329,7 @@ def test_the_users_own_are_read_and_tried(own: Certificates, tmp_path: Path) -> 
 
 
 def test_without_the_package_the_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "rustyray.engines.native.new_certificates", raising=False)
+    monkeypatch.delitem(sys.modules, "rustyray.engines.native.network.new_certificates", raising=False)
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with pytest.raises(CertificateError, match=r"pip install 'rustyray\[tls\]', or bring your own with --tls-cert"):
         certificates.make("x")

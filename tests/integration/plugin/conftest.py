@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from rustyray.engines.native.processes import wait_for_end
+from rustyray.engines.native.processes.kernel import wait_for_end
 
 #: Where the project is not installed, its plugin has no short name.
 INSTALLED = bool(entry_points(group="pytest11", name="rustyray"))

@@ -253,7 +253,7 @@ def test_workers_have_what_explains_assertions_before_a_task_needs_it(suite: Sui
                 return list(sys.modules)  # no assertion here, so that this function does not need pytest itself
 
             def test_it(rustyray_local):
-                from rustyray.engines.native.zygote import Zygote
+                from rustyray.engines.native.processes.zygote import Zygote
                 assert {"_pytest.assertion.rewrite", "cloudpickle"} <= set(rustyray.get(modules.remote()))
                 assert Zygote.shared().preload_failures() == {}
         """

@@ -257,7 +257,7 @@ def test_runtimes_of_isolated_tests_are_their_own(suite: Suite) -> None:
     result = suite.run()
     result.assert_outcomes(passed=5, failed=1, errors=1)
     result.stdout.fnmatch_lines(["*left behind, and put away: threads (1)*", "*planted*"])
-    from rustyray.engines.native.processes import wait_for_end
+    from rustyray.engines.native.processes.kernel import wait_for_end
 
     assert all(wait_for_end(pid, 10) for pid in suite.noted("nodes"))
 

@@ -197,7 +197,7 @@ def test_the_test_after_one_that_killed_the_node_is_clean(
                         rustyray.get(seven.remote())
 
             def test_kill_the_process_that_all_runtimes_come_from(rustyray_local):
-                from rustyray.engines.native.zygote import Zygote
+                from rustyray.engines.native.processes.zygote import Zygote
                 pids(rustyray_local)
                 os.kill(Zygote.shared().pid(), signal.SIGKILL)
 
@@ -214,7 +214,7 @@ def test_an_interrupted_run_leaves_nothing(suite: Suite, assert_ended: Callable[
     suite.write(
         test_it="""
             import rustyray
-            from rustyray.engines.native.zygote import Zygote
+            from rustyray.engines.native.processes.zygote import Zygote
 
             def test_it(rustyray_local):
                 with open("pids", "w") as file:

@@ -55,7 +55,7 @@ def test_a_process_that_crashes_leaves_nothing_and_the_run_goes_on(
             import os, signal
             import pytest
             import rustyray
-            from rustyray.engines.native.zygote import Zygote
+            from rustyray.engines.native.processes.zygote import Zygote
 
             @rustyray.remote
             class Holder:

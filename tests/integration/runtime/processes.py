@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import rustyray
-from rustyray.engines.native.zygote import Zygote
+from rustyray.engines.native.processes.zygote import Zygote
 
 
 def session_of(session: rustyray.Session) -> str:

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from rustyray.commands import main
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing import places
 from tests.integration.drivers import eventually
 from tests.integration.standing.conftest import Commands
@@ -174,7 +174,7 @@ def test_a_start_that_blocks_ends_with_ctrl_c_and_takes_the_cluster_along(comman
 def test_what_was_killed_is_not_in_the_way_of_the_next(cluster: Commands) -> None:
     for process in cluster.place().processes():
         os.kill(process.pid, signal.SIGKILL)
-        assert processes.wait_for_end(process.pid, 10)
+        assert kernel.wait_for_end(process.pid, 10)
     assert "no cluster runs on this machine" in cluster.try_("status").stderr
     cluster.run("start", "--head", "--port=0", "--num-cpus=1")
     assert "1 nodes" in cluster.run("status")

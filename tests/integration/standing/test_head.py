@@ -16,7 +16,7 @@ import pytest
 
 import rustyray
 from rustyray.core.effects import Keep
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing.stores import StoreError, open_store
 from rustyray.experimental import internal_kv
 from tests.integration.drivers import eventually
@@ -69,7 +69,7 @@ def kill_head(commands: Commands) -> None:
     head = commands.place().processes()[0]
     assert not head.node
     os.kill(head.pid, signal.SIGKILL)
-    assert processes.wait_for_end(head.pid, 10)
+    assert kernel.wait_for_end(head.pid, 10)
 
 
 @rustyray.remote
@@ -109,7 +109,7 @@ def test_all_goes_on_when_the_head_is_killed_and_started_again(kept: Commands, s
     with rustyray.init(address=address, namespace="here"):
         assert rustyray.get(rustyray.get_actor("known").add.remote()) == 4
         rustyray.kill(rustyray.get_actor("known"))
-    assert processes.wait_for_end(pid, 10)
+    assert kernel.wait_for_end(pid, 10)
 
 
 @usually_sqlite
@@ -132,7 +132,7 @@ def test_what_ended_while_the_head_was_away_is_found_out(kept: Commands, store: 
         kill_head(kept)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-            assert processes.wait_for_end(pid, 10)
+            assert kernel.wait_for_end(pid, 10)
         kept.run("start", "--head", f"--store={store}")
 
         def says(actor: rustyray.ActorHandle[Counter]) -> object:
@@ -155,7 +155,7 @@ def test_a_node_that_died_with_the_head_is_dead_and_another_is_started_beside_th
     victim = kept.place().processes()[1]
     kill_head(kept)
     os.kill(victim.pid, signal.SIGKILL)
-    assert processes.wait_for_end(victim.pid, 10)
+    assert kernel.wait_for_end(victim.pid, 10)
     assert "Node " in kept.run("start", "--head", f"--store={store}", "--num-cpus=3")
     assert eventually(lambda: "2 nodes, 1 dead" in kept.run("status"))
     assert "3/3 CPU" in kept.run("status")

@@ -14,7 +14,7 @@ import pytest
 
 import rustyray
 from rustyray.commands import main
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing import everywhere, jobs, places, stopping
 from rustyray.job_submission import JobErrorType, JobStatus, JobSubmissionClient
 from rustyray.util import state
@@ -149,7 +149,7 @@ def test_jobs_end_when_they_are_told_and_with_the_cluster(cluster: Commands) -> 
     assert "there is a job 'last' already" in refused.stderr
     assert "runs: stop it first" in cluster.try_("job", "delete", "last").stderr
     assert "was stopped" in cluster.run("job", "stop", "stopped")
-    assert processes.wait_for_end(stopped, 10)
+    assert kernel.wait_for_end(stopped, 10)
     assert "STOPPED\nStatus message: it was stopped" in cluster.run("job", "status", "stopped")
     assert "was over already" in cluster.run("job", "stop", "stopped")
     supervisor = jobs.find(cluster.place(), "killed").supervisor
@@ -157,8 +157,8 @@ def test_jobs_end_when_they_are_told_and_with_the_cluster(cluster: Commands) -> 
     os.kill(supervisor.pid, signal.SIGKILL)
     assert eventually(lambda: "its supervisor was killed" in cluster.run("job", "status", "killed"), 10)
     cluster.run("stop")
-    assert processes.wait_for_end(last, 10)
-    assert processes.wait_for_end(killed, 10)
+    assert kernel.wait_for_end(last, 10)
+    assert kernel.wait_for_end(killed, 10)
     assert os.listdir(cluster.directory) == []
 
 

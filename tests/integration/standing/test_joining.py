@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import rustyray
-from rustyray.engines.native import guest, processes
+from rustyray.engines.native import guest
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing.asking import describe
 from rustyray.exceptions import OutOfMemoryError
 from tests.integration.drivers import eventually
@@ -93,7 +94,7 @@ def test_detached_actors_stay_and_the_others_end_with_their_job(cluster: Command
     )
     *counts, kept, gone = eval(cluster.driver(first))
     assert counts == [1, 1]
-    assert processes.wait_for_end(gone, 10)
+    assert kernel.wait_for_end(gone, 10)
     second = BEGIN + (
         "kept = rustyray.get_actor('kept')\n"
         "print(rustyray.get([kept.add.remote(), kept.pid.remote(), kept.make.remote()]))\n"
@@ -108,7 +109,7 @@ def test_detached_actors_stay_and_the_others_end_with_their_job(cluster: Command
         "rustyray.kill(kept)"
     )
     assert cluster.driver(third) == "2\n"
-    assert processes.wait_for_end(kept, 10)
+    assert kernel.wait_for_end(kept, 10)
 
 
 def test_two_drivers_at_once_share_the_cluster_and_not_their_workers(cluster: Commands) -> None:
@@ -147,7 +148,7 @@ def test_a_killed_driver_leaves_nothing_running(cluster: Commands) -> None:
         assert driver.stdout is not None
         pid = int(driver.stdout.readline())
         driver.send_signal(signal.SIGKILL)
-    assert processes.wait_for_end(pid, 10)
+    assert kernel.wait_for_end(pid, 10)
     assert eventually(lambda: not busy(cluster))
 
 
@@ -188,7 +189,7 @@ def test_what_does_not_go_with_an_address_is_refused(cluster: Commands) -> None:
 def test_without_a_node_on_this_machine_nobody_can_join(cluster: Commands) -> None:
     node = cluster.place().processes()[-1]
     os.kill(node.pid, signal.SIGKILL)
-    assert processes.wait_for_end(node.pid, 10)
+    assert kernel.wait_for_end(node.pid, 10)
     with pytest.raises(ConnectionError, match=r"no node of the cluster at .* runs on this machine"):
         rustyray.init(address=cluster.address)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from tests.integration.drivers import eventually
 from tests.integration.standing.machines import Machine, missing, two_machines
 from tests.integration.standing.test_tls import PROGRAM
@@ -102,7 +102,7 @@ def test_a_pulled_cable_makes_a_node_dead_and_another_takes_its_place_when_it_is
     assert far.is_alive()
     b.plug(True)
     assert eventually(lambda: "2 nodes, 1 dead" in a.run("status"))
-    assert processes.wait_for_end(actor, 5)
+    assert kernel.wait_for_end(actor, 5)
     (after,) = b.place().processes()
     assert after.pid == far.pid
     assert f"node {after.node} has taken its place" in a.run("status")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import rustyray
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing.asking import describe
 from rustyray.engines.native.standing.places import ProcessFile, started
 from rustyray.model.messages import NodeInfo
@@ -122,7 +122,7 @@ def test_another_node_takes_the_place_and_has_the_same_to_offer(cluster: Command
         before = nodes(cluster)[far.node]
         assert (info.total, info.labels, info.hostname) == (before.total, before.labels, before.hostname)
         assert info.address != before.address
-        assert processes.wait_for_end(worker, 5), "a worker of the old one still runs"
+        assert kernel.wait_for_end(worker, 5), "a worker of the old one still runs"
         assert rustyray.get(actor.about.remote(), timeout=30)[1] == info.node.hex()
         assert len(rustyray.get(big, timeout=30)) == 1_000_000, "what lay there is made again"
         events = [event for event in rustyray.events(about=far.node) if event.kind == "node"]
@@ -136,7 +136,7 @@ def test_another_node_takes_the_place_and_has_the_same_to_offer(cluster: Command
     assert "stays  RUNNING" in cluster.run("job", "list")
     at_work = children(far.pid)
     os.kill(far.pid, signal.SIGKILL)
-    assert all(processes.wait_for_end(child, 5) for child in at_work)
+    assert all(kernel.wait_for_end(child, 5) for child in at_work)
     assert f"{far.node}  dead" in cluster.run("status")
     running = cluster.place().processes()
     assert cluster.run("stop").startswith("Stopped 2 processes.")
@@ -174,7 +174,7 @@ def test_whenever_it_is_ended_on_the_way_nothing_is_left(
             pass
         time.sleep(moment)  # any moment will do: this is where they differ
         os.kill(far.pid, number)
-        assert processes.wait_for_end(far.pid, 10)
-        assert processes.wait_for_end(worker, 5)
+        assert kernel.wait_for_end(far.pid, 10)
+        assert kernel.wait_for_end(worker, 5)
     assert len(node_processes(cluster)) == 1
     assert cluster.run("stop").startswith("Stopped 2 processes.")

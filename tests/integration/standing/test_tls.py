@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from rustyray.engines.native import certificates
+from rustyray.engines.native.network import certificates
 from rustyray.engines.native.standing.asking import describe
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import ClusterFile

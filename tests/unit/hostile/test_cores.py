@@ -1,7 +1,8 @@
 """Peers that are authenticated and talk nonsense: what the cores do to whoever says it, and to the others.
 
-A host cuts off a peer whose message makes a core raise (`rustyray.engines.native.nonsense`). What is shown here is that
-this is enough: nothing is raised later, at a deadline or when that peer is gone, and others are served as before.
+A host cuts off a peer whose message makes a core raise (`rustyray.engines.native.network.nonsense`). What is shown here
+is that this is enough: nothing is raised later, at a deadline or when that peer is gone, and others are served as
+before.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from rustyray.compat.modules._common.test_utils import (
     run_string_as_driver,
     wait_for_condition,
 )
-from rustyray.engines.native.processes import wait_for_end
+from rustyray.engines.native.processes.kernel import wait_for_end
 from rustyray.util.placement_group import placement_group_table
 from rustyray.util.state import get_actor, list_actors
 

@@ -7,8 +7,8 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final
 
-from rustyray.engines.native import address as addresses
-from rustyray.engines.native.certificates import contexts
+from rustyray.engines.native.network import address as addresses
+from rustyray.engines.native.network.certificates import contexts
 from rustyray.model.messages import Message, Role
 from rustyray.wire.codec import decode, encode
 from rustyray.wire.errors import WireError
@@ -18,7 +18,7 @@ from rustyray.wire.handshake import NONCE_SIZE, ClientHandshake, Credentials
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from rustyray.engines.native.certificates import Certificates
+    from rustyray.engines.native.network.certificates import Certificates
     from rustyray.engines.native.standing.places import ClusterFile
 
 #: The most that an answer may have, in bytes.

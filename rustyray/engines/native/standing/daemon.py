@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection
 
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 
 
 def detach(run: Callable[[], object], log: str, keep: Collection[int] = (), *, tied: bool = False) -> int:
@@ -27,12 +27,12 @@ def detach(run: Callable[[], object], log: str, keep: Collection[int] = (), *, t
     code = 70
     try:
         if tied:
-            processes.set_parent_death_signal(signal.SIGKILL, parent)
+            kernel.set_parent_death_signal(signal.SIGKILL, parent)
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         write_to(log)
-        processes.close_all_fds_except({0, 1, 2, *keep})
+        kernel.close_all_fds_except({0, 1, 2, *keep})
         os.chdir("/")
         run()
         code = 0

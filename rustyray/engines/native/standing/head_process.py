@@ -10,12 +10,12 @@ from typing import Final
 from rustyray.core.effects import Effect, Keep, Send
 from rustyray.core.head import HeadCore
 from rustyray.core.node import NodeLimits
-from rustyray.engines.native import processes
-from rustyray.engines.native.hub import Hub
-from rustyray.engines.native.nonsense import cut_off
+from rustyray.engines.native.network.hub import Hub
+from rustyray.engines.native.network.nonsense import cut_off
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.surroundings import tell
 from rustyray.engines.native.standing.places import ClusterFile
 from rustyray.engines.native.standing.stores import Store, StoreError, TakenOver
-from rustyray.engines.native.surroundings import tell
 from rustyray.model.ids import NODE_ID_SIZE
 from rustyray.model.messages import FROM_NODES, HEAD, HeadEnds, Role
 
@@ -30,7 +30,7 @@ class HeadProcess:
     """
 
     def __init__(self, cluster: ClusterFile, listener: socket.socket, store: Store | None = None) -> None:
-        processes.set_name("rr-head")
+        kernel.set_name("rr-head")
         self.address = cluster.address
         self.store = store
         self.core = HeadCore(durable=store is not None)
@@ -47,13 +47,13 @@ class HeadProcess:
         self.terminated = False
         self.now = time.monotonic()
         self.renew_at = self.now if store is not None and store.renewal is not None else None
-        self.woken, self.wake = processes.open_wake_pipe()
+        self.woken, self.wake = kernel.open_wake_pipe()
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
         self.hub.watch(self.woken, self.on_signal)
 
     def on_signal(self) -> None:
-        self.terminated |= signal.SIGTERM in processes.drain(self.woken)
+        self.terminated |= signal.SIGTERM in kernel.drain(self.woken)
 
     def run(self) -> None:
         """Serve until told to end, or until the store cannot be used."""

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing.places import Place, ProcessFile, write
 from rustyray.model.messages import SubmittedJob
 from rustyray.runtime import packages
@@ -215,7 +215,7 @@ def stop(place: Place, name: str) -> None:
     job = ask_to_end(place, name)
     if job is None or job.supervisor is None:
         return
-    if not processes.wait_for_end(job.supervisor.pid, GRACE + SUPERVISOR):
+    if not kernel.wait_for_end(job.supervisor.pid, GRACE + SUPERVISOR):
         os.kill(job.supervisor.pid, signal.SIGKILL)
 
 

@@ -15,16 +15,16 @@ import msgspec
 
 from rustyray.core.node.knobs import KNOBS
 from rustyray.engines.native import nodes
-from rustyray.engines.native.address import default_address
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.boot import packages_of
 from rustyray.engines.native.driver import HEAVY, START_TIMEOUT, STORE_MEMORY, check_config
+from rustyray.engines.native.network.address import default_address
+from rustyray.engines.native.processes.boot import packages_of
+from rustyray.engines.native.processes.zygote import Zygote
 from rustyray.engines.native.standing import jobs
 from rustyray.engines.native.standing.asking import describe
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
 from rustyray.engines.native.standing.starting import node_boot
-from rustyray.engines.native.zygote import Zygote
 from rustyray.model.ids import NODE_ID_SIZE, NodeID
 from rustyray.model.messages import ClusterDescription, DescribeCluster
 

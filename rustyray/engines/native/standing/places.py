@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from rustyray.engines.native.address import make_private
-from rustyray.engines.native.certificates import Certificates
+from rustyray.engines.native.network.address import make_private
+from rustyray.engines.native.network.certificates import Certificates
 from rustyray.model.messages import HEAD
 
 #: The environment variables that say where all this is, and which file has the key of a cluster elsewhere.

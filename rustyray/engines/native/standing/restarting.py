@@ -19,15 +19,15 @@ from typing import Final, NoReturn
 import msgspec
 
 from rustyray.core.effects import StartAgain
-from rustyray.engines.native import processes
-from rustyray.engines.native.address import default_address, format_address
-from rustyray.engines.native.boot import NodeBoot
-from rustyray.engines.native.spawn import interpreter_flags
+from rustyray.engines.native.network.address import default_address, format_address
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import NodeBoot
+from rustyray.engines.native.processes.spawn import interpreter_flags
+from rustyray.engines.native.processes.surroundings import tell
+from rustyray.engines.native.processes.worker_processes import BUG, exit_now
+from rustyray.engines.native.processes.zygote_main import FOR_WORKERS
 from rustyray.engines.native.standing import daemon, jobs
 from rustyray.engines.native.standing.places import Place
-from rustyray.engines.native.surroundings import tell
-from rustyray.engines.native.worker_processes import BUG, exit_now
-from rustyray.engines.native.zygote_main import FOR_WORKERS
 
 _BOOTSTRAP: Final = (
     "import sys; fd = int(sys.argv[1]); sys.path[:] = sys.argv[2:]; "
@@ -61,12 +61,12 @@ def main(fd: int) -> NoReturn:
     """The next program: wait, then be a node; see `become_another`."""
     code = BUG
     try:
-        processes.set_name("rr-node")
+        kernel.set_name("rr-node")
         with open(fd, "rb") as file:
             told = msgspec.msgpack.decode(file.read(), type=Successor)
-        processes.close_all_fds_except({0, 1, 2})
+        kernel.close_all_fds_except({0, 1, 2})
         if told.boot.tied:
-            processes.set_parent_death_signal(signal.SIGKILL, told.boot.tied)
+            kernel.set_parent_death_signal(signal.SIGKILL, told.boot.tied)
         jobs.adopt(told.supervisors)
         time.sleep(told.pause)
         _be_node(told.boot)

@@ -11,7 +11,7 @@ from rustyray.engines.native.standing.places import Place
 from rustyray.model.messages import AskJobs, JobAction, JobsTold, SubmittedJob
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.boot import NodeBoot
+    from rustyray.engines.native.processes.boot import NodeBoot
 
 #: The most that one answer has of what a job has written, in bytes.
 MOST: Final = 1 << 20

@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from rustyray.core.node.knobs import configured, number
-from rustyray.engines.native import address as addresses
-from rustyray.engines.native import processes
 from rustyray.engines.native.arena import Arena
-from rustyray.engines.native.boot import ONE_THREAD, NodeBoot
 from rustyray.engines.native.driver import STORE_MEMORY, cpu_quota, node_limits, spill_directory
+from rustyray.engines.native.network import address as addresses
 from rustyray.engines.native.nodes import descriptors
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import ONE_THREAD, NodeBoot
+from rustyray.engines.native.processes.zygote_main import FOR_WORKERS
 from rustyray.engines.native.standing.asking import describe, silence
 from rustyray.engines.native.standing.daemon import detach
 from rustyray.engines.native.standing.places import ClusterFile, Place, ProcessFile, started
 from rustyray.engines.native.standing.stores import open_store
-from rustyray.engines.native.zygote_main import FOR_WORKERS
 from rustyray.model.ids import NODE_ID_SIZE, NodeID
 from rustyray.model.messages import NodeInfo
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.certificates import Certificates
+    from rustyray.engines.native.network.certificates import Certificates
     from rustyray.model.settings import Settings
 
 #: Where a head listens unless it is told (as in Ray).
@@ -216,7 +216,7 @@ def node_boot(
         resources=settings.resources,
         arena_size=arena_size,
         address=address,
-        sys_path=processes.search_path(),
+        sys_path=kernel.search_path(),
         cwd="/",
         env=ONE_THREAD | dict(os.environ),
         argv=[],

@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Final
 
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing import jobs
 from rustyray.engines.native.standing.places import Place, ProcessFile
 
@@ -38,11 +38,11 @@ def end(running: list[ProcessFile], force: bool) -> list[ProcessFile]:
             _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
         for process in running:
-            processes.wait_for_end(process.pid, max(0.0, deadline - time.monotonic()))
+            kernel.wait_for_end(process.pid, max(0.0, deadline - time.monotonic()))
     killed = [process for process in running if process.is_alive()]
     for process in killed:
         _signal(process, signal.SIGKILL)
-        processes.wait_for_end(process.pid, KILLED)
+        kernel.wait_for_end(process.pid, KILLED)
     return killed
 
 

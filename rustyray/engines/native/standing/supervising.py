@@ -13,7 +13,7 @@ import time
 from functools import partial
 from typing import Final
 
-from rustyray.engines.native import processes
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing import jobs
 from rustyray.engines.native.standing.places import Place, ProcessFile, started, write
 
@@ -31,7 +31,7 @@ def main(path: str, name: str) -> None:
     place = Place(path)
     job = jobs.find(place, name)
     signal.signal(signal.SIGTERM, _stop)
-    tied = partial(processes.set_parent_death_signal, signal.SIGKILL, os.getpid())
+    tied = partial(kernel.set_parent_death_signal, signal.SIGKILL, os.getpid())
     try:
         child = subprocess.Popen(
             ["/bin/sh", "-c", job.entrypoint],

@@ -15,14 +15,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rustyray.engines.client.waiter import Waiter
-from rustyray.engines.native.link import Link
-from rustyray.engines.native.poller import Poller
+from rustyray.engines.native.network.link import Link
+from rustyray.engines.native.network.poller import Poller
 from rustyray.model.ids import NodeID, WorkerID, node_of
 from rustyray.model.messages import KeepApart, KeptApart
 
 if TYPE_CHECKING:
     from rustyray.engines.native.driver import Driver
-    from rustyray.engines.native.hub import Hub
+    from rustyray.engines.native.network.hub import Hub
 
 #: Seconds that a node and its workers may take, and between two looks at whether it is still there.
 PATIENCE: Final = 10.0

@@ -17,7 +17,7 @@ import msgspec
 
 from rustyray.core.effects import Refusal
 from rustyray.core.node import NodeLimits
-from rustyray.engines.native.certificates import Certificates
+from rustyray.engines.native.network.certificates import Certificates
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.resources import ResourceSet
 

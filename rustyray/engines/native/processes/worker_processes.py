@@ -15,16 +15,16 @@ import traceback
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from rustyray.engines.native import processes
-from rustyray.engines.native.address import default_address
-from rustyray.engines.native.boot import NodeBoot, WorkerBoot, packages_of
+from rustyray.engines.native.network.address import default_address
 from rustyray.engines.native.outputs import Outputs, WorkerPipes
-from rustyray.engines.native.surroundings import take_over, tell
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import NodeBoot, WorkerBoot, packages_of
+from rustyray.engines.native.processes.surroundings import take_over, tell
 from rustyray.model.ids import WorkerID
 from rustyray.model.messages import JobDescribed
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.spare import Spare
+    from rustyray.engines.native.processes.spare import Spare
 
 #: Seconds that a dead worker's connection has to reach its end, which a grandchild may keep from it.
 LAST_WORDS: Final = 0.05
@@ -107,13 +107,13 @@ class WorkerProcesses:
             return f"it could not be forked: {error}"
         if pid:
             self.pids[worker] = pid
-            processes.lead_group(pid)
+            kernel.lead_group(pid)
             if pipes is not None and job is not None:
                 self._outputs.add(worker, pid, job.driver, pipes)
             return ""
         try:
-            processes.lead_group(0)
-            processes.set_parent_death_signal(signal.SIGKILL, node_pid)
+            kernel.lead_group(0)
+            kernel.set_parent_death_signal(signal.SIGKILL, node_pid)
             self._leave()
             if pipes is not None:
                 pipes.use()
@@ -163,7 +163,7 @@ class WorkerProcesses:
         pid = self.pids.get(worker)
         if pid is not None:
             if force:
-                processes.kill_group(pid)
+                kernel.kill_group(pid)
             else:
                 os.kill(pid, signal.SIGTERM)
 
@@ -176,12 +176,12 @@ class WorkerProcesses:
     def kill_all(self) -> None:
         self.end_spare()
         for pid in self.pids.values():
-            processes.kill_group(pid)
+            kernel.kill_group(pid)
 
     def reap(self, now: float) -> None:
         """Note which have ended."""
         for worker, pid in list(self.pids.items()):
-            status = processes.reap_leader(pid)
+            status = kernel.reap_leader(pid)
             if status is not None:
                 del self.pids[worker]
-                self.dead[worker] = (processes.describe_exit(status), now + LAST_WORDS)
+                self.dead[worker] = (kernel.describe_exit(status), now + LAST_WORDS)

@@ -14,11 +14,11 @@ from typing import Final
 
 import msgspec
 
-from rustyray.engines.native import processes
-from rustyray.engines.native.boot import NodeBoot, WorkerBoot
 from rustyray.engines.native.outputs import write_nowhere
-from rustyray.engines.native.surroundings import tell
-from rustyray.engines.native.worker_processes import BUG, BecomeWorker, exit_now, settle_in
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import NodeBoot, WorkerBoot
+from rustyray.engines.native.processes.surroundings import tell
+from rustyray.engines.native.processes.worker_processes import BUG, BecomeWorker, exit_now, settle_in
 
 _DECODER: Final = msgspec.msgpack.Decoder(WorkerBoot)
 
@@ -56,16 +56,16 @@ class Spare:
         if self.pid:
             os.close(reading)
             self._pipe = writing
-            processes.lead_group(self.pid)
+            kernel.lead_group(self.pid)
             return
         try:
-            processes.lead_group(0)
-            processes.set_parent_death_signal(signal.SIGKILL, node_pid)
-            processes.set_name("rr-worker")
+            kernel.lead_group(0)
+            kernel.set_parent_death_signal(signal.SIGKILL, node_pid)
+            kernel.set_name("rr-worker")
             for fd in (writing, *of_node):
                 os.close(fd)
             if boot.descriptors:
-                processes.limit_descriptors(boot.descriptors)
+                kernel.limit_descriptors(boot.descriptors)
             if boot.quiet:
                 write_nowhere()
             settle_in(boot.cpus)

@@ -62,7 +62,7 @@ def make(name: str) -> Certificates:
         CertificateError: the package that does this is not installed.
     """
     try:
-        from rustyray.engines.native.new_certificates import new
+        from rustyray.engines.native.network.new_certificates import new
     except ModuleNotFoundError as error:
         raise CertificateError(
             "to make certificates takes the package 'cryptography', which is not installed: pip install "

@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, TypeAlias
 
-from rustyray.engines.native.address import default_address
-from rustyray.engines.native.greeter import Greeter, new_tls
-from rustyray.engines.native.link import Ended, Link
-from rustyray.engines.native.parting import Apart
-from rustyray.engines.native.peers import Peers
-from rustyray.engines.native.poller import READ, WRITE, Events
-from rustyray.engines.native.sleeping import Sleep
+from rustyray.engines.native.network.address import default_address
+from rustyray.engines.native.network.greeter import Greeter, new_tls
+from rustyray.engines.native.network.link import Ended, Link
+from rustyray.engines.native.network.parting import Apart
+from rustyray.engines.native.network.peers import Peers
+from rustyray.engines.native.network.poller import READ, WRITE, Events
+from rustyray.engines.native.network.sleeping import Sleep
 from rustyray.model.ids import NodeID, WorkerID, node_of, short
 from rustyray.wire.codec import decode, encode
 from rustyray.wire.handshake import Credentials
@@ -31,8 +31,8 @@ from rustyray.wire.handshake import Credentials
 if TYPE_CHECKING:
     import socket
 
-    from rustyray.engines.native.bodies import Bodies
-    from rustyray.engines.native.certificates import Certificates
+    from rustyray.engines.native.network.bodies import Bodies
+    from rustyray.engines.native.network.certificates import Certificates
     from rustyray.model.messages import Chunk, Message, Role
 
 Received: TypeAlias = "list[tuple[bytes, Message]]"

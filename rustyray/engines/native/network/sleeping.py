@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rustyray.engines.native.poller import Events, Waker, new_poller
-from rustyray.engines.native.watch import Watch
+from rustyray.engines.native.network.poller import Events, Waker, new_poller
+from rustyray.engines.native.network.watch import Watch
 
 
 class Sleep:

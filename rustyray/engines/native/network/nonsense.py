@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from rustyray.model.ids import short
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.hub import Hub
+    from rustyray.engines.native.network.hub import Hub
     from rustyray.model.messages import Message
 
 #: So many different kinds of nonsense are told of: a peer can come again and again.

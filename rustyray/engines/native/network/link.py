@@ -9,7 +9,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from rustyray.engines.native.bodies import STEP, Bodies
+from rustyray.engines.native.network.bodies import STEP, Bodies
 from rustyray.model.ids import short
 from rustyray.wire.codec import decode, decode_chunk
 from rustyray.wire.errors import ProtocolError, VersionMismatch, WireError
@@ -17,7 +17,7 @@ from rustyray.wire.framing import HEADER_SIZE, FrameBuffer, header, pack_header
 from rustyray.wire.handshake import ClientHandshake, Handshake, Peer
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.tls import TlsSocket
+    from rustyray.engines.native.network.tls import TlsSocket
     from rustyray.model.messages import Chunk, Message
 
 _NO_SIGPIPE: Final = getattr(socket, "MSG_NOSIGNAL", 0)

@@ -10,8 +10,8 @@ import os
 import sys
 import time
 
-from rustyray.engines.native import processes
-from rustyray.engines.native.boot import NodeBoot
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import NodeBoot
 from rustyray.model.messages import JobSetup
 
 
@@ -25,7 +25,7 @@ def tell(text: str) -> None:
 
 def take_over(setup: JobSetup) -> None:
     """In a worker: what its driver has. From another machine only where its modules are, as far as that is here too."""
-    if setup.machine == processes.this_machine():
+    if setup.machine == kernel.this_machine():
         enter(setup)
     else:
         sys.path += [entry for entry in setup.sys_path if entry not in sys.path and os.path.isdir(entry)]

@@ -14,15 +14,15 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from rustyray.engines.native import address as addresses
-from rustyray.engines.native import processes
-from rustyray.engines.native.link import Ended, Link
-from rustyray.engines.native.poller import Poller
+from rustyray.engines.native.network import address as addresses
+from rustyray.engines.native.network.link import Ended, Link
+from rustyray.engines.native.network.poller import Poller
+from rustyray.engines.native.processes import kernel
 from rustyray.wire.handshake import NONCE_SIZE, ClientHandshake, Credentials, Handshake, ServerHandshake
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.certificates import Certificates
-    from rustyray.engines.native.tls import Tls
+    from rustyray.engines.native.network.certificates import Certificates
+    from rustyray.engines.native.network.tls import Tls
 
 #: Strangers that may be there at once; more wait in the kernel until one is settled.
 MAX_STRANGERS: Final = 64
@@ -88,7 +88,7 @@ class Greeter:
                 return
             except OSError as error:
                 self._refused(f"cannot accept a connection: {error.strerror or error}")
-                processes.tell_of_descriptors(error)
+                kernel.tell_of_descriptors(error)
                 self._pause()
                 self._resume_at = self._clock() + ACCEPT_PAUSE
                 self._note_deadline(self._resume_at)
@@ -114,7 +114,7 @@ class Greeter:
         except (OSError, ValueError) as error:
             self.detach(link)
             if isinstance(error, OSError):
-                processes.tell_of_descriptors(error)
+                kernel.tell_of_descriptors(error)
             why = getattr(error, "strerror", "") or error
             raise Ended(f"could not be reached at {link.address}: {why}") from error
         self._attach(link, sock, handshake, server_side=False)
@@ -257,7 +257,7 @@ def new_tls(certificates: Certificates | None, unread: Callable[[int], None]) ->
     """What connections are encrypted with, if they are."""
     if certificates is None:
         return None
-    from rustyray.engines.native.tls import Tls  # takes a while, and most runtimes do without
+    from rustyray.engines.native.network.tls import Tls  # takes a while, and most runtimes do without
 
     return Tls(certificates, unread)
 

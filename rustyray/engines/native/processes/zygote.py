@@ -1,7 +1,7 @@
 """The driver's side of the zygote: start it early, ask it for node processes, notice when it dies.
 
 One zygote serves one driver process for as long as that lives, through any number of ``init`` and ``shutdown``. It is
-started by `rustyray.engines.native.spawn`, maybe before this module was imported.
+started by `rustyray.engines.native.processes.spawn`, maybe before this module was imported.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from rustyray.engines.native import processes, spawn
-from rustyray.engines.native.boot import (
+from rustyray.engines.native.processes import kernel, spawn
+from rustyray.engines.native.processes.boot import (
     REPLIES,
     AskNode,
     Channel,
@@ -126,7 +126,7 @@ class Zygote:
         deadline = None if timeout is None else time.monotonic() + timeout
         patience = None if timeout is None else min(ANSWER_TIMEOUT, max(LEAST_TIMEOUT, timeout))
         try:
-            watch = processes.open_watch(pid)  # before the question, so that it cannot be a stranger's
+            watch = kernel.open_watch(pid)  # before the question, so that it cannot be a stranger's
         except ProcessLookupError:
             watch = None
         try:
@@ -136,9 +136,9 @@ class Zygote:
                     return status.ended
                 left = None if deadline is None else deadline - time.monotonic()
                 if watch is not None:
-                    ended = processes.wait_watch(watch, left)
+                    ended = kernel.wait_watch(watch, left)
                 else:
-                    ended = processes.wait_for_end(pid, processes.POLL_SECONDS)
+                    ended = kernel.wait_for_end(pid, kernel.POLL_SECONDS)
                 if ended and not status.known:
                     return "was killed together with its zygote"
                 if left is not None and left <= 0:
@@ -267,7 +267,7 @@ class _Process:
     def end(self, timeout: float) -> None:
         """Let it end by itself (at EOF) for ``timeout`` seconds, then kill it."""
         self.close()
-        if self._reap(os.WNOHANG) or (timeout and processes.wait_for_end(self.pid, timeout) and self._reap(0)):
+        if self._reap(os.WNOHANG) or (timeout and kernel.wait_for_end(self.pid, timeout) and self._reap(0)):
             return
         os.kill(self.pid, signal.SIGKILL)
         self._reap(0)
@@ -282,7 +282,7 @@ class _Process:
         if not self._ended:
             try:
                 ended, status = os.waitpid(self.pid, options)
-                self._ended = processes.describe_exit(status) if ended else ""
+                self._ended = kernel.describe_exit(status) if ended else ""
             except ChildProcessError:
                 self._ended = "ended, and somebody else in this process waited for it"
         return bool(self._ended)

@@ -25,8 +25,9 @@ import traceback
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-from rustyray.engines.native import node_main, processes
-from rustyray.engines.native.boot import (
+from rustyray.engines.native import node_main
+from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes.boot import (
     REQUESTS,
     AskNode,
     Channel,
@@ -55,9 +56,9 @@ def main(fd: int, driver_pid: int) -> NoReturn:
     os.setsid()  # Ctrl-C in a terminal is for the driver alone
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    if processes.TELL_STACKS:
-        faulthandler.register(processes.TELL_STACKS, file=2)
-    processes.set_name("rr-zygote")
+    if kernel.TELL_STACKS:
+        faulthandler.register(kernel.TELL_STACKS, file=2)
+    kernel.set_name("rr-zygote")
     _tidy_fds(fd)
     os.chdir("/")
     for name in FOR_WORKERS:
@@ -74,7 +75,7 @@ def main(fd: int, driver_pid: int) -> NoReturn:
 
 def _serve(fd: int, driver_pid: int) -> NoReturn:
     try:
-        watch = processes.open_watch(driver_pid)
+        watch = kernel.open_watch(driver_pid)
     except ProcessLookupError:
         os._exit(0)
     zygote = _Zygote(socket.socket(fileno=fd), watch)
@@ -85,7 +86,7 @@ def _serve(fd: int, driver_pid: int) -> NoReturn:
 
 def _tidy_fds(fd: int) -> None:
     """Close what leaked through the driver's exec, and make sure that no later descriptor becomes 0, 1 or 2."""
-    processes.close_all_fds_except({0, 1, 2, fd})
+    kernel.close_all_fds_except({0, 1, 2, fd})
     os.set_inheritable(fd, False)
     while (null := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(null, True)
@@ -111,7 +112,7 @@ class _Zygote:
         self._running: list[int] = []
         #: Of those, the ones that are no nodes: zygotes of others, with whom they end.
         self._twins: set[int] = set()
-        self._woken, self._wake = processes.open_wake_pipe()
+        self._woken, self._wake = kernel.open_wake_pipe()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
@@ -206,7 +207,7 @@ class _Zygote:
             if ended:
                 self._running.remove(pid)
                 self._twins.discard(pid)
-                self._ends[pid] = processes.describe_exit(status)
+                self._ends[pid] = kernel.describe_exit(status)
                 if len(self._ends) > REMEMBERED_ENDS:
                     del self._ends[next(iter(self._ends))]
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from rustyray.engines.native.poller import Events
+from rustyray.engines.native.network.poller import Events
 
 #: Seconds for which it looks before it sleeps.
 LOOK: Final = 0.0001

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rustyray.engines.native.link import Link
+from rustyray.engines.native.network.link import Link
 
 
 class Peers:

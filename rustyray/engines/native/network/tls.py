@@ -14,11 +14,11 @@ import ssl
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from rustyray.engines.native import certificates
+from rustyray.engines.native.network import certificates
 from rustyray.wire.errors import AuthenticationError, ProtocolError
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.certificates import Certificates
+    from rustyray.engines.native.network.certificates import Certificates
 
 #: Bytes of one record.
 _RECORD: Final = 16 << 10

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 # Collecting while it imports would take a tenth of its start; its `main` switches the collector on again.
 _BOOTSTRAP: Final = (
     "import gc, sys; gc.disable(); fd, pid = map(int, sys.argv[1:3]); sys.path[:] = sys.argv[3:]; "
-    "from rustyray.engines.native.zygote_main import main; main(fd, pid)"
+    "from rustyray.engines.native.processes.zygote_main import main; main(fd, pid)"
 )
 
 
@@ -37,7 +37,7 @@ def start_early() -> None:
     millisecond, and a second time nothing.
     """
     global _early
-    if (engine := sys.modules.get("rustyray.engines.native.zygote")) is not None:
+    if (engine := sys.modules.get("rustyray.engines.native.processes.zygote")) is not None:
         engine.Zygote.shared()
     elif _early is None:
         _early = spawn()
