@@ -201,7 +201,7 @@ def _arena_in_use() -> int:
 def _by_design() -> set[int | None]:
     """What libraries, and a runtime that is up, open once and keep."""
     numbers: set[int | None] = set()
-    zygote, spawn = runtime_module("engines.native.zygote"), runtime_module("engines.native.spawn")
+    zygote, spawn = runtime_module("engines.native.processes.zygote"), runtime_module("engines.native.processes.spawn")
     process = zygote._shared._process if zygote is not None else None
     if process is not None:
         numbers.add(process.fileno())

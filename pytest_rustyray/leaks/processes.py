@@ -153,7 +153,7 @@ def _state(pid: int) -> str:
 
 def _zygote() -> int:
     """The process that all runtimes of this one are forked from; 0 if there is none."""
-    engine, spawn = runtime_module("engines.native.zygote"), runtime_module("engines.native.spawn")
+    engine, spawn = runtime_module("engines.native.processes.zygote"), runtime_module("engines.native.processes.spawn")
     process = engine._shared._process if engine is not None else None
     if process is None and spawn is not None:
         process = spawn._early
