@@ -22,13 +22,16 @@ class Freeing:
         self._out = out
         #: Attempts, by the node where their objects lie; none: the owner cannot know.
         self.untold: dict[NodeID | None, dict[ObjectID, int]] = {}
-        #: Stored results of which an earlier attempt may have left a copy on another node.
-        self.scattered: dict[ObjectID, bool] = {}
+        #: Stored results of which attempts up to this one may have left a copy on another node.
+        self.scattered: dict[ObjectID, int] = {}
 
     def value(self, object_: ObjectID, value: Stored) -> None:
         """An object of ours is gone."""
-        node = None if self.scattered and self.scattered.pop(object_, False) else value.node
-        self._add(node, object_, value.attempt)
+        attempt = self.scattered.pop(object_, None) if self.scattered else None
+        if attempt is None:
+            self._add(value.node, object_, value.attempt)
+        else:
+            self._add(None, object_, max(attempt, value.attempt))
 
     def unwanted(self, object_: ObjectID, value: Value) -> None:
         """A result that nobody wants any more arrived: give its memory back."""
@@ -51,3 +54,10 @@ class Freeing:
                 told = StoreFree(list(objects), node or b"", node is None, list(objects.values()))
                 self._out.append(Send(self._node, told))
             self.untold = {}
+
+
+def replaces(value: Value, old: Value | None) -> bool:
+    """A later attempt has stored it in the same place: there it is now what the store has."""
+    if not isinstance(value, Stored) or not isinstance(old, Stored):
+        return False
+    return value.node == old.node and value.attempt > old.attempt

@@ -207,7 +207,7 @@ class References:
         for info in refs_inside(value):
             self.hold(info.object, info.owner_address)
 
-    def let_go(self, value: Value) -> None:
+    def let_go(self, value: Value | None) -> None:
         """The counterpart of `receive`: the value is where it belongs, or nobody wants it."""
         for info in refs_inside(value):
             self.release(info.object)
@@ -224,6 +224,12 @@ class References:
             watchers, entry.more.watchers = entry.more.watchers, []
             for watcher in watchers:
                 self.send_value(watcher, object_, value)
+
+    def replace(self, entry: ObjectEntry, value: Value) -> None:
+        """Another value takes the place of the object's, and what was in that is let go."""
+        self.contain(value)
+        old, entry.value = entry.value, value
+        self.let_go(old)
 
     def send_value(self, to: WorkerID, object_: ObjectID, value: Value) -> None:
         self.register(to, refs_inside(value))

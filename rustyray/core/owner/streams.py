@@ -16,7 +16,7 @@ import msgspec
 
 from rustyray.core.effects import Effect, Send
 from rustyray.core.owner.arguments import Arguments
-from rustyray.core.owner.freeing import Freeing
+from rustyray.core.owner.freeing import Freeing, replaces
 from rustyray.core.owner.records import DONE, PUSHED, ActorLink, ObjectEntry, Record
 from rustyray.core.owner.references import References
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, item_id, object_id, stream_id
@@ -178,7 +178,7 @@ class Streams:
             object_ = item_id(task.id, index)
             entry = self._refs.objects.get(object_)
             if entry is not None and isinstance(entry.value, Stored):
-                self._freeing.scattered[object_] = True
+                self._freeing.scattered[object_] = task.attempt
 
     def _refuse(self, sender: WorkerID, message: Items) -> None:
         """Free what an attempt made that was given up."""
@@ -203,10 +203,8 @@ class Streams:
                 self._expect(stream)
         if entry is not None and entry.value is None:
             self._settle(stream, object_, entry, value, ready, now)
-        elif entry is not None and _replaces(value, entry.value):
-            self._refs.contain(value)
-            old, entry.value = entry.value, value
-            self._refs.let_go(old)  # type: ignore[arg-type]
+        elif entry is not None and replaces(value, entry.value):
+            self._refs.replace(entry, value)
         elif entry is None and (stream.attempt or stream.record.alone):
             self._freeing.anywhere([object_], stream.attempt)
         else:
@@ -227,7 +225,7 @@ class Streams:
             stream.linked.pop(object_, None)
         if record.task.attempt or record.alone:
             if isinstance(value, Stored):
-                self._freeing.scattered[object_] = True
+                self._freeing.scattered[object_] = record.task.attempt
             else:  # an attempt before may have stored another, and not lived to say so
                 self._freeing.anywhere([object_], record.task.attempt)
         self._arguments.value_arrived(entry, now)
@@ -386,10 +384,3 @@ class Streams:
                     assert item_id(task, index) in objects, f"item {index} of {task.hex()} is gone unread"
             for object_ in stream.linked:
                 assert objects[object_].record is stream.record, f"{object_.hex()} does not know how it is made again"
-
-
-def _replaces(value: Value, old: Value | None) -> bool:
-    """A later attempt has stored it in the same place: there it is now what the store has."""
-    if not isinstance(value, Stored) or not isinstance(old, Stored):
-        return False
-    return value.node == old.node and value.attempt > old.attempt

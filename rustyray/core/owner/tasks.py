@@ -11,7 +11,7 @@ from collections.abc import Callable
 from rustyray.core.effects import Effect
 from rustyray.core.owner import faults
 from rustyray.core.owner.arguments import Arguments
-from rustyray.core.owner.freeing import Freeing
+from rustyray.core.owner.freeing import Freeing, replaces
 from rustyray.core.owner.history import History
 from rustyray.core.owner.lineage import Lineage
 from rustyray.core.owner.records import DONE, Lease, ObjectEntry, Record, SchedulingClass
@@ -186,16 +186,13 @@ class Tasks:
         for index, value in enumerate(values):
             object_ = object_id(task.id, index)
             entry = self._refs.objects.get(object_)
-            if entry is None and (task.attempt or record.alone):
-                self._freeing.anywhere([object_], task.attempt)
-                continue
             if entry is None or entry.value is not None:
-                self._freeing.unwanted(object_, value)
+                wanted_again |= self._came_unasked(record, object_, entry, value)
                 continue
             self._refs.settle(object_, entry, value, ready)
             if task.attempt or record.alone:
                 if isinstance(value, Stored):
-                    self._freeing.scattered[object_] = True
+                    self._freeing.scattered[object_] = task.attempt
                 else:  # an attempt before may have stored another, and not lived to say so
                     self._freeing.anywhere([object_], task.attempt)
             if isinstance(value, Stored) and record.retries != 0:
@@ -214,6 +211,30 @@ class Tasks:
             for object_ in self.streams.lost(record):
                 self.lineage.replace(object_, self._refs.objects[object_], "it was lost", now)
             self.streams.over(record)
+
+    def _came_unasked(self, record: Record, object_: ObjectID, entry: ObjectEntry | None, value: Value) -> bool:
+        """A result that was freed, or has a value: another one of the task was lost. Whether it may have to be made
+        again."""
+        if entry is None and (record.task.attempt or record.alone):
+            self._freeing.anywhere([object_], record.task.attempt)
+        elif entry is not None and replaces(value, entry.value):
+            self._refs.replace(entry, value)
+        else:
+            self._freeing.unwanted(object_, value)
+        if entry is None or not isinstance(entry.value, Stored):
+            return False
+        self._freeing.scattered[object_] = record.task.attempt
+        return entry.record is record
+
+    def _free_unheard(self, record: Record) -> None:
+        """A worker that died may have stored the results, and not lived to say so."""
+        for index in range(record.task.returns):
+            object_ = object_id(record.task.id, index)
+            entry = self._refs.objects.get(object_)
+            if entry is not None and isinstance(entry.value, Stored):  # from an attempt before
+                self._freeing.scattered[object_] = record.task.attempt
+            else:
+                self._freeing.anywhere([object_], record.task.attempt)
 
     def _unlink(self, record: Record, entry: ObjectEntry) -> None:
         if entry.record is record:
@@ -247,15 +268,15 @@ class Tasks:
             if entry is None or entry.value is not None:
                 if index < len(made):
                     self._freeing.unwanted(object_, made[index])
+                if entry is not None:
+                    self._unlink(record, entry)  # what it would be made of is let go
                 continue
             self._unlink(record, entry)
             self._refs.settle(object_, entry, made[index] if index < len(made) else value, ready)
             settled.append(entry)
         self._drop_part(record)
         if record.alone:
-            # A worker that died may have stored the results, and not lived to say so.
-            objects = [object_id(record.task.id, index) for index in range(record.task.returns)]
-            self._freeing.anywhere(objects, record.task.attempt)
+            self._free_unheard(record)
         self._arguments.let_go(record)
         for entry in settled:
             self._arguments.value_arrived(entry, now)

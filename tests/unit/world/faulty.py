@@ -20,6 +20,7 @@ ACTORS = replace(SHORT, favour=("actor",))
 PLAIN = replace(SHORT, actors=False, refs_out=False, streams=False, max_retries=-1)
 #: All results and many puts go through the store.
 STORED = replace(PLAIN, bigs=1, favour=("put", "submit", "get"))
+SEVERAL_RESULTS = replace(STORED, several=True)
 GROUPS = replace(SHORT, groups=True, kills=True)
 #: Programs whose outcome no fault may change, where the head or messages are all that suffers.
 SURE = replace(SHORT, max_restarts=0, max_task_retries=0)
@@ -121,6 +122,14 @@ KINDS = {
             _sure(replace(STORED, streams=True), (0.5, 1, 1, 1), (T.NODE, T.ROT), 2, store=3 * 4096, exact=False),
         ),
         ("rebuilt", "retried"),
+    ),
+    "some of several results lost": Kind(
+        (
+            _sure(SEVERAL_RESULTS, (0.5, 1, 1, 1), (T.NODE, T.ROT), 2, store=3 * 4096, exact=False),
+            _sure(SEVERAL_RESULTS, (1, 1), (T.CRASH, T.ROT), 4, store=2 * 4096, exact=False),
+            _loose(replace(ACTORS, several=True), (T.CRASH, T.NODE), 2),
+        ),
+        ("rebuilt", "retried", "ObjectLost"),
     ),
     "driver death": Kind(
         (

@@ -50,6 +50,7 @@ class Limits:
     """What programs may do.
 
     One result of ``bigs`` goes through the store, and so do puts if ``big_puts``. They do more of what they ``favour``.
+    With ``several``, some functions return two values.
     """
 
     depth: int = 3
@@ -64,6 +65,7 @@ class Limits:
     groups: bool = False
     streams: bool = False
     recycled: bool = False
+    several: bool = False
     max_retries: int = 3
     max_restarts: int = 0
     max_task_retries: int = 0
@@ -109,8 +111,9 @@ class Maker:
                 found.append(f"end_{name}")
         return Script("driver", [*steps, s.Return(found)])
 
-    def script(self, args: list[Shape], depth: int, waits: bool = True) -> tuple[Script, Shape]:
-        """A function for arguments of these shapes, and the shape of its result.
+    def script(self, args: list[Shape], depth: int, waits: bool = True, returns: int = 1) -> tuple[Script, Shape]:
+        """A function for arguments of these shapes, and the shape of its result (of a list of them, if it ``returns``
+        more than one).
 
         Without ``waits`` it is an actor's method that waits for nothing: what it waited for might be a task that calls
         the same actor, and that is a deadlock of the program's own.
@@ -119,10 +122,32 @@ class Maker:
         name = f"f{self.count}"
         steps, shapes = self.body(args, depth, main=False, waits=waits)
         value, shape = self.result(shapes)
+        if returns > 1:
+            results = [(value, shape), *(self.result(shapes) for _ in range(returns - 1))]
+            value, shape = [value for value, _ in results], tuple(shape for _, shape in results)
         big = self.limits.big and self.pick(self.limits.bigs) == self.limits.bigs - 1
         steps.append(s.Return(value, big))
         cpus = self.limits.cpus[self.pick(len(self.limits.cpus))]
-        return Script(name, steps, cpus=cpus, max_retries=self.limits.max_retries, max_calls=self.calls()), shape
+        retries, calls = self.limits.max_retries, self.calls()
+        return Script(name, steps, returns, cpus, max_retries=retries, max_calls=calls), shape
+
+    def returns(self) -> int:
+        """How many values a function returns."""
+        return 1 + self.pick(2) if self.limits.several else 1
+
+    def take_results(self, shapes: dict[str, Shape], into: str, shape: Shape, returns: int) -> list[Step]:
+        """What was called ``into`` returns values of this shape: a variable for each, if there are several."""
+        if returns == 1:
+            shapes[into] = RefTo(shape)
+            return []
+        assert isinstance(shape, tuple)
+        shapes[into] = refs = tuple(RefTo(part) for part in shape)
+        steps: list[Step] = []
+        for number, ref in enumerate(refs):
+            name = self.name("r")
+            shapes[name] = ref
+            steps.append(s.Pick(name, into, number))
+        return steps
 
     def calls(self) -> int:
         """How often one process may run a function."""
@@ -200,10 +225,10 @@ class Maker:
         if depth <= 0:
             return self.work(shapes, depth)
         args, given = self.arguments(shapes)
-        script, shape = self.script(given, depth - 1)
+        returns = self.returns()
+        script, shape = self.script(given, depth - 1, returns=returns)
         into = self.name("r")
-        shapes[into] = RefTo(shape)
-        return [s.Submit(into, script, args)]
+        return [s.Submit(into, script, args), *self.take_results(shapes, into, shape, returns)]
 
     def stream(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
         """Call a script that streams: a function, or a method of an actor that is there."""
@@ -356,8 +381,8 @@ class Maker:
             return [s.Kill(handle, no_restart=self.pick(2) == 0)]
         for _ in range(1 + self.pick(3)):
             args, given = self.arguments(shapes)
-            method, shape = self.script(given, depth - 1, waits=False)
+            returns = self.returns()
+            method, shape = self.script(given, depth - 1, waits=False, returns=returns)
             into = self.name("c")
-            shapes[into] = RefTo(shape)
-            steps.append(s.Call(into, handle, method, args))
+            steps += [s.Call(into, handle, method, args), *self.take_results(shapes, into, shape, returns)]
         return steps

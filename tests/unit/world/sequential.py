@@ -32,11 +32,16 @@ class Actor:
     """What a handle refers to; its methods depend on their arguments alone."""
 
 
-def run(script: Script, args: list[Any]) -> Result | Items:
+def run(script: Script, args: list[Any]) -> Result | Items | list[Result]:
     """What calling it returns."""
     if script.returns < 0:
         return Items(_stream(script, args))
-    return _run(script, args)
+    result = _run(script, args)
+    if script.returns == 1:
+        return result
+    if result.error is not None:
+        return [result] * script.returns
+    return [Result(part) for part in result.value]
 
 
 def _stream(script: Script, args: list[Any]) -> list[Result]:
