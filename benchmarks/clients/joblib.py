@@ -12,7 +12,10 @@ from benchmarks.clients.frame import folder, install, run_tests
 #: Tests of what joblib's own backends do inside: their pools, their warnings, their memory maps.
 NOT_OURS = (
     "mmap or memmap or loky or multiprocessing_context or dask or thread_bomb or custom_loky or initializer or "
-    "sharedmem or warning or warns or abort_backend or invalid_backend or backend_hinting or external_backends"
+    "sharedmem or warning or warns or abort_backend or invalid_backend or backend_hinting or external_backends or "
+    # What another of its backends starts has not been told of "ray"; and a manager of `multiprocessing` lets in only
+    # processes that `multiprocessing` has started.
+    "back_compat_backend-r or test_dispatch_multiprocessing"
 )
 
 #: Lines of its test module, and what stands there instead.
@@ -23,6 +26,10 @@ LISTS = {
     r"^ALL_VALID_BACKENDS \+= .*$": "",
     r"^    ALL_VALID_BACKENDS\.append.*$": "    pass",
     r"^RETURN_GENERATOR_BACKENDS = .*$": 'RETURN_GENERATOR_BACKENDS = {"ray": None}',
+    # Programs that tests start know the backend as well.
+    r"^from joblib import Parallel, delayed$": (
+        "from joblib import Parallel, delayed\nfrom rustyray.util.joblib import register_ray\nregister_ray()"
+    ),
 }
 
 

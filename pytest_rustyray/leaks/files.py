@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pytest_rustyray.leaks import of_ray, origins, processes
+from pytest_rustyray.leaks import of_loky, of_ray, origins, processes
 from pytest_rustyray.leaks.finding import Leak, runtime_module
 from pytest_rustyray.lifetimes import running_engine
 
@@ -200,7 +200,7 @@ def _arena_in_use() -> int:
 
 def _by_design() -> set[int | None]:
     """What libraries, and a runtime that is up, open once and keep."""
-    numbers: set[int | None] = set()
+    numbers: set[int | None] = {*of_loky.descriptors()}
     zygote, spawn = runtime_module("engines.native.processes.zygote"), runtime_module("engines.native.processes.spawn")
     process = zygote._shared._process if zygote is not None else None
     if process is not None:

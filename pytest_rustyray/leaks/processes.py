@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
-from pytest_rustyray.leaks import of_ray, origins
+from pytest_rustyray.leaks import of_loky, of_ray, origins
 from pytest_rustyray.leaks.finding import LOOK, Leak, runtime_module
 from pytest_rustyray.lifetimes import clusters, running_engine
 
@@ -160,10 +160,12 @@ def _zygote() -> int:
     return int(process.pid) if process is not None else 0
 
 
-def _by_design() -> set[int]:
+def _by_design() -> set[int | None]:
     """Helpers that libraries start once and keep, and nodes of a runtime or cluster that is up."""
     nodes: Any = getattr(running_engine(), "node_processes", None)
-    pids = {_zygote(), *(node.pid for node in nodes.all.values())} if nodes is not None else {_zygote()}
+    pids: set[int | None] = {_zygote(), *of_loky.pids()}
+    if nodes is not None:
+        pids.update(node.pid for node in nodes.all.values())
     pids.update(*(cluster.pids() for cluster in clusters()))
     for library in _LIBRARIES:
         tracker: Any = sys.modules.get(f"{library}.resource_tracker")

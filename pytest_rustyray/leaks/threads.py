@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 from typing import Any, Final
 
+from pytest_rustyray.leaks import of_loky
 from pytest_rustyray.leaks.finding import Leak
 from pytest_rustyray.lifetimes import running_engine
 
@@ -18,7 +19,7 @@ PATIENCE: Final = 0.2
 
 
 class Threads:
-    """All but those of thread pools, which belong to the pool: they end with it."""
+    """All but those of thread pools, which belong to the pool: they end with it; and but those that libraries keep."""
 
     cheap: Final = True
 
@@ -28,6 +29,8 @@ class Threads:
     def leak(self, thing: threading.Thread) -> Leak | None:
         name = thing.name
         if isinstance(thing, threading._DummyThread) or thing in _pooled() or name.startswith(OURS):
+            return None
+        if thing in of_loky.threads():
             return None
         if name.startswith(_RUNTIME) and running_engine() is not None:
             return None

@@ -11,8 +11,10 @@ from tests.integration.plugin.conftest import Suite
 OWN_RUNTIME = """
     import os, socket, subprocess, sys, threading, time
     from multiprocessing import Process, shared_memory
+    import joblib
     import numpy
     import pytest
+    from joblib.externals.loky import reusable_executor
     import rustyray
 
     kept = []
@@ -90,6 +92,14 @@ OWN_RUNTIME = """
     def test_with_a_broken_fixture(rustyray_local, broken):
         kept.append(os.pipe())
 
+    def test_what_joblib_keeps_for_later(rustyray_local):
+        assert joblib.Parallel(n_jobs=2)([joblib.delayed(abs)(-1)]) == [1]
+        kept.append({*reusable_executor._executor._processes})
+
+    def test_it_is_still_there(rustyray_local):
+        assert joblib.Parallel(n_jobs=2)([joblib.delayed(abs)(-1)]) == [1]
+        assert {*reusable_executor._executor._processes} == kept.pop()
+
     def test_end(rustyray_local):
         assert rustyray.get(large.remote()).sum() == 0
 """
@@ -97,7 +107,7 @@ OWN_RUNTIME = """
 
 def test_kinds_of_leaks(suite: Suite, assert_ended: Callable[[list[int]], None]) -> None:
     result = suite.write(test_it=OWN_RUNTIME).run()
-    result.assert_outcomes(passed=9, failed=1, errors=3, warnings=1)
+    result.assert_outcomes(passed=11, failed=1, errors=3, warnings=1)
     result.stdout.fnmatch_lines(
         [
             "left behind, and put away: processes (4), threads (2), descriptors (3), sockets (1), memory (*)",
