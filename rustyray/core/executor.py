@@ -89,7 +89,7 @@ class ExecutorCore:
         self.out = out
         self.queue: deque[Job] = deque()
         self.running: dict[TaskID, Job] = {}
-        self.producers = Producers(out)
+        self.producers = Producers(out, self.flush)
         self.blocked = False
         self.stopping = False
         self.leaving = False

@@ -6,6 +6,7 @@ reads may be `full`: then its host waits for `GoOn` before it asks for the next 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -52,15 +53,16 @@ class Producer(msgspec.Struct, eq=False):
 
 
 class Producers:
-    """All generators that run in a worker. Effects go to ``out``.
+    """All generators that run in a worker. Effects go to ``out``; ``tell_results`` sends those that have gathered.
 
     ``limit`` is how many items all of them together may be ahead of their readers, 0: any number.
     """
 
-    __slots__ = ("_gathered", "_since", "limit", "of", "out", "sent")
+    __slots__ = ("_gathered", "_since", "_tell_results", "limit", "of", "out", "sent")
 
-    def __init__(self, out: list[Effect]) -> None:
+    def __init__(self, out: list[Effect], tell_results: Callable[[], None]) -> None:
         self.out = out
+        self._tell_results = tell_results
         self.limit = 0
         self.of: dict[TaskID, Producer] = {}
         self.sent = float("-inf")
@@ -71,6 +73,9 @@ class Producers:
     # --- what the host does -------------------------------------------------------------------------------------------
 
     def begin(self, job: Job) -> Producer:
+        """Its first item says that it runs, and so that what was pushed before it does not: the results of that go
+        first. Otherwise, when this worker dies, its owner takes another task for the one that ran."""
+        self._tell_results()
         task = job.task
         producer = self.of[task.id] = Producer(job.caller, task.id, task.attempt, limit_of(task.returns))
         return producer

@@ -12,6 +12,7 @@ from rustyray.model.messages import (
     Call,
     CancelTask,
     GiveBack,
+    Items,
     LeaseOver,
     PushCalls,
     PushTasks,
@@ -94,6 +95,17 @@ def test_results_gather_until_they_are_flushed() -> None:
     (results,) = hands.sent(OWNER)
     assert isinstance(results, Results)
     assert [done.task for done in results.done] == [task(1).id, task(2).id]
+
+
+def test_results_go_ahead_of_the_items_of_a_generator_that_runs_next() -> None:
+    hands = Hands()
+    hands.push(1, 2)
+    hands.number()
+    producer = hands.core.producers.begin(hands.next())
+    hands.core.producers.yielded(producer, b"v", 1.0)
+    results, items = hands.sent(OWNER)
+    assert isinstance(results, Results)
+    assert items == Items(task(2).id, 0, 0, [b"v"])
 
 
 def test_take_back_gives_the_last_unstarted_ones() -> None:
