@@ -93,7 +93,7 @@ class Deadlines:
     def pytest_enter_pdb(self) -> None:
         """Whoever debugs has time."""
         if self._watchdog is not None:
-            self._watchdog.set(float("inf"))
+            self._set(float("inf"))
 
     # --- in the main thread -------------------------------------------------------------------------------------------
 
@@ -133,15 +133,20 @@ class Deadlines:
                 self._end_runtime()
 
     def _leave(self) -> None:
-        """The phase has come to its end. If it is late, it fails all the same, as soon as that can be told."""
+        """The phase has come to its end. If it is late, it fails all the same, as soon as that can be told.
+
+        The watchdog may not know yet: code in C that keeps the interpreter to itself kept it from looking.
+        """
         with self._lock:
             self._inside = False
+            if monotonic() >= self._due:
+                self._late_phase = self._phase_number
             late = self._late_phase == self._phase_number
         until = monotonic() + GRACE
         while late and self._error is None and monotonic() < until:
             sleep(LOOK)
         if self._error is not None:
-            raise self._error
+            raise pytest.fail.Exception(str(self._error), pytrace=False)  # the test's own frames are gone
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         error = self._error
@@ -175,7 +180,8 @@ class Deadlines:
         self._over.clear()
         with self._lock:
             item, phase = self._item, self._phase_number
-            late = item is not None and monotonic() >= self._due and self._inside
+            here = self._inside or self._late_phase == phase
+            late = item is not None and monotonic() >= self._due and here
             self._late_phase = phase if late else 0
         if item is None or not late:
             self._look_again()

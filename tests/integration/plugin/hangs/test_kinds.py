@@ -7,7 +7,7 @@ import pytest
 from tests.integration.plugin.conftest import Suite
 
 HANGS = """
-    import asyncio, threading, time
+    import asyncio, ctypes, threading, time
     import pytest
     import rustyray
 
@@ -90,12 +90,15 @@ HANGS = """
 
         monkeypatch.setattr(looking, "look", looks)
         looked.wait()
+
+    def test_c_code_that_nobody_can_look_behind():
+        ctypes.PyDLL(None).usleep(1_600_000)
 """
 
 
 def test_kinds_of_hangs(suite: Suite) -> None:
     result = suite.write(test_it=HANGS).run()
-    result.assert_outcomes(passed=1, failed=7, skipped=8)
+    result.assert_outcomes(passed=1, failed=8, skipped=9)
     driver = "E * the driver at *test_it.py:* in test_{} waits for {}"
     result.stdout.fnmatch_lines(
         [
@@ -121,8 +124,10 @@ def test_kinds_of_hangs(suite: Suite) -> None:
             driver.format("async", "the result of test_it.Async.waits"),
             "E * worker * (test_it.Async.waits) at *test_it.py:* in Async.waits waits for nothing of the runtime",
             driver.format("resources", "*needs_gpus, which is queued: *no node can ever give a worker with*GPU: 3: *"),
-            "E * Failed: the test took longer than 1.5 s (timeout=1.5, @pytest.mark.rustyray), and was ended. Who *:",
+            "*test_ends_while_it_is_looked_what_it_waits_for[[]hangs[]]*",
+            "the test took longer than 1.5 s (timeout=1.5, @pytest.mark.rustyray), and was ended. Who *:",
             "FAILED test_it.py::test_ends_while_it_is_looked_what_it_waits_for[[]hangs[]]*",
+            "FAILED test_it.py::test_c_code_that_nobody_can_look_behind[[]hangs[]]*",
         ]
     )
 
