@@ -44,7 +44,7 @@ class RuntimeEnv(dict[str, Any]):
             the variable as it was.
         working_dir: a folder, or a zip file, in a copy of which the workers run and from which they import.
         py_modules: folders of packages, modules, zip files or wheels that can be imported.
-        excludes: patterns of what is left out of those folders.
+        excludes: patterns of what is left out of those folders, as in a ``.gitignore``.
         worker_process_setup_hook: a function, or "module.function", that runs in each worker before anything else.
         config: a `RuntimeEnvConfig`, or a dict like it.
         fields: Ray's other fields are refused; the message says what to do instead.

@@ -10,13 +10,12 @@ import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
-#: Never packed.
-LEFT_OUT: Final = (".git", "__pycache__", ".venv")
+from rustyray.runtime import ignoring
+
 _TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -29,7 +28,7 @@ def pack(path: str, excludes: Sequence[str] = (), inside: bool = False) -> bytes
 
     Args:
         path: the folder or file.
-        excludes: patterns of names, or of paths in the folder, of what is left out.
+        excludes: patterns of what is left out, as in a ``.gitignore``; those in the folder hold as well.
         inside: whether the folder itself is in the archive, as a module's must be.
 
     Raises:
@@ -42,9 +41,9 @@ def pack(path: str, excludes: Sequence[str] = (), inside: bool = False) -> bytes
         if not zipfile.is_zipfile(io.BytesIO(data)):
             raise ValueError(f"{path} is no zip file")
         return data
-    files = [(os.path.basename(full), full)] if os.path.isfile(full) and inside else list(_files(full, excludes))
     if not os.path.exists(full) or (os.path.isfile(full) and not (inside and full.endswith(".py"))):
         raise ValueError(f"{path} is no folder and no zip file")
+    files = ignoring.kept(full, excludes) if os.path.isdir(full) else [(os.path.basename(full), full)]
     prefix = os.path.basename(full) + "/" if inside and os.path.isdir(full) else ""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -62,24 +61,6 @@ def module_path(module: Any) -> str:
     if len(places) != 1 or not isinstance(places[0], str):
         raise ValueError(f"py_modules: {module!r} is not in one folder or file; give a path")
     return places[0]
-
-
-def _files(folder: str, excludes: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for where, folders, files in os.walk(folder):
-        inner = os.path.relpath(where, folder)
-        inner = "" if inner == "." else inner + "/"
-        folders[:] = sorted(name for name in folders if not _is_left_out(inner + name, name, excludes))
-        for name in sorted(files):
-            path = os.path.join(where, name)
-            if not _is_left_out(inner + name, name, excludes) and os.path.isfile(path):
-                yield inner + name, path
-
-
-def _is_left_out(path: str, name: str, excludes: Sequence[str]) -> bool:
-    if name in LEFT_OUT:
-        return True
-    patterns = [pattern.strip("/") for pattern in excludes]
-    return any(fnmatch(name, pattern) or fnmatch(path, pattern) for pattern in patterns)
 
 
 def unpacked(data: bytes, digest: str, into: str) -> str:

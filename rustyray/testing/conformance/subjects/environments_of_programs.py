@@ -64,16 +64,18 @@ def a_working_dir_is_a_copy(api, start, tmp_path):
 
 
 def what_is_excluded_is_left_out(api, start, tmp_path):
-    """``excludes`` are patterns of what the copy of ``working_dir`` does not have."""
-    for name in ("kept.txt", "left.log"):
+    """The copy of ``working_dir`` lacks what patterns in ``excludes``, ``.gitignore`` and ``.rayignore`` say."""
+    for name in ("kept.txt", "left.log", "left.tmp", "left.png"):
         (tmp_path / name).write_text("")
+    (tmp_path / ".gitignore").write_text("*.tmp\n")
+    (tmp_path / ".rayignore").write_text("*.png\n")
     start(runtime_env={"working_dir": str(tmp_path), "excludes": ["*.log"]})
 
     @api.remote
     def names():
         return os.listdir(".")
 
-    assert got(api, names.remote()) == ["kept.txt"]
+    assert sorted(got(api, names.remote())) == [".gitignore", ".rayignore", "kept.txt"]
 
 
 def py_modules_can_be_imported(api, start, tmp_path):
