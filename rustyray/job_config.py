@@ -17,7 +17,7 @@ class JobConfig:
         runtime_env: what the program's workers are to have (`rustyray.runtime_env.RuntimeEnv`).
         ray_namespace: where its actors have their names; an anonymous namespace by default.
         metadata: strings about the program, kept in this object.
-        default_actor_lifetime: "non_detached"; another default is refused: give ``lifetime`` to the actors.
+        default_actor_lifetime: "detached" or "non_detached": how the actors live that do not say it themselves.
         others: Ray's other fields (for Java and C++) are refused unless they ask for nothing.
 
     Raises:
@@ -55,9 +55,12 @@ class JobConfig:
         self.ray_namespace = text("ray_namespace", ray_namespace)
 
     def set_default_actor_lifetime(self, default_actor_lifetime: str) -> None:
-        """Nothing for "non_detached". Raises ValueError for another default, which is not supported."""
-        if default_actor_lifetime != "non_detached":
-            raise ValueError("JobConfig: another default_actor_lifetime is not supported: give lifetime to the actors")
+        """Replace the default. Raises ValueError unless it is "detached" or "non_detached"."""
+        if default_actor_lifetime not in ("detached", "non_detached"):
+            raise ValueError(
+                f"default_actor_lifetime must be 'detached' or 'non_detached', got {default_actor_lifetime!r}"
+            )
+        self._default_actor_lifetime = default_actor_lifetime
 
     def set_py_logging_config(self, logging_config: LoggingConfig | None = None) -> None:
         """How the driver and the workers log, unless ``init`` is given a ``logging_config``."""

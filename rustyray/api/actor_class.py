@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ASYNC_CONCURRENCY = 1000
+_DETACHED = {None: None, "detached": True, "non_detached": False}
 
 
 class ActorClass(Generic[T]):
@@ -114,7 +115,7 @@ class ActorClass(Generic[T]):
             placement,
             name=options.get("name") or "",
             namespace=options.get("namespace") or "",
-            detached=opt.value_of(options, "lifetime") == "detached",
+            detached=_DETACHED[options.get("lifetime")],
             get_if_exists=opt.value_of(options, "get_if_exists"),
             max_restarts=opt.value_of(options, "max_restarts"),
             max_task_retries=opt.value_of(options, "max_task_retries"),

@@ -26,6 +26,8 @@ def of_job(
     if not isinstance(job_config, JobConfig):
         raise TypeError(f"job_config must be a rustyray.job_config.JobConfig, got {job_config!r}")
     environment = environments.without_conflict(job_config.runtime_env, environment)
+    if job_config._default_actor_lifetime == "detached":
+        environment[environments.LIFETIME] = "detached"
     if namespace is not None and job_config.ray_namespace not in (None, namespace):
         raise ValueError(
             f"the job's namespace is {job_config.ray_namespace!r} and that of init() is {namespace!r}: give one of them"

@@ -34,6 +34,8 @@ REFUSED: Final = {
 FIELDS: Final = ("env_vars", "working_dir", "py_modules", "excludes", "worker_process_setup_hook", "config")
 IGNORED: Final = ("_ray_release", "_ray_commit", "_inject_current_ray")
 CONFIG: Final = ("setup_timeout_seconds", "eager_install", "log_files")
+#: Not users' to give: how long the actors of the program live that do not say it, which goes where environments go.
+LIFETIME: Final = "_default_actor_lifetime"
 #: Seconds that a worker may take to fetch what it needs (as in Ray).
 SETUP_TIMEOUT: Final = 600.0
 
@@ -47,7 +49,10 @@ class Package(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Environment(msgspec.Struct, array_like=True, frozen=True):
-    """What workers are set up with. ``given`` is what users read back, as JSON; ``hook`` a pickled function."""
+    """What workers are set up with. ``given`` is what users read back, as JSON; ``hook`` a pickled function.
+
+    Actors that are made in it are ``detached`` where they do not say what they are.
+    """
 
     given: str
     env_vars: dict[str, str] = {}
@@ -55,6 +60,7 @@ class Environment(msgspec.Struct, array_like=True, frozen=True):
     modules: tuple[Package, ...] = ()
     hook: bytes = b""
     timeout: float = SETUP_TIMEOUT
+    detached: bool = False
 
     def encode(self) -> bytes:
         return msgspec.msgpack.encode(self, order="sorted")

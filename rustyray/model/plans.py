@@ -184,7 +184,10 @@ def of_shown_call(shown: str) -> tuple[str, str]:
 
 
 class ActorPlan:
-    """An actor class with its options, ready to be created. Fields as in `rustyray.model.messages.ActorSpec`."""
+    """An actor class with its options, ready to be created. Fields as in `rustyray.model.messages.ActorSpec`.
+
+    Whether it is ``detached`` is None where its options do not say: the program may have (`environments.LIFETIME`).
+    """
 
     __slots__ = (
         "ahead",
@@ -224,7 +227,7 @@ class ActorPlan:
         *,
         name: str = "",
         namespace: str = "",
-        detached: bool = False,
+        detached: bool | None = None,
         get_if_exists: bool = False,
         max_restarts: int = 0,
         max_task_retries: int = 0,

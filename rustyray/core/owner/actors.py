@@ -277,7 +277,7 @@ def spec_of(plan: ActorPlan, actor: ActorID, job: JobID, address: str, namespace
         placement=plan.placement,
         name=plan.name,
         namespace=plan.namespace or namespace,
-        detached=plan.detached,
+        detached=plan.detached or False,
         max_restarts=plan.max_restarts,
         max_task_retries=plan.max_task_retries,
         max_concurrency=plan.max_concurrency,

@@ -165,7 +165,7 @@ class Client(StreamReader):
 
     def create_actor(self, plan: ActorPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorHandleState:
         if self.env or plan.environment is not None:
-            plan = self.environments.within(plan, self.env)
+            plan = self.environments.actor_within(plan, self.env)
         task = context.current_task.get()
         if task is not None and plan.follows and task.strategy is not None and task.strategy.capture:
             plan = self._following(plan, task.strategy)

@@ -56,6 +56,13 @@ class Environments:
             found = plan.inside[env] = plan.set_in(own)
         return found
 
+    def actor_within(self, plan: ActorPlan, env: bytes) -> ActorPlan:
+        """As `within`; an actor that does not say how long it lives does as the program has said."""
+        found = self.within(plan, env)
+        if found.detached is None:
+            found.detached = self.own.detached
+        return found
+
     def resolved(self, given: Mapping[str, Any]) -> bytes:
         """The environment of a task that asks for ``given``: what it does not say, it has from here.
 
@@ -77,10 +84,12 @@ class Environments:
             hook = dumps_function(given["worker_process_setup_hook"], "worker_process_setup_hook")[0]
         if "setup_timeout_seconds" in given.get("config", {}):
             timeout = float(given["config"]["setup_timeout_seconds"])
-        shown = environments.merged(self.given(), {name: _shown(value) for name, value in given.items()})
+        detached = own.detached or given.get(environments.LIFETIME) == "detached"
+        told = {name: _shown(value) for name, value in given.items() if name != environments.LIFETIME}
+        shown = environments.merged(self.given(), told)
         env_vars = {**own.env_vars, **given.get("env_vars", {})}
         text = json.dumps(shown, sort_keys=True)
-        return Environment(text, env_vars, directory, modules, hook, timeout).encode()
+        return Environment(text, env_vars, directory, modules, hook, timeout, detached).encode()
 
     def _package(self, path: str, excludes: Any, inside: bool) -> Package:
         self._client.check_packages()

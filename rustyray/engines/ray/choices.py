@@ -81,8 +81,8 @@ def actor_options(plan: ActorPlan) -> dict[str, Any]:
         options["_actor_generator_backpressure_num_objects"] = plan.ahead
     if plan.environment:
         options["runtime_env"] = _environment(plan.environment)
-    if plan.detached:
-        options["lifetime"] = "detached"
+    if plan.detached is not None:
+        options["lifetime"] = "detached" if plan.detached else "non_detached"
     if not plan.follows:
         options |= _where(plan.strategy)
     return options

@@ -11,6 +11,7 @@ import ray
 from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
 from rustyray.engines.ray import errors
+from rustyray.model import environments
 from rustyray.model import resources as res
 from rustyray.model.logging_config import LoggingConfig
 
@@ -57,8 +58,11 @@ def _start_cluster(num_nodes: int, node: dict[str, Any]) -> Any:
 
 def _init(end: Callable[[], None], namespace: str, environment: Mapping[str, Any], ours: dict[str, Any]) -> None:
     """Ray's, which uploads what the environment has of this machine. Ends what was started where that fails."""
+    environment = dict(environment)
+    if lifetime := environment.pop(environments.LIFETIME, None):
+        ours["job_config"] = ray.job_config.JobConfig(default_actor_lifetime=lifetime)
     try:
-        ray.init(namespace=namespace or None, runtime_env=dict(environment) or None, **ours)
+        ray.init(namespace=namespace or None, runtime_env=environment or None, **ours)
     except BaseException as error:
         end()
         raised = errors.ours(error)

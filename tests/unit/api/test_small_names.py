@@ -62,9 +62,8 @@ def test_placement_groups_are_checked_without_making_one(engine: FakeEngine) -> 
 
 def test_a_jobs_config_says_how_to_log() -> None:
     config = JobConfig()
-    config.set_default_actor_lifetime("non_detached")
-    with pytest.raises(ValueError, match="give lifetime to the actors"):
-        config.set_default_actor_lifetime("detached")
+    with pytest.raises(ValueError, match="must be 'detached' or 'non_detached', got None"):
+        config.set_default_actor_lifetime(None)  # type: ignore[arg-type]
     config.ensure_logging_config({"encoding": "JSON"})
     config.ensure_logging_config(LoggingConfig())
     assert config.py_logging_config == LoggingConfig("JSON")

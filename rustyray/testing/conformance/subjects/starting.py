@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from rustyray.testing.conformance.helpers import got
+from rustyray.testing.conformance.helpers import got, until
 
 TOPOLOGY = "own"
 
@@ -280,3 +280,24 @@ def a_job_config_has_the_environment(api, start):
         return os.environ.get("CONFORM_A")
 
     assert got(api, asks.remote()) == "1"
+
+
+def a_job_config_says_how_long_actors_live(api, start):
+    """With ``JobConfig(default_actor_lifetime="detached")``, actors are detached that do not say otherwise."""
+    start(job_config=api.job_config.JobConfig(default_actor_lifetime="detached"))
+
+    @api.remote(num_cpus=0)
+    class Actor:
+        def call(self):
+            return 1
+
+    @api.remote
+    def makes(**options):
+        return api.get(Actor.options(**options).remote().call.remote())
+
+    assert got(api, makes.remote(name="detached")) == 1
+    assert got(api, makes.remote(name="not detached", lifetime="non_detached")) == 1
+    assert got(api, Actor.options(name="of the driver").remote().call.remote()) == 1
+    until(lambda: "not detached" not in api.util.list_named_actors())
+    for name in ("detached", "of the driver"):
+        assert got(api, api.get_actor(name).call.remote()) == 1
