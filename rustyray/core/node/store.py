@@ -237,6 +237,7 @@ class Store:
         if problem:
             why = f"object {copy.object.hex()} was spilled by node {self._base.node.hex()}, and {problem}"
             fault = Fault(FaultKind.OBJECT_LOST, why, node=self._base.node)
+            self.transfers.serving.freed(copy)
             self.tell_owner(owner_of(copy.object), ObjectLost(copy.object, self._base.node, copy.attempt, why))
         self.came_back(copy, fault)
 

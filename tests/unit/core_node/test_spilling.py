@@ -12,6 +12,7 @@ from rustyray.model.messages import (
     ClusterView,
     ObjectLost,
     PullChunk,
+    PullDone,
     PullFailed,
     Shutdown,
     StoreCreate,
@@ -306,6 +307,22 @@ def test_and_are_told_when_it_is_bad_or_has_no_room(world: Spilling) -> None:
     world.say(OTHER, PullChunk(obj(2), 1, 0, PAGE))
     world.wait(64.0)
     assert world.one(OTHER, PullFailed).fault.kind is FaultKind.STORE_FULL
+
+
+def test_spares_of_what_is_bad_are_freed_elsewhere(world: Spilling) -> None:
+    """What it was spilled from is lost, and nobody may ever free it: its owner has an error in its place."""
+    world.say(HEAD, ClusterView([info(OTHER, 0)]))
+    world.put(1, 2)
+    world.say(OTHER, PullChunk(obj(1), 1, 0, 2 * PAGE))
+    world.say(OTHER, PullDone(obj(1)))
+    world.create(99, 8)
+    world.spill()
+    world.say(DRIVER, StoreFree([obj(99)]))
+    world.say(DRIVER, StoreSeal(obj(99)))
+    world.pin(1)
+    world.restore("its checksum is wrong")
+    freed = world.one(OTHER, StoreFree)
+    assert (freed.objects, freed.node, freed.attempts) == ([obj(1)], b"", [0])
 
 
 # --- disks that do not do their part ----------------------------------------------------------------------------------
