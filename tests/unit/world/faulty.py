@@ -21,6 +21,8 @@ PLAIN = replace(SHORT, actors=False, refs_out=False, streams=False, max_retries=
 #: All results and many puts go through the store.
 STORED = replace(PLAIN, bigs=1, favour=("put", "submit", "get"))
 SEVERAL_RESULTS = replace(STORED, several=True)
+#: As much of it as fits is in the store, and nobody waits for some of it any more.
+CANCELLED = replace(STORED, cancels=True, kills=True, actors=True, refs_out=True, streams=True)
 GROUPS = replace(SHORT, groups=True, kills=True)
 #: Programs whose outcome no fault may change, where the head or messages are all that suffers.
 SURE = replace(SHORT, max_restarts=0, max_task_retries=0)
@@ -78,10 +80,19 @@ KINDS = {
         ("lost", "RegisterAgain", "retried"),
     ),
     "delayed and reordered messages": Kind(
-        (Profile(SURE, (1, 1, 2), moods=DELAYED), Profile(SURE, (1, 1, 2), moods=DELAYED, apart=True)), ("late",)
+        (
+            Profile(SURE, (1, 1, 2), moods=DELAYED),
+            Profile(SURE, (1, 1, 2), moods=DELAYED, apart=True),
+            Profile(CANCELLED, (1, 1, 2), moods=DELAYED, exact=False, store=3 * 4096),
+        ),
+        ("late",),
     ),
     "slow peers and half-open connections": Kind(
-        (_loose(SHORT, (T.SLOW, T.HALF), 2), _loose(GROUPS, (T.SLOW, T.HALF, T.APART), 2, apart=True)),
+        (
+            _loose(SHORT, (T.SLOW, T.HALF), 2),
+            _loose(GROUPS, (T.SLOW, T.HALF, T.APART), 2, apart=True),
+            _sure(replace(SURE, bigs=2), (1, 1, 1), (T.LINK, T.HALF), 3, moods=DELAYED),
+        ),
         ("lost", "late", "retried", "NodeRefused"),
     ),
     "doubled messages": Kind(
@@ -113,6 +124,7 @@ KINDS = {
                 store=2 * 4096,
                 wait=0.5,
             ),
+            _loose(CANCELLED, (T.FULL, T.ROT, T.LINK), 3, store=3 * 4096, moods=DELAYED),
         ),
         ("spilled", "restored", "ObjectLost", "rebuilt", "failed"),
     ),
@@ -120,6 +132,7 @@ KINDS = {
         (
             _sure(replace(STORED, big_puts=False), (0.5, 1, 1), (T.NODE,), 1),
             _sure(replace(STORED, streams=True), (0.5, 1, 1, 1), (T.NODE, T.ROT), 2, store=3 * 4096, exact=False),
+            _loose(CANCELLED, (T.NODE, T.CRASH, T.LINK), 3, store=4 * 4096),
         ),
         ("rebuilt", "retried"),
     ),
