@@ -17,6 +17,8 @@ DELAYED = ({"delay": 0.4, "stall": 0.1, "next": 1.0}, {"delay": 0.8, "stall": 0.
 
 SHORT = Limits(depth=2, steps=4, cpus=CPUS, keep=True, streams=True, max_restarts=1, max_task_retries=1)
 ACTORS = replace(SHORT, favour=("actor",))
+#: Their constructors have arguments, which may be errors, or raise.
+BUILT = replace(ACTORS, built=True)
 PLAIN = replace(SHORT, actors=False, refs_out=False, streams=False, max_retries=-1)
 #: All results and many puts go through the store.
 STORED = replace(PLAIN, bigs=1, favour=("put", "submit", "get"))
@@ -143,6 +145,16 @@ KINDS = {
             _loose(replace(ACTORS, several=True), (T.CRASH, T.NODE), 2),
         ),
         ("rebuilt", "retried", "ObjectLost"),
+    ),
+    "actors that may not come up": Kind(
+        (
+            _loose(replace(BUILT, kills=True), (T.CRASH,), 2),
+            _loose(BUILT, (T.NODE, T.CRASH), 2),
+            _loose(replace(BUILT, kills=True), (T.HEAD, T.APART), 3, apart=True),
+            _loose(replace(BUILT, cancels=True, kills=True, several=True), (T.LINK, T.PAUSE, T.HALF), 2),
+            _loose(BUILT, (T.DRIVER, T.HEAD), 2, others=1, apart=True),
+        ),
+        ("retried", "restarted", "failed", "NodeDied", "JobOver"),
     ),
     "driver death": Kind(
         (

@@ -50,7 +50,7 @@ class Limits:
     """What programs may do.
 
     One result of ``bigs`` goes through the store, and so do puts if ``big_puts``. They do more of what they ``favour``.
-    With ``several``, some functions return two values.
+    With ``several``, some functions return two values. What is ``built``: actors have constructors, with arguments.
     """
 
     depth: int = 3
@@ -66,6 +66,7 @@ class Limits:
     streams: bool = False
     recycled: bool = False
     several: bool = False
+    built: bool = False
     max_retries: int = 3
     max_restarts: int = 0
     max_task_retries: int = 0
@@ -371,10 +372,14 @@ class Maker:
         handles = [name for name, shape in shapes.items() if isinstance(shape, Handle)]
         if not handles or self.pick(4) == 3:
             into = self.name("h")
-            shapes[into] = Handle(into)
             limits = self.limits
             actor = ActorScript(f"A{into}", max_restarts=limits.max_restarts, max_task_retries=limits.max_task_retries)
-            return [s.Create(into, actor)]
+            args: list[Expr] = []
+            if limits.built:
+                args, given = self.arguments(shapes)
+                actor = replace(actor, init=self.script(given, depth - 1)[0])
+            shapes[into] = Handle(into)
+            return [s.Create(into, actor, args)]
         handle = handles[self.pick(len(handles))]
         steps: list[Step] = []
         if self.limits.kills and self.pick(6) == 5:

@@ -8,6 +8,9 @@ from rustyray.engines.sim.scripted import scripts as s
 from rustyray.engines.sim.scripted.running import OVER
 from rustyray.engines.sim.scripted.scripts import Expr, Script
 
+#: What becomes of calls of an actor whose constructor has raised, or was given an error.
+INIT_FAILED = "fault ACTOR_INIT_FAILED"
+
 
 class Raised(Exception):
     """A script's error."""
@@ -29,7 +32,10 @@ class Items:
 
 
 class Actor:
-    """What a handle refers to; its methods depend on their arguments alone."""
+    """What a handle refers to; its methods depend on their arguments alone. ``failed``: it never came up."""
+
+    def __init__(self, failed: bool) -> None:
+        self.failed = failed
 
 
 def run(script: Script, args: list[Any]) -> Result | Items | list[Result]:
@@ -95,8 +101,11 @@ class _Frame:
     def run(self, script: Script) -> Any:
         for step in script.steps:
             match step:
-                case s.Submit(into, child, args) | s.Call(into, _, child, args):
+                case s.Submit(into, child, args):
                     self.variables[into] = run(child, [self.value(arg) for arg in args])
+                case s.Call(into, name, child, args):
+                    failed = [Result(error=INIT_FAILED)] if self.variables[name].failed else []
+                    self.variables[into] = run(child, failed + [self.value(arg) for arg in args])
                 case s.Get(into, names, catch):
                     self.get(into, names, catch)
                 case s.Put(into, expr):
@@ -105,8 +114,9 @@ class _Frame:
                     self.variables[into] = _results(self.variables[name])[number]
                 case s.Drop(name) | s.Keep(name):
                     del self.variables[name]
-                case s.Create(into):
-                    self.variables[into] = Actor()
+                case s.Create(into, actor, args):
+                    began = _run(actor.init, [self.value(arg) for arg in args])
+                    self.variables[into] = Actor(began.error is not None)
                 case s.Yield(expr):
                     self.items.append(Result(self.value(expr)))
                 case s.Next(into, name):

@@ -178,6 +178,8 @@ class Troubles:
         return self._kill([host.me for host in self._world.nodes()[1:]], which, "the machine is gone")
 
     def _driver(self, which: int) -> bool:
+        """The actors of its job are given up, with what they were given, while they still run."""
+        self._world.books.may_dangle = True
         drivers = [client.me for client in self._world.clients() if not client.executes]
         return self._kill(drivers[1:], which, KILLED)
 
