@@ -15,6 +15,7 @@ from dask.order import order
 
 import rustyray
 from rustyray.util.dask.callbacks import RayCallbacks, local_ray_callbacks, unpack_ray_callbacks
+from rustyray.util.dask.following import Follower, followed
 
 _Graph: TypeAlias = dict[Hashable, Any]
 _Pairs: TypeAlias = list[tuple[Callable[..., Any] | None, Callable[..., Any] | None]]
@@ -47,7 +48,8 @@ def ray_dask_get(dsk: Any, keys: Any, **options: Any) -> Any:
         keys: a key, or lists of keys in lists.
         options: ``ray_remote_args``: options of all tasks, such as ``{"num_cpus": 2}`` (those of some:
             ``dask.annotate(ray_remote_args=…)``); ``ray_callbacks``: instead of the active ones; ``ray_persist``:
-            return refs, not values. Others, which are for dask's own schedulers, have no effect.
+            return refs, not values; ``callbacks``: dask's own, instead of the active ones. Others, which are for dask's
+            own schedulers, have no effect.
 
     Raises:
         ValueError: ``resources`` was given outside ``ray_remote_args``.
@@ -61,16 +63,14 @@ def ray_dask_get(dsk: Any, keys: Any, **options: Any) -> Any:
         callbacks = unpack_ray_callbacks(active)
         converted: _Graph = convert_legacy_graph(graph)
         wanted = list(flatten([keys], container=list))
-        refs = _submit(converted, wanted, of_tasks, callbacks)
-        for call in callbacks.ray_postsubmit_all_cbs:
-            call([refs[key] for key in wanted], converted)
-        if options.get("ray_persist"):
-            result = _arranged(keys, refs)
-        else:
-            waited = [refs[key] for key in wanted if isinstance(refs[key], rustyray.ObjectRef)]
-            values = iter(rustyray.get(waited))
-            found = {key: next(values) if isinstance(refs[key], rustyray.ObjectRef) else refs[key] for key in wanted}
-            result = _arranged(keys, found)
+        with followed(converted, wanted, options.get("callbacks")) as follower:
+            found = _Submission(converted, of_tasks, callbacks, follower).of(wanted)
+            for call in callbacks.ray_postsubmit_all_cbs:
+                call([found[key] for key in wanted], converted)
+            if not options.get("ray_persist"):
+                refs = {key: ref for key, ref in found.items() if isinstance(ref, rustyray.ObjectRef)}
+                found |= zip(refs, rustyray.get(list(refs.values())), strict=True)
+        result = [_arranged(key, found) for key in keys] if isinstance(keys, list) else found[keys]
         for call in callbacks.ray_finish_cbs:
             call(result)
     return result
@@ -100,30 +100,64 @@ def _options_by_key(graph: Any, given: Mapping[str, Any]) -> Callable[[Hashable]
     return lambda key: by_key.get(key, common)
 
 
-def _submit(
-    graph: _Graph, wanted: list[Hashable], options: Callable[[Hashable], dict[str, Any]], callbacks: RayCallbacks
-) -> _Graph:
-    """Submit what the wanted keys need. Returns a ref for each of those, or a value that a callback gave."""
-    needed = _needed(graph, wanted)
-    pairs: _Pairs = list(zip(callbacks.ray_pretask_cbs, callbacks.ray_posttask_cbs, strict=True))
-    refs: _Graph = {}
-    for key in sorted(needed, key=order(needed).__getitem__):
-        task = needed[key]
-        deps = {other: refs[other] for other in task.dependencies}
-        given = [call(task, key, deps) for call in callbacks.ray_presubmit_cbs]
+class _Submission:
+    """Submits what some keys of a graph need."""
+
+    def __init__(
+        self,
+        graph: _Graph,
+        options: Callable[[Hashable], dict[str, Any]],
+        callbacks: RayCallbacks,
+        follower: Follower | None,
+    ) -> None:
+        self._graph = graph
+        self._options = options
+        self._callbacks = callbacks
+        self._follower = follower
+        self._pairs: _Pairs = list(zip(callbacks.ray_pretask_cbs, callbacks.ray_posttask_cbs, strict=True))
+        #: A ref for each key, or a value: of the graph, or that a callback gave.
+        self._found: _Graph = {}
+        #: The refs of those values of the graph that a task has needed.
+        self._stored: _Graph = {}
+
+    def of(self, wanted: list[Hashable]) -> _Graph:
+        """A ref, or a value, for each of these."""
+        needed = _needed(self._graph, wanted)
+        for key in sorted(needed, key=order(needed).__getitem__):
+            if isinstance(needed[key], DataNode):
+                self._found[key] = needed[key].value
+                continue
+            if self._follower is not None:
+                self._follower.submits(key)
+            self._found[key] = self._submitted(key, needed[key])
+            if self._follower is not None:
+                self._follower.submitted(key, self._found[key])
+        return {key: self._found[key] for key in wanted}
+
+    def _submitted(self, key: Hashable, task: Any) -> Any:
+        deps = {other: self._given(other) for other in task.dependencies}
+        given = [call(task, key, deps) for call in self._callbacks.ray_presubmit_cbs]
         instead = next((value for value in given if value is not None), None)
         if instead is not None:
-            refs[key] = instead
-        elif isinstance(task, Alias):
-            refs[key] = refs[task.target]
-        elif isinstance(task, DataNode):
-            refs[key] = task.value if isinstance(task.value, rustyray.ObjectRef) else rustyray.put(task.value)
-        else:
-            named = {"name": f"dask:{key!s}", **options(key)}
-            refs[key] = _run.options(**named).remote(task, key, pairs, list(deps), *deps.values())
-            for call in callbacks.ray_postsubmit_cbs:
-                call(task, key, deps, refs[key])
-    return {key: refs[key] for key in wanted}
+            return instead
+        if isinstance(task, Alias):
+            return self._found[task.target]
+        named = {"name": f"dask:{key!s}", **self._options(key)}
+        ref = _run.options(**named).remote(task, key, self._pairs, list(deps), *deps.values())
+        for call in self._callbacks.ray_postsubmit_cbs:
+            call(task, key, deps, ref)
+        return ref
+
+    def _given(self, key: Hashable) -> Any:
+        """What a task is given that needs this key: values of the graph travel once."""
+        value = self._found[key]
+        while isinstance(self._graph[key], Alias) and self._found[self._graph[key].target] is value:
+            key = self._graph[key].target
+        if not isinstance(self._graph[key], DataNode) or isinstance(value, rustyray.ObjectRef):
+            return value
+        if key not in self._stored:
+            self._stored[key] = rustyray.put(value)
+        return self._stored[key]
 
 
 def _needed(graph: _Graph, wanted: list[Hashable]) -> _Graph:
@@ -148,7 +182,5 @@ def _run(task: Any, key: Hashable, pairs: _Pairs, names: list[Hashable], *values
 
 
 def _arranged(keys: Any, found: _Graph) -> Any:
-    """What was found, in lists as the keys are."""
-    if isinstance(keys, list):
-        return [_arranged(key, found) for key in keys]
-    return found[keys]
+    """What was found, in tuples where keys are in inner lists (as in dask)."""
+    return tuple(_arranged(key, found) for key in keys) if isinstance(keys, list) else found[keys]

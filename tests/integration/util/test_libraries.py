@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 from dask import delayed
+from dask.callbacks import Callback
 
 import rustyray
 from rustyray.util.dask import (
@@ -57,7 +58,7 @@ def test_dask_graphs() -> None:
     graph = {"a": 1, "b": (add, "a", 10), "c": (sum, ["a", "b"]), "unwanted": (inverse, 0), "same": "c"}
     for get in (ray_dask_get, ray_dask_get_sync):
         assert get(graph, "c") == 12
-        assert get(graph, [["a", "b"], ["same"]]) == [[1, 11], [12]]
+        assert get(graph, [["a", "b"], ["same"]]) == [(1, 11), (12,)]
     with pytest.raises(ZeroDivisionError):
         ray_dask_get(graph, ["unwanted"])
     with pytest.raises(RuntimeError, match=r"[Cc]ycle"):
@@ -123,6 +124,29 @@ def test_dask_callbacks(tmp_path: Path) -> None:
     assert ray_dask_get(graph, "b", ray_callbacks=[RayDaskCallback(ray_pretask=before, ray_posttask=here)]) == 2
     assert file.read_text().splitlines()[-1] == "b 2.0 True"
     assert ray_dask_get(graph, "b") == 2
+
+
+def test_dasks_own_callbacks() -> None:
+    told: list[Any] = []
+    graph = {"one": 1, "given": (inverse, "one"), "same": "given", "b": (add, "same", 1)}
+
+    def before(key: str, *of: Any) -> None:
+        told.append(key)
+
+    def after(key: str, ref: Any, graph: Any, state: dict[str, Any], worker: Any) -> None:
+        told.append((key, len(state["finished"])))
+
+    def finish(graph: Any, state: Any, failed: bool) -> None:
+        told.append(failed)
+
+    with Callback(pretask=before, posttask=after, finish=finish):
+        assert ray_dask_get(graph, "b") == 2
+        assert told == ["given", ("given", 1), "same", ("same", 2), "b", ("b", 3), False]
+        with pytest.raises(ZeroDivisionError):
+            ray_dask_get({"a": (inverse, 0)}, "a")
+        assert told[-1] is True
+    value = object()
+    assert ray_dask_get({"a": value, "b": "a"}, ["a", ["b"]]) == [value, (value,)]
 
 
 def test_dask_progress(capfd: pytest.CaptureFixture[str]) -> None:
