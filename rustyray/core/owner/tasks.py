@@ -122,9 +122,17 @@ class Tasks:
         """A result of an attempt that was given up (its worker was declared dead, say): free what it holds."""
         if not isinstance(done.values, bytes):
             for index, value in enumerate(done.values):
-                self._freeing.unwanted(object_id(done.task, index), value)
                 self._refs.receive(value, worker)
+                self._refuse(object_id(done.task, index), value)
                 self._refs.let_go(value)
+
+    def _refuse(self, object_: ObjectID, value: Value) -> None:
+        """What an attempt made that came to nothing is freed, unless it took the place of what is there."""
+        entry = self._refs.objects.get(object_)
+        if entry is not None and replaces(value, entry.value):
+            self._refs.replace(entry, value)
+        else:
+            self._freeing.unwanted(object_, value)
 
     def _tell_others(self, object_: ObjectID, entry: ObjectEntry, now: float) -> None:
         more = entry.more
@@ -145,8 +153,7 @@ class Tasks:
         for value in values:
             self._refs.receive(value, worker)
         if self._partly:
-            for index, value in enumerate(self._drop_part(record)):
-                self._freeing.unwanted(object_id(done.task, index), value)
+            self._drop_part(record)
         if done.failed:
             if len(values) > 1:
                 self._partly[done.task] = values[1:]
@@ -162,12 +169,12 @@ class Tasks:
         for value in values:
             self._refs.let_go(value)
 
-    def _drop_part(self, record: Record) -> list[Value]:
-        """What an attempt that failed had made before, to be let go of."""
-        part = self._partly.pop(record.task.id, [])
-        for value in part:
+    def _drop_part(self, record: Record, used: int = 0) -> None:
+        """Let go of what an attempt that failed had made before; the first of it are ``used``."""
+        for index, value in enumerate(self._partly.pop(record.task.id, [])):
+            if index >= used:
+                self._refuse(object_id(record.task.id, index), value)
             self._refs.let_go(value)
-        return part
 
     def _register_kept(self, record: Record, worker: WorkerID, kept: list[ObjectID]) -> None:
         infos = {info.object: info for info in record.task.refs or ()}
@@ -217,13 +224,13 @@ class Tasks:
         again."""
         if entry is None and (record.task.attempt or record.alone):
             self._freeing.anywhere([object_], record.task.attempt)
-        elif entry is not None and replaces(value, entry.value):
-            self._refs.replace(entry, value)
         else:
-            self._freeing.unwanted(object_, value)
+            self._refuse(object_, value)
         if entry is None or not isinstance(entry.value, Stored):
             return False
         self._freeing.scattered[object_] = record.task.attempt
+        if record.retries == 0:
+            self._unlink(record, entry)
         return entry.record is record
 
     def _free_unheard(self, record: Record) -> None:
@@ -243,7 +250,7 @@ class Tasks:
             record.entry = None
 
     def _made(self, record: Record, value: Value) -> list[Value]:
-        """What a task that fails with ``value`` has returned all the same: what it yielded before it raised."""
+        """What a task that fails with ``value`` has returned all the same: what it had made before it raised."""
         if not isinstance(value, Failed):
             return []
         if record.task.returns < 0 and record.task.returns != DYNAMIC:
@@ -267,14 +274,14 @@ class Tasks:
             entry = self._refs.objects.get(object_)
             if entry is None or entry.value is not None:
                 if index < len(made):
-                    self._freeing.unwanted(object_, made[index])
+                    self._refuse(object_, made[index])
                 if entry is not None:
                     self._unlink(record, entry)  # what it would be made of is let go
                 continue
             self._unlink(record, entry)
             self._refs.settle(object_, entry, made[index] if index < len(made) else value, ready)
             settled.append(entry)
-        self._drop_part(record)
+        self._drop_part(record, len(made))
         if record.alone:
             self._free_unheard(record)
         self._arguments.let_go(record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
@@ -205,7 +205,7 @@ class Runner:
     def pack_result(self, job: Job, result: Any) -> tuple[bytes | list[Value], bool]:
         task = job.task
         if type(result) is GeneratorType and task.returns:
-            return self._pack_yielded(job, result)
+            return self._pack_several(job, result)
         if task.returns == 1:
             packed = pack(result, f"the result of {self.name_of(task)}")
             if type(packed) is bytes and len(packed) <= INLINE_MAX:
@@ -225,27 +225,26 @@ class Runner:
             raise ValueError(
                 f"{self.name_of(task)} was called with num_returns={task.returns} and returned {len(results)} values"
             )
-        values = [
-            self.to_caller(job, index, pack(one, f"result {index} of {self.name_of(task)}"))
-            for index, one in enumerate(results)
-        ]
-        return values, False
+        return self._pack_several(job, iter(results))
 
-    def _pack_yielded(self, job: Job, items: Generator[Any, None, None]) -> tuple[bytes | list[Value], bool]:
-        """The first items, as many as there are returns; those before an error are kept (as in Ray)."""
+    def _pack_several(self, job: Job, results: Iterator[Any]) -> tuple[bytes | list[Value], bool]:
+        """The first of them, as many as there are returns; those before an error are kept (as in Ray)."""
         task = job.task
         values: list[Value] = []
         try:
-            for item in items:
-                packed = pack(item, f"item {len(values)} of {self.name_of(task)}")
+            for result in results:
+                packed = pack(result, f"result {len(values)} of {self.name_of(task)}")
                 values.append(self.to_caller(job, len(values), packed))
                 if len(values) == task.returns:
-                    items.close()
-                    return values, any(isinstance(value, Fault) for value in values)
+                    if isinstance(results, GeneratorType):
+                        results.close()
+                    return values, len(values) == 1 and isinstance(values[0], Fault)
             raise ValueError(
                 f"{self.name_of(task)} was called with num_returns={task.returns} and yielded {len(values)} values"
             )
-        except Exception as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
+        except (ActorExit, Abandoned):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             return [self.failure(job, error), *values], True
 
     def to_caller(self, job: Job, index: int, packed: bytes | Serialized) -> Value:

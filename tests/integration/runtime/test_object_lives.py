@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,37 @@ def test_a_view_keeps_its_memory_until_it_goes(store: Filling) -> None:
         rustyray.put(bytes(store.block))
     assert float(array.sum()) == 5.0 * (store.block // 8)
     del array
+    assert store.empty()
+
+
+def test_what_was_made_before_a_task_failed_is_there_and_no_longer_than_needed(store: Filling) -> None:
+    @rustyray.remote(num_returns=2)
+    def half() -> tuple[bytes, Any]:
+        return bytes(store.block), threading.Lock()
+
+    first, second = half.remote()
+    assert len(rustyray.get(first)) == store.block
+    with pytest.raises(TypeError, match="pickle"):
+        rustyray.get(second)
+    del first
+    assert store.empty()
+
+
+def test_what_was_made_before_a_task_was_cancelled_makes_room(store: Filling) -> None:
+    """It is cancelled while it waits for room for its second result."""
+
+    @rustyray.remote(num_returns=2)
+    def two() -> tuple[bytes, bytes]:
+        return bytes(store.block), bytes(store.block)
+
+    mapped = rustyray.get([rustyray.put(np.zeros(store.block, np.uint8)) for _ in range(2)])
+    results = two.remote()
+    assert eventually(lambda: rustyray.stats().nodes[0].store.objects == 3)
+    rustyray.cancel(results[0])
+    for result in results:
+        with pytest.raises(rustyray.exceptions.TaskCancelledError):
+            rustyray.get(result)
+    del mapped
     assert store.empty()
 
 

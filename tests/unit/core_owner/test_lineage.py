@@ -8,7 +8,7 @@ import pytest
 
 from rustyray.core.owner import lineage
 from rustyray.model import ids
-from rustyray.model.messages import ActorState, LeaseElsewhere, NodeDied, ObjectLost, PushTasks, StoreFree
+from rustyray.model.messages import ActorState, LeaseElsewhere, NodeDied, PushTasks, StoreFree
 from rustyray.model.values import Fault, FaultKind, Packed, Stored
 from tests.unit.core_owner.owner import NODE, OTHER_NODE, WORKERS, Owner, plan, ref_to
 
@@ -273,70 +273,3 @@ def test_a_call_that_is_made_again_goes_before_those_that_wait_for_its_result() 
         stored(owner, object_, B, NODE)
     owner.flush()
     assert owner.pushed(B) == [used, other]
-
-
-# --- several results of one task --------------------------------------------------------------------------------------
-
-
-def two_results(owner: Owner, *deps: bytes, max_retries: int = 3) -> tuple[bytes, bytes]:
-    """Both are stored, and the first one is lost; its task runs again, for the second time."""
-    first = owner.submit(plan(returns=2, max_retries=max_retries), list(deps))
-    owner.grant(A)
-    twice(owner, first, 0)
-    owner.say(NODE, ObjectLost(first, NODE, 0, "its bytes are bad"))
-    owner.flush()
-    return first, ids.object_id(ids.task_of(first), 1)
-
-
-def twice(owner: Owner, first: bytes, attempt: int, node: bytes = NODE) -> None:
-    owner.done(A, first, value=[Stored(node, 5000, attempt=attempt), Stored(node, 5000, attempt=attempt)])
-    owner.flush()
-
-
-def test_a_result_that_was_not_lost_is_there_when_another_one_of_its_task_has_been_made_again() -> None:
-    owner = Owner()
-    first, second = two_results(owner)
-    twice(owner, first, 1)
-    assert not owner.take(NODE, StoreFree), "the store has the new one in the place of the old one"
-    assert owner.value(second) == Stored(NODE, 5000, attempt=1)
-    owner.drop(second)
-    owner.flush()
-    freed = owner.one(NODE, StoreFree)
-    assert (freed.objects, freed.anywhere, freed.attempts) == ([second], True, [1])
-
-
-def test_the_copy_of_it_that_was_made_elsewhere_goes() -> None:
-    owner = Owner()
-    first, second = two_results(owner)
-    twice(owner, first, 1, OTHER_NODE)
-    assert owner.one(NODE, StoreFree) == StoreFree([second], OTHER_NODE, attempts=[1])
-    assert owner.value(second) == Stored(NODE, 5000, attempt=0)
-
-
-def test_it_can_be_made_again_although_the_other_one_is_not_needed_any_more() -> None:
-    owner = Owner()
-    argument = owner.core.put(b"argument")
-    first, second = two_results(owner, argument)
-    owner.drop(argument, first)
-    twice(owner, first, 1)
-    owner.pushed(A)
-    owner.say(NODE, ObjectLost(second, NODE, 1, "its bytes are bad"))
-    owner.flush()
-    assert owner.pushed(A) == [first]
-    owner.drop(second)
-    twice(owner, first, 2)
-    assert argument not in owner.core.objects
-
-
-def test_it_is_kept_when_the_other_one_cannot_be_made_again() -> None:
-    owner = Owner()
-    argument = owner.core.put(b"argument")
-    first, second = two_results(owner, argument, max_retries=1)
-    owner.drop(argument)
-    owner.die(A)
-    owner.flush()
-    assert owner.fault(first) is FaultKind.WORKER_CRASHED
-    assert [freed.objects for freed in owner.take(NODE, StoreFree)] == [[first]]
-    assert argument not in owner.core.objects
-    owner.say(NODE, ObjectLost(second, NODE, 0, "its bytes are bad"))
-    assert owner.fault(second) is FaultKind.OBJECT_LOST

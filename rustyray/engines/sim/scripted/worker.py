@@ -275,11 +275,14 @@ class Worker(Client):
         assert isinstance(parts, list)
         assert len(parts) == task.returns, f"{self._name(task)} returns {parts!r}"
         packed: list[Value] = []
-        for index, part in enumerate(parts):
-            packed.append((yield from self._part(job, index, part, result.big)))
+        try:
+            for index, part in enumerate(parts):
+                packed.append((yield from self._part(job, index, part, result.big)))
+        except Interrupted as error:
+            return [self._failure(job, error), *packed], True
         if len(packed) == 1 and isinstance(packed[0], bytes):
             return packed[0], False
-        return packed, any(isinstance(value, Fault) for value in packed)
+        return packed, len(packed) == 1 and isinstance(packed[0], Fault)
 
     def _part(self, job: Job, index: int, part: Plain, big: bool) -> Program[Value]:
         """What is number ``index`` of what a job returns, as it travels."""
