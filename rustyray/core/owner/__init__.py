@@ -4,6 +4,7 @@ core.py         `OwnerCore`, the one door: what the program does, messages and t
 incoming.py     which part a message is for
 records.py      what is remembered of an object, a task, a lease; the task's life as a table
 references.py   who holds which object: local refs, holds, borrowers; freeing.py tells the node, passed_on.py the owner
+lent.py         refs in arguments, which the callers have
 asking.py       values of others' objects
 scheduling.py   scheduling classes, leases, adaptive pipelining, taking work back; requests.py asks for leases
 arguments.py    what tasks and calls wait for before they can go

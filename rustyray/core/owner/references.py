@@ -299,31 +299,6 @@ class References:
                     entry.more = Borrowing()
                 entry.more.watchers.append(sender)
 
-    def kept(self, infos: list[RefInfo], submitter: WorkerID) -> list[ObjectID] | None:
-        """Which of the refs lent to a task that has just ended are still held here.
-
-        The submitter will register us with their owners; if it is dead, we do.
-        """
-        if submitter == self.me:
-            return None
-        kept: list[ObjectID] | None = None
-        seen: dict[ObjectID, None] = {}
-        for info in infos:
-            object_ = info.object
-            if object_ in seen or self.owns(object_):
-                continue
-            seen[object_] = None
-            entry = self.objects.get(object_)
-            if entry is not None and entry.more is not None and (entry.local > 0 or entry.holds > 0):
-                entry.more.registrations += 1
-                kept = kept or []
-                kept.append(object_)
-        if kept is not None and self.gone(submitter):
-            theirs = [object_ for object_ in kept if not self.gone(object_[:WORKER_ID_SIZE])]
-            self.passed_on.tell(self.me, [RefInfo(object_, self.address_of(object_)) for object_ in theirs])
-            return None
-        return kept
-
     def address_of(self, object_: ObjectID) -> str:
         """Where the owner of an object listens that is known here."""
         if self.owns(object_):

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rustyray.core.jobs import Job
+from rustyray.core.owner.lent import keep, lent
 from rustyray.engines.client.producing import Abandoned
 from rustyray.engines.client.running import ActorExit, Outcome
 from rustyray.engines.client.waiter import Waiter
@@ -122,11 +123,24 @@ class ActorHost:
             if harness is not None:
                 harness.after_task()
             context.current_task.reset(token)
+        self._keep()
         place = worker.place
         started = ActorStarted(self.actor, self.incarnation, place.worker, place.address, worker.pid, failed)
         with worker.pump.lock:
             worker.pump.hub.send(place.node, started)
             worker.pump.flush()
+
+    def _keep(self) -> None:
+        """Of the refs that the constructor was given, those that are still held."""
+        worker, given = self.worker, lent(self.spec)
+        if not given:
+            return
+        with worker.pump.lock:
+            worker.pump.settle()
+            keep(worker.core.refs, given)
+            worker.pump.carry_out()
+        if self.left:
+            worker.say_last()
 
     # --- calls --------------------------------------------------------------------------------------------------------
 

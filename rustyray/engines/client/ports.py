@@ -164,6 +164,9 @@ class Host(Protocol):
     def own_variables(self) -> None:
         """What is changed in `os.environ` from now on is changed for this process alone."""
 
+    def say_last(self) -> None:
+        """Without the lock: send what has gathered, and let the owners of refs that were passed on hear of it."""
+
     def leave(self, reason: str) -> None:
         """End by an own wish: nothing that is queued or still comes is run."""
 

@@ -7,11 +7,12 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from rustyray.core.jobs import NO_GPUS, Job
+from rustyray.core.owner.lent import kept_after, lent
 from rustyray.core.owner.references import refs_inside
 from rustyray.engines.client.producing import Abandoned, ItemFailed, Producing
 from rustyray.model.ids import object_id
 from rustyray.model.messages import Call, Task
-from rustyray.model.values import Failed, Fault, FaultKind, RefInfo, Stored, Value
+from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
 from rustyray.runtime import context, tracing
 from rustyray.runtime.context import TaskContext
 from rustyray.runtime.faults import make_failed
@@ -313,7 +314,7 @@ class Runner:
         kept = None
         if task.refs or task.deps:
             self.worker.pump.settle()
-            kept = self.worker.core.refs.kept(lent(task), job.caller)
+            kept = kept_after(self.worker.core.refs, lent(task), job.caller)
         self.worker.executor.finished(job, values, failed, kept, seconds)
 
     def report_now(self, ended: Outcome | None) -> None:
@@ -343,11 +344,3 @@ class RefusingRunner(Runner):
         self, error: BaseException, function: str, task: bytes, attempt: int = 0, max_attempts: int = 1
     ) -> Failed | Fault:
         return self._fault
-
-
-def lent(task: Task | Call) -> list[RefInfo]:
-    """All refs that came with a task: inside its arguments, and inside the values of its ref arguments."""
-    infos = list(task.refs or ())
-    for arg in task.deps or ():
-        infos.extend(refs_inside(arg.value))
-    return infos

@@ -239,12 +239,12 @@ class WorkerClient(Client):
         self.pump.hub.wake()
 
     def _take_leave(self, reason: str) -> None:
-        self._say_last()
+        self.say_last()
         if self.actor is not None:
             self.actor.leave(reason)
-            self._say_last()
+            self.say_last()
 
-    def _say_last(self) -> None:
+    def say_last(self) -> None:
         """Send what has gathered, return idle workers, and let the owners of refs that were passed on hear of it."""
         pump = self.pump
         with pump.lock:

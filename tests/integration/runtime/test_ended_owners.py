@@ -12,6 +12,7 @@ import pytest
 
 import rustyray
 from rustyray.exceptions import ActorDiedError, OwnerDiedError
+from rustyray.util.state import list_actors
 from tests.integration.drivers import eventually
 from tests.integration.runtime.processes import alive
 
@@ -74,6 +75,29 @@ def test_a_task_that_it_submitted_runs_to_its_end(tmp_path: Path) -> None:
     assert rustyray.get(ref, timeout=10) == 8
     del ref
     assert eventually(lambda: not alive(pid), 5)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_what_its_constructor_was_given_is_there_for_what_that_submitted(raises: bool, tmp_path: Path) -> None:
+    @rustyray.remote
+    def use(box: list[Any]) -> None:
+        while not (tmp_path / "go").exists():
+            time.sleep(0.005)
+        (tmp_path / "used").write_text(rustyray.get(box[0]))
+
+    @rustyray.remote
+    class Submits:
+        def __init__(self, box: list[Any]) -> None:
+            use.remote(box)
+            if raises:
+                raise ValueError("no")
+
+    submits: list[Any] = [Submits.remote([rustyray.put("given")])]
+    rustyray.wait([submits[0].__ray_ready__.remote()])
+    submits.clear()
+    assert eventually(lambda: [actor.state for actor in list_actors()] == ["DEAD"], 5)
+    (tmp_path / "go").touch()
+    assert eventually(lambda: (tmp_path / "used").exists() and (tmp_path / "used").read_text() == "given", 5)
 
 
 def test_what_it_put_is_lost_if_it_is_killed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rustyray.core.owner.lent import kept_after
 from rustyray.model import ids
 from rustyray.model.messages import (
     HEAD,
@@ -278,7 +279,7 @@ def test_a_borrowed_handle_is_held_until_its_calls_are_done() -> None:
     owner.core.refs.adopt(handle, "sim:them")
     call = owner.call(STRANGERS_ACTOR)
     assert owner.one(HEAD, WatchActor).actor == STRANGERS_ACTOR
-    assert owner.core.refs.kept([ref_to(handle, "sim:them")], B) == [handle]
+    assert kept_after(owner.core.refs, [ref_to(handle, "sim:them")], B) == [handle]
     owner.drop(handle)
     owner.alive(STRANGERS_ACTOR, A)
     assert owner.pushed(A) == [call]

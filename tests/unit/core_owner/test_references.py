@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rustyray.core.owner.lent import keep, kept_after
 from rustyray.model import ids
 from rustyray.model.messages import (
     BorrowAck,
@@ -219,14 +220,29 @@ def test_who_passes_a_borrowed_ref_on_holds_it_until_the_owner_knows() -> None:
 def test_refs_that_a_task_keeps_are_reported_to_its_caller() -> None:
     owner = Owner()
     owner.core.refs.adopt(theirs(), "sim:b")
-    assert owner.core.refs.kept([ref_to(theirs(), "sim:b"), ref_to(theirs(number=2), "sim:b")], A) == [theirs()]
+    assert kept_after(owner.core.refs, [ref_to(theirs(), "sim:b"), ref_to(theirs(number=2), "sim:b")], A) == [theirs()]
+
+
+def test_refs_that_a_constructor_keeps_are_registered_by_its_process_itself() -> None:
+    owner = Owner()
+    owner.core.refs.adopt(theirs(), "sim:b")
+    keep(owner.core.refs, [ref_to(theirs(), "sim:b"), ref_to(theirs(number=2), "sim:b")])
+    owner.settle()
+    add = owner.one(B, BorrowAdd)
+    assert (add.borrower, add.objects) == (ME, [theirs()])
+    owner.drop(theirs())
+    assert owner.core.refs.passed_on
+    assert not owner.take(B, BorrowRelease)
+    owner.say(B, BorrowAck(add.request))
+    assert not owner.core.refs.passed_on
+    assert owner.one(B, BorrowRelease).counts == [1]
 
 
 def test_refs_that_a_task_keeps_whose_caller_is_dead_are_registered_by_the_task_itself() -> None:
     owner = Owner()
     owner.core.refs.adopt(theirs(), "sim:b")
     owner.die(A)
-    assert owner.core.refs.kept([ref_to(theirs(), "sim:b")], A) is None
+    assert kept_after(owner.core.refs, [ref_to(theirs(), "sim:b")], A) is None
     owner.settle()
     add = owner.one(B, BorrowAdd)
     assert (add.borrower, add.objects) == (ME, [theirs()])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rustyray.core.effects import Effect
 from rustyray.core.executor import ExecutorCore
 from rustyray.core.jobs import Interrupt, Job, Start, Stop
+from rustyray.core.owner.lent import keep, kept_after, lent
 from rustyray.core.owner.references import refs_inside
 from rustyray.core.owner.streams import NONE
 from rustyray.core.producing import GoOn
@@ -31,7 +32,7 @@ from rustyray.model.messages import (
     WorkerReady,
     WorkerStays,
 )
-from rustyray.model.values import Failed, Fault, FaultKind, Packed, RefInfo, Stored, Value
+from rustyray.model.values import Failed, Fault, FaultKind, Packed, Value
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.scripted.world import ScriptedWorld
@@ -149,9 +150,7 @@ class Worker(Client):
             elif self._todo:
                 yield from self._do(self._todo.pop(0))
             elif self._stop is not None:
-                while self.core.refs.passed_on:
-                    self._work = Until()
-                    yield Sleep(0.001)
+                yield from self._await_acknowledgements()
                 self._leave(self._stop.reason)
                 if self._stop.may_stay:
                     yield from self._stay()
@@ -160,6 +159,12 @@ class Worker(Client):
             else:
                 self._work = Until()
                 yield self._work
+
+    def _await_acknowledgements(self) -> Program[None]:
+        self.carry_out()
+        while self.core.refs.passed_on:
+            self._work = Until()
+            yield Sleep(0.001)
 
     def _do(self, what: Start | Stop) -> Program[None]:
         if isinstance(what, Start):
@@ -314,7 +319,7 @@ class Worker(Client):
         kept = None
         if task.refs or task.deps:
             self.settle()
-            kept = self.core.refs.kept(_lent(task), job.caller)
+            kept = kept_after(self.core.refs, lent(task), job.caller)
         self.executor.finished(job, packed, failed, kept, seconds)
 
     def _construct(self, message: StartActor) -> Program[None]:
@@ -333,6 +338,10 @@ class Worker(Client):
         finally:
             self.parent = b""
             frame.leave()
+        self.settle()
+        keep(self.core.refs, lent(spec))
+        if failed is not None:
+            yield from self._await_acknowledgements()
         self.send(self.node, ActorStarted(spec.actor, message.incarnation, self.me, self.address, 1, failed))
         self.flush()
         if failed is not None:
@@ -348,12 +357,3 @@ class Worker(Client):
             if self.alive:
                 self.executor.unblock()
                 self.carry_out()
-
-
-def _lent(task: Task | Call) -> list[RefInfo]:
-    """All refs that came with a task: inside its arguments, and inside the values of its ref arguments."""
-    infos = list(task.refs or ())
-    for arg in task.deps or ():
-        if not isinstance(arg.value, bytes | Fault) or isinstance(arg.value, Stored):
-            infos.extend(refs_inside(arg.value))
-    return infos
