@@ -105,6 +105,20 @@ def test_bodies_land_in_the_arena_between_other_messages(stores: tuple[Store, St
     assert [ack for ack in got if isinstance(ack, BorrowAck)] == [BorrowAck(number) for number in range(20)]
 
 
+def test_copies_stay_as_they_were_however_many_wait(stores: tuple[Store, Store]) -> None:
+    a, b = stores
+    for turn in range(3):
+        whole = a.fill(0, 12 << 20)
+        b.core.places[turn] = Place(0, False)
+        for begin in range(0, len(whole), STEP):
+            view = a.bodies.view(begin, STEP, copied=True)
+            a.node.hub.send_body(b.node.id, Chunk(OBJECT, turn, begin, STEP), view)
+        a.fill(0, len(whole))
+        a.node.hub.flush()
+        turn_until(lambda: len(b.node.got(a.node)) == 1 + 12 * (turn + 1), a.node, b.node)  # noqa: B023 - called at once
+        assert b.holds(0, len(whole)) == whole
+
+
 def test_what_else_is_said_waits_for_one_body_at_most(stores: tuple[Store, Store]) -> None:
     a, b = stores
     b.core.places[1] = Place(0, False)

@@ -18,6 +18,9 @@ from rustyray.wire.errors import ProtocolError
 
 #: So much is received of one body before others have their turn.
 STEP: Final = 1 << 20
+#: So many buffers of this size are kept for copies: fresh ones cost more than to copy, as their pages are cleared.
+KEPT: Final = 8
+LARGE: Final = 2 << 20
 
 
 class Places(Protocol):
@@ -30,7 +33,7 @@ class Places(Protocol):
 class Bodies:
     """What `Hub` does with bodies in a node's process. ``clock`` is the loop's."""
 
-    __slots__ = ("_arena", "_buffer", "_clock", "_core")
+    __slots__ = ("_arena", "_buffer", "_clock", "_copies", "_core")
 
     def __init__(self, core: Places, arena: Arena, clock: Callable[[], float]) -> None:
         self._core = core
@@ -38,11 +41,27 @@ class Bodies:
         self._clock = clock
         #: Made when it is needed: few nodes pull anything, and workers are forked from them.
         self._buffer: memoryview | None = None
+        self._copies: list[bytearray] = []
 
     def view(self, offset: int, size: int, copied: bool = False) -> memoryview:
         """These bytes of the arena, or a copy of them."""
         found = None if copied else self._arena.in_place(offset, size)
-        return found if found is not None else memoryview(os.pread(self._arena.fd, size, offset))
+        if found is not None:
+            return found
+        copy = memoryview(self._kept(size))[:size]
+        if os.preadv(self._arena.fd, [copy], offset) != size:
+            raise OSError(f"the arena ends within {size} bytes at {offset}")
+        return copy
+
+    def _kept(self, size: int) -> bytearray:
+        """A buffer of at least so many bytes, that nobody has a view of."""
+        for buffer in self._copies:
+            if len(buffer) >= size and _is_free(buffer):
+                return buffer
+        if len(self._copies) >= KEPT:
+            return bytearray(size)
+        self._copies.append(bytearray(max(size, LARGE)))
+        return self._copies[-1]
 
     def space(self, peer: bytes, chunk: Chunk, position: int) -> memoryview:
         """Where to receive a body from its byte ``position`` on; give what came to `take`. Raises as that."""
@@ -80,3 +99,13 @@ class Bodies:
         if place is None:
             raise ProtocolError(f"{chunk.size} bytes of object {chunk.object.hex()} that nobody asked for")
         return place
+
+
+def _is_free(buffer: bytearray) -> bool:
+    """Whether there is no view of it: it could not grow else."""
+    try:
+        buffer.append(0)
+    except BufferError:
+        return False
+    buffer.pop()
+    return True
