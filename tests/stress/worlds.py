@@ -43,21 +43,25 @@ def explore(name: str, seeds: Iterable[int]) -> Counter[str]:
     """Run a kind of fault under the schedules of these seeds. In how many of them each effect was to be seen."""
     profiles = KINDS[name].profiles
     told = Counter[str]()
-    gc.disable()  # what a run leaves is seen to be garbage at once after some of them
+    gc.collect()
+    gc.freeze()  # what is here stays
+    gc.disable()  # what runs leave is collected after a few of them, while it is in the caches
     for seed in seeds:
         try:
             world = run(profiles[seed % len(profiles)], seed)
         except BaseException as error:
             error.add_note(f'to repeat it: python -m tests.stress.worlds "{name}" {seed}')
             raise
-        if seed % 50 == 0:
-            gc.collect()
         told["schedules"] += 1
         told["steps"] += world.steps
         found = effects(world)
         told.update(effect for effect, count in found.items() if count)
         told["hit"] += any(world.troubles.hits.values())
+        del world
+        if seed % 5 == 0:
+            gc.collect()
     gc.enable()
+    gc.unfreeze()
     return told
 
 
