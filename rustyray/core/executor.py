@@ -368,6 +368,8 @@ class ExecutorCore:
 
     def check(self) -> None:
         """Raises AssertionError when a job is in two places."""
+        if not self.queue:
+            return
         queued = [job.task.id for job in self.queue]
         assert len(queued) == len(dict.fromkeys(queued)), "a job is queued twice"
         assert not any(task in self.running for task in queued), "a job is queued and running"

@@ -98,5 +98,5 @@ class Jobs:
         for driver, job in self._of_driver.items():
             assert self.jobs.get(job.id) is job, f"job {job.id.hex()} of driver {driver.hex()} is not listed"
             assert not job.finished, f"job {job.id.hex()} is finished and still has a driver"
-        running = sum(not job.finished for job in self.jobs.values())
+        running = sum([not job.finished for job in self.jobs.values()])
         assert running == len(self._of_driver), f"{running} jobs run, but {len(self._of_driver)} drivers have one"

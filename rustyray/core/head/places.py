@@ -141,6 +141,6 @@ class Places:
                 assert id_ in self._by_node[actor.node], f"not listed on its node: {told(actor.what, id_)}"
                 state = self._nodes.nodes[actor.node].state
                 assert state is not NodeState.DEAD, f"lives on a dead node: {told(actor.what, id_)}"
-        placed = sum(len(actors) for actors in self._by_node.values())
-        with_node = sum(bool(actor.node) for actor in self._registry.living.values())
+        placed = sum(map(len, self._by_node.values()))
+        with_node = sum([bool(actor.node) for actor in self._registry.living.values()])
         assert placed == with_node, f"{placed} actors are listed on nodes, {with_node} say that they have one"

@@ -32,6 +32,8 @@ class Watchers:
                 del self._peers[subject]
 
     def check(self) -> None:
+        if not (self._peers or self._watched):
+            return
         forth = [(subject, peer) for subject, peers in self._peers.items() for peer in peers]
         back = [(subject, peer) for peer, subjects in self._watched.items() for subject in subjects]
         assert sorted(forth) == sorted(back), "the watchers' two lists differ"

@@ -219,6 +219,6 @@ class HostedActors:
             assert worker.actor == key, f"actor {actor.hex()} lives in a worker that has {worker.actor}"
             busy = worker.state in {WorkerState.ACTOR, WorkerState.STOPPING}
             assert busy, f"actor {actor.hex()} lives in a worker that is {worker.state.name}"
-        hosting = sum(worker.actor is not None for worker in self._desk.pool.workers.values())
-        with_worker = sum(bool(hosted.worker) for hosted in self.hosted.values())
+        hosting = sum([worker.actor is not None for worker in self._desk.pool.workers.values()])
+        with_worker = sum([bool(hosted.worker) for hosted in self.hosted.values()])
         assert hosting == with_worker, f"{hosting} workers have actors, but {with_worker} actors have workers"

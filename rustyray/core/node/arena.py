@@ -145,8 +145,10 @@ class Arena:
         """The extents ``taken`` and the free ones cover the arena below ``high`` exactly once."""
         if not (taken or self.high or self.used or self._free or self._ends or any(self._bins)):
             return
-        extents = sorted([(start, self.round_up(size), "taken") for start, size in taken])
-        extents = sorted(extents + [(start, size, "free") for start, size in self._free.items()])
+        extents = [(start, self.round_up(size), "taken") for start, size in taken]
+        used = sum([size for _, size, _ in extents])
+        extents += [(start, size, "free") for start, size in self._free.items()]
+        extents.sort()
         position, last = 0, "taken"
         for start, size, kind in extents:
             assert start == position, f"{kind} extent at {start} does not start where the one before ends ({position})"
@@ -158,5 +160,4 @@ class Arena:
         assert self._ends == {start + size: start for start, size in self._free.items()}, "free extents' ends are wrong"
         binned = [start for starts in self._bins for start in starts]
         assert sorted(binned) == sorted(self._free), "the bins do not hold the free extents"
-        used = sum(self.round_up(size) for _, size in taken)
         assert used == self.used, f"{used} bytes are taken, the count says {self.used}"

@@ -234,7 +234,9 @@ class Bundles:
             assert (group in self._ending) is (removed and bool(known.bundles)), (
                 f"waits for its workers? {told(f'placement group {group.hex()}', group)}"
             )
-        mine = {name: units for name, units in self._accounts.reserved.items() if units}
+        mine = self._accounts.reserved
+        if mine != reserved:
+            mine = {name: units for name, units in mine.items() if units}
         assert mine == reserved, f"{mine} are reserved, by the bundles it should be {reserved}"
         names = {name: units for name, units in self._accounts.total.items() if units and is_in_bundle(name)}
         assert names == open_, f"{names} can be had of bundles, it should be {open_}"

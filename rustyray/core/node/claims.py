@@ -169,6 +169,8 @@ class ClaimQueue:
         return [claim for queue in self.lines() for claim in queue if claim.state is ClaimState.QUEUED]
 
     def check(self) -> None:
+        if not (self._shapes or self.count or self.clients):
+            return
         queued = self.all()
         assert len(queued) == self.count, f"{len(queued)} claims are queued, the count says {self.count}"
         clients: dict[bytes, int] = {}

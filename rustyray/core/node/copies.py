@@ -19,6 +19,10 @@ class CopyState(enum.IntEnum):
     RESTORING_FREED = 8
 
 
+#: Of an enumeration they are looked up much more slowly, in Python 3.11.
+SEALED, SPILLED = CopyState.SEALED, CopyState.SPILLED
+
+
 class CopyEvent(enum.IntEnum):
     SEAL = 1
     ABORT = 2

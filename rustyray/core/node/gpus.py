@@ -85,7 +85,7 @@ class Gpus:
 
     def check(self, free: ResourceSet) -> None:
         for name, units in free.items():
-            if is_gpu(name):
+            if name.startswith(GPU) and is_gpu(name):
                 left = sum(self.left.get(name, NONE).values())
                 assert left == units, f"{left} of {name} are left by their numbers, by the accounts {units}"
 

@@ -17,7 +17,7 @@ from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.elsewhere import Elsewhere
 from rustyray.core.node.gpus import NONE
 from rustyray.core.node.recalling import Recall
-from rustyray.core.node.workers import Pool, Worker, WorkerEvent, WorkerState
+from rustyray.core.node.workers import LEASED, Pool, Worker, WorkerEvent, WorkerState
 from rustyray.model.bundles import in_bundle
 from rustyray.model.ids import GroupID, JobID, WorkerID
 from rustyray.model.messages import (
@@ -367,23 +367,27 @@ class LeaseDesk:
     def check(self) -> None:
         free = dict(self.accounts.total)
         subtract(free, self.accounts.reserved)
+        leased = 0
         for claim in self.waiting.values():
             assert claim.state is ClaimState.ASSIGNED, f"claim {claim.number} waits for a worker as {claim.state.name}"
             subtract(free, claim.hold)
         for worker in self.pool.workers.values():
-            subtract(free, worker.held)
-            if worker.lent:
-                add(free, cpus(worker.held))
-        mine = {name: units for name, units in self.accounts.free.items() if units}
-        free = {name: units for name, units in free.items() if units}
+            leased += worker.state is LEASED
+            if worker.held:
+                subtract(free, worker.held)
+                if worker.lent:
+                    add(free, cpus(worker.held))
+        mine = self.accounts.free
+        if mine != free:  # they may differ in names of which there is nothing
+            mine = {name: units for name, units in mine.items() if units}
+            free = {name: units for name, units in free.items() if units}
         assert mine == free, f"resources do not add up: free are {mine}, by the holders it should be {free}"
         self.accounts.gpus.check(self.accounts.free)
         for lease in self.leases.values():
             worker = self.pool.workers[lease.worker]
             assert worker.lease == lease.id, f"lease {lease.id} is on a worker that has lease {worker.lease}"
-            assert worker.state is WorkerState.LEASED, f"lease {lease.id} is on a worker that is {worker.state.name}"
+            assert worker.state is LEASED, f"lease {lease.id} is on a worker that is {worker.state.name}"
             assert self._claims[lease.owner][lease.claim.request] is lease.claim, f"lease {lease.id} has no owner"
-        leased = sum(worker.state is WorkerState.LEASED for worker in self.pool.workers.values())
         assert leased == len(self.leases), f"{leased} workers are leased, but there are {len(self.leases)} leases"
         self.queue.check()
         for claim in self.waiting.values():

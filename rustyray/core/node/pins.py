@@ -66,11 +66,11 @@ class Pins:
 
     def check(self) -> None:
         for object_, copy in self._objects.items():
-            pins = sum(mine.get(object_, 0) for mine in self._by_client.values())
+            pins = sum([mine.get(object_, 0) for mine in self._by_client.values()])
             assert copy.pins == pins, f"object {object_.hex()} has {copy.pins} pins, its clients hold {pins}"
         for mine in self._by_client.values():
             for object_, count in mine.items():
                 assert count > 0, f"{count} pins of one client on {object_.hex()}"
                 assert object_ in self._objects, f"a pin on {object_.hex()}, which is not there"
-        mapped = sum(self._room.arena.round_up(copy.size) for copy in self._objects.values() if copy.pins)
+        mapped = sum([self._room.arena.round_up(copy.size) for copy in self._objects.values() if copy.pins])
         assert mapped == self.mapped, f"{mapped} bytes are mapped, the count says {self.mapped}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from rustyray.core.effects import FreeExtent, TrimArena, TrimSpilled
 from rustyray.core.node.arena import Arena
 from rustyray.core.node.base import NodeBase
-from rustyray.core.node.copies import Copy, CopyEvent, CopyState, mb
+from rustyray.core.node.copies import SEALED, SPILLED, Copy, CopyEvent, CopyState, mb
 from rustyray.core.node.pressure import Pressure
 from rustyray.core.node.spilling import Spilling
 from rustyray.model.ids import ObjectID, owner_of
@@ -361,11 +361,12 @@ class Room:
     def check(self, copies: list[Copy]) -> None:
         """``copies`` are all that there are."""
         for copy in copies:
-            idle = copy.state is CopyState.SEALED and not copy.pins and not copy.leaving
+            state = copy.state
+            idle = state is SEALED and not copy.pins and not copy.leaving
             clean = idle and (bool(copy.source) or copy.place >= 0)
             assert (copy in self._clean) is clean, f"{copy.object.hex()} ({copy.state.name}) may leave at once, or not"
             assert (copy in self._dirty) is (idle and not clean), f"{copy.object.hex()} ({copy.state.name}) may leave"
-            assert (copy.offset < 0) is (copy.state is CopyState.SPILLED), f"{copy.object.hex()} is {copy.state.name}"
+            assert (copy.offset < 0) is (state is SPILLED), f"{copy.object.hex()} is {copy.state.name}"
         if not (copies or self._clean or self._dirty or self._clean_bytes or self.spilling.reads):
             self.arena.check([])
             self.spilling.check([])

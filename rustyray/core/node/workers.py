@@ -73,6 +73,8 @@ WORKER_TABLE = StateTable(
 )
 
 
+#: Of an enumeration they are looked up much more slowly, in Python 3.11.
+STARTING, IDLE, LEASED, DEAD = _S.STARTING, _S.IDLE, _S.LEASED, _S.DEAD
 _BUSY = frozenset({_S.LEASED, _S.ACTOR, _S.ORPHANED, _S.STOPPING})
 
 
@@ -325,14 +327,15 @@ class Pool:
     def check(self) -> None:
         starting = 0
         for worker in self.workers.values():
-            starting += worker.state is WorkerState.STARTING
-            assert worker.state is not WorkerState.DEAD, f"a dead worker is still listed: {self._tell(worker)}"
-            idle = worker.id in self.idle
-            assert not idle or worker.state is WorkerState.IDLE, f"not idle, but on offer: {self._tell(worker)}"
-            assert idle or worker.state is not WorkerState.IDLE, f"idle, but not on offer: {self._tell(worker)}"
-            assert bool(worker.lease) <= (worker.state is WorkerState.LEASED), f"a lease too much: {self._tell(worker)}"
-            busy = worker.state in _BUSY
-            assert busy or not (worker.held or worker.lent or worker.actor or worker.group), (
+            state = worker.state
+            starting += state is STARTING
+            assert state is not DEAD, f"a dead worker is still listed: {self._tell(worker)}"
+            if worker.id in self.idle:
+                assert state is IDLE, f"not idle, but on offer: {self._tell(worker)}"
+            else:
+                assert state is not IDLE, f"idle, but not on offer: {self._tell(worker)}"
+            assert not worker.lease or state is LEASED, f"a lease too much: {self._tell(worker)}"
+            assert state in _BUSY or not (worker.held or worker.lent or worker.actor or worker.group), (
                 f"holds too much: {self._tell(worker)}"
             )
         assert starting == self.starting, f"{starting} workers start, the count says {self.starting}"

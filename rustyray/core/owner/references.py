@@ -359,16 +359,17 @@ class References:
 
     def check(self) -> None:
         """Raises AssertionError when the table contradicts itself."""
-        for object_, entry in self.objects.items():
-            assert entry.local >= 0 and entry.holds >= 0, f"object {object_.hex()}: negative count {entry}"
-            borrowed = not self.owns(object_)
-            assert not (borrowed and entry.more is None), f"object {object_.hex()}: borrowed from nobody"
-            alive = entry.local or entry.holds or entry.lineage or (entry.more is not None and entry.more.is_borrowed())
+        objects, me = self.objects, self.me
+        for object_, entry in objects.items():
+            local, holds, more, value = entry.local, entry.holds, entry.more, entry.value
+            assert local >= 0 and holds >= 0, f"object {object_.hex()}: negative count {entry}"
+            alive = local or holds or entry.lineage or (more is not None and more.is_borrowed())
             assert alive, f"object {object_.hex()} is held by nobody and still here"
-            if borrowed and entry.more is not None:
-                assert not entry.more.borrowers, f"object {object_.hex()}: only an owner counts borrowers"
-            for info in refs_inside(entry.value):
-                inside = self.objects.get(info.object)
+            if object_[:WORKER_ID_SIZE] != me:
+                assert more is not None, f"object {object_.hex()}: borrowed from nobody"
+                assert not more.borrowers, f"object {object_.hex()}: only an owner counts borrowers"
+            for info in () if type(value) is bytes else refs_inside(value):
+                inside = objects.get(info.object)
                 assert inside is not None and inside.holds > 0, (
                     f"object {object_.hex()} holds {info.object.hex()}, which is gone"
                 )

@@ -387,13 +387,14 @@ class Scheduler:
     def check(self) -> None:
         """Raises AssertionError when leases, queues and requests contradict each other."""
         for target in self.classes.values():
-            idle = sum(1 for lease in target.leases.values() if not lease.inflight)
-            assert idle == target.idle, f"{target.idle} idle leases counted, {idle} found"
+            idle = 0
             for record in target.queue:
                 assert record.state == QUEUED, f"{record.task.id.hex()} queued while {record.state}"
             for lease in target.leases.values():
+                idle += not lease.inflight
                 assert lease.idle is not bool(lease.inflight), f"lease {lease.id}: idle {lease.idle}, {lease.inflight}"
                 assert self.leases.get(lease.id) is lease, f"lease {lease.id} is not in the index"
                 for task_id, record in lease.inflight.items():
                     assert record.state == PUSHED and record.lease is lease, f"{task_id.hex()}: {record.state}"
+            assert idle == target.idle, f"{target.idle} idle leases counted, {idle} found"
             self.requests.check(target)

@@ -10,7 +10,7 @@ from rustyray.core.owner.records import DONE
 from rustyray.core.owner.references import refs_inside
 from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.engines.sim.world.story import short
-from rustyray.model.ids import HANDLE_INDEX, ActorID, ObjectID, TaskID, WorkerID, handle_id, owner_of
+from rustyray.model.ids import HANDLE_INDEX, WORKER_ID_SIZE, ActorID, ObjectID, TaskID, WorkerID, handle_id, owner_of
 from rustyray.model.messages import Call
 from rustyray.model.resources import subtract
 
@@ -63,22 +63,24 @@ class Books:
 
     def check_one(self, client: OwnerProcess) -> None:
         """As `check`, when nothing but this process has changed since."""
-        objects, processes = client.core.objects, self.world.processes
+        me, dropped, objects, processes = client.me, client.dropped, client.core.objects, self.world.processes
         if client.alive:
             for object_, count in client.held.items():
                 entry = objects.get(object_)
                 assert entry is not None, f"{client.me.hex()} holds {object_.hex()} and does not know it"
-                waiting = client.dropped.count(object_) if client.dropped else 0
+                waiting = dropped.count(object_) if dropped else 0
                 assert entry.local == count + waiting, (
                     f"{client.me.hex()} holds {count} refs of {object_.hex()}, {waiting} dropped, counted {entry.local}"
                 )
+                if object_[:WORKER_ID_SIZE] == me:
+                    continue
                 owner = processes.get(owner_of(object_))
-                if owner is not client and owner is not None and owner.alive and not self.may_dangle:
+                if owner is not None and owner.alive and not self.may_dangle:
                     assert isinstance(owner, OwnerProcess)
                     assert object_ in owner.core.objects, self._freed(object_, client)
-        gone = client.known - objects.keys()
-        if gone or len(client.known) != len(objects):
-            client.known = set(objects)
+        if client.known == objects.keys():
+            return
+        gone, client.known = client.known - objects.keys(), set(objects)
         if gone and client.alive and not self.may_dangle:
             for other in self.world.clients():
                 for object_ in sorted(gone & other.held.keys()) if other is not client else ():

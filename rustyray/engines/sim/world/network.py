@@ -147,9 +147,6 @@ class Network:
             return False
         return self._driver in (frm, to) or frozenset((node_of(frm), node_of(to))) not in self._apart
 
-    def _obstructed(self) -> bool:
-        return bool(self._apart or self.paused or self.held)
-
     def _disconnect(self, one: bytes, other: bytes) -> bool:
         if other not in self._peers.get(one, ()):
             return False
@@ -192,11 +189,14 @@ class Network:
     def ready(self, now: float) -> list[Channel]:
         """The channels whose first parcel may be delivered."""
         ready = [channel for channel in self._busy.values() if channel.ready <= now]
-        return [channel for channel in ready if self._arrives(channel)] if self._obstructed() else ready
+        if ready and (self._apart or self.paused or self.held):
+            return [channel for channel in ready if self._arrives(channel)]
+        return ready
 
     def next_time(self) -> float | None:
         """When the next parcel that is held up may be delivered."""
-        busy = filter(self._arrives, self._busy.values()) if self._obstructed() else self._busy.values()
+        obstructed = self._apart or self.paused or self.held
+        busy = filter(self._arrives, self._busy.values()) if obstructed else self._busy.values()
         return min((channel.ready for channel in busy), default=None)
 
     def take(self, channel: Channel) -> Parcel:

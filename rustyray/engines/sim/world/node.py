@@ -151,8 +151,11 @@ class NodeHost:
         self.carry_out()
 
     def next_deadline(self) -> float | None:
-        times = [self.disk.due, self.core.next_deadline(), self.head.next_deadline() if self.head is not None else None]
-        return min((when for when in times if when is not None), default=None)
+        soonest = self.core.next_deadline()
+        for other in (self.disk.due, self.head.next_deadline() if self.head is not None else None):
+            if other is not None and (soonest is None or other < soonest):
+                soonest = other
+        return soonest
 
     def check(self) -> None:
         self.core.check()

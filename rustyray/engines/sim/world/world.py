@@ -291,17 +291,18 @@ class World:
             process.process_ended(frm, content.reason)
         else:
             message = decode_chunk(content) if parcel.body else decode(content)
-            self.tell(self.now, type(message).__name__, frm, to, content)
-            if type(message) not in NOISE:
+            kind = type(message)
+            self.tell(self.now, kind.__name__, frm, to, content)
+            if kind not in NOISE:
                 self.progress = self.now
-            if type(message) in DEATHS:  # of somebody who perhaps lives, and was silent
+            if kind in DEATHS:  # of somebody who perhaps lives, and was silent
                 self.books.may_dangle = self.books.may_overcount = True
             if isinstance(message, Chunk):
                 assert isinstance(process, NodeHost)
                 process.take_body(frm, message, parcel.body)
             process.receive(frm, message)
             if isinstance(process, NodeHost):
-                self.troubles.heard(frm, process, type(message), content)
+                self.troubles.heard(frm, process, kind, content)
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -328,16 +329,16 @@ class World:
         if process.alive:
             if self.careful:
                 process.check()
-            self._plan_tick(event, process)
+            if event.name != "due" and event.process in self._pauses:
+                del self._pauses[event.process]
+            if process.restless:
+                self._plan_tick(event.process)
         if self.careful and isinstance(process, OwnerProcess):
             self.books.check_one(process)
 
-    def _plan_tick(self, event: Event, process: Process) -> None:
+    def _plan_tick(self, me: bytes) -> None:
         """What lies there is looked after soon; ever later, if that comes to nothing."""
-        me = event.process
-        if event.name != "due" and me in self._pauses:
-            del self._pauses[me]
-        if process.restless and me not in self._ticks:
+        if me not in self._ticks:
             pause = self._pauses.get(me, TICK)
             self._ticks[me] = self.now + pause
             self._pauses[me] = min(2 * pause, 64 * TICK)
@@ -352,13 +353,12 @@ class World:
 
     def _events(self) -> list[Event]:
         now = self.now
-        events: list[Event] = []
-        events += self.network.ready(now)
-        for fiber in self.fibers:
-            until = fiber.until
-            if (until is not None and until.done) or fiber.wake <= now or fiber.client.to_interrupt:
-                events.append(fiber)
-        events += self._deferred
+        events: list[Event] = [*self.network.ready(now), *self._deferred]
+        events += [
+            fiber
+            for fiber in self.fibers
+            if fiber.wake <= now or ((until := fiber.until) is not None and until.done) or fiber.client.to_interrupt
+        ]
         if self.network.paused:
             events = [event for event in events if node_of(event.process) not in self.network.paused]
         if len(events) > 1:
@@ -428,8 +428,9 @@ class World:
     def _deadlines(self) -> list[tuple[float, bytes]]:
         """When which process has something to do."""
         deadlines: list[tuple[float, bytes]] = []
+        paused = self.network.paused
         for me, process in self.processes.items():
-            if process.alive and node_of(me) not in self.network.paused:
+            if process.alive and not (paused and node_of(me) in paused):
                 when, tick = process.next_deadline(), self._ticks.get(me)
                 if when is None or (tick is not None and tick < when):
                     when = tick
