@@ -15,19 +15,21 @@ GRACE: Final = 0.3
 LOOK: Final = 0.01
 #: What other processes put away, and how many seconds they have for it.
 ENDED_ELSEWHERE: Final = ("actors", "tasks")
-ENDED: Final = 2.0
+ENDED: Final = 5.0
 
 
 class Leak(NamedTuple):
     """A thing that should be gone.
 
     ``clean`` puts it away, and says what it did, nothing if it was gone by then. ``owner`` finds the object behind it.
+    ``ends``: another process ends it anyway.
     """
 
     kind: str
     text: str
     clean: Callable[[], str]
     owner: Callable[[], object] = lambda: None
+    ends: bool = False
 
 
 class Source(Protocol):
@@ -61,7 +63,7 @@ class Search:
         self.clean: Seen | None = None
 
     def leaks(self) -> list[Leak]:
-        """What has not gone within `GRACE`."""
+        """What has not gone within `GRACE`, or `ENDED` if it is elsewhere that it goes."""
         now = look(self._before)
         if not any(now[source] - known for source, known in self._before.items()):
             self.clean = now
@@ -69,7 +71,11 @@ class Search:
         if not any(self._now()):
             return []
         gc.collect()
-        return self._wait(lambda leak: True, GRACE)
+        left = self._wait(lambda leak: True, GRACE)
+        if any(leak.ends for leak in left):
+            self._wait(lambda leak: leak.ends, ENDED)
+            left = [*self._now()]
+        return left
 
     def put_away(self, leaks: list[Leak]) -> list[str]:
         """Put all away; a line for each of what it was and what was done."""

@@ -39,7 +39,14 @@ class Work:
             done = {"actors": "killed", "tasks": "cancelled"}[kind]
             return done if engine.let_go(kind, id_) else "is over by now"
 
-        return Leak(kind, self._texts[thing], let_go, lambda: origins.ref(_counted_by(kind, id_)))
+        text = self._texts[thing]
+        return Leak(kind, text, let_go, lambda: origins.ref(_counted_by(kind, id_)), text.endswith(_ends()))
+
+
+def _ends() -> str:
+    from rustyray.core.owner.holding import ENDS
+
+    return ENDS
 
 
 def _counted_by(kind: str, id_: bytes) -> bytes:

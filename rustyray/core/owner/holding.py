@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from rustyray.core.owner.calls import CREATION
 from rustyray.core.owner.telling import living
 from rustyray.core.owner.waits import tell_object, waits_for
-from rustyray.model.ids import HANDLE_INDEX
+from rustyray.model.ids import HANDLE_INDEX, handle_id
 from rustyray.model.messages import ActorState
 
 if TYPE_CHECKING:
     from rustyray.core.owner.core import OwnerCore
 
+#: Of an actor that ends by itself.
+ENDS: Final = ", of which there are no handles any more"
 #: By kind, and id: what it is, in words.
 Held = dict[str, dict[bytes, str]]
 
@@ -19,7 +22,7 @@ Held = dict[str, dict[bytes, str]]
 def held(core: OwnerCore) -> Held:
     """The refs that its code refers to, the actors that it made and that live, its tasks that are not done.
 
-    Detached actors are not among them: they are meant to stay.
+    Detached actors are not among them: they are meant to stay. Nor is that one is being created: that is the actor.
     """
     refs = {
         object_: f"a ref to {tell_object(core, object_)}"
@@ -27,12 +30,16 @@ def held(core: OwnerCore) -> Held:
         if entry.local > 0 and not object_.endswith(HANDLE_INDEX)
     }
     actors = {
-        link.actor: f"actor {link.spec.class_name}" + (f" named {link.spec.name!r}" if link.spec.name else "")
+        link.actor: f"actor {link.spec.class_name}"
+        + (f" named {link.spec.name!r}" if link.spec.name else "")
+        + ("" if handle_id(link.actor) in core.objects else ENDS)
         for link in core.calls.links.values()
         if link.spec is not None and link.state != ActorState.DEAD and not link.spec.detached
     }
     tasks = {}
     for record in living(core):
+        if record.plan is CREATION:
+            continue
         why = waits_for(core, record)
         tasks[record.task.id] = f"{record.plan.name}, {record.state}" + (f", waits for {why}" if why else "")
     return {"refs": refs, "actors": actors, "tasks": tasks}

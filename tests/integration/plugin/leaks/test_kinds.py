@@ -147,6 +147,11 @@ SHARED_RUNTIME = """
         def one(self):
             return 1
 
+    @rustyray.remote(num_cpus=0)
+    class Slow:
+        def __init__(self):
+            time.sleep(1)
+
     @pytest.fixture(scope="module")
     def counter(rustyray_shared):
         kept.append(threading.Event())
@@ -157,7 +162,7 @@ SHARED_RUNTIME = """
 
     def test_clean(rustyray_shared):
         assert rustyray.get(Counter.remote().one.remote()) == 1
-        Counter.options(name="meant to stay", lifetime="detached").remote()
+        Slow.options(name="meant to stay", lifetime="detached").remote()
 
     def test_with_an_actor_of_the_module(counter):
         kept.append(counter.one.remote())
@@ -191,7 +196,7 @@ def test_work_left_in_a_shared_runtime(suite: Suite) -> None:
             "left behind, and put away: refs (1), actors (1), tasks (1)",
             "  a ref to object *: stays with whoever refers to it",
             "  actor test_*.Counter named 'kept': killed",
-            "  time.sleep, on a worker: cancelled",
+            "  time.sleep, *: cancelled",
         ]
         * 2
     )
