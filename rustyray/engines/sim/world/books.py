@@ -38,6 +38,8 @@ class Books:
         #: The calls that each incarnation of an actor ran: caller and number, in order.
         self.calls: dict[tuple[ActorID, WorkerID], list[tuple[WorkerID, int]]] = {}
         self.errors: list[str] = []
+        #: Where something was not over when that was asked last: so it is still, as a rule.
+        self._unsettled: OwnerProcess | None = None
 
     def note_run(self, worker: Worker, job: Job) -> None:
         task = job.task
@@ -99,18 +101,12 @@ class Books:
             known = self.world.head_core._nodes.nodes.get(host.me)
             if known is not None and known.state is NodeState.DEAD:
                 return f"{short(host.me)} is taken for dead and lives"
+        if self._unsettled is not None and self._unsettled.alive and (why := _open(self._unsettled)):
+            return why
         for client in self.world.clients():
-            core = client.core
-            for entry in core.objects.values():
-                if entry.record is not None and entry.record.state != DONE:
-                    return f"{short(client.me)} has {entry.record.plan.name} {entry.record.state}"
-            if core.arguments.pending:
-                return f"{short(client.me)} has {len(core.arguments.pending)} pending tasks"
-            for target in core.sched.classes.values():
-                if target.requests or target.leases or target.queue:
-                    return f"{short(client.me)} has {len(target.leases)} leases and requests {list(target.requests)}"
-            if any(link.inflight or link.queue for link in core.calls.links.values()):
-                return f"{short(client.me)} has calls"
+            if why := _open(client):
+                self._unsettled = client
+                return why
         return ""
 
     def unfreed(self) -> str:
@@ -223,3 +219,20 @@ class Books:
             if link.queue or link.inflight
         ]
         return lines
+
+
+def _open(client: OwnerProcess) -> str:
+    """Which task, call, lease or request of a process is not over."""
+    core = client.core
+    for target in core.sched.classes.values():
+        if target.requests or target.leases or target.queue:
+            return f"{short(client.me)} has {len(target.leases)} leases and requests {list(target.requests)}"
+    if core.arguments.pending:
+        return f"{short(client.me)} has {len(core.arguments.pending)} pending tasks"
+    for link in core.calls.links.values():
+        if link.inflight or link.queue:
+            return f"{short(client.me)} has calls"
+    for entry in core.objects.values():
+        if entry.record is not None and entry.record.state != DONE:
+            return f"{short(client.me)} has {entry.record.plan.name} {entry.record.state}"
+    return ""

@@ -63,14 +63,14 @@ class Seeded:
     """
 
     def __init__(self, seed: int, odds: Mapping[str, float] | None = None) -> None:
-        self._random = random.Random(seed)
+        self._draw = random.Random(seed).random
         self._odds = dict(odds or {})
 
     def pick(self, what: str, count: int) -> int:
         odds = self._odds.get(what, 1.0)
-        if count == 1 or (odds < 1.0 and self._random.random() >= odds):
+        if count == 1 or (odds < 1.0 and self._draw() >= odds):
             return 0
-        return int(self._random.random() * count)
+        return int(self._draw() * count)
 
 
 class Deviations:
