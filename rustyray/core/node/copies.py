@@ -20,7 +20,7 @@ class CopyState(enum.IntEnum):
 
 
 #: Of an enumeration they are looked up much more slowly, in Python 3.11.
-SEALED, SPILLED = CopyState.SEALED, CopyState.SPILLED
+SEALED, FREED, SPILLED = CopyState.SEALED, CopyState.FREED, CopyState.SPILLED
 
 
 class CopyEvent(enum.IntEnum):
@@ -104,7 +104,7 @@ class Copy:
     @property
     def freed(self) -> bool:
         """Its owner needs it no more; whoever maps it may go on."""
-        return self.state is CopyState.FREED
+        return self.state is FREED
 
     @property
     def away(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rustyray.core.head.nodes import NodeState
+from rustyray.core.head.nodes import DEAD
 from rustyray.core.jobs import Job
 from rustyray.core.owner.records import DONE
 from rustyray.core.owner.references import refs_inside
@@ -97,9 +97,10 @@ class Books:
         """Which fault, task, call, lease or request is not over; empty when all are."""
         if self.world.troubles.lasting:
             return "a fault lasts"
+        nodes = self.world.head_core._nodes.nodes
         for host in self.world.nodes():
-            known = self.world.head_core._nodes.nodes.get(host.me)
-            if known is not None and known.state is NodeState.DEAD:
+            known = nodes.get(host.me)
+            if known is not None and known.state is DEAD:
                 return f"{short(host.me)} is taken for dead and lives"
         if self._unsettled is not None and self._unsettled.alive and (why := _open(self._unsettled)):
             return why
