@@ -103,11 +103,8 @@ for _name in (
     REASONS[f"ray.experimental.{_name}"] = _DEVICES
 #: Options of programs that are submitted, which would mean something else here, and what to do.
 OF_JOBS: Final = {
-    "entrypoint_num_cpus": "the program itself holds nothing: have its tasks ask for num_cpus",
-    "entrypoint_num_gpus": "the program itself holds nothing: have its tasks ask for num_gpus",
-    "entrypoint_memory": "the program itself holds nothing: have its tasks ask for memory",
-    "entrypoint_resources": "the program itself holds nothing: have its tasks ask for resources",
-    "entrypoint_label_selector": "the program runs where it is submitted",
+    "entrypoint_num_gpus": "the program itself sees no GPUs: have its tasks ask for num_gpus",
+    "entrypoint_label_selector": "the program runs where it is submitted, or where what it holds is",
 }
 _DASHBOARD: Final = "there is no dashboard: 'rustyray status', 'list' and 'summary' tell what there is"
 _LAUNCHER: Final = "there is no launcher of clusters: call 'rustyray start' on each machine"

@@ -37,6 +37,9 @@ def add_to(commands: Any) -> None:
     submit.add_argument("--runtime-env-json", default="{}", metavar="JSON", help="'{\"env_vars\": {…}}'")
     submit.add_argument("--metadata-json", default="{}", metavar="JSON", help="names and texts to be remembered")
     submit.add_argument("--no-wait", action="store_true", help="do not show what it writes until it is over")
+    submit.add_argument("--entrypoint-num-cpus", type=float, metavar="N", help="what it holds as long as it runs")
+    submit.add_argument("--entrypoint-memory", type=float, metavar="BYTES", help="likewise")
+    submit.add_argument("--entrypoint-resources", default="{}", metavar="JSON", help="likewise: '{\"license\": 1}'")
     for option in _REFUSED:
         submit.add_argument(option, dest=f"refused {option}", help=argparse.SUPPRESS)
     submit.add_argument("entrypoint", nargs=argparse.REMAINDER, help="the program, behind --")
@@ -65,7 +68,7 @@ def _jobs(given: argparse.Namespace) -> Everywhere:
 
 def _submit(given: argparse.Namespace) -> None:
     from rustyray.engines.native.standing import jobs
-    from rustyray.job_submission.client import packed_for_job, refuse_for_jobs
+    from rustyray.job_submission.client import packed_for_job, refuse_for_jobs, to_hold
     from rustyray.model.messages import SubmittedJob
 
     for option, instead in _REFUSED.items():
@@ -83,7 +86,10 @@ def _submit(given: argparse.Namespace) -> None:
     everywhere = _jobs(given)
     name = given.submission_id or f"raysubmit_{os.urandom(8).hex()}"
     entrypoint = words[0] if len(words) == 1 else shlex.join(words)
-    everywhere.submit(SubmittedJob(name, entrypoint, "", metadata, variables), packed_for_job(environment))
+    resources = _json("entrypoint_resources", given.entrypoint_resources)
+    job = SubmittedJob(name, entrypoint, "", metadata, variables)
+    job.holds = to_hold(given.entrypoint_num_cpus, given.entrypoint_memory, resources)
+    everywhere.submit(job, packed_for_job(environment))
     print(f"Job '{name}' submitted successfully")
     if given.no_wait:
         print(f"What it writes: rustyray job logs {name}\nTo end it: rustyray job stop {name}")
@@ -120,7 +126,7 @@ def _show(everywhere: Everywhere, name: str) -> None:
 
 def _status(given: argparse.Namespace) -> None:
     job = _jobs(given).find(given.name)
-    print(f"Status for job '{given.name}': {job.status}\nStatus message: {job.message}")
+    print(f"Status for job '{given.name}': {job.shown_status}\nStatus message: {job.message}")
 
 
 def _logs(given: argparse.Namespace) -> None:
@@ -151,4 +157,4 @@ def _list(given: argparse.Namespace) -> None:
 
 def _line(job: SubmittedJob) -> str:
     seconds = (job.end_time or time.time()) - job.start_time
-    return f"{job.submission_id}  {job.status}  {seconds:.0f} s  {job.entrypoint}"
+    return f"{job.submission_id}  {job.shown_status}  {seconds:.0f} s  {job.entrypoint}"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from rustyray.job_submission.details import JobDetails, JobErrorType, JobStatus, JobType
 from rustyray.missing import OF_JOBS
 from rustyray.model.messages import SubmittedJob
+from rustyray.model.resources import resource_set
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "0.0.0.0", "::1")
 
@@ -62,6 +63,9 @@ class JobSubmissionClient:
         runtime_env: Mapping[str, Any] | None = None,
         metadata: Mapping[str, str] | None = None,
         submission_id: str | None = None,
+        entrypoint_num_cpus: float | None = None,
+        entrypoint_memory: int | None = None,
+        entrypoint_resources: Mapping[str, float] | None = None,
         **options: object,
     ) -> str:
         """Start a program, and return its name.
@@ -72,10 +76,12 @@ class JobSubmissionClient:
                 run; ``excludes``, what of that is left out. Without a folder it runs in this process' directory.
             metadata: texts to be remembered with it.
             submission_id: its name, which no other has; one is made up. ``job_id`` is an older word for it.
+            entrypoint_num_cpus, entrypoint_memory, entrypoint_resources: what it holds as long as it runs, of the node
+                on whose machine it then runs (memory in bytes). It is "PENDING" until that node has it free.
             options: Ray's others, which are refused.
 
         Raises:
-            RuntimeError: It could not be started.
+            RuntimeError: It could not be started, or no node has what it is to hold.
             ValueError: An option is refused.
         """
         for option, value in options.items():
@@ -88,6 +94,7 @@ class JobSubmissionClient:
         name = submission_id or job_id or f"raysubmit_{os.urandom(8).hex()}"
         variables = dict(environment.get("env_vars") or {})
         job = SubmittedJob(name, entrypoint, "", {**(metadata or {}), **self._metadata}, variables)
+        job.holds = to_hold(entrypoint_num_cpus, entrypoint_memory, entrypoint_resources)
         with _as_ray_raises():
             self._jobs.submit(job, packed_for_job(environment))
         return name
@@ -132,6 +139,17 @@ class JobSubmissionClient:
                 return
             if text:
                 yield text
+
+
+def to_hold(cpus: float | None, memory: float | None, resources: Mapping[str, float] | None) -> dict[str, float]:
+    """Amounts of a node's resources, without those that are nothing. Raises ValueError for amounts that cannot be."""
+    for name in ("CPU", "GPU", "memory"):
+        if name in (resources or {}):
+            raise ValueError(f"entrypoint_resources are custom resources, got {name!r}")
+    amounts = {"CPU": cpus, "memory": memory, **(resources or {})}
+    given = {name: amount for name, amount in amounts.items() if amount}
+    resource_set(given)
+    return given
 
 
 def refuse_for_jobs(where: str, environment: Mapping[str, Any]) -> None:
@@ -181,7 +199,7 @@ def _cluster_at(address: str | None) -> str:
 
 def _details(job: SubmittedJob) -> JobDetails:
     environment: dict[str, Any] = {"env_vars": job.env_vars} if job.env_vars else {}
-    status = JobStatus(job.status)
+    status = JobStatus(job.shown_status)
     error = None
     if status is JobStatus.FAILED:
         ran = job.exit_code is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 import msgspec
 
@@ -21,10 +22,15 @@ class JobAction(enum.IntEnum):
     UPLOAD = 7
 
 
+#: What is said of a job that runs when it does not yet.
+WAITS: Final = "it waits for the resources that it is to hold"
+
+
 class SubmittedJob(Part):
     """A program, and what became of it. Times are in seconds since the epoch; ``end_time`` is 0 while it runs.
 
-    ``uploaded``: its directory was sent before, and ``directory`` is empty until it is there.
+    ``uploaded``: its directory was sent before, and ``directory`` is empty until it is there. ``holds`` are amounts of
+    the resources of ``node``, which it has as long as it runs.
     """
 
     submission_id: str
@@ -39,6 +45,11 @@ class SubmittedJob(Part):
     exit_code: int | None = None
     node: str = ""
     uploaded: bool = False
+    holds: dict[str, float] = msgspec.field(default_factory=dict)
+
+    @property
+    def shown_status(self) -> str:
+        return "PENDING" if self.message == WAITS else self.status
 
 
 class AskJobs(msgspec.Struct, array_like=True, gc=False, tag=140):

@@ -122,7 +122,7 @@ def test_a_port_that_is_taken_is_named(commands: Commands) -> None:
         (["start", "--head", "--port=0", '--system-config={"memory_limit": "1"}'], "memory_limit must be a number"),
         (["begin"], "invalid choice"),
         (["job", "submit"], "no program was given"),
-        (["job", "submit", "--entrypoint-num-cpus=1", "--", "true"], "have its tasks ask for num_cpus"),
+        (["job", "submit", "--entrypoint-num-gpus=1", "--", "true"], "have its tasks ask for num_gpus"),
         (["job", "submit", "--runtime-env-json=[]", "--", "true"], "must be a JSON object"),
         (["job", "submit", '--runtime-env-json={"pip": []}', "--", "true"], "takes env_vars, working_dir and excludes"),
         (["job", "submit", "--", "true"], "no cluster runs on this machine"),

@@ -105,8 +105,10 @@ def test_programs_submit_jobs(cluster: Commands, tmp_path: Path) -> None:
     assert client.get_job_status(sleeps) == "RUNNING"
     assert client.stop_job(sleeps) is True
     assert client.get_job_status(sleeps) == "STOPPED"
-    with pytest.raises(ValueError, match="have its tasks ask for num_cpus"):
-        client.submit_job(entrypoint="true", entrypoint_num_cpus=1)
+    with pytest.raises(ValueError, match="have its tasks ask for num_gpus"):
+        client.submit_job(entrypoint="true", entrypoint_num_gpus=1)
+    with pytest.raises(ValueError, match="are custom resources, got 'CPU'"):
+        client.submit_job(entrypoint="true", entrypoint_resources={"CPU": 1})
     with pytest.raises(ValueError, match="takes env_vars, working_dir and excludes; pip give to init"):
         client.submit_job(entrypoint="true", runtime_env={"pip": ["x"]})
     with pytest.raises(ValueError, match="there is no dashboard, and no HTTP"):
@@ -129,6 +131,32 @@ def test_a_machine_without_a_node_submits_where_one_is(
     other = client.submit_job(entrypoint="cat note", runtime_env={"working_dir": str(tmp_path), "excludes": ["p*"]})
     assert asyncio.run(_tail(client, other)) == (tmp_path / "note").read_text()
     assert [job.submission_id for job in client.list_jobs()] == [name, other]
+
+
+@pytest.mark.stress
+def test_a_job_holds_what_it_asks_for(cluster: Commands) -> None:
+    client = JobSubmissionClient()
+    with pytest.raises(RuntimeError, match="no node has CPU: 3: ask for less, or add such a node"):
+        client.submit_job(entrypoint="true", entrypoint_num_cpus=3)
+    first = client.submit_job(entrypoint="exec sleep 600", entrypoint_num_cpus=1.5, entrypoint_memory=1_000_000)
+    assert eventually(lambda: client.get_job_status(first) == "RUNNING", 20)
+    with rustyray.init(address=cluster.address):
+        assert rustyray.available_resources()["CPU"] == 0.5
+        second, third = (client.submit_job(entrypoint="echo ran", entrypoint_num_cpus=1) for _ in range(2))
+        assert client.stop_job(third) is True
+        assert client.get_job_info(third).status is JobStatus.STOPPED
+        assert "PENDING" in cluster.run("job", "status", second)
+        assert client.get_job_status(second) is JobStatus.PENDING
+        client.stop_job(first)
+        assert asyncio.run(_tail(client, second)) == "ran\n"
+        assert eventually(lambda: rustyray.available_resources()["CPU"] == 2, 20)
+    last = client.submit_job(entrypoint="sleep 600", entrypoint_num_cpus=1)
+    assert eventually(lambda: client.get_job_status(last) == "RUNNING", 20)
+    supervisor = jobs.find(cluster.place(), last).supervisor
+    assert supervisor is not None
+    os.kill(supervisor.pid, signal.SIGKILL)
+    with rustyray.init(address=cluster.address):
+        assert eventually(lambda: rustyray.available_resources()["CPU"] == 2, 20)
 
 
 async def _tail(client: JobSubmissionClient, name: str) -> str:

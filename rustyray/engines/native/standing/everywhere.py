@@ -15,6 +15,7 @@ from rustyray.engines.native.standing import jobs
 from rustyray.engines.native.standing.asking import describe, silence
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import Place
+from rustyray.model import resources as res
 from rustyray.model.messages import AskJobs, JobAction, JobsTold, SubmittedJob
 
 if TYPE_CHECKING:
@@ -42,19 +43,22 @@ class Everywhere:
 
         Raises:
             RuntimeError: It could not be started.
-            ValueError: The name is taken or cannot be one, or the directory does not exist there.
+            ValueError: The name is taken or cannot be one, the directory does not exist there, or no node has what the
+                job is to hold.
         """
         name = job.submission_id
+        chosen = self._node_with(job.holds) if job.holds else None
+        job.node = "" if chosen is None else chosen[0].hex()
         if name in self._found():
             raise ValueError(f"there is a job {name!r} already: give it another --submission-id, or delete that one")
         job.uploaded = bool(package)
-        if any(process.node for process in self._place.processes()):
+        if any(process.node == job.node or not job.node for process in self._place.processes() if process.node):
             if package:
                 jobs.upload(self._place, name, 0, package)
             job.directory = job.directory or os.getcwd()
             jobs.submit(self._place, self.cluster.address, job)
         else:
-            node, where = self._nodes()[0]
+            node, where = chosen or self._nodes()[0]
             for start in range(0, len(package), PART):
                 self._ask(node, where, AskJobs(JobAction.UPLOAD, name, start, data=package[start : start + PART]))
             self._ask(node, where, AskJobs(JobAction.SUBMIT, job=job))
@@ -109,6 +113,19 @@ class Everywhere:
         """Forget one that is over, with what it has written. Raises ValueError while it runs, and if there is none."""
         _, node, where = self._where(name)
         self._ask(node, where, AskJobs(JobAction.DELETE, name))
+
+    def _node_with(self, holds: dict[str, float]) -> tuple[bytes, str]:
+        """A node with all that, free if possible, and on this machine if possible, and its address."""
+        demand = res.resource_set(holds)
+        here = {process.node for process in self._place.processes()}
+        known = describe(self.cluster)
+        if known is None:
+            raise ConnectionError(silence(self.cluster))
+        found = [info for info in known if info.alive and res.fits(demand, info.total)]
+        if not found:
+            raise ValueError(f"no node has {res.describe(demand)}: ask for less, or add such a node")
+        best = max(found, key=lambda info: (res.fits(demand, info.available), info.node.hex() in here))
+        return best.node, best.address
 
     # --- the nodes ----------------------------------------------------------------------------------------------------
 

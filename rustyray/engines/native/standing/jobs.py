@@ -46,7 +46,8 @@ _supervisors: Final[list[int]] = []
 
 class JobFile(msgspec.Struct, kw_only=True):
     """A job. ``environment`` is all of it, ``env_vars`` what was given with the job. ``supervisor`` is the process that
-    looks after it, ``group`` its own process group; times are in seconds since the epoch."""
+    looks after it, ``group`` its own process group; times are in seconds since the epoch. It ``holds`` amounts of the
+    resources of ``node``."""
 
     submission_id: str
     entrypoint: str
@@ -61,6 +62,8 @@ class JobFile(msgspec.Struct, kw_only=True):
     exit_code: int | None = None
     group: int = 0
     supervisor: ProcessFile | None = None
+    holds: dict[str, float] = msgspec.field(default_factory=dict)
+    node: str = ""
 
 
 def path_of(place: Place, name: str) -> str:
@@ -124,6 +127,8 @@ def submit(place: Place, address: str, asked: SubmittedJob) -> None:
         env_vars=asked.env_vars,
         metadata=asked.metadata,
         start_time=time.time(),
+        holds=asked.holds,
+        node=asked.node,
     )
     write(path_of(place, name), job)
     _supervisors[:] = [pid for pid in _supervisors if _runs(pid)]

@@ -5,20 +5,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing import jobs
 from rustyray.engines.native.standing.places import Place, ProcessFile, started, write
+from rustyray.model.messages.jobs import WAITS
 
 #: Seconds between two looks whether the cluster is still there.
 LOOK: Final = 1.0
+
+
+#: Have what the program is to hold.
+_holders: Final[list[subprocess.Popen[bytes]]] = []
 
 
 class Stopping(Exception):
@@ -32,6 +39,11 @@ def main(path: str, name: str) -> None:
     job = jobs.find(place, name)
     signal.signal(signal.SIGTERM, _stop)
     tied = partial(kernel.set_parent_death_signal, signal.SIGKILL, os.getpid())
+    job.supervisor = ProcessFile(pid=os.getpid(), started=started(os.getpid()))
+    if job.holds and not _hold(place, job, tied):
+        job.end_time = time.time()
+        write(jobs.path_of(place, name), job)
+        return
     try:
         child = subprocess.Popen(
             ["/bin/sh", "-c", job.entrypoint],
@@ -47,7 +59,6 @@ def main(path: str, name: str) -> None:
         return
     job.message = "it runs"
     job.group = child.pid
-    job.supervisor = ProcessFile(pid=os.getpid(), started=started(os.getpid()))
     write(jobs.path_of(place, name), job)
     try:
         job.status, job.message = _watch(place, child)
@@ -60,6 +71,30 @@ def main(path: str, name: str) -> None:
     job.end_time = time.time()
     if os.path.isdir(place.path):
         write(jobs.path_of(place, name), job)
+
+
+def _hold(place: Place, job: jobs.JobFile, tied: Callable[[], None]) -> bool:
+    """Wait until another process has the resources, which it lets go of when this one ends. False if the job ends."""
+    job.message = WAITS
+    write(jobs.path_of(place, job.submission_id), job)
+    environment = {key: value for key, value in os.environ.items() if key != jobs.FOLDER_VARIABLE}
+    command = [sys.executable, "-m", "rustyray.job_submission.holding", job.environment["RUSTYRAY_ADDRESS"], job.node]
+    try:
+        holder = subprocess.Popen(
+            [*command, json.dumps(job.holds)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            preexec_fn=tied,  # noqa: PLW1509 - this process has one thread
+        )
+        if holder.stdout is not None and holder.stdout.readline() == b"held\n":
+            _holders.append(holder)
+            return True
+    except Stopping as why:
+        job.status, job.message = jobs.STOPPED, str(why)
+    else:
+        job.status, job.message = jobs.FAILED, "what it is to hold could not be had: its log says why"
+    return False
 
 
 def _watch(place: Place, child: subprocess.Popen[bytes]) -> tuple[str, str]:
