@@ -72,12 +72,13 @@ class Lineage:
         return found
 
     def freed(self, object_: ObjectID, record: Record | None) -> None:
-        """An object is gone. If it was the last result of a settled task, its lineage goes with it."""
-        if record is None or record.state != DONE:
-            return
-        if any(other in self._refs.objects for other in self._streams.made_by(record)):
-            return
-        self.forget(record)
+        """An object is gone. If it was the last that a settled task would make again, its lineage goes with it."""
+        if record is not None and record.state == DONE and not self._is_wanted(record):
+            self.forget(record)
+
+    def _is_wanted(self, record: Record) -> bool:
+        entries = [self._refs.objects.get(object_) for object_ in self._streams.made_by(record)]
+        return any(entry is not None and entry.record is record for entry in entries)
 
     def lost(self, object_: ObjectID, entry: ObjectEntry, why: str, now: float) -> None:
         """The only copy of a stored value is gone: make it again, or say why that cannot be."""
@@ -150,9 +151,9 @@ class Lineage:
         for record in self.kept.values():
             weight += _weight(record)
             assert record.state == DONE, f"{record.task.id.hex()} is {record.state}"
-            if record.task.id + FIRST_RETURN not in objects:
-                made = self._streams.made_by(record)
-                assert any(object_ in objects for object_ in made), f"{record.task.id.hex()} is kept for nobody"
+            first = objects.get(record.task.id + FIRST_RETURN)
+            if first is None or first.record is not record:
+                assert self._is_wanted(record), f"{record.task.id.hex()} is kept for nobody"
         assert self._bytes == weight, f"{self._bytes} bytes are not what is kept"
 
 

@@ -83,6 +83,19 @@ def test_nothing_is_kept_of_a_task_that_has_used_up_its_retries() -> None:
     assert not owner.core.tasks.lineage.kept
 
 
+def test_nor_for_a_result_that_would_not_be_made_again() -> None:
+    owner = Owner()
+    argument = owner.core.put(b"argument")
+    first = owner.submit(plan(returns=2), [argument])
+    owner.drop(argument)
+    owner.grant(A)
+    owner.done(A, first, value=[Stored(NODE, 5000), b"small"])
+    owner.drop(first)
+    assert not owner.core.tasks.lineage.kept
+    assert argument not in owner.core.objects
+    owner.drop(ids.object_id(ids.task_of(first), 1))
+
+
 def fails(owner: Owner, first: bytes, error: Failed | Fault, made: Stored) -> None:
     """It has made the first result, and not the second."""
     owner.say(A, Results([Done(ids.task_of(first), [error, made], True)], 0.0))
