@@ -38,6 +38,15 @@ class RetryPolicy:
         self.factor = factor
         self.maximum = maximum
 
+    def delay(self, attempt: int) -> float:
+        """Seconds after which the attempt with this number, from 0, is followed by another; before the jitter."""
+        if self.initial <= 0:
+            return 0.0
+        try:
+            return min(self.maximum, self.initial * self.factor**attempt)
+        except OverflowError:
+            return self.maximum
+
 
 class TaskPlan:
     """A remote function with its options.

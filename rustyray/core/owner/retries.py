@@ -24,9 +24,10 @@ from rustyray.model.values import Failed, Fault, FaultKind, Value
 #: Seconds after which a task is tried again whose argument could not be had, doubled each time. By then it is known
 #: that the node which had it is dead, and the argument is made again.
 ARGUMENT_LOST: Final = 1.0
-#: Seconds after which a task is tried again whose worker was killed for its memory, doubled each time, so many times.
+#: Seconds after which a task is tried again whose worker was killed for its memory, doubled each time.
 MEMORY_PAUSE: Final = 0.5
-MEMORY_DOUBLINGS: Final = 6
+#: Both are doubled so many times at most.
+DOUBLINGS: Final = 6
 
 
 class Retries:
@@ -75,7 +76,7 @@ class Retries:
                 self._out.append(JudgeFailure(record.task.id, value))
                 return
         if isinstance(value, Fault) and value.kind is FaultKind.OBJECT_LOST and record.deps and record.retries != 0:
-            self.retry(record, now, ARGUMENT_LOST * 2.0**record.task.attempt)
+            self.retry(record, now, ARGUMENT_LOST * 2.0 ** min(record.task.attempt, DOUBLINGS))
             return
         self._fail(record, value, now)
 
@@ -124,7 +125,7 @@ class Retries:
         if not killed.counts:
             record.retries += record.retries > 0
             record.task.max_attempts += record.task.max_attempts > 0
-        self.retry(record, now, MEMORY_PAUSE * 2.0 ** min(record.task.attempt, MEMORY_DOUBLINGS))
+        self.retry(record, now, MEMORY_PAUSE * 2.0 ** min(record.task.attempt, DOUBLINGS))
 
     # --- the next one -------------------------------------------------------------------------------------------------
 
@@ -145,8 +146,7 @@ class Retries:
     def _back_off(self, record: Record, now: float, least: float = 0.0) -> None:
         if record.retries > 0:
             record.retries -= 1
-        policy = record.plan.retry
-        delay = max(least, min(policy.maximum, policy.initial * policy.factor**record.task.attempt))
+        delay = max(least, record.plan.retry.delay(record.task.attempt))
         record.task.attempt += 1
         record.since = self._history.journal.now = now
         self._history.note(record, "retry")

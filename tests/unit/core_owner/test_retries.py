@@ -14,7 +14,7 @@ from rustyray.model.messages import (
     StoreFree,
 )
 from rustyray.model.plans import RetryPolicy
-from rustyray.model.values import FaultKind, Stored
+from rustyray.model.values import Fault, FaultKind, Stored
 from tests.unit.core_owner.owner import BOOM, NODE, WORKERS, Owner, plan
 
 A, B, C = WORKERS[:3]
@@ -133,6 +133,34 @@ def test_retry_exceptions_tries_again_with_growing_back_off() -> None:
             owner.grant(A)
     owner.fail(A, result)
     assert owner.value(result) == BOOM
+
+
+@pytest.mark.parametrize(("initial", "delay"), [(0.0, 0.0), (1.0, 7.0)])
+def test_attempts_without_end_never_wait_longer_than_the_most(initial: float, delay: float) -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=-1, retry=RetryPolicy(True, initial=initial, factor=2.0, maximum=7.0)))
+    record = owner.core.objects[result].record
+    assert record is not None
+    for _ in range(1100):
+        if not owner.core.sched.leases:
+            owner.grant(A)
+        owner.fail(A, result)
+        owner.wait(7.0)
+    assert record.task.attempt == 1100
+    assert record.plan.retry.delay(1100) == delay
+
+
+def test_nor_does_one_whose_argument_is_lost_again_and_again() -> None:
+    owner = Owner()
+    result = owner.submit(plan(max_retries=-1), [owner.core.put(b"argument")])
+    record = owner.core.objects[result].record
+    assert record is not None
+    for _ in range(12):
+        if not owner.core.sched.leases:
+            owner.grant(A)
+        owner.fail(A, result, Fault(FaultKind.OBJECT_LOST, "it is not in the store"))
+        owner.wait(65.0)
+    assert record.task.attempt == 12
 
 
 @pytest.mark.parametrize("verdict", [True, False])
