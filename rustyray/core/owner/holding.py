@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rustyray.core.owner.calls import CREATION
+from rustyray.core.owner.records import ActorLink
 from rustyray.core.owner.telling import living
 from rustyray.core.owner.waits import tell_object, waits_for
 from rustyray.model.ids import HANDLE_INDEX, handle_id
@@ -13,8 +14,9 @@ from rustyray.model.messages import ActorState
 if TYPE_CHECKING:
     from rustyray.core.owner.core import OwnerCore
 
-#: Of an actor that ends by itself.
-ENDS: Final = ", of which there are no handles any more"
+#: Of an actor of which there are no handles any more, or that was told to end; and of the call that told it.
+ENDS: Final = ", which ends by itself"
+_LAST: Final = "__ray_terminate__"
 #: By kind, and id: what it is, in words.
 Held = dict[str, dict[bytes, str]]
 
@@ -29,19 +31,22 @@ def held(core: OwnerCore) -> Held:
         for object_, entry in core.objects.items()
         if entry.local > 0 and not object_.endswith(HANDLE_INDEX)
     }
+    records = [record for record in living(core) if record.plan is not CREATION]
+    ending = {
+        record.target.actor for record in records if record.plan.name == _LAST and isinstance(record.target, ActorLink)
+    }
     actors = {
         link.actor: f"actor {link.spec.class_name}"
         + (f" named {link.spec.name!r}" if link.spec.name else "")
-        + ("" if handle_id(link.actor) in core.objects else ENDS)
+        + (ENDS if link.actor in ending or handle_id(link.actor) not in core.objects else "")
         for link in core.calls.links.values()
         if link.spec is not None and link.state != ActorState.DEAD and not link.spec.detached
     }
     tasks = {}
-    for record in living(core):
-        if record.plan is CREATION:
-            continue
+    for record in records:
         why = waits_for(core, record)
-        tasks[record.task.id] = f"{record.plan.name}, {record.state}" + (f", waits for {why}" if why else "")
+        what = f"{record.plan.name}, {record.state}" + (f", waits for {why}" if why else "")
+        tasks[record.task.id] = what + (ENDS if record.plan.name == _LAST else "")
     return {"refs": refs, "actors": actors, "tasks": tasks}
 
 

@@ -134,7 +134,7 @@ def test_a_machine_without_a_node_submits_where_one_is(
 
 
 @pytest.mark.stress
-def test_a_job_holds_what_it_asks_for(cluster: Commands) -> None:
+def test_a_job_holds_what_it_asks_for(cluster: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = JobSubmissionClient()
     with pytest.raises(RuntimeError, match="no node has CPU: 3: ask for less, or add such a node"):
         client.submit_job(entrypoint="true", entrypoint_num_cpus=3)
@@ -157,6 +157,11 @@ def test_a_job_holds_what_it_asks_for(cluster: Commands) -> None:
     os.kill(supervisor.pid, signal.SIGKILL)
     with rustyray.init(address=cluster.address):
         assert eventually(lambda: rustyray.available_resources()["CPU"] == 2, 20)
+    monkeypatch.setenv(places.KEY_VARIABLE, cluster.place().key_file)
+    monkeypatch.setenv(places.DIRECTORY_VARIABLE, str(tmp_path / "elsewhere"))
+    from_afar = JobSubmissionClient()
+    name = from_afar.submit_job(entrypoint="echo here", entrypoint_num_cpus=2)
+    assert asyncio.run(_tail(from_afar, name)) == "here\n"
 
 
 async def _tail(client: JobSubmissionClient, name: str) -> str:

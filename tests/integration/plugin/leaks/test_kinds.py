@@ -150,7 +150,7 @@ SHARED_RUNTIME = """
     @rustyray.remote(num_cpus=0)
     class Slow:
         def __init__(self):
-            time.sleep(1)
+            time.sleep(0.6)
 
     @pytest.fixture(scope="module")
     def counter(rustyray_shared):
@@ -163,6 +163,10 @@ SHARED_RUNTIME = """
     def test_clean(rustyray_shared):
         assert rustyray.get(Counter.remote().one.remote()) == 1
         Slow.options(name="meant to stay", lifetime="detached").remote()
+
+    def test_clean_once_it_has_ended(rustyray_shared):
+        kept.append(Slow.remote())
+        kept.pop().__ray_terminate__.remote()
 
     def test_with_an_actor_of_the_module(counter):
         kept.append(counter.one.remote())
@@ -189,7 +193,7 @@ def test_work_left_in_a_shared_runtime(suite: Suite) -> None:
         test_simulated=SHARED_RUNTIME.replace("TOPOLOGY", '"sim"'),
     )
     result = suite.run_parallel("--dist=loadfile")
-    result.assert_outcomes(passed=8, errors=2)
+    result.assert_outcomes(passed=10, errors=2)
     result.stdout.fnmatch_lines(
         [
             "*ERROR at teardown of test_work*",
