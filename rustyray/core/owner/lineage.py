@@ -152,7 +152,7 @@ class Lineage:
             weight += _weight(record)
             assert record.state == DONE, f"{record.task.id.hex()} is {record.state}"
             first = objects.get(record.task.id + FIRST_RETURN)
-            if first is None or first.record is not record:
+            if first is None or (record.task.returns >= 0 and first.record is not record):
                 assert self._is_wanted(record), f"{record.task.id.hex()} is kept for nobody"
         assert self._bytes == weight, f"{self._bytes} bytes are not what is kept"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rustyray.engines.sim.scripted.driver import Driver
-from rustyray.engines.sim.scripted.scripts import Get, Next, Return, Script, Submit, Work, Yield
-from rustyray.engines.sim.world.chooser import Seeded
+from rustyray.engines.sim.scripted.scripts import Drop, Get, Next, Return, Script, Step, Submit, Work, Yield
+from rustyray.engines.sim.world.chooser import Seeded, Tame
 from rustyray.engines.sim.world.faults import Fault, Trouble
 from rustyray.model.streams import STREAMING, streaming
 from tests.unit.world.runs import MOODS, Profile, check
@@ -38,3 +38,11 @@ def made_again(seed: int, step: int) -> bool:
 @pytest.mark.parametrize("seed", SEEDS[:3])
 def test_items_are_made_again_that_are_lost_with_their_node(seed: int) -> None:
     assert any(made_again(seed, step) for step in range(10, 90, 3))
+
+
+def test_an_item_goes_before_its_stream_does() -> None:
+    makes = Script("makes", [Yield(7, big=True)], returns=STREAMING, max_retries=-1)
+    steps: list[Step] = [Submit("s", makes), Next("i", "s"), Get("v", ["i"]), Drop("i"), Work(1.0), Return("v")]
+    there = check(Script("main", steps), APART, Tame())
+    (driver,) = [client for client in there.clients() if isinstance(client, Driver)]
+    assert driver.outcome == [7]
