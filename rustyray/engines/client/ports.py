@@ -165,7 +165,7 @@ class Host(Protocol):
         """What is changed in `os.environ` from now on is changed for this process alone."""
 
     def say_last(self) -> None:
-        """Without the lock: send what has gathered, and let the owners of refs that were passed on hear of it."""
+        """Without the lock: send what has gathered, and wait until the owners of refs that were passed on know it."""
 
     def leave(self, reason: str) -> None:
         """End by an own wish: nothing that is queued or still comes is run."""

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 LINGER: Final = 0.001
 #: Seconds that the owners of refs which this process passed on have to acknowledge it, before it ends.
 FAREWELL: Final = 0.2
+#: The same where the process may go on, and others let go of what they have lent when they hear that its actor is over.
+STAYS: Final = 5.0
 #: Seconds between two looks at whether a process is still needed whose actor is over.
 LOOK: Final = 0.05
 
@@ -239,19 +241,19 @@ class WorkerClient(Client):
         self.pump.hub.wake()
 
     def _take_leave(self, reason: str) -> None:
-        self.say_last()
+        self.say_last(STAYS if self._stop is not None and self._stop.may_stay else FAREWELL)
         if self.actor is not None:
             self.actor.leave(reason)
-            self.say_last()
+            self.say_last(FAREWELL)
 
-    def say_last(self) -> None:
+    def say_last(self, patience: float = STAYS) -> None:
         """Send what has gathered, return idle workers, and let the owners of refs that were passed on hear of it."""
         pump = self.pump
         with pump.lock:
             self.executor.flush()
             self.core.sched.on_reclaim(pump.clock())
             pump.flush()
-        deadline = pump.clock() + FAREWELL
+        deadline = pump.clock() + patience
         while self.core.refs.passed_on and (now := pump.clock()) < deadline:
             pump.wait(Waiter(), min(deadline, now + 0.01))
 

@@ -95,9 +95,9 @@ def test_what_its_constructor_was_given_is_there_for_what_that_submitted(raises:
     submits: list[Any] = [Submits.remote([rustyray.put("given")])]
     rustyray.wait([submits[0].__ray_ready__.remote()])
     submits.clear()
-    assert eventually(lambda: [actor.state for actor in list_actors()] == ["DEAD"], 5)
+    assert eventually(lambda: [actor.state for actor in list_actors()] == ["DEAD"], 30)
     (tmp_path / "go").touch()
-    assert eventually(lambda: (tmp_path / "used").exists() and (tmp_path / "used").read_text() == "given", 5)
+    assert eventually(lambda: (tmp_path / "used").exists() and (tmp_path / "used").read_text() == "given", 30)
 
 
 def test_what_it_put_is_lost_if_it_is_killed() -> None:
