@@ -27,8 +27,8 @@ class Arena:
         self.high = 0
         #: How often anything was taken or given back.
         self.turns = 0
-        #: When it was checked last: how often anything had been taken or given back, and what was taken.
-        self._checked: tuple[int, list[tuple[int, int]]] = (-1, [])
+        #: As it was checked last: its counts, how many extents were free, and what was taken.
+        self._checked: tuple[object, ...] = ()
         #: By page, up to some page: whether it was written, so that it exists.
         self._written = bytearray()
         self._free: dict[int, int] = {}  # start → size
@@ -145,7 +145,8 @@ class Arena:
 
     def check(self, taken: list[tuple[int, int]]) -> None:
         """The extents ``taken`` and the free ones cover the arena below ``high`` exactly once."""
-        if self._checked == (self.turns, taken):
+        seen = (self.turns, self.high, self.used, len(self._free), taken)
+        if self._checked == seen:
             return
         extents = [(start, self.round_up(size), "taken") for start, size in taken]
         used = sum([size for _, size, _ in extents])
@@ -163,4 +164,4 @@ class Arena:
         binned = [start for starts in self._bins for start in starts]
         assert sorted(binned) == sorted(self._free), "the bins do not hold the free extents"
         assert used == self.used, f"{used} bytes are taken, the count says {self.used}"
-        self._checked = self.turns, taken
+        self._checked = seen
