@@ -265,8 +265,7 @@ class Actors:
             elif actor.worker and actor.worker != each.worker:
                 self._is_missing(actor, node, now)
             if actor.stopping or actor.killed:
-                graceful, reason = not actor.killed, actor.killed or actor.stopping
-                self._base.send(node, StopActor(actor.id, actor.incarnation, graceful, reason))
+                self._stop_again(node, actor)
         for each in hosted:
             known = self.registry.living.get(each.actor)
             if known is None or known.node != node or known.incarnation != each.incarnation:
@@ -277,10 +276,16 @@ class Actors:
         self._base.send(node, StopActor(actor, incarnation, False, reason))
 
     def _is_missing(self, actor: Actor, node: NodeID, now: float) -> None:
-        if actor.worker or actor.stopping or actor.killed:
+        if actor.worker:
             self._lose(actor, "its process ended while its node and the head were apart", now)
+        elif actor.stopping or actor.killed:
+            self._stop_again(node, actor)  # it may be on its way there: its end is what the node says of it next
         else:
             self._base.send(node, StartActor(actor.spec, actor.incarnation))
+
+    def _stop_again(self, node: NodeID, actor: Actor) -> None:
+        graceful, reason = not actor.killed, actor.killed or actor.stopping
+        self._base.send(node, StopActor(actor.id, actor.incarnation, graceful, reason))
 
     def _end_owned(self, prefix: bytes, reason: str, now: float) -> None:
         for actor in list(self.registry.living.values()):

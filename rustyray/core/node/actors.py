@@ -97,9 +97,12 @@ class HostedActors:
         self._base.send(worker.id, StartActor(message.spec, message.incarnation, sorted(worker.gpus)))
 
     def stop(self, message: StopActor, now: float) -> None:
+        """End it. What never came here, or is over, is said to have ended: whoever asks may have missed that."""
         hosted = self.hosted.get((message.actor, message.incarnation))
         if hosted is not None:
             self._stop(hosted, message.reason, message.graceful, now)
+        elif not self._was_reported(message.actor, message.incarnation):
+            self._base.report(ActorExited(message.actor, message.incarnation, message.reason))
 
     def _stop(self, hosted: Hosted, reason: str, graceful: bool, now: float) -> None:
         self._move(hosted, HostedEvent.STOP, reason)

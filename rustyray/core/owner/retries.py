@@ -98,7 +98,10 @@ class Retries:
         self._refs.let_go(value)
 
     def worker_died(self, lease: Lease, reason: str, now: float, for_memory: KilledForMemory | None = None) -> None:
-        """The first task in flight was running: it used up an attempt. The others were only near, and go alone next."""
+        """The first task in flight was running: it used up an attempt. The others were only near, and go alone next.
+
+        They too come under another number: where only the connection is lost, the worker may still run them.
+        """
         records = list(lease.inflight.values())
         lease.inflight.clear()
         for position, record in enumerate(records):
@@ -109,6 +112,8 @@ class Retries:
             elif position > 0 and record.retries != 0:
                 record.apply("give back")
                 record.alone = True
+                self._allow_another(record)
+                record.task.attempt += 1
                 self._arguments.enqueue(record, now)
             elif record.retries != 0 and not record.forced:
                 record.alone = True
@@ -124,8 +129,12 @@ class Retries:
         """After a while, when others may be done; an attempt that does not count does not use one up."""
         if not killed.counts:
             record.retries += record.retries > 0
-            record.task.max_attempts += record.task.max_attempts > 0
+            self._allow_another(record)
         self.retry(record, now, MEMORY_PAUSE * 2.0 ** min(record.task.attempt, DOUBLINGS))
+
+    def _allow_another(self, record: Record) -> None:
+        """The present attempt is none of those that the user allowed."""
+        record.task.max_attempts += record.task.max_attempts > 0
 
     # --- the next one -------------------------------------------------------------------------------------------------
 

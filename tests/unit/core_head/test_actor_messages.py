@@ -13,12 +13,13 @@ from rustyray.model.messages import (
     ActorState,
     CreateActor,
     KillActor,
+    RegisterNode,
     StopActor,
     WatchActor,
     WorkerDied,
 )
 from rustyray.model.values import Fault, FaultKind
-from tests.unit.core_head.world import DRIVER, NODES, World, make_spec
+from tests.unit.core_head.world import DRIVER, NODES, World, make_info, make_spec
 
 ONE, TWO, THREE = NODES
 PENDING, ALIVE, RESTARTING, DEAD = ActorState
@@ -68,6 +69,20 @@ def test_a_start_whose_end_was_told_first_is_a_loss(failed: Fault | None) -> Non
     world.say(node, ActorStarted(actor, 0, worker, "unix:@w", 9, failed))
     assert world.come_up()[2] != worker
     assert world.news() == [ALIVE]
+
+
+def test_who_is_told_to_end_before_its_node_has_heard_of_it_is_not_over_until_the_node_says_so() -> None:
+    """The node says again who it is, as it was not answered; the start is still on its way there, and would run."""
+    world = World()
+    actor = world.create(make_spec())
+    ((node, _),) = world.starting()
+    world.say(DRIVER, kill(graceful=True))
+    world.take(node, StopActor)
+    world.say(node, RegisterNode(make_info(node), 2, [], [DRIVER]))
+    assert world.news() == [PENDING]
+    assert world.one(node, StopActor).graceful
+    world.say(node, ActorExited(actor, 0, "killed by kill()"))
+    assert world.news() == [DEAD]
 
 
 def test_a_watch_that_comes_before_the_creation_waits_for_it() -> None:

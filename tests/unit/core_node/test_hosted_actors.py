@@ -245,12 +245,20 @@ def test_doubled_and_old_messages_change_nothing() -> None:
     actor, worker = running(world)
     world.start_actor(1)
     world.say(worker, ActorStarted(actor, 0, worker, "", 0))
-    world.say(HEAD, StopActor(actor, 7, False, "of another incarnation"))
     world.say(STRANGER, ActorExited(actor, 0, "not its worker"))
     assert not world.forked
     assert not world.ended
     assert not world.take(HEAD, ActorStarted)
     assert not world.take(HEAD, ActorExited)
+
+
+def test_what_is_not_here_is_said_to_have_ended_once() -> None:
+    world = World()
+    actor, _ = running(world)
+    for _ in range(2):
+        world.say(HEAD, StopActor(actor, 7, False, "of another incarnation"))
+    assert world.one(HEAD, ActorExited).incarnation == 7
+    assert not world.ended
 
 
 def test_a_newer_incarnation_takes_the_olds_place() -> None:

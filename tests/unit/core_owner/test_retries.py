@@ -236,3 +236,26 @@ def test_a_connection_that_broke_is_given_up_when_the_node_says_nothing() -> Non
     owner.grant(B)
     owner.done(B, result)
     assert owner.value(result) == b"v"
+
+
+def test_what_was_behind_it_comes_under_another_number_and_may_be_tried_as_often() -> None:
+    """The worker, of which only the connection is lost, may still run it: a late result is not taken for the new."""
+    owner = Owner()
+    function = plan(max_retries=1)
+    first = owner.submit(function)
+    owner.grant(A)
+    owner.done(A, first)
+    running, behind = [owner.submit(function) for _ in range(2)]
+    owner.flush()
+    assert owner.pushed(A)[-2:] == [running, behind]
+    owner.lose(A)
+    owner.wait(1.5)
+    owner.grant(B)
+    owner.done(B, running)
+    (task,) = [task for message in owner.take(B, PushTasks) for task in message.tasks if task.id == ids.task_of(behind)]
+    assert (task.attempt, task.max_attempts) == (1, 3)
+    owner.die(B)
+    owner.grant(C)
+    assert owner.pushed(C) == [behind]
+    owner.done(C, behind)
+    assert owner.value(behind) == b"v"

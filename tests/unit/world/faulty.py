@@ -93,7 +93,8 @@ KINDS = {
         (
             _loose(SHORT, (T.SLOW, T.HALF), 2),
             _loose(GROUPS, (T.SLOW, T.HALF, T.APART), 2, apart=True),
-            _sure(replace(SURE, bigs=2), (1, 1, 1), (T.LINK, T.HALF), 3, moods=DELAYED),
+            _sure(replace(SURE, bigs=2), (1, 1, 1), (T.LINK,), 3, moods=DELAYED),
+            _loose(replace(SHORT, bigs=2), (T.LINK, T.HALF), 3, moods=DELAYED),
         ),
         ("lost", "late", "retried", "NodeRefused"),
     ),
