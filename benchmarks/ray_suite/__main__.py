@@ -1,13 +1,15 @@
 """``python -m benchmarks.ray_suite``: the same tests on RustyRay and on Ray, one process of pytest for each file.
 
 Prints what came out otherwise, and how much longer Ray took. A time is that of a test with its set-up and tear-down;
-the start of pytest and the imports do not count. Where pytest's process dies, its tests run again, each in its own.
+the start of pytest and the imports do not count. Where pytest's process dies or hangs, its tests run again, each in its
+own.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,10 +23,15 @@ ROOT: Final = Path(__file__).parents[2]
 SUITE: Final = Path(__file__).parent / "suite"
 RUSTYRAY: Final = ("-p", "rustyray", "--rustyray-as-ray")
 RAY: Final = ("-p", "no:rustyray")
+#: Seconds that each test may take before its process counts as hung: on Ray, ten times what the slowest needs.
+PATIENCE: Final = 120.0
 
 
 class Result(NamedTuple):
-    """What became of a test: ``passed``, ``failed``, ``error``, ``skipped`` or ``died``, after so many seconds."""
+    """What became of a test: ``passed``, ``failed``, ``error``, ``skipped`` or ``died``, after so many seconds.
+
+    What hung is killed: it died.
+    """
 
     outcome: str
     seconds: float
@@ -47,12 +54,25 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def pytest(python: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest in the suite's folder, on a runtime of its own whatever else runs on this machine."""
+def pytest(python: str, *arguments: str, within: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+    """Run pytest in the suite's folder, on a runtime of its own whatever else runs on this machine.
+
+    After ``within`` seconds it is killed with its process group.
+    """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     environment = {**os.environ, "PYTHONPATH": path, "RAY_ADDRESS": "local"}
     command = [python, "-m", "pytest", "-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), *arguments]
-    return subprocess.run(command, cwd=SUITE, env=environment, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryFile("w+") as said:  # a pipe would stay open in what it leaves behind
+        process = subprocess.Popen(
+            command, cwd=SUITE, env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            process.wait(within)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        said.seek(0)
+        return subprocess.CompletedProcess(command, process.returncode, said.read())
 
 
 def names(wanted: int | None) -> list[str]:
@@ -60,7 +80,7 @@ def names(wanted: int | None) -> list[str]:
     done = pytest(sys.executable, *RUSTYRAY, "--collect-only", "-q")
     found = [line for line in done.stdout.splitlines() if "::" in line]
     if done.returncode or not found:
-        sys.exit(f"the tests could not be collected:\n{done.stdout}{done.stderr}")
+        sys.exit(f"the tests could not be collected:\n{done.stdout}")
     if wanted is None or wanted >= len(found):
         return found
     return [found[index * len(found) // wanted] for index in range(wanted)]
@@ -78,12 +98,12 @@ def run_together(python: str, options: Sequence[str], tests: Sequence[str]) -> d
     """Run the tests in one process; their results by name."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        done = pytest(python, *options, f"--junitxml={report}", *tests)
+        done = pytest(python, *options, f"--junitxml={report}", *tests, within=PATIENCE * len(tests))
         if report.exists():
             return read(report)
     if done.returncode > 0:
-        sys.exit(f"{python}: pytest did not run:\n{done.stdout}{done.stderr}")
-    print(f"{python}: pytest was ended by signal {-done.returncode}:\n{done.stdout}{done.stderr}", flush=True)
+        sys.exit(f"{python}: pytest did not run:\n{done.stdout}")
+    print(f"{python}: pytest was ended by signal {-done.returncode}:\n{done.stdout}", flush=True)
     if len(tests) == 1:
         return {tests[0]: Result("died", 0)}
     return {name: result for test in tests for name, result in run_together(python, options, [test]).items()}

@@ -48,3 +48,13 @@ def test_no_tests_are_not_a_sample(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         ray_suite.parse(["--tests", "0"])
     assert "at least one" in capsys.readouterr().err
+
+
+def test_what_hangs_is_ended_and_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_suite, "PATIENCE", 0.1)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nsleep 600 & wait\n")
+    python.chmod(0o755)
+    assert ray_suite.run(str(python), (), ("a.py::test_1", "a.py::test_2")) == {
+        f"a.py::test_{number}": Result("died", 0) for number in (1, 2)
+    }
