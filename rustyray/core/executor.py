@@ -8,7 +8,7 @@ the order of the calls; how many at once is the host's business (``max_concurren
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from rustyray.core.effects import Effect, Send
@@ -67,7 +67,7 @@ ExecutorMessage: TypeAlias = (
 class ExecutorCore:
     """The receiving side of the data path. Not thread-safe: the host serialises.
 
-    Effects go to ``out``, shared with the worker's owner core so that their order is kept.
+    Effects go to ``out``, shared with the worker's owner core so that their order is kept; ``release`` is that one's.
     """
 
     takes: tuple[type, ...] = (
@@ -83,13 +83,14 @@ class ExecutorCore:
         LeaseOver,
     )
 
-    def __init__(self, me: WorkerID, node: NodeID, out: list[Effect]) -> None:
+    def __init__(self, me: WorkerID, node: NodeID, out: list[Effect], release: Callable[[ObjectID], None]) -> None:
         self.me = me
         self.node = node
         self.out = out
+        self._release = release
         self.queue: deque[Job] = deque()
         self.running: dict[TaskID, Job] = {}
-        self.producers = Producers(out, self.flush)
+        self.producers = Producers(out, self.flush, release)
         self.blocked = False
         self.stopping = False
         self.leaving = False
@@ -105,6 +106,8 @@ class ExecutorCore:
         self._calls: dict[bytes, int] = {}
         self.spent = False
         self._results: dict[WorkerID, list[Done]] = {}
+        #: What is held until they are sent.
+        self._back: list[ObjectID] = []
         self._seconds = 0.0
         self._given: dict[int, WorkerID] = {}
         self._expected: dict[WorkerID, int] = {}
@@ -280,6 +283,8 @@ class ExecutorCore:
     def ended(self, job: Job) -> None:
         """It runs no more, whoever is to be told."""
         del self.running[job.task.id]
+        if job.back:
+            self._back += job.back
         if job.orphaned and not self.spent:
             self.flush()
             self.out.append(Send(self.node, WorkerStays()))
@@ -314,6 +319,10 @@ class ExecutorCore:
                 self._remember([one.task for one in done])
                 self.out.append(Send(caller, Results(done, self._seconds * len(done) / total, self.spent)))
             self._seconds = 0.0
+        if self._back:
+            back, self._back = self._back, []
+            for object_ in back:
+                self._release(object_)
 
     # --- blocking -----------------------------------------------------------------------------------------------------
 

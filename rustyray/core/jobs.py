@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from rustyray.core.effects import Effect
-from rustyray.model.ids import TaskID, WorkerID
+from rustyray.model.ids import ObjectID, TaskID, WorkerID
 from rustyray.model.messages import Call, StartActor, Task
 
 #: What a lease without GPUs has: always this very object.
@@ -17,7 +17,8 @@ NO_GPUS: Final[tuple[int, ...]] = ()
 class Job(msgspec.Struct, gc=False, eq=False):
     """A task or call on its way through this worker; ``lease`` is 0 for calls. ``orphaned``: its lease is over.
 
-    A call that runs beside others does so since ``begun``.
+    A call that runs beside others does so since ``begun``. Of the refs in what it came to so far, those in ``back`` go
+    back to their owner, and are held until that is sent.
     """
 
     caller: WorkerID
@@ -26,6 +27,7 @@ class Job(msgspec.Struct, gc=False, eq=False):
     cancelled: bool = False
     orphaned: bool = False
     begun: float = 0.0
+    back: list[ObjectID] | None = None
 
 
 class Interrupt(Effect):

@@ -7,18 +7,16 @@ reads may be `full`: then its host waits for `GoOn` before it asks for the next 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from rustyray.core.effects import Effect, Send
-from rustyray.model.ids import TaskID, WorkerID
+from rustyray.core.jobs import Job
+from rustyray.model.ids import ObjectID, TaskID, WorkerID
 from rustyray.model.messages import Items, ItemsRead, StreamOver
 from rustyray.model.streams import limit_of
 from rustyray.model.values import Stored, Value
-
-if TYPE_CHECKING:
-    from rustyray.core.jobs import Job
 
 #: Seconds for which an item may wait for company after others were sent, and after which it goes without.
 LINGER: Final = 0.001
@@ -37,6 +35,7 @@ class Producer(msgspec.Struct, eq=False):
     ``over``: nobody wants more. ``cut``: so it is, because the connection to ``caller`` broke.
     """
 
+    job: Job
     caller: WorkerID
     task: TaskID
     attempt: int
@@ -53,16 +52,20 @@ class Producer(msgspec.Struct, eq=False):
 
 
 class Producers:
-    """All generators that run in a worker. Effects go to ``out``; ``tell_results`` sends those that have gathered.
+    """All generators that run in a worker. Effects go to ``out``; ``tell_results`` sends those that have gathered,
+    ``release`` lets go of a ref.
 
     ``limit`` is how many items all of them together may be ahead of their readers, 0: any number.
     """
 
-    __slots__ = ("_gathered", "_since", "_tell_results", "limit", "of", "out", "sent")
+    __slots__ = ("_gathered", "_release", "_since", "_tell_results", "limit", "of", "out", "sent")
 
-    def __init__(self, out: list[Effect], tell_results: Callable[[], None]) -> None:
+    def __init__(
+        self, out: list[Effect], tell_results: Callable[[], None], release: Callable[[ObjectID], None]
+    ) -> None:
         self.out = out
         self._tell_results = tell_results
+        self._release = release
         self.limit = 0
         self.of: dict[TaskID, Producer] = {}
         self.sent = float("-inf")
@@ -77,7 +80,7 @@ class Producers:
         first. Otherwise, when this worker dies, its owner takes another task for the one that ran."""
         self._tell_results()
         task = job.task
-        producer = self.of[task.id] = Producer(job.caller, task.id, task.attempt, limit_of(task.returns))
+        producer = self.of[task.id] = Producer(job, job.caller, task.id, task.attempt, limit_of(task.returns))
         return producer
 
     def is_full(self, producer: Producer) -> bool:
@@ -93,9 +96,12 @@ class Producers:
         producer.made += 1
         producer.values.append(value)
         self._gathered[producer.task] = producer
-        if now - self.sent > LINGER or type(value) is Stored or self.is_full(producer):
+        back = producer.job.back
+        if back or now - self.sent > LINGER or type(value) is Stored or self.is_full(producer):
             self.flush()
             self.sent = now
+            while back:
+                self._release(back.pop())
             return False
         if len(self._gathered) == 1 and len(producer.values) == 1:
             self._since = now

@@ -1,4 +1,5 @@
-"""The refs in what a task, a call or a constructor is given: its caller has lent them, until it has ended.
+"""The refs in what a task, a call or a constructor is given: its caller has lent them, until it has ended; and those in
+what a task or call comes to.
 
 What is still held then is counted from there on. The caller of a task or call, which hears of its end first, sees to
 that; where it is dead, and for constructors, of whose end others hear, this process does.
@@ -6,10 +7,11 @@ that; where it is dead, and for constructors, of whose end others hear, this pro
 
 from __future__ import annotations
 
+from rustyray.core.jobs import Job
 from rustyray.core.owner.references import References, refs_inside
 from rustyray.model.ids import WORKER_ID_SIZE, ObjectID, WorkerID
 from rustyray.model.messages import ActorSpec, Call, Task
-from rustyray.model.values import RefInfo
+from rustyray.model.values import RefInfo, Value
 
 
 def lent(to: Task | Call | ActorSpec) -> list[RefInfo]:
@@ -18,6 +20,26 @@ def lent(to: Task | Call | ActorSpec) -> list[RefInfo]:
     for arg in to.deps or ():
         infos.extend(refs_inside(arg.value))
     return infos
+
+
+def give(refs: References, job: Job, value: Value) -> None:
+    """``value`` is part of what ``job`` comes to: its caller is registered for the refs inside.
+
+    Of an object of the caller's own there is nothing to register. It is held until the value is sent: if this process
+    let go of it before, its owner would free what it is about to get.
+    """
+    infos = refs_inside(value)
+    if not infos:
+        return
+    caller = job.caller
+    refs.register(caller, infos)
+    own = [info for info in infos if info.object[:WORKER_ID_SIZE] == caller]
+    if own and caller != refs.me and not refs.gone(caller):
+        known = {info.object for info in lent(job.task)}  # which the caller holds itself
+        back = [info for info in own if info.object not in known]
+        for info in back:
+            refs.hold(info.object, info.owner_address)
+        job.back = (job.back or []) + [info.object for info in back]
 
 
 def kept_after(refs: References, infos: list[RefInfo], submitter: WorkerID) -> list[ObjectID] | None:

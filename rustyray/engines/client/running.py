@@ -7,8 +7,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from rustyray.core.jobs import NO_GPUS, Job
-from rustyray.core.owner.lent import kept_after, lent
-from rustyray.core.owner.references import refs_inside
+from rustyray.core.owner.lent import give, kept_after, lent
 from rustyray.engines.client.producing import Abandoned, ItemFailed, Producing
 from rustyray.model.ids import object_id
 from rustyray.model.messages import Call, Task
@@ -262,7 +261,7 @@ class Runner:
             value = worker.store.write(object_id(job.task.id, index), packed, job.task.attempt)
         if packed.refs:
             with worker.pump.lock:
-                worker.core.refs.register(job.caller, refs_inside(value))
+                give(worker.core.refs, job, value)
         return value
 
     def failure(self, job: Job, error: BaseException) -> Value:
@@ -283,7 +282,7 @@ class Runner:
         failed = self.describe(error, self.name_of(task), task.id, task.attempt, task.max_attempts)
         if isinstance(failed, Failed) and failed.refs:
             with self.worker.pump.lock:
-                self.worker.core.refs.register(job.caller, failed.refs)
+                give(self.worker.core.refs, job, failed)
         return failed
 
     def describe(

@@ -68,7 +68,7 @@ class WorkerClient(Client):
     def __init__(self, place: Place, core: OwnerCore, pid: int) -> None:
         self.place = place
         self.pid = pid
-        self.executor = ExecutorCore(place.worker, place.node, core.out)
+        self.executor = ExecutorCore(place.worker, place.node, core.out, core.refs.release)
         core.timed.append(self.executor.producers)
         self.functions: dict[bytes, tuple[bytes, str]] = {}
         self.runner = Runner(self)

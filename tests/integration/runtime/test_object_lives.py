@@ -155,6 +155,49 @@ def test_an_actors_state_keeps_objects_alive_until_it_lets_go(store: Filling) ->
     assert store.empty()
 
 
+def test_what_goes_back_to_its_owner_is_there(store: Filling) -> None:
+    """Nobody has it but the actor, which lets go of it as it returns it."""
+
+    class Trouble(Exception):
+        def __init__(self, ref: Any) -> None:
+            super().__init__("trouble")
+            self.ref = ref
+
+    @rustyray.remote
+    class Keeper:
+        def keep(self, box: list[Any]) -> None:
+            self.box = box
+
+        def give(self) -> list[Any]:
+            return [self.box.pop()]
+
+        def raise_it(self) -> None:
+            raise Trouble(self.box.pop())
+
+        def items(self) -> Any:
+            yield [self.box.pop()]
+            yield []
+
+    def back(keeper: Any, how: str) -> Any:
+        if how == "raise_it":
+            with pytest.raises(Trouble) as caught:
+                rustyray.get(keeper.raise_it.remote())
+            return caught.value.ref
+        if how == "items":
+            return rustyray.get(next(keeper.items.options(num_returns="streaming").remote()))[0]
+        if how == "several":
+            return rustyray.get(keeper.items.options(num_returns=2).remote())[0][0]
+        return rustyray.get(keeper.give.remote())[0]
+
+    keeper = Keeper.remote()
+    for how in ["give", "raise_it", "items", "several"]:
+        for size in (10, store.block):
+            rustyray.get(keeper.keep.remote([rustyray.put(bytes(size))]))
+            assert len(rustyray.get(back(keeper, how))) == size, how
+    gc.collect()  # the exception and its frames hold one another
+    assert store.empty()
+
+
 def test_a_dead_actors_objects_are_let_go(store: Filling) -> None:
     @rustyray.remote
     class Keeper:

@@ -45,7 +45,8 @@ class Hands:
 
     def __init__(self) -> None:
         self.out: list[Effect] = []
-        self.core = ExecutorCore(ME, NODE, self.out)
+        self.released: list[bytes] = []
+        self.core = ExecutorCore(ME, NODE, self.out, self.released.append)
 
     def push(self, *numbers: int) -> None:
         self.core.on_message(OWNER, PushTasks(LEASE, [task(number) for number in numbers], {"CPU": 10_000}))

@@ -13,19 +13,23 @@ from rustyray.engines.sim.scripted.scripts import (
     Drop,
     Get,
     Keep,
+    Next,
     Pick,
     Put,
     Raise,
     Recall,
     Return,
     Script,
+    Step,
     Submit,
     Work,
+    Yield,
 )
 from rustyray.engines.sim.scripted.world import ScriptedWorld
 from rustyray.engines.sim.world.chooser import Tame
 from rustyray.engines.sim.world.faults import Fault, Trouble
 from rustyray.model.ids import owner_of
+from rustyray.model.streams import streaming
 from tests.unit.world.test_task_hazards import SEEDS, outcome, world
 
 #: An actor that keeps a ref, and later reads what it refers to.
@@ -78,6 +82,35 @@ def test_a_ref_inside_what_a_task_hands_out_is_alive(seed: int, how: str) -> Non
     (worker,) = [worker for worker in there.workers() if worker.core.objects]
     assert worker.core.unfinished.is_needed(), "the node may not retire it"
     there.finish()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("how", ["result", "exception", "item"])
+def test_a_ref_that_goes_back_to_its_owner_is_alive(seed: int, how: str) -> None:
+    """The owner's own refs are gone, and those of the actor that returns it go at the same time."""
+    gives = Script("gives", [Recall("k"), Raise("boom", "k") if how == "exception" else Return("k")])
+    steps: list[Step] = [Call("back", "h", gives), Get("b", ["back"], catch=True)]
+    if how == "item":
+        gives = Script("gives", [Recall("k"), Yield("k"), Drop("k"), Work(0.1), Return(0)], returns=streaming(0))
+        steps = [Call("s", "h", gives), Next("back", "s"), Get("b", ["back"])]
+    read: list[Step] = [] if how == "exception" else [Pick("r", "b"), Get("v", ["r"])]
+    main = Script(
+        "main",
+        [
+            Create("h", ActorScript("A")),
+            Put("p", 42),
+            Call("k", "h", KEEPS, [["p"]]),
+            Get("done", ["k"]),
+            Drop("p"),
+            *steps,
+            *read,
+            Return("b" if how == "exception" else "v"),
+        ],
+    )
+    there = world(seed)
+    driver = there.add_driver(main)
+    there.finish()
+    assert outcome(driver) == ("boom" if how == "exception" else [42])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rustyray.core.effects import Effect
 from rustyray.core.executor import ExecutorCore
 from rustyray.core.jobs import Interrupt, Job, Start, Stop
-from rustyray.core.owner.lent import keep, kept_after, lent
-from rustyray.core.owner.references import refs_inside
+from rustyray.core.owner.lent import give, keep, kept_after, lent
 from rustyray.core.owner.streams import NONE
 from rustyray.core.producing import GoOn
 from rustyray.engines.sim.scripted import values
@@ -50,7 +49,7 @@ class Worker(Client):
 
     def __init__(self, world: ScriptedWorld, me: WorkerID, node: NodeID, job: JobID, namespace: str) -> None:
         super().__init__(world, me, node, job, namespace)
-        self.executor = ExecutorCore(me, node, self.core.out)
+        self.executor = ExecutorCore(me, node, self.core.out, self.core.refs.release)
         self.core.timed.append(self.executor.producers)
         self._job: Job | None = None
         self._paused = Until()
@@ -296,7 +295,7 @@ class Worker(Client):
         value: Value = Packed(data, None, infos) if infos else data
         if big:
             value = yield from self.store(object_id(job.task.id, index), data, infos, job.task.attempt)
-        self.core.refs.register(job.caller, refs_inside(value))
+        give(self.core.refs, job, value)
         return value
 
     def _failure(self, job: Job, error: BaseException) -> Value:
@@ -308,9 +307,9 @@ class Worker(Client):
         failed = as_failed(error, self.world.library.script(self._name(task)), self, task.id, task.attempt)
         if isinstance(error, ScriptRaised) and (refs := values.refs_in(error.value)):
             infos = values.infos(refs)
-            self.core.refs.register(job.caller, infos or [])
             assert isinstance(failed, Failed)
             failed = Failed(failed.cause, failed.function, "", failed.task, attempt=failed.attempt, refs=infos)
+            give(self.core.refs, job, failed)
         return failed
 
     def _report(self, ended: Outcome) -> None:
