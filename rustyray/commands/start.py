@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,8 +12,8 @@ import msgspec
 from rustyray.api import init_options
 
 if TYPE_CHECKING:
-    from rustyray.engines.native.network.certificates import Certificates
     from rustyray.engines.native.standing.places import ClusterFile
+    from rustyray.engines.native.standing.starting import Encrypt
 
 #: Options of ``ray start`` that scripts pass and that ask for nothing here, with the number of their values.
 _WITHOUT_EFFECT: Final = {
@@ -126,7 +125,7 @@ def run(given: argparse.Namespace) -> None:
     else:
         cluster = find(given.address, given.key_file)
         if encrypt is not None:
-            cluster = msgspec.structs.replace(cluster, certificates=encrypt(cluster.session))
+            cluster = msgspec.structs.replace(cluster, certificates=encrypt(cluster.session, None))
         host = given.node_ip_address or starting.facing(cluster)
     place = Place.of(cluster)
     if given.head and any(process.beside for process in place.processes()):
@@ -147,7 +146,7 @@ def run(given: argparse.Namespace) -> None:
         _block(given, node.pid)
 
 
-def _certificates(given: argparse.Namespace) -> Callable[[str], Certificates] | None:
+def _certificates(given: argparse.Namespace) -> Encrypt | None:
     """Where certificates are to come from, if there are to be any."""
     from rustyray.engines.native.network import certificates
 
@@ -158,8 +157,8 @@ def _certificates(given: argparse.Namespace) -> Callable[[str], Certificates] | 
         found = certificates.read(*own)
         if given.tls:
             raise ValueError("--tls makes certificates: leave it out, or --tls-cert, --tls-key and --tls-ca")
-        return lambda name: found
-    return certificates.make if given.tls else None
+        return lambda session, before: found
+    return (lambda session, before: before or certificates.make(session)) if given.tls else None
 
 
 def _tell(cluster: ClusterFile, key_file: str) -> None:

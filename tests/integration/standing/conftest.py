@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing import places, stopping
 from rustyray.engines.native.standing.places import Place
 
@@ -87,3 +89,10 @@ def cluster(commands: Commands) -> Commands:
     """A head and a node with two CPUs."""
     commands.run("start", "--head", "--port=0", "--num-cpus=2")
     return commands
+
+
+def kill_head(commands: Commands) -> None:
+    head = commands.place().processes()[0]
+    assert not head.node
+    os.kill(head.pid, signal.SIGKILL)
+    assert kernel.wait_for_end(head.pid, 10)

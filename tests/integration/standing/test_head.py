@@ -20,7 +20,7 @@ from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing.stores import StoreError, open_store
 from rustyray.experimental import internal_kv
 from tests.integration.drivers import eventually
-from tests.integration.standing.conftest import Commands
+from tests.integration.standing.conftest import Commands, kill_head
 
 redis_server = shutil.which("redis-server")
 
@@ -63,13 +63,6 @@ def kept(commands: Commands, store: str) -> Commands:
 
 
 JOIN = "import rustyray; rustyray.init(address="
-
-
-def kill_head(commands: Commands) -> None:
-    head = commands.place().processes()[0]
-    assert not head.node
-    os.kill(head.pid, signal.SIGKILL)
-    assert kernel.wait_for_end(head.pid, 10)
 
 
 @rustyray.remote

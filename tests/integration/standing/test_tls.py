@@ -14,7 +14,8 @@ from rustyray.engines.native.standing.asking import describe
 from rustyray.engines.native.standing.caller import Caller
 from rustyray.engines.native.standing.places import ClusterFile
 from rustyray.model.messages import HEAD
-from tests.integration.standing.conftest import Commands
+from tests.integration.drivers import eventually
+from tests.integration.standing.conftest import Commands, kill_head
 
 PROGRAM = """
 import os
@@ -107,6 +108,26 @@ def refuses_plain(cluster: ClusterFile, address: str) -> None:
     other = msgspec.structs.replace(cluster, certificates=certificates.make("another"))
     with pytest.raises(ConnectionError, match=r"CERTIFICATE_VERIFY_FAILED"):
         Caller(other, address, HEAD)
+
+
+def test_the_next_head_has_the_same_certificates(commands: Commands, tmp_path: Path) -> None:
+    """Started with the same command, so that its nodes go on."""
+    command = ("start", "--head", "--tls", f"--store=sqlite:{tmp_path / 'head.db'}")
+    commands.run(*command, "--port=0", "--num-cpus=1")
+    before = commands.place().cluster()
+    kill_head(commands)
+    assert "The head is back" in commands.run(*command)
+    assert commands.place().cluster() == before
+    assert eventually(lambda: "1 nodes" in commands.run("status"))
+
+
+def test_tls_does_not_begin_under_nodes_that_run(commands: Commands, tmp_path: Path) -> None:
+    command = ("start", "--head", f"--store=sqlite:{tmp_path / 'head.db'}")
+    commands.run(*command, "--port=0", "--num-cpus=1")
+    kill_head(commands)
+    refused = commands.try_(*command, "--tls")
+    assert "this cluster has no TLS" in refused.stderr
+    assert "The head is back" in commands.run(*command)
 
 
 @pytest.mark.stress

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -42,6 +42,8 @@ LOOK: Final = 0.02
 RESTARTS: Final = 5
 #: Seconds that workers have to end when the node is told to.
 GRACE: Final = 1.0
+#: The certificates of a cluster, from its session's name and those that its head before had.
+Encrypt: TypeAlias = "Callable[[str, Certificates | None], Certificates]"
 
 
 class StartError(RuntimeError):
@@ -51,7 +53,7 @@ class StartError(RuntimeError):
 def start_head(
     host: str,
     port: int | None,
-    encrypt: Callable[[str], Certificates] | None = None,
+    encrypt: Encrypt | None = None,
     store: str = "",
     *,
     tied: bool = False,
@@ -59,8 +61,7 @@ def start_head(
     """Start a head that listens on ``host`` at ``port``; returns when it answers.
 
     Args:
-        encrypt: makes the certificates for the TLS of a cluster from its session's name; without it there is no TLS,
-            unless the head before had it.
+        encrypt: makes the certificates for TLS; without it there is no TLS, unless the head before had it.
         port: 0: any that is free; None: that of the head before, if its cluster is known here, or `PORT`.
         store: what `open_store` takes: where the head writes down what it knows, and maybe goes on from.
         tied: the head is killed when this process ends.
@@ -75,13 +76,15 @@ def start_head(
     if port is None:
         port = PORT if before is None else int(before.address.rpartition(":")[2])
     certificates = before.certificates if before is not None else None
+    if encrypt is not None and before is not None and certificates is None and Place.of(before).processes():
+        raise StartError("this cluster has no TLS, and nodes that run: leave it out, or end them first (rustyray stop)")
     listener = _listen(host, port, encrypted=encrypt is not None or certificates is not None)
     session = session or os.urandom(8).hex()
     cluster = ClusterFile(
         address=addresses.format_address(listener).removeprefix("tcp:"),
         session=session,
         key=before.key if before is not None else os.urandom(32).hex(),
-        certificates=certificates if encrypt is None else encrypt(session),
+        certificates=certificates if encrypt is None else encrypt(session, certificates),
     )
     place = Place.of(cluster)
     log = place.log("head")
