@@ -99,15 +99,6 @@ def entered(api: Any, some_gate: Any, count: int = 1) -> None:
     until(lambda: got(api, some_gate.entered.remote()) >= count)
 
 
-def alive(pid: int) -> bool:
-    """Whether there is such a process."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def counts(api: Any, **options: Any) -> Any:
     """A remote generator that yields the numbers up to the one it is given."""
 

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from rustyray.testing.conformance.helpers import alive, got, until
+from rustyray.testing.conformance.helpers import got, until
+from rustyray.testing.machines.held import alive
 
 
 def a_process_runs_it_only_so_often(api):
