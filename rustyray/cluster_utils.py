@@ -87,8 +87,7 @@ class Cluster:
         self.worker_nodes: list[ClusterNode] = []
         self.address = ""
         self._cluster: ProgramCluster | None = None
-        if shutdown_at_exit:
-            atexit.register(self.shutdown)
+        self._shutdown_at_exit = shutdown_at_exit
         if initialize_head:
             self._start_head(dict(head_node_args or {}))
         if connect:
@@ -177,6 +176,8 @@ class Cluster:
         settings = init_options.checked(**node_args)
         from rustyray.engines.native.standing.of_program import ProgramCluster
 
+        if self._shutdown_at_exit:  # registered now, it comes before what that import has registered
+            atexit.register(self.shutdown)
         self._cluster = cluster = ProgramCluster(settings)
         self.head_node = node = ClusterNode(cluster.first.node, cluster.first.address, cluster.first.pid)
         self.address = node.address

@@ -100,7 +100,7 @@ def put(value: T) -> ObjectRef[T]:
 
 
 def wait(
-    object_refs: list[Waitable],
+    ray_waitables: list[Waitable],
     *,
     num_returns: int = 1,
     timeout: float | None = None,
@@ -109,7 +109,7 @@ def wait(
     """Wait until ``num_returns`` of the refs have a value or an error (as in Ray).
 
     Args:
-        object_refs: a list of refs, each once; remote generators too, which are ready when their next item is.
+        ray_waitables: a list of refs, each once; remote generators too, which are ready when their next item is.
         num_returns: how many to wait for; no more than that are returned as ready.
         timeout: seconds to wait at most; None: as long as it takes.
         fetch_local: whether values elsewhere are to be brought to this node as well.
@@ -119,32 +119,37 @@ def wait(
     """
     if timeout is not None:
         _check_timeout("wait", timeout)
-    if not isinstance(object_refs, list):
-        raise TypeError(f"wait() takes a list of refs, got {_shown(object_refs)}. {_advice('wait', object_refs)}")
-    _check_refs("wait", object_refs, generators=True)
+    if not isinstance(ray_waitables, list):
+        raise TypeError(f"wait() takes a list of refs, got {_shown(ray_waitables)}. {_advice('wait', ray_waitables)}")
+    _check_refs("wait", ray_waitables, generators=True)
     if isinstance(num_returns, bool) or not isinstance(num_returns, int):
         raise TypeError(f"wait(): num_returns must be an integer, got {num_returns!r}")
-    if not object_refs:
+    if not ray_waitables:
         return [], []
-    if not 1 <= num_returns <= len(object_refs):
+    if not 1 <= num_returns <= len(ray_waitables):
         raise ValueError(
-            f"wait(): num_returns must be from 1 to the number of refs, which is {len(object_refs)}, got {num_returns}"
+            f"wait(): num_returns must be from 1 to the number of refs, which is {len(ray_waitables)}, "
+            f"got {num_returns}"
         )
-    given: Any = object_refs
-    if len({ref._id for ref in object_refs}) < len(object_refs):  # the refs' own __hash__ would take four times as long
+    given: Any = ray_waitables
+    if len({ref._id for ref in ray_waitables}) < len(
+        ray_waitables
+    ):  # the refs' own __hash__ would take four times as long
         raise ValueError(f"wait() takes each ref once, but {_repeated(given)!r} is there more than once")
     found: Any = _engine("wait").wait(given, num_returns, timeout, fetch_local)
     return found[0], found[1]
 
 
-def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False, recursive: bool = True) -> None:
-    """Cancel the task that makes ``ref``; if it is done, nothing happens (as in Ray).
+def cancel(
+    ray_waitable: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False, recursive: bool = True
+) -> None:
+    """Cancel the task that makes ``ray_waitable``; if it is done, nothing happens (as in Ray).
 
     A queued task never runs. A running one gets a KeyboardInterrupt, an async method a CancelledError; a plain method
     of an actor has to ask `RuntimeContext.is_canceled`. Its refs raise `TaskCancelledError`. It is not retried.
 
     Args:
-        ref: what the task returns, a ref or a remote generator.
+        ray_waitable: what the task returns, a ref or a remote generator.
         force: end the worker's process at once; refs then raise `WorkerCrashedError`. Not for actors' methods.
         recursive: cancel the tasks that it has submitted, too.
 
@@ -152,8 +157,7 @@ def cancel(ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False
         TypeError: That is no ref.
         ValueError: ``force`` was asked for an actor's method: use `kill`.
     """
-    if isinstance(ref, ObjectRefGenerator):
-        ref = ref.completed()
+    ref = ray_waitable.completed() if isinstance(ray_waitable, ObjectRefGenerator) else ray_waitable
     if not isinstance(ref, ObjectRef):
         raise _not_cancellable(ref)
     _engine("cancel").cancel(ref, force, recursive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar, Self
 
 from rustyray.model import ids
@@ -10,14 +11,14 @@ from rustyray.model import ids
 class BaseID:
     """An id: bytes of a fixed length, immutable, hashable and ordered. All zeros is nil."""
 
-    size: ClassVar[int] = 0
+    _size: ClassVar[int] = 0
     __slots__ = ("_bytes",)
 
     def __init__(self, binary: bytes) -> None:
         if not isinstance(binary, bytes):
             raise TypeError(f"{type(self).__name__} takes bytes, got {binary!r}")
-        if len(binary) != self.size:
-            raise ValueError(f"{type(self).__name__} takes {self.size} bytes, got {len(binary)}")
+        if len(binary) != self._size:
+            raise ValueError(f"{type(self).__name__} takes {self._size} bytes, got {len(binary)}")
         self._bytes = binary
 
     @classmethod
@@ -28,12 +29,26 @@ class BaseID:
         return made
 
     @classmethod
-    def from_hex(cls, text: str) -> Self:
-        return cls(bytes.fromhex(text))
+    def size(cls) -> int:
+        """How many bytes it has."""
+        return cls._size
+
+    @classmethod
+    def from_binary(cls, binary: bytes) -> Self:
+        return cls(binary)
+
+    @classmethod
+    def from_hex(cls, hex_id: str) -> Self:
+        return cls(bytes.fromhex(hex_id))
+
+    @classmethod
+    def from_random(cls) -> Self:
+        """One that nothing has."""
+        return cls(os.urandom(cls._size))
 
     @classmethod
     def nil(cls) -> Self:
-        return cls(bytes(cls.size))
+        return cls(bytes(cls._size))
 
     def is_nil(self) -> bool:
         return not any(self._bytes)
@@ -64,31 +79,39 @@ class JobID(BaseID):
     """A driver's program."""
 
     __slots__ = ()
-    size = ids.JOB_ID_SIZE
+    _size = ids.JOB_ID_SIZE
+
+    @classmethod
+    def from_int(cls, value: int) -> Self:
+        return cls(value.to_bytes(cls._size, "big"))
+
+    def int(self) -> int:
+        """Its number."""
+        return int.from_bytes(self._bytes, "big")
 
 
 class NodeID(BaseID):
     __slots__ = ()
-    size = ids.NODE_ID_SIZE
+    _size = ids.NODE_ID_SIZE
 
 
 class WorkerID(BaseID):
     """A worker's process, or a driver's."""
 
     __slots__ = ()
-    size = ids.WORKER_ID_SIZE
+    _size = ids.WORKER_ID_SIZE
 
 
 class TaskID(BaseID):
     __slots__ = ()
-    size = ids.TASK_ID_SIZE
+    _size = ids.TASK_ID_SIZE
 
 
 class ActorID(BaseID):
     __slots__ = ()
-    size = ids.TASK_ID_SIZE
+    _size = ids.TASK_ID_SIZE
 
 
 class PlacementGroupID(BaseID):
     __slots__ = ()
-    size = ids.TASK_ID_SIZE
+    _size = ids.TASK_ID_SIZE

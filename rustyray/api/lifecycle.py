@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from rustyray._version import RAY_VERSION
 from rustyray.api import init_options
 from rustyray.runtime import context
 
@@ -27,14 +28,18 @@ _lock = threading.RLock()
 _exit_hook_of = 0
 
 
-class Session:
+class Session(Mapping[str, str]):
     """A running RustyRay, as `rustyray.init` returns it: use it in ``with``, and it is shut down at the end.
 
-    ``address_info`` names the node, the session's folder and the address (keys as in Ray).
+    ``address_info`` names the node, the session's folder and the address (keys as in Ray). The session itself can be
+    asked for them, too, and has Ray's fields: ``ray_version`` is that of the Ray whose API this is.
     """
 
     #: Ray's, without a dashboard.
     dashboard_url = ""
+    python_version = "{}.{}.{}".format(*sys.version_info[:3])
+    ray_version = RAY_VERSION
+    ray_commit = "rustyray"
 
     def __init__(self, engine: Engine) -> None:
         here = engine.process()
@@ -61,6 +66,15 @@ class Session:
     def __getitem__(self, key: str) -> str:
         """What ``address_info`` has under ``key``; as in Ray."""
         return self.address_info[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.address_info)
+
+    def __len__(self) -> int:
+        return len(self.address_info)
+
+    __eq__ = object.__eq__  # one that was shut down is not the next one
+    __hash__ = object.__hash__
 
     def __enter__(self) -> Session:
         return self

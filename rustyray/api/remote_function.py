@@ -164,6 +164,11 @@ class RemoteFunction(_Base[P, R]):
         )
         return self._plan
 
+    @property
+    def _function(self) -> Callable[P, R]:
+        """As ``func``; programs that were written for Ray take it from there to run it here."""
+        return self.func
+
     def forget_engine(self) -> None:
         self._plan = None
 

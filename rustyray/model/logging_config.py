@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 ENCODINGS = ("TEXT", "JSON")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -41,6 +41,15 @@ class LoggingConfig(_Config):
 
                 raise ValueError(f"{name} must be one of {', '.join(valid)}, got {value!r}{hint(value, valid)}")
         return super().__new__(cls, encoding, log_level.upper(), tuple(additional_log_standard_attrs))
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, Any]) -> LoggingConfig:
+        """Out of what `to_dict` gives; what it does not know is ignored (as in Ray)."""
+        return cls(**{name: d[name] for name in cls._fields if name in d})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its fields by their names."""
+        return self._asdict() | {"additional_log_standard_attrs": list(self.additional_log_standard_attrs)}
 
     def plain(self) -> tuple[str, str, tuple[str, ...]]:
         """As a tuple, for messages."""

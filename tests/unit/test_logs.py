@@ -44,6 +44,8 @@ def test_without_a_runtime_there_is_no_context() -> None:
 def test_logging_is_afterwards_as_it_was() -> None:
     root = logging.getLogger()
     before = (root.level, list(root.handlers))
+    config = LoggingConfig(log_level="debug", additional_log_standard_attrs=["name"])
+    assert LoggingConfig.from_dict(config.to_dict() | {"later": 1}) == config
     logs.configure(LoggingConfig(log_level="debug"), "ERROR")
     logs.configure(LoggingConfig(), "WARNING")
     assert (root.level, len(root.handlers)) == (logging.INFO, len(before[1]) + 1)

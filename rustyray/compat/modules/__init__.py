@@ -9,10 +9,11 @@ from typing import Any, Final
 import rustyray
 from rustyray import *  # noqa: F403
 from rustyray import missing
+from rustyray._version import RAY_VERSION
 from rustyray.compat import names
 
-#: The Ray whose API this is: programs ask for it, and expect at least some version.
-__version__ = "2.60.0"
+#: Programs ask for it, and expect at least some version.
+__version__ = RAY_VERSION
 __commit__: Final = "rustyray"
 #: The logger that libraries for Ray take from there.
 logger: Final = logging.getLogger("ray")
@@ -22,8 +23,13 @@ WORKER_MODE: Final = 1
 __all__ = list(rustyray.__all__)
 
 
-def shutdown(_exiting_interpreter: bool = False) -> None:  # type: ignore[no-redef] # instead of the other
-    """As `rustyray.shutdown`, without time for tasks that are running: Ray does not wait for them, either."""
+def shutdown(  # type: ignore[no-redef] # instead of the other
+    *, wait_for_processes: bool = False, _exiting_interpreter: bool = False
+) -> None:
+    """As `rustyray.shutdown`, without time for tasks that are running: Ray does not wait for them, either.
+
+    For the end of processes it waits in any case.
+    """
     rustyray.shutdown(grace=0)
 
 

@@ -139,6 +139,8 @@ class HostedActors:
         hosted = self._of(worker, message.actor, message.incarnation)
         if hosted is None:
             return
+        if self._base.stopping and hosted.state is not HostedState.ENDING and message.reason == worker.reason:
+            return  # it ends because its node does, and may live on elsewhere: the end of the node says so
         self._move(hosted, HostedEvent.EXITED, message.reason)
         hosted.told = True
         self._base.report(message)

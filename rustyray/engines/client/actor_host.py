@@ -223,6 +223,9 @@ class ActorHost:
                 del args, kwargs
         except ActorExit:
             return None
+        except SystemExit as error:
+            self._end(error)
+            return None
         except Abandoned:
             with self.worker.pump.lock:
                 self.worker.executor.ended(job)
@@ -235,6 +238,13 @@ class ActorHost:
             harness.after_task()
         runner.report_now((job, values, failed, clock() - begun))
         return values[0] if failed and isinstance(values, list) else None
+
+    def _end(self, error: SystemExit) -> None:
+        """As `Runner.end`; the loop is not to see it."""
+        try:
+            self.worker.runner.end(error)
+        except ActorExit:
+            pass  # the worker's main program ends the process
 
     def _finish_coroutines(self) -> None:
         import asyncio
@@ -284,9 +294,9 @@ class ActorHost:
         if running is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(running.cancel)
 
-    def exit_from_inside(self) -> NoReturn:
+    def exit_from_inside(self, reason: str = "exit_actor() was called") -> NoReturn:
         """End the actor from one of its own methods; what is queued behind that does not run any more."""
-        self.worker.leave("exit_actor() was called")
+        self.worker.leave(reason)
         raise ActorExit
 
     def leave(self, reason: str) -> None:

@@ -128,6 +128,8 @@ class ClusterClient(Inspector):
             {
                 "NodeID": info.node.hex(),
                 "Alive": info.alive,
+                "alive": info.alive,
+                "NodeName": resources.host_of(info.total),
                 "NodeManagerAddress": resources.host_of(info.total),
                 "NodeManagerHostname": info.hostname,
                 "RayletSocketName": info.address,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from rustyray.engines.client.waiter import Waiter
 from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
@@ -169,6 +169,9 @@ class Host(Protocol):
 
     def leave(self, reason: str) -> None:
         """End by an own wish: nothing that is queued or still comes is run."""
+
+    def exit_with(self, code: int) -> NoReturn:
+        """Without the lock: end the process, after its exit hooks."""
 
     def start_loop(self) -> asyncio.AbstractEventLoop:
         """An event loop that runs, beside the worker's main program."""

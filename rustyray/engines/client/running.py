@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rustyray.core.jobs import NO_GPUS, Job
 from rustyray.core.owner.lent import give, kept_after, lent
 from rustyray.engines.client.producing import Abandoned, ItemFailed, Producing
+from rustyray.exceptions import TaskCancelledError
 from rustyray.model.ids import object_id
 from rustyray.model.messages import Call, Task
 from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
@@ -111,6 +113,8 @@ class Runner:
             return self.pack_result(job, result) if task.returns >= 0 else self.producing.run(job, result)
         except (ActorExit, Abandoned):
             raise
+        except SystemExit as error:
+            self.end(error)
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             return [self.failure(job, error)], True
         finally:
@@ -118,6 +122,19 @@ class Runner:
                 harness.after_task()
             del self.contexts[task.id]
             context.current_task.reset(token)
+
+    def end(self, error: SystemExit) -> NoReturn:
+        """The user's code ends its process. With 0 that is an actor's own wish, else a failure (as in Ray)."""
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        if error.code is not None and not isinstance(error.code, int):
+            print(error.code, file=sys.stderr)
+        worker = self.worker
+        if error.code == 0 and worker.actor is not None:
+            worker.actor.exit_from_inside("sys.exit(0) was called")
+        with worker.pump.lock:
+            worker.executor.flush()
+            worker.pump.flush()
+        worker.exit_with(code)
 
     def context_of(self, job: Job) -> TaskContext:
         task = job.task
@@ -242,7 +259,7 @@ class Runner:
             raise ValueError(
                 f"{self.name_of(task)} was called with num_returns={task.returns} and yielded {len(values)} values"
             )
-        except (ActorExit, Abandoned):
+        except (ActorExit, Abandoned, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             return [self.failure(job, error), *values], True
@@ -268,7 +285,10 @@ class Runner:
         task = job.task
         if isinstance(error, ArgumentLost | ItemFailed):
             return error.fault
-        if isinstance(error, KeyboardInterrupt) and job.cancelled:
+        if isinstance(error, KeyboardInterrupt):
+            if not job.cancelled:  # (as in Ray): whoever reads the error is not to be interrupted by it
+                said = TaskCancelledError(task.id.hex(), "It raised KeyboardInterrupt itself.")
+                return self._failed(job, said.with_traceback(error.__traceback__))
             return Fault(
                 FaultKind.TASK_CANCELLED,
                 "the task was cancelled while it ran",
@@ -279,6 +299,10 @@ class Runner:
                 pid=self.worker.pid,
                 worker=self.worker.place.worker,
             )
+        return self._failed(job, error)
+
+    def _failed(self, job: Job, error: BaseException) -> Value:
+        task = job.task
         failed = self.describe(error, self.name_of(task), task.id, task.attempt, task.max_attempts)
         if isinstance(failed, Failed) and failed.refs:
             with self.worker.pump.lock:

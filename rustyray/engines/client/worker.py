@@ -8,7 +8,7 @@ interrupted, and how the process ends, the engine says.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
@@ -91,6 +91,10 @@ class WorkerClient(Client):
     @abstractmethod
     def end_now(self) -> None:
         """End the process at once, without a word."""
+
+    @abstractmethod
+    def exit_with(self, code: int) -> NoReturn:
+        """End the process as an interpreter ends: its exit hooks run first."""
 
     @abstractmethod
     def interrupt_main(self, task: bytes) -> None:

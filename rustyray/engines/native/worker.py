@@ -162,6 +162,17 @@ class Worker(WorkerClient):
         """Work until told to stop; ends the process."""
         self.pump.start()
         self.serve(self.boot.node_address)
+        self._say_goodbye()
+        self.stay()
+        os._exit(0)
+
+    def exit_with(self, code: int) -> NoReturn:
+        self._say_goodbye()
+        os._exit(code)
+
+    @staticmethod
+    def _say_goodbye() -> None:
+        """What the interpreter does at its end."""
         import atexit
 
         atexit._run_exitfuncs()
@@ -170,8 +181,6 @@ class Worker(WorkerClient):
                 stream.flush()
             except (OSError, ValueError):
                 pass  # whoever read it is gone
-        self.stay()
-        os._exit(0)
 
     def set_up(self) -> None:
         self.environments.set_variables()

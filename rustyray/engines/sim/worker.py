@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rustyray.core.effects import Effect
 from rustyray.engines.client.running import Runner
@@ -94,7 +94,11 @@ class SimWorker(SimClient, WorkerClient):
     def kill_now(self) -> None:
         self.simulation.world.crash(self.host.me, "it was killed by signal 9 (SIGKILL)")
 
-    def exit_now(self, how: str) -> None:
+    def exit_with(self, code: int) -> NoReturn:
+        self.exit_hooks()
+        self.exit_now(f"it exited with code {code}")
+
+    def exit_now(self, how: str) -> NoReturn:
         """The user's code ends its process."""
         self.simulation.world.end(self.host.me, how)
         raise ProcessEnded

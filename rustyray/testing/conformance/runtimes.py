@@ -93,14 +93,14 @@ def _cluster(api: Any, engine: str, zones: str, options: dict[str, Any]) -> Any:
 _clusters: Final[list[Any]] = []
 
 
-def lose(engine: str, zone: str) -> None:
-    """The node of this zone dies, with all its processes. Not the first one, which is the head."""
+def lose(engine: str, zone: str, in_order: bool = False) -> None:
+    """The node of this zone dies, with all its processes, or ends in order. Not the first one, which is the head."""
     node = next(about["NodeID"] for about in api_of(engine).nodes() if about["Labels"].get("zone") == zone)
     if not _clusters:
-        context.require_engine("the suite").remove_node(bytes.fromhex(node), False)
+        context.require_engine("the suite").remove_node(bytes.fromhex(node), in_order)
         return
     dying = next(one for one in _clusters[-1].list_all_nodes() if one.node_id == node)
-    _clusters[-1].remove_node(dying, allow_graceful=False)
+    _clusters[-1].remove_node(dying, allow_graceful=in_order)
 
 
 def end(engine: str) -> None:

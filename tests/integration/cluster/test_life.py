@@ -94,6 +94,29 @@ def test_it_stays_when_a_program_leaves(monkeypatch: pytest.MonkeyPatch, tmp_pat
     cluster.shutdown()  # as often as one likes
 
 
+LEFT_UP = """
+import rustyray
+from rustyray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+rustyray.init(address=cluster.address)
+assert rustyray.get(rustyray.put(1)) == 1
+"""
+
+
+def test_it_ends_with_a_program_that_leaves_it_up(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_UP],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, DIRECTORY_VARIABLE: str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert os.listdir(tmp_path) == []
+
+
 def test_each_program_finds_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two at once in one process have to be told apart by their addresses; others' are not looked at."""
     monkeypatch.setenv(DIRECTORY_VARIABLE, str(tmp_path / "places"))

@@ -78,7 +78,7 @@ def test_errors_are_raised_by_get_as_their_own_class(engine: FakeEngine) -> None
 
 
 def test_the_plain_function_is_within_reach() -> None:
-    assert add.func(1, 2) == 3
+    assert add.func(1, 2) == add._function(1, 2) == 3
     assert add.__wrapped__(1, 2) == 3  # type: ignore[attr-defined]
     assert (add.__name__, add.__doc__, add.__module__) == ("add", "Adds.", __name__)  # type: ignore[attr-defined]
     assert list(inspect.signature(add).parameters) == ["x", "y"]

@@ -147,6 +147,17 @@ def test_a_process_that_stays_ends_with_the_node() -> None:
     assert (worker, True) in world.ended
 
 
+@pytest.mark.parametrize("own", [False, True], ids=["as it was told", "by its own wish"])
+def test_an_actor_that_ends_with_its_node_may_live_on_elsewhere(own: bool) -> None:
+    world = World()
+    actor, worker = running(world)
+    world.say(DRIVER, Shutdown(5.0))
+    told = world.one(worker, StopWorker).reason
+    world.say(worker, ActorExited(actor, 0, "exit_actor() was called" if own else told))
+    world.end(worker)
+    assert len(world.take(HEAD, ActorExited)) == own
+
+
 def test_no_more_processes_stay_than_allowed() -> None:
     world = World(limits=NodeLimits(max_kept=1, kill=4.0))
     hosted = [running(world, number) for number in (1, 2)]

@@ -317,3 +317,13 @@ def a_future_has_the_tasks_error(api):
 
     with pytest.raises(KeyError):
         fails.remote().future().result(timeout=60)
+
+
+def what_is_waited_for_has_a_name(api):
+    """``wait`` and ``cancel`` take what they are about by its name, too."""
+    ref = api.put(1)
+    assert api.wait(ray_waitables=[ref], timeout=60) == ([ref], [])
+    made = api.remote(lambda: 1).remote()
+    assert got(api, made) == 1
+    api.cancel(ray_waitable=made)
+    assert api.get(object_refs=made) == 1

@@ -101,3 +101,21 @@ def work_moves_from_a_lost_node(api, start, lose):
     until(lambda: got(api, mover.zone.remote()) == "a")
     until(lambda: [about["Alive"] for about in api.nodes()].count(True) == 1)
     until(lambda: api.cluster_resources()["CPU"] == 2)
+
+
+def an_actor_leaves_a_node_that_is_removed(api, start, lose):
+    """An actor whose node is removed in order is restarted on another one, if it may be restarted."""
+    _start(start)
+
+    @api.remote(num_cpus=0.5, scheduling_strategy=_softly(api))
+    class Mover:
+        def zone(self):
+            return _zone(api)
+
+    mover = Mover.options(max_restarts=1, max_task_retries=-1).remote()
+    stayer = Mover.remote()
+    assert got(api, [mover.zone.remote(), stayer.zone.remote()]) == ["b", "b"]
+    lose("b", in_order=True)
+    assert got(api, mover.zone.remote()) == "a"
+    with pytest.raises(api.exceptions.ActorDiedError):
+        got(api, stayer.zone.remote())

@@ -1,6 +1,7 @@
 """``init``, ``shutdown`` and ``is_initialized``."""
 
 import os
+import platform
 
 import pytest
 
@@ -96,6 +97,16 @@ def what_init_returns_knows_the_node(api, start):
     """What ``init`` returns has the node's id in its ``address_info``."""
     session = start()
     assert session.address_info["node_id"] == api.get_runtime_context().get_node_id()
+    assert "node_id" in session
+    assert len(session) == len(list(session)) == len(session.address_info)
+
+
+def init_tells_versions(api, start):
+    """What ``init`` returns tells which versions of Python and Ray these are."""
+    session = start()
+    assert session.python_version == platform.python_version()
+    assert session.ray_version.split(".")[0] == "2"
+    assert session.ray_commit
 
 
 def what_init_returns_knows_the_address(api, start):
@@ -196,10 +207,11 @@ def labels_are_the_nodes(api, start):
 
 
 def nodes_list_what_each_has(api, start):
-    """``nodes()`` lists each node with its id, whether it is alive, and its resources."""
+    """``nodes()`` lists each node with its id, its name, whether it is alive, and its resources."""
     start(num_cpus=2)
     (node,) = api.nodes()
-    assert node["Alive"] is True
+    assert node["Alive"] is node["alive"] is True
+    assert node["NodeName"] == node["NodeManagerAddress"]
     assert node["Resources"]["CPU"] == 2
     assert node["NodeID"] == api.get_runtime_context().get_node_id()
 
