@@ -89,7 +89,7 @@ class OwnerCore:
         self.groups = Groups(self.refs, self.arguments, self.out)
         self.head = HeadLine(self.actors, self.groups, self.out)
         self.actors.kill = self.head.kill
-        self.refs.on_freed = self._on_freed  # type: ignore[method-assign]
+        self.refs.on_freed = self._on_freed
         self.objects = self.refs.objects
         self.closed: str = ""
         #: What else of this process waits for a moment.

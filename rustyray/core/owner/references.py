@@ -10,6 +10,7 @@ A borrower that drops its last ref takes back all registrations it knows of in o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from rustyray.core.effects import Effect, Ready, Send
@@ -40,6 +41,8 @@ class References:
         self.node = node
         self.out = out
         self.objects: dict[ObjectID, ObjectEntry] = {}
+        #: Told of each object that is freed: a lineage or an actor's handles may end with it (`OwnerCore` sets it).
+        self.on_freed: Callable[[ObjectID, Record | None], None]
         #: Processes and nodes that are dead, and why.
         self.dead: dict[bytes, str] = {}
         self.passed_on = PassedOn(out, self.hold, self.release)
@@ -156,9 +159,6 @@ class References:
         if record is not None and record.entry is entry:
             record.entry = None
         self.on_freed(object_, record)
-
-    def on_freed(self, object_: ObjectID, record: Record | None) -> None:
-        """Overridden: a lineage or an actor's handles may end with the object."""
 
     def _drop_value(self, object_: ObjectID, entry: ObjectEntry) -> None:
         value = entry.value

@@ -68,7 +68,7 @@ class Sites:
         engine.call = self._submits(engine.call)  # type: ignore[method-assign]
         engine.put = self._puts(engine.put)  # type: ignore[method-assign]
         engine._drop = self._drops(process, engine._drop)
-        process.core.refs.on_freed = self._frees(process, process.core.refs.on_freed)  # type: ignore[method-assign]
+        process.core.refs.on_freed = self._frees(process, process.core.refs.on_freed)
 
     def _submits(self, submit: Callable[..., Any]) -> Callable[..., Any]:
         """Around `submit` and `call`, whose plan is the first or second argument."""
