@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _WITHOUT_EFFECT: Final = {
     "--disable-usage-stats": 0,
     "--verbose": 0,
+    "-v": 0,
     "--no-redirect-output": 0,
     "--no-monitor": 0,
     "--enable-object-reconstruction": 0,

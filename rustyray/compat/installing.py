@@ -1,4 +1,4 @@
-"""A finder for ``ray`` in this process, and a place on the import path for all processes that it starts.
+"""A finder for ``ray`` in this process, and places on the import path and PATH for all processes that it starts.
 
 Workers take the import path over from their driver, so they find ``on_path/ray.py``, which installs the finder there.
 Drivers that a program starts get the place with PYTHONPATH. A ``sitecustomize`` of somebody else is not in the way.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
@@ -24,11 +24,17 @@ from rustyray.compat.names import RAY
 VARIABLE: Final = "RUSTYRAY_AS_RAY"
 #: The folder in which ``ray`` is found.
 PLACE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "on_path")
-_PATH: Final = "PYTHONPATH"
+#: The folder in which the command ``ray`` is found, and what names the Python that it runs.
+COMMANDS: Final = os.path.join(os.path.dirname(PLACE), "commands")
+PYTHON: Final = "RUSTYRAY_PYTHON"
+#: By variable, what is put first there.
+_FIRST: Final = {"PYTHONPATH": PLACE, "PATH": COMMANDS}
 
 
 def install() -> None:
     """Let ``import ray`` mean RustyRay, in this process, in workers, and in programs that this process starts.
+
+    For those programs the command ``ray`` means ``rustyray``, too.
 
     It does not matter whether Ray is installed. ``import ray`` then gives a module with RustyRay's own objects, so
     ``ray.ObjectRef is rustyray.ObjectRef``; ``ray.__version__`` is that of the Ray whose API this is. A second call
@@ -48,10 +54,7 @@ def install() -> None:
     sys.meta_path.insert(0, _FINDER)
     if PLACE not in sys.path:
         sys.path.insert(0, PLACE)
-    given = os.environ.get(_PATH, "")
-    if PLACE not in given.split(os.pathsep):
-        os.environ[_PATH] = PLACE + (os.pathsep + given if given else "")
-    os.environ[VARIABLE] = "1"
+    os.environ |= environment(os.environ)
 
 
 def uninstall() -> None:
@@ -65,11 +68,13 @@ def uninstall() -> None:
     for name in [name for name in sys.modules if name == RAY or name.startswith(RAY + ".")]:
         del sys.modules[name]
     sys.path[:] = [entry for entry in sys.path if entry != PLACE]
-    rest = [entry for entry in os.environ.get(_PATH, "").split(os.pathsep) if entry not in ("", PLACE)]
-    os.environ.pop(_PATH, None)
-    if rest:
-        os.environ[_PATH] = os.pathsep.join(rest)
-    os.environ.pop(VARIABLE, None)
+    for variable, place in _FIRST.items():
+        rest = [entry for entry in os.environ.get(variable, "").split(os.pathsep) if entry not in ("", place)]
+        os.environ.pop(variable, None)
+        if rest:
+            os.environ[variable] = os.pathsep.join(rest)
+    for variable in (VARIABLE, PYTHON):
+        os.environ.pop(variable, None)
 
 
 def installed() -> bool:
@@ -77,13 +82,15 @@ def installed() -> bool:
     return _FINDER in sys.meta_path
 
 
-def environment(given: dict[str, str] | None) -> dict[str, str]:
-    """The environment of a program in which ``import ray`` means RustyRay as well, as it does here."""
+def environment(given: Mapping[str, str] | None) -> dict[str, str]:
+    """The environment of a program in which ``ray`` means RustyRay as well, as it does here."""
     env = dict(os.environ if given is None else given)
     if installed():
-        env[VARIABLE] = "1"
-        path = [entry for entry in env.get(_PATH, "").split(os.pathsep) if entry and entry != PLACE]
-        env[_PATH] = os.pathsep.join([PLACE, *path])
+        for variable, place in _FIRST.items():
+            given_path = env.get(variable, os.defpath if variable == "PATH" else "")
+            path = [entry for entry in given_path.split(os.pathsep) if entry and entry != place]
+            env[variable] = os.pathsep.join([place, *path])
+        env |= {VARIABLE: "1", PYTHON: sys.executable}
     return env
 
 

@@ -38,7 +38,7 @@ def test_a_head_starts_is_described_and_stops(commands: Commands) -> None:
     assert "2/2 license" in status
     assert "5 GB/5 GB memory" in status
     assert "zone=a" in status
-    assert "Stopped 2 processes." in commands.run("stop")
+    assert "Stopped 2 processes." in commands.run("stop", "-v", "--grace-period=5")
     assert not any(process.is_alive() for process in running)
     assert os.listdir(commands.directory) == []
     assert commands.run("stop") == "Nothing ran.\n"
@@ -115,6 +115,7 @@ def test_a_port_that_is_taken_is_named(commands: Commands) -> None:
         (["start"], "one of the arguments --head --address is required"),
         (["status"], "no cluster runs on this machine"),
         (["stop", "--address=127.0.0.1:1"], "nothing of a cluster at 127.0.0.1:1"),
+        (["stop", "-g", "-1"], "--grace-period must be zero or more seconds, got -1"),
         (["start", "--head", "--port=0", "--key-file=x"], "it goes with --address"),
         (["start", "--head", "--port=0", "--object-store-memory=10000000000000000000"], "must fit into 64 bits"),
         (["start", "--head", "--port=0", '--system-config={"memory_limits": 1}'], "did you mean 'memory_limit'?"),

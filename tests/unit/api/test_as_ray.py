@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ import pytest
 
 import rustyray
 from rustyray import compat
-from rustyray.compat.installing import PLACE, VARIABLE, environment
+from rustyray.compat.installing import COMMANDS, PLACE, PYTHON, VARIABLE, environment
 
 #: What `ray` has of its own under a name of RustyRay's.
 OWN = ("__version__", "shutdown")
@@ -105,17 +106,28 @@ def test_what_is_missing_says_what_to_do() -> None:
 
 def test_installing_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    path, finders = list(sys.path), list(sys.meta_path)
+    path, finders, environ = list(sys.path), list(sys.meta_path), dict(os.environ)
     compat.install()
     compat.install()
     assert compat.installed()
     assert os.environ["PYTHONPATH"].split(os.pathsep) == [PLACE, "elsewhere"]
-    assert environment({"PYTHONPATH": "x"}) == {"PYTHONPATH": f"{PLACE}{os.pathsep}x", VARIABLE: "1"}
+    assert environment({"PYTHONPATH": "x", "PATH": "y"}) == {
+        "PYTHONPATH": f"{PLACE}{os.pathsep}x",
+        "PATH": f"{COMMANDS}{os.pathsep}y",
+        VARIABLE: "1",
+        PYTHON: sys.executable,
+    }
+    assert environment({})["PATH"] == f"{COMMANDS}{os.pathsep}{os.defpath}"
     compat.uninstall()
     compat.uninstall()
-    assert (sys.path, sys.meta_path, os.environ["PYTHONPATH"]) == (path, finders, "elsewhere")
-    assert VARIABLE not in os.environ
+    assert (sys.path, sys.meta_path, dict(os.environ)) == (path, finders, environ)
     assert not [name for name in sys.modules if name.partition(".")[0] == "ray"]
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_command_is_rustyrays() -> None:
+    told = subprocess.run(["ray", "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert told.stdout.split()[0] == "rustyray,"
 
 
 def test_a_ray_that_was_imported_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

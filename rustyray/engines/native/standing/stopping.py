@@ -16,8 +16,10 @@ PATIENCE: Final = 10.0
 KILLED: Final = 5.0
 
 
-def stop(place: Place, force: bool = False) -> tuple[list[ProcessFile], list[ProcessFile]]:
+def stop(place: Place, force: bool = False, patience: float = PATIENCE) -> tuple[list[ProcessFile], list[ProcessFile]]:
     """End the cluster's processes on this machine, nodes first, and remove what was written down about it.
+
+    Those that have not ended after so many seconds are killed.
 
     Returns:
         The processes that ended, and those of them that had to be killed (all, with ``force``).
@@ -26,17 +28,17 @@ def stop(place: Place, force: bool = False) -> tuple[list[ProcessFile], list[Pro
     running = place.processes()
     nodes = [process for process in running if process.node]
     head = [process for process in running if not process.node]
-    killed = [process for group in (nodes, head) for process in end(group, force)]
+    killed = [process for group in (nodes, head) for process in end(group, force, patience)]
     place.remove()
     return running, killed
 
 
-def end(running: list[ProcessFile], force: bool) -> list[ProcessFile]:
+def end(running: list[ProcessFile], force: bool, patience: float = PATIENCE) -> list[ProcessFile]:
     """End these; returns those that had to be killed."""
     if not force:
         for process in running:
             _signal(process, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         for process in running:
             kernel.wait_for_end(process.pid, max(0.0, deadline - time.monotonic()))
     killed = [process for process in running if process.is_alive()]
