@@ -8,6 +8,7 @@ flight when the actor died fails.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -243,6 +244,6 @@ class Calls:
 
 
 def _put_back(queue: deque[Record], record: Record) -> None:
-    """It goes before all that were called after it: these may wait for what it returns."""
-    id_ = record.task.id
-    queue.insert(next((at for at, other in enumerate(queue) if other.task.id > id_), len(queue)), record)
+    """It goes before all that were called after it: these may wait for what it returns. (A queue that is not in the order
+    of the calls is one in which none waits for another.)"""
+    queue.insert(bisect(queue, record.task.id, key=lambda other: other.task.id), record)
