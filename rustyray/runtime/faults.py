@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rustyray import exceptions as x
 from rustyray.exceptions.task import portable
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from traceback import TracebackException
 
 Raises = Callable[[Fault, x.ErrorContext, str, str], BaseException]
+
+#: The most bytes that an exception may have when it is pickled, and characters that its traceback may.
+MOST: Final = 64 << 20
+MOST_TEXT: Final = 1 << 20
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -46,10 +50,12 @@ def make_failed(
     the refs inside: whoever sends the value registers the receiver for them while the exception is alive.
     """
     cause = error.cause if isinstance(error, x.RayTaskError) else error
-    text = trimmed_traceback(error)
+    text = _shortened(trimmed_traceback(error))
     refs: list[RefInfo] | None = None
     try:
         packed = dumps(portable(cause), "the exception")
+        if packed.size > MOST:
+            raise ValueError(f"it has {packed.size / 1e6:.3g} MB, and {MOST / 1e6:.3g} MB at most go with an error")
         blob = packed.data if not packed.buffers else dumps_by_value(portable(cause), None)  # in one piece
         refs = ref_infos(packed.refs)
     except Exception as refusal:  # noqa: BLE001 - reducers are the user's code
@@ -127,6 +133,12 @@ def trimmed_traceback(error: BaseException) -> str:
     told = TracebackException.from_exception(error)
     _trim(told, set())
     return "".join(told.format())
+
+
+def _shortened(text: str) -> str:
+    """The beginning and the end, if it is very long: what the error says may be in it many times."""
+    half = MOST_TEXT // 2
+    return text if len(text) <= MOST_TEXT else f"{text[:half]}\n… {len(text) - 2 * half} characters …\n{text[-half:]}"
 
 
 def _trim(told: TracebackException, seen: set[int]) -> None:

@@ -50,6 +50,9 @@ class Serialized(NamedTuple):
     size: int
 
 
+#: The most bytes that a function or class may have when it is pickled.
+MOST_CODE: Final = 100 * 10**6
+
 _dumps = pickle.dumps
 _loads = pickle.loads
 _pickling = context._pickling  # `collecting_refs`, without its two calls
@@ -180,15 +183,22 @@ def dumps_function(obj: object, name: str = "") -> tuple[bytes, list[ObjectRef[A
 
     Raises:
         TypeError: Something it needs cannot be pickled; the message names it and what to do.
+        ValueError: It is larger than `MOST_CODE`.
     """
+    called = name or getattr(obj, "__qualname__", type(obj).__name__)
     with context.collecting_refs() as refs:
         try:
-            return by_value.dumps_by_value(obj, None), refs
+            blob = by_value.dumps_by_value(obj, None)
         except MemoryError:
             raise
         except Exception as error:
-            called = name or getattr(obj, "__qualname__", type(obj).__name__)
             raise TypeError(explain_unpicklable(obj, called, error)) from error
+    if len(blob) > MOST_CODE:
+        raise ValueError(
+            f"{called} has {len(blob) / 1e6:.3g} MB with the globals and closures that it uses, and may have "
+            f"{MOST_CODE / 1e6:.3g} MB (as in Ray): put() what is large, and give it the ref as an argument"
+        )
+    return blob, refs
 
 
 def to_value(serialized: Serialized) -> bytes | Packed:

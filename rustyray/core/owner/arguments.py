@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
+from rustyray.core.owner import faults
 from rustyray.core.owner.asking import Asking
 from rustyray.core.owner.records import WAITING, Borrowing, ObjectEntry, Record, SchedulingClass
 from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.model.ids import ObjectID, TaskID
 from rustyray.model.messages import Arg
-from rustyray.model.values import Failed, Fault, Value
+from rustyray.model.values import Failed, Fault, Packed, Value
+
+#: The most bytes of small values, in all, that go along with a task that is given refs to them: a message is limited.
+MOST_GIVEN: Final = 128 << 20
 
 
 class Arguments:
@@ -98,6 +103,7 @@ class Arguments:
     def _ready(self, record: Record, now: float) -> None:
         """Put the values in; an argument that is an error is the task's own result (as in Ray)."""
         args: list[Arg] = []
+        weight = 0
         for dep in record.deps or ():
             entry = self._refs.objects[dep]
             value = entry.value
@@ -109,6 +115,15 @@ class Arguments:
                 return
             address = entry.more.owner_address if entry.more is not None else ""
             args.append(Arg(dep, value, address or self._refs.address))
+            if type(value) is bytes:
+                weight += len(value)
+            elif isinstance(value, Packed):
+                weight += len(value.data) + sum(map(len, value.buffers or ()))
+        record.weight = weight
+        if weight > MOST_GIVEN:
+            self._doomed.append((record, faults.given_too_much(record, MOST_GIVEN)))
+            self._fail_all(now)
+            return
         record.task.deps = args or None
         record.apply("arguments ready")
         self.pending.pop(record.task.id, None)

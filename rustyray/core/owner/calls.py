@@ -31,6 +31,8 @@ from rustyray.model.values import Value
 WINDOW: Final = 2000
 #: Calls that may wait for company before they are sent (a lone call never waits).
 BATCH: Final = 64
+#: So many bytes of small values that they are given go with the calls of one message, or with one call alone.
+TOGETHER: Final = 32 << 20
 CREATION: Final = MethodPlan("__init__")
 
 
@@ -113,6 +115,7 @@ class Calls:
         self.unsent.pop(link.actor, None)
         queue, inflight = link.queue, link.inflight
         calls: list[Call] = []
+        room = TOGETHER
         while queue and len(inflight) < WINDOW and link.state == ActorState.ALIVE:
             record = queue[0]
             if record.state == DONE:
@@ -120,6 +123,11 @@ class Calls:
                 continue
             if record.state != QUEUED:
                 break
+            if record.weight:
+                if calls and record.weight > room:
+                    self._push(link, calls)
+                    calls, room = [], TOGETHER
+                room -= record.weight
             queue.popleft()
             call = record.task
             if isinstance(call, Task):
@@ -130,11 +138,14 @@ class Calls:
             inflight[call.id] = record
             calls.append(call)
         if calls:
-            ids = b"".join([call.id for call in calls]) if len(calls) > 1 else b""
-            self._pushed.add(Batch(self.journal.now, link.worker, calls[0].id, len(calls), ids))
-            self.out.append(Send(link.worker, PushCalls(calls), link.address))
+            self._push(link, calls)
         elif link.held and not queue and not link.waiting and len(inflight) == (link.actor in inflight):
             self._release_handle(link)  # what is left is its creation, whose arguments a restart will need
+
+    def _push(self, link: ActorLink, calls: list[Call]) -> None:
+        ids = b"".join([call.id for call in calls]) if len(calls) > 1 else b""
+        self._pushed.add(Batch(self.journal.now, link.worker, calls[0].id, len(calls), ids))
+        self.out.append(Send(link.worker, PushCalls(calls), link.address))
 
     def on_results(self, link: ActorLink, message: Results, now: float) -> None:
         self.tasks.take_results(link.inflight, link.worker, message, now)
@@ -244,6 +255,6 @@ class Calls:
 
 
 def _put_back(queue: deque[Record], record: Record) -> None:
-    """It goes before all that were called after it: these may wait for what it returns. (A queue that is not in the order
-    of the calls is one in which none waits for another.)"""
+    """It goes before all that were called after it: these may wait for what it returns. (A queue that is not in their
+    order is one in which none waits for another.)"""
     queue.insert(bisect(queue, record.task.id, key=lambda other: other.task.id), record)

@@ -19,6 +19,14 @@ def cancelled(record: Record) -> Fault:
     )
 
 
+def given_too_much(record: Record, most: int) -> Fault:
+    text = (
+        f"the small values of its {len(record.deps or ())} refs are {record.weight / 1e6:.3g} MB together, and "
+        f"{most / 1e6:.3g} MB at most go along with a task: pass the refs in a list, and get() them where they are used"
+    )
+    return Fault(FaultKind.SYSTEM, text, task=record.task.id, function=record.plan.name)
+
+
 def crashed(record: Record, lease: Lease, reason: str, for_memory: KilledForMemory | None) -> Fault:
     """The worker died that ran the task."""
     task = record.task

@@ -95,7 +95,8 @@ class Record(msgspec.Struct, gc=False, eq=False):
     """A task or an actor call from submission until it settles (or as long as its lineage is needed).
 
     It was ``submitted`` at that time, and waits to be tried again, or for its arguments, ``since`` then.
-    ``alone``: it was on a worker, or near, that died. A task of that kind is not pushed together with others.
+    ``alone``: it was on a worker, or near, that died. A task of that kind is not pushed together with others. The
+    values of its ref arguments that travel with it have ``weight`` bytes.
     """
 
     task: Task | Call
@@ -114,6 +115,7 @@ class Record(msgspec.Struct, gc=False, eq=False):
     cancelled: bool = False
     forced: bool = False
     alone: bool = False
+    weight: int = 0
 
     def apply(self, event: str) -> None:
         """Follow the table; raises IllegalTaskStep."""

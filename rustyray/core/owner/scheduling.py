@@ -164,7 +164,7 @@ class Scheduler:
             tasks.append(task)
             if task.fn not in known:
                 self._define(lease, record.plan, known)  # type: ignore[arg-type]
-            count -= 1
+            count -= 1 + (record.weight >> 16)  # a message is limited
             if record.alone:
                 break
         if tasks:

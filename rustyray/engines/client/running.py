@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rustyray.core.jobs import NO_GPUS, Job
 from rustyray.core.owner.lent import give, kept_after, lent
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: A job that ended: its values, whether they are a failure, and the seconds it took.
 Outcome = tuple[Job, "bytes | list[Value]", bool, float]
+#: So many bytes of a task's results go inline, if it has several; what comes after them is stored.
+TOGETHER: Final = 8 << 20
 
 
 class ActorExit(BaseException):
@@ -248,10 +250,13 @@ class Runner:
         """The first of them, as many as there are returns; those before an error are kept (as in Ray)."""
         task = job.task
         values: list[Value] = []
+        room = TOGETHER
         try:
             for result in results:
                 packed = pack(result, f"result {len(values)} of {self.name_of(task)}")
-                values.append(self.to_caller(job, len(values), packed))
+                size = len(packed) if isinstance(packed, bytes) else packed.size
+                values.append(self.to_caller(job, len(values), packed, min(room, INLINE_MAX)))
+                room -= size if size <= INLINE_MAX else 0
                 if len(values) == task.returns:
                     if isinstance(results, GeneratorType):
                         results.close()
@@ -264,15 +269,15 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the caller's to know
             return [self.failure(job, error), *values], True
 
-    def to_caller(self, job: Job, index: int, packed: bytes | Serialized) -> Value:
-        """A result as it travels: inline or stored; the caller is registered for the refs in it."""
+    def to_caller(self, job: Job, index: int, packed: bytes | Serialized, most: int = INLINE_MAX) -> Value:
+        """A result as it travels: inline (of ``most`` bytes) or stored; the caller is registered for the refs in it."""
         worker = self.worker
         if isinstance(packed, bytes):
-            if len(packed) <= INLINE_MAX:
+            if len(packed) <= most:
                 return packed
             packed = Serialized(packed, (), (), len(packed))
         value: Value
-        if packed.size <= INLINE_MAX:
+        if packed.size <= most:
             value = to_value(packed)
         else:
             value = worker.store.write(object_id(job.task.id, index), packed, job.task.attempt)

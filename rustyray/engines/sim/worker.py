@@ -11,7 +11,7 @@ from rustyray.engines.sim.client import SimClient, context_of, store_of
 from rustyray.engines.sim.green import ProcessEnded
 from rustyray.model.ids import ActorID, JobID, NodeID, WorkerID
 from rustyray.model.values import Value
-from rustyray.runtime.serialization import Serialized
+from rustyray.runtime.serialization import INLINE_MAX, Serialized
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,10 +37,10 @@ class SimRunner(Runner):
 
     worker: SimWorker
 
-    def to_caller(self, job: Job, index: int, packed: bytes | Serialized) -> Value:
+    def to_caller(self, job: Job, index: int, packed: bytes | Serialized, most: int = INLINE_MAX) -> Value:
         if isinstance(packed, Serialized):
             self.worker.simulation.errors.see(packed.refs)
-        return super().to_caller(job, index, packed)
+        return super().to_caller(job, index, packed, most)
 
 
 class SimWorker(SimClient, WorkerClient):
