@@ -167,6 +167,36 @@ def test_an_exception_that_cannot_be_pickled_still_tells_its_story() -> None:
     assert "lock" in str(caught.value)
 
 
+def test_an_exception_that_is_too_large_still_tells_its_story() -> None:
+    class Laden(Exception):
+        def __init__(self) -> None:
+            super().__init__("x" * (2 << 20))
+            self.load = bytes(70 << 20)
+
+    @rustyray.remote
+    def large() -> None:
+        raise Laden
+
+    with pytest.raises(rustyray.exceptions.RayTaskError) as caught:
+        rustyray.get(large.remote())
+    text = str(caught.value)
+    assert "in large" in text
+    assert "it has 75.5 MB, and 67.1 MB at most go with an error" in text
+    assert len(text) < 1.1 * (1 << 20)
+
+
+def test_a_function_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rustyray.runtime.serialization.MOST_CODE", 1_000_000)
+    table = bytes(1_000_000)
+
+    @rustyray.remote
+    def look_up(place: int) -> int:
+        return table[place]
+
+    with pytest.raises(ValueError, match=r"look_up has 1 MB with the globals and closures that it uses, and may have"):
+        look_up.remote(1)
+
+
 def test_an_exception_that_cannot_be_unpickled_still_tells_its_story() -> None:
     class Hostile(Exception):
         def __reduce__(self) -> Any:

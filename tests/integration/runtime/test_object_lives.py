@@ -155,6 +155,22 @@ def test_an_actors_state_keeps_objects_alive_until_it_lets_go(store: Filling) ->
     assert store.empty()
 
 
+def test_many_small_results_do_not_all_go_into_one_message(start: Start) -> None:
+    """Those beyond some megabytes are stored."""
+
+    @rustyray.remote(num_returns=100)
+    def several() -> list[bytes]:
+        return [bytes([number]) * 100_000 for number in range(100)]
+
+    start(num_cpus=1)
+    refs = several.remote()
+    assert rustyray.get(refs) == [bytes([number]) * 100_000 for number in range(100)]
+    stored = rustyray.stats().store.objects
+    assert 0 < stored < 50
+    refs.clear()
+    assert eventually(lambda: rustyray.stats().store.objects == 0)
+
+
 def test_what_goes_back_to_its_owner_is_there(store: Filling) -> None:
     """Nobody has it but the actor, which lets go of it as it returns it."""
 

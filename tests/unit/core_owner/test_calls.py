@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rustyray.core.owner.calls import TOGETHER
 from rustyray.core.owner.lent import kept_after
 from rustyray.model import ids
 from rustyray.model.messages import (
@@ -55,6 +56,39 @@ def test_a_call_whose_argument_is_late_holds_up_those_behind_it() -> None:
     owner.grant(B)
     owner.done(B, argument)
     assert owner.pushed(A) == [late, behind]
+
+
+def test_calls_with_large_arguments_go_in_several_messages() -> None:
+    owner = Owner()
+    owner.checks = False
+    actor = owner.create()
+    argument = owner.submit(plan())
+    owner.grant(B)
+    owner.done(B, argument, value=bytes(1 << 20))
+    calls = [owner.call(actor, deps=[argument, argument]) for _ in range(100)]
+    owner.alive(actor)
+    messages = [message for to, message in owner.sent if isinstance(message, PushCalls)]
+    assert [call.id + ids.FIRST_RETURN for message in messages for call in message.calls] == calls
+    assert [len(message.calls) for message in messages] == [16] * 6 + [4]
+    assert TOGETHER == 2 * 16 << 20
+
+
+def test_what_does_not_fit_into_a_message_is_an_error_and_those_behind_it_pass() -> None:
+    owner = Owner()
+    owner.checks = False
+    actor = owner.create()
+    owner.alive(actor)
+    argument = owner.submit(plan())
+    owner.grant(B)
+    owner.done(B, argument, value=bytes(1 << 20))
+    heavy = owner.call(actor, deps=[argument] * 129)
+    behind = owner.call(actor, deps=[argument] * 128)
+    task = owner.submit(plan("g"), deps=[argument] * 129)
+    owner.flush()
+    assert owner.pushed(A) == [behind]
+    for refused in (heavy, task):
+        assert owner.fault(refused) is FaultKind.SYSTEM
+        assert "its 129 refs are 135 MB together, and 134 MB at most" in str(owner.value(refused))
 
 
 def test_a_call_whose_argument_failed_lets_those_behind_it_pass() -> None:
