@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from rustyray.model.logging_config import LoggingConfig
 from rustyray.runtime import context
@@ -163,4 +163,14 @@ def warn(text: str) -> None:
     if _root is not None or (_own is not None and _own.handler is not None):
         logger.warning(text)
     elif logger.isEnabledFor(logging.WARNING):
-        print(f"rustyray: {text}", file=sys.stderr, flush=True)
+        show(f"rustyray: {text}\n", sys.stderr)
+
+
+def show(text: str, stream: TextIO | None) -> None:
+    """Write to a standard stream, which a program may lack; nobody may be left who reads it."""
+    try:
+        if stream is not None:
+            stream.write(text)
+            stream.flush()
+    except (OSError, ValueError):
+        pass  # that is no reason to end

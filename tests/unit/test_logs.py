@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -64,6 +65,23 @@ def test_warnings_of_the_runtime(capsys: pytest.CaptureFixture[str]) -> None:
     text, line = capsys.readouterr().err.splitlines()
     assert text == "rustyray: as text"
     assert json.loads(line)["message"] == "as a line"
+
+
+class Broken(io.StringIO):
+    """As a pipe is that nobody reads any more."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("stream", [Broken(), None])
+def test_a_warning_that_nobody_can_read_is_no_error(
+    stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", stream)
+        logs.warn("told to nobody")
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import cast
 
 import pytest
@@ -37,6 +38,9 @@ class SleepingHub:
     def flush(self) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
 
 class Contended:
     """A lock for which its holder is interrupted, and the wake-up of that reaches somebody else."""
@@ -69,3 +73,19 @@ def test_a_signal_that_came_just_before_the_sleep_is_heeded_soon() -> None:
     pump.longest_sleep = 0.5
     with pytest.raises(KeyboardInterrupt):
         pump.wait(Waiter(), None)
+
+
+def test_an_error_of_a_callback_does_not_end_the_background_thread(capsys: pytest.CaptureFixture[str]) -> None:
+    pump = new_pump()
+    over = threading.Event()
+
+    def exits() -> None:
+        raise SystemExit("from a callback")
+
+    pump.deferred.extend([exits, over.set])
+    pump.start()
+    try:
+        assert over.wait(10)
+    finally:
+        pump.close()
+    assert "SystemExit: from a callback" in capsys.readouterr().err

@@ -166,10 +166,9 @@ class Guest(AnyDriver):
 
 
 def _show(text: str, error: bool) -> None:
-    stream = sys.stderr if error else sys.stdout
-    if stream is not None:  # as it is where the program was started without one
-        stream.write(text)
-        stream.flush()
+    from rustyray.runtime.logs import show
+
+    show(text, sys.stderr if error else sys.stdout)
 
 
 def _node_here(cluster: ClusterFile) -> tuple[bytes, str, str]:

@@ -14,8 +14,10 @@ thread has waited since its last look. A waiting thread takes the lead from it w
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -325,7 +327,11 @@ class Pump(Waiting):
                 leading, parked = self._leader is _BACKGROUND, self._parked
             if leading:
                 while self._leader is _BACKGROUND and not self.closed:
-                    self._background_turn()
+                    try:
+                        self._background_turn()
+                    except BaseException:  # noqa: BLE001 - a callback's, say; without this thread all would stand
+                        _tell_error()
+                        self._idle_gate.acquire(timeout=SETTLE)
             elif parked:
                 self._idle_gate.acquire()
             else:
@@ -365,6 +371,13 @@ class Pump(Waiting):
             self._thread.join(1.0)
         with self.lock:
             self.hub.close()
+
+
+def _tell_error() -> None:
+    """Nobody else will hear of it."""
+    from rustyray.runtime.logs import show
+
+    show(traceback.format_exc(), sys.stderr)
 
 
 def show_warning(effect: Warn) -> None:
