@@ -16,6 +16,8 @@ from rustyray.model.messages import Packing
 from rustyray.model.streams import streaming
 
 BOOM = "boom"
+#: Numbers of what actors keep for their callers are greater: no other number is.
+SLOTS = 1000
 #: A burst is of so many runs at most, those of the functions that it calls included.
 MANY = 24
 
@@ -183,6 +185,8 @@ class Maker:
         makers = [self.submit, self.work, self.burst, self.put, self.take, self.drop]
         if waits:
             makers += [self.get, self.wait, self.actor]
+            if self.limits.keep and self.limits.refs_out:
+                makers += [self.lend] * 3
         if main and self.limits.groups:
             makers += [self.group, self.group]
         if self.limits.streams and waits:
@@ -391,3 +395,34 @@ class Maker:
             into = self.name("c")
             steps += [s.Call(into, handle, method, args), *self.take_results(shapes, into, shape, returns)]
         return steps
+
+    def lend(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
+        """Give a ref to an actor that keeps it, and have it give it back; in between nobody else may hold it."""
+        handles = [name for name, shape in shapes.items() if isinstance(shape, Handle)]
+        refs = self.refs(shapes)
+        if not handles or not refs:
+            return []
+        handle, name = handles[self.pick(len(handles))], refs[self.pick(len(refs))]
+        self.count += 1
+        slot = SLOTS + self.count
+        keep = Script(f"keep{slot}", [s.Keep("a0"), s.Return(1)])
+        give_back = Script(f"back{slot}", [s.Recall("kept", slot), s.Return("kept")])
+        kept, back, shape = self.name("c"), self.name("c"), shapes[name]
+        steps: list[Step] = [s.Call(kept, handle, keep, [[slot, name]])]
+        if not name.startswith("a") and self.pick(2):
+            del shapes[name]
+            steps.append(s.Drop(name))
+        if self.pick(2):
+            steps.append(s.Get(self.name("v"), [kept]))
+        if self.pick(2):
+            steps += (self.work, self.put, self.submit)[self.pick(3)](shapes, depth - 1)
+        got, again = self.name("v"), self.name("t")
+        shapes[kept], shapes[again] = RefTo(0), shape
+        return [
+            *steps,
+            s.Call(back, handle, give_back),
+            s.Get(got, [back]),
+            s.Pick(again, got),
+            s.Drop(back),
+            s.Drop(got),
+        ]

@@ -30,6 +30,8 @@ FAULTS = frozenset(
     for name in "WORKER_CRASHED TASK_CANCELLED ACTOR_DIED ACTOR_UNAVAILABLE OWNER_DIED OBJECT_LOST OBJECT_FREED "
     "MAX_ATTEMPTS GROUP_REMOVED STORE_FULL OUT_OF_DISK".split()
 )
+#: Of a ref that dangles.
+FREED = "fault OBJECT_FREED"
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,8 @@ def check(
                 assert got == want, f"{got} should be {want}\n{world.describe()}"
             else:
                 allowed = FAULTS | {INIT_FAILED} if profile.limits.built else FAULTS
+                if not world.books.may_dangle:
+                    allowed -= {FREED}
                 assert agrees(got, want, allowed), f"{got} should be {want}, or faults\n{world.describe()}"
     return world
 

@@ -32,17 +32,21 @@ class Items:
 
 
 class Actor:
-    """What a handle refers to; its methods depend on their arguments alone. ``failed``: it never came up."""
+    """What a handle refers to. ``failed``: it never came up.
+
+    Its methods depend on their arguments alone, but for those that give back what it ``kept``, by number.
+    """
 
     def __init__(self, failed: bool) -> None:
         self.failed = failed
+        self.kept: dict[int, Any] = {}
 
 
-def run(script: Script, args: list[Any]) -> Result | Items | list[Result]:
-    """What calling it returns."""
+def run(script: Script, args: list[Any], kept: dict[int, Any] | None = None) -> Result | Items | list[Result]:
+    """What calling it returns, where so much is ``kept``."""
     if script.returns < 0:
         return Items(_stream(script, args))
-    result = _run(script, args)
+    result = _run(script, args, kept)
     if script.returns == 1:
         return result
     if result.error is not None:
@@ -62,13 +66,13 @@ def _stream(script: Script, args: list[Any]) -> list[Result]:
     return frame.items
 
 
-def _run(script: Script, args: list[Any]) -> Result:
+def _run(script: Script, args: list[Any], kept: dict[int, Any] | None = None) -> Result:
     for arg in args:
         if isinstance(arg, Result) and arg.error is not None:
             return Result(error=arg.error)  # an argument that is an error is the task's own result
     values = [arg.value if isinstance(arg, Result) else arg for arg in args]
     try:
-        return Result(_Frame(values).run(script))
+        return Result(_Frame(values, kept).run(script))
     except Raised as error:
         return Result(error=str(error))
 
@@ -89,8 +93,9 @@ def expected(program: Script) -> Any:
 
 
 class _Frame:
-    def __init__(self, args: list[Any]) -> None:
+    def __init__(self, args: list[Any], kept: dict[int, Any] | None = None) -> None:
         self.variables: dict[str, Any] = {f"a{number}": arg for number, arg in enumerate(args)}
+        self.kept = kept if kept is not None else {}
         self.items: list[Result] = []
 
     def value(self, expr: Expr) -> Any:
@@ -104,18 +109,25 @@ class _Frame:
                 case s.Submit(into, child, args):
                     self.variables[into] = run(child, [self.value(arg) for arg in args])
                 case s.Call(into, name, child, args):
-                    failed = [Result(error=INIT_FAILED)] if self.variables[name].failed else []
-                    self.variables[into] = run(child, failed + [self.value(arg) for arg in args])
+                    actor = self.variables[name]
+                    failed = [Result(error=INIT_FAILED)] if actor.failed else []
+                    self.variables[into] = run(child, failed + [self.value(arg) for arg in args], actor.kept)
                 case s.Get(into, names, catch):
                     self.get(into, names, catch)
                 case s.Put(into, expr):
                     self.variables[into] = Result(self.value(expr))
                 case s.Pick(into, name, number):
                     self.variables[into] = _results(self.variables[name])[number]
-                case s.Drop(name) | s.Keep(name):
+                case s.Drop(name):
                     del self.variables[name]
-                case s.Create(into, actor, args):
-                    began = _run(actor.init, [self.value(arg) for arg in args])
+                case s.Keep(name):
+                    value = self.variables.pop(name)
+                    if isinstance(value, list) and value and isinstance(value[0], int):
+                        self.kept[value[0]] = value
+                case s.Recall(into, slot):
+                    self.variables[into] = self.kept.pop(slot)
+                case s.Create(into, made, args):
+                    began = _run(made.init, [self.value(arg) for arg in args])
                     self.variables[into] = Actor(began.error is not None)
                 case s.Yield(expr):
                     self.items.append(Result(self.value(expr)))

@@ -132,8 +132,8 @@ class Frame:
                 self._drop(self.variables.pop(name))
             case scripts.Keep(name):
                 self.kept.append(self.variables.pop(name))
-            case scripts.Recall(into):
-                self._set(into, self.kept.pop())
+            case scripts.Recall(into, slot):
+                self._set(into, self.kept.pop(self._place(slot)))
             case scripts.Yield(expr, big):
                 yield from client.yield_item(self.value(expr), big)
             case scripts.Next(into, name):
@@ -151,6 +151,15 @@ class Frame:
                     yield Sleep(0)
             case _:
                 yield from self._actor_step(step)
+
+    def _place(self, slot: int) -> int:
+        """Where in what is kept the list with this number is; without one, the last place."""
+        if not slot:
+            return -1
+        for place, value in reversed(list(enumerate(self.kept))):
+            if isinstance(value, list) and value[:1] == [slot]:
+                return place
+        raise ScriptRaised(OVER, 0)
 
     def _actor_step(self, step: Step) -> Program[None]:
         client = self.client

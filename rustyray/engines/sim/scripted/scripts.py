@@ -88,9 +88,13 @@ class Keep:
 
 @dataclass(frozen=True)
 class Recall:
-    """``into`` is what was kept last in this process, which does not keep it any more."""
+    """``into`` is what was kept last in this process, which does not keep it any more.
+
+    With a ``slot``, it is the list kept last that begins with this number; if there is none, that is an error.
+    """
 
     into: str
+    slot: int = 0
 
 
 @dataclass(frozen=True)
