@@ -25,8 +25,24 @@ if TYPE_CHECKING:
 
 #: So many other nodes get an object from one.
 FANOUT: Final = 2
-#: So many messages about freed objects are said again to a node to which the connection broke.
-TOLD: Final = 64
+#: So many freed objects are named again to a node to which the connection broke, and all of the last message.
+TOLD: Final = 512
+
+
+class Told:
+    """What a node was told last to free: ``messages`` with ``count`` objects."""
+
+    __slots__ = ("count", "messages")
+
+    def __init__(self) -> None:
+        self.messages: deque[StoreFree] = deque()
+        self.count = 0
+
+    def add(self, message: StoreFree) -> None:
+        self.messages.append(message)
+        self.count += len(message.objects)
+        while self.count > TOLD and len(self.messages) > 1:
+            self.count -= len(self.messages.popleft().objects)
 
 
 class Branch:
@@ -58,7 +74,7 @@ class Serving:
         #: For nodes that this one has not heard of yet, or not again since its head was away.
         self._unsent: dict[NodeID, list[StoreFree]] = {}
         #: What each node was told last to free.
-        self._told: dict[NodeID, deque[StoreFree]] = {}
+        self._told: dict[NodeID, Told] = {}
 
     def on_ask(self, sender: bytes, message: PullChunk, now: float) -> None:
         """Another node wants a piece. With the first it pins the object, until it has all of it."""
@@ -157,8 +173,8 @@ class Serving:
             if node in tree:
                 tree[node].active = False
         told = self._told.pop(node, None)
-        if told and not self._base.is_gone(node):  # the last of it may be lost with the connection
-            for message in told:
+        if told is not None and not self._base.is_gone(node):  # the last of it may be lost with the connection
+            for message in told.messages:
                 self._base.send(node, message, self._cluster.address_of(node))
 
     def freed(self, copy: Copy) -> None:
@@ -170,8 +186,8 @@ class Serving:
     def _tell(self, node: NodeID, message: StoreFree) -> None:
         told = self._told.get(node)
         if told is None:
-            told = self._told[node] = deque(maxlen=TOLD)
-        told.append(message)
+            told = self._told[node] = Told()
+        told.add(message)
         self._base.send(node, message, self._cluster.address_of(node))
 
     def pass_on(self, message: StoreFree) -> None:

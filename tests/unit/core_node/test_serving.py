@@ -274,6 +274,20 @@ def test_a_node_is_told_again_what_is_freed_if_the_connection_breaks_and_no_more
     assert world.take(NODES[0], StoreFree) == []
 
 
+@pytest.mark.parametrize(
+    ("sizes", "again"), [([300, 300, 200], [300, 200]), ([300, 1000], [1000]), ([1] * 600, [1] * 512)]
+)
+def test_how_much_a_node_is_told_again_goes_by_the_number_of_objects(
+    world: Serving, sizes: list[int], again: list[int]
+) -> None:
+    world.meet()
+    for size in sizes:
+        world.say(DRIVER, StoreFree([obj(number) for number in range(size)], NODES[0]))
+    world.take(NODES[0], StoreFree)
+    world.lose(NODES[0])
+    assert [len(message.objects) for message in world.take(NODES[0], StoreFree)] == again
+
+
 def test_a_dead_node_is_told_nothing(world: Serving) -> None:
     world.meet()
     world.say(DRIVER, StoreFree([obj(1)], NODES[0]))
