@@ -44,6 +44,7 @@ def main(path: str, name: str) -> None:
         job.end_time = time.time()
         write(jobs.path_of(place, name), job)
         return
+    guard = _guard()
     try:
         child = subprocess.Popen(
             ["/bin/sh", "-c", job.entrypoint],
@@ -57,6 +58,7 @@ def main(path: str, name: str) -> None:
         job.status, job.message, job.end_time = jobs.FAILED, f"it could not be started: {error}", time.time()
         write(jobs.path_of(place, name), job)
         return
+    os.write(guard, f"{child.pid}\n".encode())
     job.message = "it runs"
     job.group = child.pid
     write(jobs.path_of(place, name), job)
@@ -68,9 +70,31 @@ def main(path: str, name: str) -> None:
         _end(child)
         job.status, job.message = jobs.STOPPED, str(why)
     jobs.end_group(child.pid, signal.SIGKILL)
+    os.write(guard, b"over\n")
     job.end_time = time.time()
     if os.path.isdir(place.path):
         write(jobs.path_of(place, name), job)
+
+
+def _guard() -> int:
+    """Fork a process that ends the program when this one was killed: the kernel ends none but the first process of it.
+
+    Returns the descriptor on which it is told the program's group, and that all of it has ended.
+    """
+    told, tell = os.pipe()
+    if os.fork():
+        os.close(told)
+        return tell
+    try:
+        kernel.set_name("rr-guard")
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.close(tell)
+        with open(told) as file:
+            said = file.read().split()
+        if len(said) == 1:
+            jobs.end_group(int(said[0]), signal.SIGKILL)
+    finally:
+        os._exit(0)
 
 
 def _hold(place: Place, job: jobs.JobFile, tied: Callable[[], None]) -> bool:
