@@ -192,6 +192,8 @@ def test_without_a_node_on_this_machine_nobody_can_join(cluster: Commands) -> No
     assert kernel.wait_for_end(node.pid, 10)
     with pytest.raises(ConnectionError, match=r"no node of the cluster at .* runs on this machine"):
         rustyray.init(address=cluster.address)
+    for command in (["submit", "--", "true"], ["list"]):
+        assert "has no node that lives, and jobs are on its nodes" in cluster.try_("job", *command).stderr
 
 
 def test_the_environment_names_the_cluster(cluster: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,8 +132,14 @@ class Everywhere:
     def _nodes(self) -> list[tuple[bytes, str]]:
         """Those that live, with their addresses: as the head says, or those of this machine if it is away."""
         known = describe(self.cluster)
-        if known is not None:
-            return [(info.node, info.address) for info in known if info.alive]
+        living = [(info.node, info.address) for info in known or () if info.alive]
+        if known is not None and not living:
+            raise ConnectionError(
+                f"the cluster at {self.cluster.address} has no node that lives, and jobs are on its nodes: start one "
+                f"with 'rustyray start --address={self.cluster.address}'"
+            )
+        if living:
+            return living
         here = [(bytes.fromhex(one.node), one.address) for one in self._place.processes() if one.node]
         if not here:
             raise ConnectionError(silence(self.cluster))
