@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rustyray.engines.sim.world.faults import Trouble
-from tests.unit.world.programs import Limits
+from tests.unit.world.limits import Limits
 from tests.unit.world.runs import Profile
 
 T = Trouble

@@ -7,90 +7,20 @@ that scripts raise have the same text, so that it does not matter which of sever
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from rustyray.engines.sim.scripted import scripts as s
 from rustyray.engines.sim.scripted.scripts import ActorScript, Expr, Script, Step
 from rustyray.engines.sim.world.chooser import Chooser
 from rustyray.model.messages import Packing
 from rustyray.model.streams import streaming
+from tests.unit.world.limits import Limits
+from tests.unit.world.shapes import Handle, RefTo, Shape, Stream, has_handle, refs_inside
 
 BOOM = "boom"
 #: Numbers of what actors keep for their callers are greater: no other number is.
 SLOTS = 1000
 #: A burst is of so many runs at most, those of the functions that it calls included.
 MANY = 24
-
-
-@dataclass(frozen=True)
-class RefTo:
-    """The shape of a ref whose value has the shape ``of``."""
-
-    of: Shape
-
-
-@dataclass(frozen=True)
-class Handle:
-    """The shape of an actor's handle."""
-
-    actor: str
-
-
-@dataclass
-class Stream:
-    """What a script that streams returned: its items that have not been taken have the shapes ``items``."""
-
-    items: list[Shape]
-
-
-#: 0 is a number, a list is a list.
-Shape: TypeAlias = "int | RefTo | Handle | Stream | tuple[Shape, ...]"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What programs may do.
-
-    One result of ``bigs`` goes through the store, and so do puts if ``big_puts``. They do more of what they ``favour``.
-    With ``several``, some functions return two values. What is ``built``: actors have constructors, with arguments.
-    """
-
-    depth: int = 3
-    steps: int = 6
-    errors: bool = True
-    actors: bool = True
-    big: bool = True
-    refs_out: bool = True
-    keep: bool = False
-    cancels: bool = False
-    kills: bool = False
-    groups: bool = False
-    streams: bool = False
-    recycled: bool = False
-    several: bool = False
-    built: bool = False
-    max_retries: int = 3
-    max_restarts: int = 0
-    max_task_retries: int = 0
-    cpus: tuple[float, ...] = (1, 1, 0.5, 2)
-    bigs: int = 6
-    big_puts: bool = True
-    favour: tuple[str, ...] = ()
-
-
-def refs_inside(shape: Shape) -> list[RefTo]:
-    """The refs in a value of this shape, in the order in which `values.refs_in` finds them; handles are refs, too."""
-    if isinstance(shape, RefTo):
-        return [shape]
-    if isinstance(shape, tuple):
-        return [ref for part in shape for ref in refs_inside(part)]
-    return []
-
-
-def has_handle(shape: Shape) -> bool:
-    if isinstance(shape, tuple):
-        return any(has_handle(part) for part in shape)
-    return isinstance(shape, Handle | Stream)
 
 
 @dataclass
@@ -405,10 +335,8 @@ class Maker:
         handle, name = handles[self.pick(len(handles))], refs[self.pick(len(refs))]
         self.count += 1
         slot = SLOTS + self.count
-        keep = Script(f"keep{slot}", [s.Keep("a0"), s.Return(1)])
-        give_back = Script(f"back{slot}", [s.Recall("kept", slot), s.Return("kept")])
-        kept, back, shape = self.name("c"), self.name("c"), shapes[name]
-        steps: list[Step] = [s.Call(kept, handle, keep, [[slot, name]])]
+        kept, shape = self.name("c"), shapes[name]
+        steps: list[Step] = [s.Call(kept, handle, Script(f"keep{slot}", [s.Keep("a0"), s.Return(1)]), [[slot, name]])]
         if not name.startswith("a") and self.pick(2):
             del shapes[name]
             steps.append(s.Drop(name))
@@ -418,11 +346,20 @@ class Maker:
             steps += (self.work, self.put, self.submit)[self.pick(3)](shapes, depth - 1)
         got, again = self.name("v"), self.name("t")
         shapes[kept], shapes[again] = RefTo(0), shape
-        return [
-            *steps,
-            s.Call(back, handle, give_back),
-            s.Get(got, [back]),
-            s.Pick(again, got),
-            s.Drop(back),
-            s.Drop(got),
-        ]
+        return [*steps, *self.give_back(handle, slot, got), s.Pick(again, got), s.Drop(got)]
+
+    def give_back(self, handle: str, slot: int, got: str) -> list[Step]:
+        """``got`` is a list of what the actor kept, which it returns, yields, or returns to a task."""
+        name, back, how = f"back{slot}", self.name("c"), self.pick(3)
+        recall: list[Step] = [s.Recall("kept", slot)]
+        returns = Script(name, [*recall, s.Return("kept")])
+        if how == 1:
+            yields = Script(name, [*recall, s.Yield("kept"), s.Drop("kept"), s.Return(0)], returns=streaming(0))
+            stream = self.name("s")
+            steps: list[Step] = [s.Call(stream, handle, yields), s.Next(back, stream), s.Drop(stream)]
+        elif how == 2:
+            asks = Script(f"asks{slot}", [s.Call("c", "a0", returns), s.Get("v", ["c"]), s.Return("v")])
+            steps = [s.Submit(back, asks, [handle])]
+        else:
+            steps = [s.Call(back, handle, returns)]
+        return [*steps, s.Get(got, [back]), s.Drop(back)]

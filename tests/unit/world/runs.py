@@ -14,7 +14,8 @@ from rustyray.engines.sim.world import faults
 from rustyray.engines.sim.world.chooser import Chooser, Seeded
 from rustyray.engines.sim.world.faults import Trouble
 from rustyray.engines.sim.world.node import RESTARTS, STORE
-from tests.unit.world.programs import BOOM, Limits, Maker
+from tests.unit.world.limits import Limits
+from tests.unit.world.programs import BOOM, Maker
 from tests.unit.world.sequential import INIT_FAILED, expected
 
 #: How a schedule departs from the tame one: seldom, now and then, or all the time.

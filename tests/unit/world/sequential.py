@@ -45,7 +45,7 @@ class Actor:
 def run(script: Script, args: list[Any], kept: dict[int, Any] | None = None) -> Result | Items | list[Result]:
     """What calling it returns, where so much is ``kept``."""
     if script.returns < 0:
-        return Items(_stream(script, args))
+        return Items(_stream(script, args, kept))
     result = _run(script, args, kept)
     if script.returns == 1:
         return result
@@ -54,11 +54,11 @@ def run(script: Script, args: list[Any], kept: dict[int, Any] | None = None) -> 
     return [Result(part) for part in result.value]
 
 
-def _stream(script: Script, args: list[Any]) -> list[Result]:
+def _stream(script: Script, args: list[Any], kept: dict[int, Any] | None = None) -> list[Result]:
     for arg in args:
         if isinstance(arg, Result) and arg.error is not None:
             return [Result(error=arg.error)]
-    frame = _Frame([arg.value if isinstance(arg, Result) else arg for arg in args])
+    frame = _Frame([arg.value if isinstance(arg, Result) else arg for arg in args], kept)
     try:
         frame.run(script)
     except Raised as error:

@@ -11,7 +11,8 @@ import pytest
 from rustyray.engines.sim.scripted.world import ScriptedWorld
 from rustyray.engines.sim.world.chooser import Recorder, Replay, Seeded, Tame
 from tests.unit.purity import offences
-from tests.unit.world.programs import Limits, Maker
+from tests.unit.world.limits import Limits
+from tests.unit.world.programs import Maker
 from tests.unit.world.runs import PROFILES, run
 
 ROOT = Path(__file__).parents[3]

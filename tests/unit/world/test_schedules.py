@@ -24,7 +24,8 @@ from rustyray.engines.sim.world.schedules import (
 )
 from rustyray.engines.sim.world.world import DELAYS
 from rustyray.model.messages import BorrowAck
-from tests.unit.world.programs import Limits, Maker
+from tests.unit.world.limits import Limits
+from tests.unit.world.programs import Maker
 from tests.unit.world.runs import shown
 from tests.unit.world.sequential import expected
 

@@ -12,7 +12,8 @@ from rustyray.engines.sim.scripted.scripts import Script
 from rustyray.engines.sim.scripted.world import ScriptedWorld
 from rustyray.engines.sim.world.chooser import Replay
 from rustyray.engines.sim.world.faults import Trouble
-from tests.unit.world.programs import Limits, Maker
+from tests.unit.world.limits import Limits
+from tests.unit.world.programs import Maker
 from tests.unit.world.runs import agrees, shown
 from tests.unit.world.sequential import expected
 
