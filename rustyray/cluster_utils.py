@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rustyray.engines.native.standing.of_program import ProgramCluster
     from rustyray.runtime.engine import Engine
 
+#: Suites written for Ray ask so whether to skip tests with clusters.
+cluster_not_supported: Final = False
 #: What `Cluster.add_node` takes: options of `rustyray.init`.
 NODE_OPTIONS: Final = (
     "num_cpus",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from rustyray.api.actor_class import ActorClass
@@ -94,10 +95,11 @@ def _make_remote(thing: Any, options: dict[str, Any]) -> Any:
         checked = opt.check_options(opt.Scope.ACTOR, options)
         opt.check_actor_options(checked)
         return ActorClass(thing, checked)
-    unbound = isinstance(thing, staticmethod | classmethod)
-    if callable(thing) and hasattr(thing, "__qualname__") and hasattr(thing, "__module__") and not unbound:
+    hint = " Apply @remote below @staticmethod." if isinstance(thing, staticmethod | classmethod) else ""
+    if isinstance(thing, MethodType):
+        hint = " Pass its object to a function, or make the class an actor's."
+    if callable(thing) and hasattr(thing, "__qualname__") and hasattr(thing, "__module__") and not hint:
         return RemoteFunction(thing, opt.check_options(opt.Scope.TASK, options))
-    hint = " Apply @remote below @staticmethod." if unbound else ""
     raise TypeError(f"remote must be applied to a function or a class, got {thing!r} ({type(thing).__name__}).{hint}")
 
 

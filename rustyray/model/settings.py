@@ -153,6 +153,12 @@ def settings(
     total |= {res.CPU: opt.amount("num_cpus", num_cpus), res.MEMORY: opt.amount("memory", memory)}
     total[res.GPU] = opt.amount("num_gpus", num_gpus)
     _check_simulated(engine, seed=seed)
+    config = {} if system_config is None else _mapping("_system_config", system_config)
+    if config and engine != "ray":
+        from rustyray.model import tuning
+
+        object_spilling_directory = object_spilling_directory or tuning.spilling_directory(config)
+        config = tuning.ours(config)
     return Settings(
         engine=opt.text("engine", engine),
         resources=res.resource_set(total),
@@ -162,7 +168,7 @@ def settings(
         namespace="" if namespace is None else opt.text("namespace", namespace),
         labels={} if labels is None else _labels(labels),
         log_level=_level(logging_level),
-        system_config={} if system_config is None else _mapping("_system_config", system_config),
+        system_config=config,
         seed=0 if seed is None else opt.at_least(0)("seed", seed),
         num_nodes=1 if num_nodes is None else opt.at_least(1)("num_nodes", num_nodes),
         spill_directory=None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from typing import Any
@@ -45,6 +46,16 @@ def test_the_rest_passes_through() -> None:
     assert (make().object_store_memory, make().namespace, make().labels, make().system_config) == (None, "", {}, {})
 
 
+@pytest.mark.parametrize("paths", ["/spill", ["/spill"]])
+def test_rays_knobs_ask_for_nothing_and_its_directory_is_ours(paths: object) -> None:
+    spilling = json.dumps({"type": "filesystem", "params": {"directory_path": paths}})
+    config = {"health_check_period_ms": 1, "object_spilling_config": spilling, "knob": 1}
+    made = make(system_config=config)
+    assert (made.system_config, made.spill_directory) == ({"knob": 1}, "/spill")
+    assert make(system_config=config, object_spilling_directory="/other").spill_directory == "/other"
+    assert make(system_config=config, engine="ray").system_config == config
+
+
 @pytest.mark.parametrize(
     ("level", "name"),
     [("debug", "DEBUG"), ("Info", "INFO"), (logging.ERROR, "ERROR"), (0, "DEBUG"), (35, "WARNING"), (99, "CRITICAL")],
@@ -68,6 +79,7 @@ def test_levels_are_names(level: object, name: str) -> None:
         ({"labels": {"x": 1}}, TypeError, r"labels\['x'\] must be a string, got 1"),
         ({"logging_level": "WARNIN"}, ValueError, r"\(did you mean 'WARNING'\?\)"),
         ({"logging_level": None}, TypeError, "logging_level must be a level"),
+        ({"system_config": {"object_spilling_config": "/tmp"}}, ValueError, "must be JSON that names one directory"),
         ({"system_config": {1: 1}}, TypeError, "_system_config must be a dict with strings as keys"),
         ({"engine": 1}, TypeError, "engine must be a string"),
     ],

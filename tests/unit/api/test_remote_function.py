@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import logging
 import pickle
 import threading
 from collections.abc import Iterator
@@ -186,7 +187,7 @@ def test_generators_stream_and_other_functions_cannot(engine: FakeEngine) -> Non
     assert rustyray.get(rustyray.remote(num_returns=3)(count).remote()) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("thing", [3, "x", None, functools.partial(print)], ids=str)
+@pytest.mark.parametrize("thing", [3, "x", None, functools.partial(print), logging.getLogger().info], ids=str)
 def test_only_functions_and_classes_can_be_remote(thing: Any) -> None:
     with pytest.raises(TypeError, match="remote must be applied to a function or a class, got"):
         rustyray.remote(thing)
