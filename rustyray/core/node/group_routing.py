@@ -36,9 +36,9 @@ class GroupRouter:
         self.waiting: dict[tuple[WorkerID, int], RequestLease] = {}
 
     def request(self, client: WorkerID, message: RequestLease, strategy: Strategy, now: float) -> None:
-        if self._base.stopping or (client, message.request) in self.waiting:
+        if self._base.stopping:
             self._desk.request(client, message, now)
-        elif not self._serve(client, message, strategy, now):
+        elif (client, message.request) not in self.waiting and not self._serve(client, message, strategy, now):
             self.waiting[client, message.request] = message
             if self._bundles.info(strategy.group) is None:
                 self._base.timers.at(now + self._base.limits.meet, partial(self._give_up, client, message))

@@ -174,6 +174,17 @@ def test_requests_wait_in_silence_until_the_group_is_created() -> None:
     assert world.granted() == [2]
 
 
+def test_a_request_that_comes_twice_waits_once_and_for_its_bundle() -> None:
+    world = Groups(1)
+    world.news(GroupState.PENDING, b"")
+    for _ in range(2):
+        world.ask(1, bundle=0)
+    assert world.prepare(1, {0: dict(CPU)})
+    world.news(GroupState.CREATED, NODE)
+    world.ready_all()
+    assert world.granted() == [1]
+
+
 def test_a_request_may_come_before_the_group_is_heard_of_but_not_for_ever() -> None:
     world = Groups(2)
     world.ask(1)
