@@ -38,6 +38,7 @@ Decided otherwise on purpose, and told on the pages of what they are about:
 | RustyRay | Ray |
 |---|---|
 | `get`, `wait` and others raise without a runtime; `.remote()` and `put` start one | all start one |
+| What `init()` starts is its program's alone; others join a `Cluster`, or what `rustyray start` starts | they join it |
 | Unknown options of `init` and of tasks are errors that name the nearest | some are ignored |
 | A generator that nobody holds is closed at its next `yield`, unless `completed()` is held | it runs to its end |
 | A generator that waits for its reader gives its CPU back | it keeps it |

@@ -53,7 +53,7 @@ def regular(request: pytest.FixtureRequest, **more: Any) -> Iterator[Session]:
 
     refuse_second(request)
     found = arguments(chosen(request, request.node), "")
-    session = rustyray.init(**merged(found, given(request, more)))
+    session = rustyray.init(**{"address": "local"} | merged(found, given(request, more)))
     try:
         yield session
     finally:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rustyray._version import RAY_VERSION
 from rustyray.api import init_options
-from rustyray.runtime import context
+from rustyray.runtime import addresses, context
 
 if TYPE_CHECKING:
     from rustyray.job_config import JobConfig
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from rustyray.model.settings import Settings
     from rustyray.runtime.engine import Engine, ShutdownReport
 
-#: Names the cluster that `init` connects to unless it is told (in Ray, RAY_ADDRESS).
-ADDRESS_VARIABLE = "RUSTYRAY_ADDRESS"
 #: The address of a new runtime of this process' own.
 LOCAL = "local"
 
@@ -43,13 +41,14 @@ class Session(Mapping[str, str]):
 
     def __init__(self, engine: Engine) -> None:
         here = engine.process()
+        address = addresses.shown(here.head)
         self.namespace = here.namespace
         self.address_info = {
             "node_id": here.node.hex(),
             "job_id": here.job.hex(),
             "session_dir": here.session_dir,
-            "address": here.head,
-            "gcs_address": here.head,
+            "address": address,
+            "gcs_address": address,
             "node_ip_address": "127.0.0.1",
             "webui_url": "",
         }
@@ -120,12 +119,13 @@ def init(
     """Start RustyRay on this machine. Without ``init``, the first ``.remote()`` or ``put`` does it, with the defaults.
 
     Args:
-        address: None: what the environment variable ``RUSTYRAY_ADDRESS`` says, else as "local": a new runtime, for this
-            process alone. Otherwise a cluster to connect to, whose nodes have their resources already: "host:port" of
-            one that ``rustyray start --head`` has started (by a user who may read its key file) or of a
-            `rustyray.cluster_utils.Cluster`; "auto": the `Cluster` of this program, or of the one that has started it,
-            or else the only cluster that stands by itself on this machine. With ``engine="ray"``, Ray's own addresses;
-            "ray://host:port" is one in any case.
+        address: None: what the environment variable ``RUSTYRAY_ADDRESS`` says (where ``import ray`` means RustyRay,
+            ``RAY_ADDRESS`` as well), else as "local": a new runtime, for this process alone. Otherwise a cluster to
+            connect to, whose nodes have their resources already: "host:port" of one that ``rustyray start --head`` has
+            started (by a user who may read its key file) or of a `rustyray.cluster_utils.Cluster`; "auto": what these
+            variables say, else the `Cluster` of this program, or of the one that has started it, or else the only
+            cluster that stands by itself on this machine. With ``engine="ray"``, Ray's own addresses; "ray://host:port"
+            is one in any case.
         num_cpus: how many CPUs there are to share out; the machine's, or the part of it this process may use.
         num_gpus: likewise GPUs, which need not be there: see `get_gpu_ids`; 0.
         memory: likewise bytes of memory for tasks that ask for some; 70% of the machine's.
@@ -192,7 +192,8 @@ def init(
         raise TypeError(f"logging_config must be a rustyray.LoggingConfig, got {logging_config!r}")
     if address is not None and not isinstance(address, str):
         raise TypeError(f"address must be a string such as '127.0.0.1:6379' or 'auto', got {address!r}")
-    address = address or os.environ.get(ADDRESS_VARIABLE) or LOCAL
+    if address in (None, "", "auto"):
+        address = addresses.of_environment() or address or LOCAL
     if address != LOCAL:
         init_options.refuse_observing(address, logging_config, _tracing_startup_hook)
         init_options.refuse_for_nodes(address, of_nodes)

@@ -8,7 +8,7 @@ from rustyray.api import lifecycle
 from rustyray.api.actor_handle import ActorHandle
 from rustyray.api.cluster import nodes
 from rustyray.api.ids import ActorID, JobID, NodeID, PlacementGroupID, TaskID
-from rustyray.runtime import context
+from rustyray.runtime import addresses, context
 from rustyray.runtime.context import HostedActor, TaskContext
 from rustyray.runtime.engine import ProcessContext
 
@@ -75,8 +75,8 @@ class RuntimeContext:
 
     @property
     def gcs_address(self) -> str:
-        """The address of the head."""
-        return self._process().head
+        """The address of the head, which other programs give to `init` where they can join it."""
+        return addresses.shown(self._process().head)
 
     def get_session_name(self) -> str:
         """The name of the runtime, the same in all of its processes."""

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rustyray.missing import OF_JOBS
+from rustyray.runtime import addresses
 
 if TYPE_CHECKING:
     from rustyray.engines.native.standing.everywhere import Everywhere
@@ -63,7 +64,7 @@ def _jobs(given: argparse.Namespace) -> Everywhere:
     from rustyray.engines.native.standing.everywhere import Everywhere
     from rustyray.engines.native.standing.places import find
 
-    return Everywhere(find(given.address or os.environ.get("RUSTYRAY_ADDRESS") or "auto"))
+    return Everywhere(find(given.address or addresses.of_environment() or "auto"))
 
 
 def _submit(given: argparse.Namespace) -> None:

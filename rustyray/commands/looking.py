@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+
+from rustyray.runtime import addresses
 
 KINDS = ("tasks", "actors", "objects", "nodes", "workers", "jobs", "placement-groups")
 #: Kinds that can be listed, and have no ids.
@@ -79,7 +80,7 @@ def _connected(given: argparse.Namespace) -> Iterator[str]:
     """To the cluster, as a program; yields this program's own job."""
     import rustyray
 
-    address = given.address or os.environ.get("RUSTYRAY_ADDRESS") or "auto"
+    address = given.address or addresses.of_environment() or "auto"
     with rustyray.init(address, logging_level="ERROR"):
         yield rustyray.get_runtime_context().get_job_id()
 

@@ -13,6 +13,7 @@ from rustyray.job_submission.details import JobDetails, JobErrorType, JobStatus,
 from rustyray.missing import OF_JOBS
 from rustyray.model.messages import SubmittedJob
 from rustyray.model.resources import resource_set
+from rustyray.runtime import addresses
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "0.0.0.0", "::1")
 
@@ -186,7 +187,7 @@ def _as_ray_raises() -> Iterator[None]:
 
 def _cluster_at(address: str | None) -> str:
     """What `find` understands."""
-    address = os.environ.get("RUSTYRAY_ADDRESS") or address or "auto"
+    address = addresses.of_environment() or address or "auto"
     if address.startswith(("http://", "https://")):
         if urlsplit(address).hostname not in _LOOPBACK:
             raise ValueError(

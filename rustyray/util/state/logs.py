@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from rustyray.runtime import context
+from rustyray.runtime import addresses, context
 
 if TYPE_CHECKING:
     from rustyray.engines.native.standing.everywhere import Everywhere
@@ -85,7 +84,7 @@ def _everywhere(address: str | None) -> Everywhere:
     from rustyray.engines.native.standing.everywhere import Everywhere
     from rustyray.engines.native.standing.places import find
 
-    return Everywhere(find(address or os.environ.get("RUSTYRAY_ADDRESS") or "auto"))
+    return Everywhere(find(address or addresses.of_environment() or "auto"))
 
 
 def _pieces(jobs: Everywhere, name: str, follow: bool, tail: int) -> Iterator[str]:

@@ -63,6 +63,7 @@ def test_it_stays_when_a_program_leaves(monkeypatch: pytest.MonkeyPatch, tmp_pat
         assert not rustyray.is_initialized()
         with rustyray.init(address=cluster.address) as session:
             assert session.namespace == "tests"
+            assert session.address_info["address"] == rustyray.get_runtime_context().gcs_address == cluster.address
             first_job = session.address_info["job_id"]
             there = Board.options(name="board", namespace="office", lifetime="detached").remote()
             assert rustyray.get(there.pin.remote("first")) == ["first"]

@@ -115,6 +115,7 @@ def test_a_port_that_is_taken_is_named(commands: Commands) -> None:
         (["start"], "one of the arguments --head --address is required"),
         (["status"], "no cluster runs on this machine"),
         (["stop", "--address=127.0.0.1:1"], "nothing of a cluster at 127.0.0.1:1"),
+        (["job", "list", "--address=unix:@x"], "a program's own runtime, which no other program joins: have it"),
         (["stop", "-g", "-1"], "--grace-period must be zero or more seconds, got -1"),
         (["start", "--head", "--port=0", "--key-file=x"], "it goes with --address"),
         (["start", "--head", "--port=0", "--object-store-memory=10000000000000000000"], "must fit into 64 bits"),

@@ -201,6 +201,12 @@ def test_the_environment_names_the_cluster(cluster: Commands, monkeypatch: pytes
     with rustyray.init():
         assert rustyray.cluster_resources()["CPU"] == 2
     monkeypatch.delenv("RUSTYRAY_ADDRESS")
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    monkeypatch.setenv("RUSTYRAY_AS_RAY", "1")
+    for address in (None, "auto"):
+        with rustyray.init(address):
+            assert rustyray.cluster_resources()["CPU"] == 2
+    monkeypatch.delenv("RUSTYRAY_AS_RAY")
     with rustyray.init(num_cpus=1):
         assert rustyray.cluster_resources()["CPU"] == 1
 

@@ -200,6 +200,11 @@ def find(address: str, key_file: str = "") -> ClusterFile:
         for one in known:
             if same_address(one.address, address):
                 return one
+        if address.startswith("unix:"):
+            raise ConnectionError(
+                f"what is at {address} is a program's own runtime, which no other program joins: have it make "
+                "a rustyray.cluster_utils.Cluster, or call 'rustyray start --head', and let both join that"
+            )
         there = ", ".join(one.address for one in known)
         raise ConnectionError(
             f"no cluster at {address} is known on this machine"
