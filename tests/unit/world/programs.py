@@ -340,17 +340,18 @@ class Maker:
         if not name.startswith("a") and self.pick(2):
             del shapes[name]
             steps.append(s.Drop(name))
-        if self.pick(2):
+        how = self.pick(3)
+        if how == 2 or self.pick(2):  # calls of several callers are in no order
             steps.append(s.Get(self.name("v"), [kept]))
         if self.pick(2):
             steps += (self.work, self.put, self.submit)[self.pick(3)](shapes, depth - 1)
         got, again = self.name("v"), self.name("t")
         shapes[kept], shapes[again] = RefTo(0), shape
-        return [*steps, *self.give_back(handle, slot, got), s.Pick(again, got), s.Drop(got)]
+        return [*steps, *self.give_back(handle, slot, got, how), s.Pick(again, got), s.Drop(got)]
 
-    def give_back(self, handle: str, slot: int, got: str) -> list[Step]:
-        """``got`` is a list of what the actor kept, which it returns, yields, or returns to a task."""
-        name, back, how = f"back{slot}", self.name("c"), self.pick(3)
+    def give_back(self, handle: str, slot: int, got: str, how: int) -> list[Step]:
+        """``got`` is a list of what the actor kept, which it returns (0), yields (1), or returns to a task (2)."""
+        name, back = f"back{slot}", self.name("c")
         recall: list[Step] = [s.Recall("kept", slot)]
         returns = Script(name, [*recall, s.Return("kept")])
         if how == 1:
