@@ -121,6 +121,7 @@ def test_the_next_head_has_the_same_certificates(commands: Commands, tmp_path: P
     assert eventually(lambda: "1 nodes" in commands.run("status"))
 
 
+@pytest.mark.stress
 def test_tls_does_not_begin_under_nodes_that_run(commands: Commands, tmp_path: Path) -> None:
     command = ("start", "--head", f"--store=sqlite:{tmp_path / 'head.db'}")
     commands.run(*command, "--port=0", "--num-cpus=1")
