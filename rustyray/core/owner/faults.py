@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rustyray.core.owner.records import ActorLink, Lease, Record
+from rustyray.core.owner.records import ActorLink, Lease, Record, SchedulingClass
 from rustyray.model.messages import KilledForMemory
 from rustyray.model.values import Failed, Fault, FaultKind
 
@@ -25,6 +25,13 @@ def given_too_much(record: Record, most: int) -> Fault:
         f"{most / 1e6:.3g} MB at most go along with a task: pass the refs in a list, and get() them where they are used"
     )
     return Fault(FaultKind.SYSTEM, text, task=record.task.id, function=record.plan.name)
+
+
+def items_lost(record: Record) -> Fault:
+    """Of a stream: its end has come, and not all that was before."""
+    kind = FaultKind.WORKER_CRASHED if isinstance(record.target, SchedulingClass) else FaultKind.ACTOR_UNAVAILABLE
+    text = "items of the generator were lost when the connection to its worker broke"
+    return Fault(kind, text, task=record.task.id, function=record.plan.name)
 
 
 def crashed(record: Record, lease: Lease, reason: str, for_memory: KilledForMemory | None) -> Fault:

@@ -80,6 +80,14 @@ class Retries:
             return
         self._fail(record, value, now)
 
+    def incomplete(self, record: Record, now: float) -> None:
+        """It has ended, but items of its stream were lost with the connection to its worker."""
+        if record.retries != 0 and not record.cancelled:
+            self._history.counts_of(record).finished -= 1
+            self.retry(record, now)
+        else:
+            self.failed(record, faults.items_lost(record), now)
+
     def judged_record(self, task: TaskID) -> Record | None:
         """The record that a `JudgeFailure` is about, while the question is open."""
         return self._judging.get(task, (None, None))[0]

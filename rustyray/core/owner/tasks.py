@@ -22,7 +22,7 @@ from rustyray.core.owner.streams import NONE, Streams
 from rustyray.model.ids import FIRST_RETURN, ObjectID, TaskID, WorkerID, object_id
 from rustyray.model.messages import Done, Results
 from rustyray.model.streams import DYNAMIC
-from rustyray.model.values import Failed, Fault, FaultKind, Stored, Value
+from rustyray.model.values import Failed, Stored, Value
 
 
 class Tasks:
@@ -161,8 +161,7 @@ class Tasks:
                     self._refs.contain(value)
             self.retries.failed(record, values[0], now)
         elif record.task.returns < 0 and not self.streams.is_whole(record, values[1]):  # type: ignore[arg-type]
-            text = "items of the generator were lost when the connection to it broke"
-            self.retries.failed(record, Fault(FaultKind.SYSTEM, text), now)
+            self.retries.incomplete(record, now)
         else:
             record.apply("finish")
             self._settle(record, values, ready, now)

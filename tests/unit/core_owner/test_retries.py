@@ -14,7 +14,8 @@ from rustyray.model.messages import (
     StoreFree,
 )
 from rustyray.model.plans import RetryPolicy
-from rustyray.model.values import Fault, FaultKind, Stored
+from rustyray.model.streams import STREAMING
+from rustyray.model.values import Fault, FaultKind, Stored, Value
 from tests.unit.core_owner.owner import BOOM, NODE, WORKERS, Owner, plan
 
 A, B, C = WORKERS[:3]
@@ -259,3 +260,16 @@ def test_what_was_behind_it_comes_under_another_number_and_may_be_tried_as_often
     assert owner.pushed(C) == [behind]
     owner.done(C, behind)
     assert owner.value(behind) == b"v"
+
+
+def test_a_stream_that_ends_without_all_its_items_is_made_again_while_it_may() -> None:
+    """They were lost with a connection, of which its end comes before the news."""
+    owner = Owner()
+    result = owner.submit(plan(returns=STREAMING, max_retries=1))
+    end: list[Value] = [b"", (1).to_bytes(4, "big")]
+    owner.grant(A)
+    assert attempts(owner, A) == [0]
+    owner.done(A, result, value=end)
+    assert attempts(owner, A) == [1]
+    owner.done(A, result, value=end)
+    assert owner.fault(result) is FaultKind.WORKER_CRASHED
