@@ -179,20 +179,22 @@ class Deaths:
         if value.node == message.node and value.attempt <= message.attempt:
             self.tasks.lineage.lost(message.object, entry, message.reason, now)
 
-    def _lost_worker(self, worker: WorkerID, reason: str, now: float) -> None:
+    def _lost_worker(self, worker: WorkerID, reason: str, now: float, lives: bool = False) -> None:
         self.sched.defined.pop(worker, None)
         lease = self.sched.by_worker.get(worker)
         if lease is not None:
-            self.lose_lease(lease, reason, now)
+            self.lose_lease(lease, reason, now, lives)
         link = self.calls.by_worker.get(worker)
         if link is not None:
             self.actors.unreachable(link)
 
-    def lose_lease(self, lease: Lease, reason: str, now: float) -> None:
-        """Nothing more comes from it: what was there is tried again elsewhere, if it may be."""
+    def lose_lease(self, lease: Lease, reason: str, now: float, lives: bool = False) -> None:
+        """Nothing more comes from it: what was there is tried again elsewhere, if it may be. ``lives``: as far as is
+        known, its worker does.
+        """
         target = lease.target
         self.sched.give_up(lease, reusable=False)
-        self.tasks.retries.worker_died(lease, reason, now, self._for_memory.pop(lease.worker, None))
+        self.tasks.retries.worker_died(lease, reason, now, self._for_memory.pop(lease.worker, None), lives)
         self.sched.pump(target, now)
 
     def _void(self, who: bytes, reason: str, now: float) -> None:
@@ -221,7 +223,7 @@ class Deaths:
         for worker, (deadline, reason) in list(self._silent.items()):
             if now >= deadline:
                 del self._silent[worker]
-                self._lost_worker(worker, reason, now)
+                self._lost_worker(worker, reason, now, lives=True)
                 self.actors.give_up(worker, reason, now)
                 self._ask_again(worker, reason, now)
         for number, (deadline, reason) in list(self._over.items()):
@@ -229,7 +231,7 @@ class Deaths:
                 del self._over[number]
                 lease = self.sched.leases.get(number)
                 if lease is not None:
-                    self.lose_lease(lease, reason, now)
+                    self.lose_lease(lease, reason, now, lives=True)
         for worker, ending in list(self._endings.items()):
             if now >= ending.until:
                 del self._endings[worker]

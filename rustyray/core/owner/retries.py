@@ -105,10 +105,13 @@ class Retries:
             self._fail(record, faults.cancelled(record) if record.cancelled else value, now)
         self._refs.let_go(value)
 
-    def worker_died(self, lease: Lease, reason: str, now: float, for_memory: KilledForMemory | None = None) -> None:
+    def worker_died(
+        self, lease: Lease, reason: str, now: float, for_memory: KilledForMemory | None = None, lives: bool = False
+    ) -> None:
         """The first task in flight was running: it used up an attempt. The others were only near, and go alone next.
 
-        They too come under another number: where only the connection is lost, the worker may still run them.
+        A worker that ``lives``, and of which only the connection is lost, may still run them: then they come under
+        another number.
         """
         records = list(lease.inflight.values())
         lease.inflight.clear()
@@ -120,8 +123,9 @@ class Retries:
             elif position > 0 and record.retries != 0:
                 record.apply("give back")
                 record.alone = True
-                self._allow_another(record)
-                record.task.attempt += 1
+                if lives:
+                    self._allow_another(record)
+                    record.task.attempt += 1
                 self._arguments.enqueue(record, now)
             elif record.retries != 0 and not record.forced:
                 record.alone = True

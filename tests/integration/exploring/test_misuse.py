@@ -85,7 +85,7 @@ def test_a_task_that_exits_is_a_failure_and_the_scenario_itself_may() -> None:
     def task_exits() -> None:
         rustyray.get(rustyray.remote(max_retries=0)(sys.exit).remote(3))
 
-    with pytest.raises(RaceFound, match="SystemExit"):
+    with pytest.raises(RaceFound, match=r"WorkerCrashedError.* it exited with code 3"):
         explore(task_exits)
     with pytest.raises(SystemExit):
         explore(lambda: sys.exit(3))
