@@ -44,6 +44,12 @@ class Descriptors:
         return found
 
     def leak(self, thing: Descriptor) -> Leak | None:
+        try:
+            return self._leak(thing)
+        except OSError:
+            return None  # another thread has closed it meanwhile
+
+    def _leak(self, thing: Descriptor) -> Leak | None:
         number, _, inode = thing
         if number in _by_design() or inode == _arena_in_use() or not _is_open(thing):
             return None
@@ -195,7 +201,10 @@ def _socket(number: int) -> str:
 def _arena_in_use() -> int:
     """The inode of the store that a runtime which is up has mapped here; 0 if there is none."""
     arena: Any = getattr(running_engine(), "arena", None)
-    return os.fstat(arena.fd).st_ino if arena is not None and arena.fd >= 0 else 0
+    try:
+        return os.fstat(arena.fd).st_ino if arena is not None and arena.fd >= 0 else 0
+    except OSError:
+        return 0  # another thread shuts it down
 
 
 def _by_design() -> set[int | None]:
