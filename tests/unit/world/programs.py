@@ -115,8 +115,8 @@ class Maker:
         makers = [self.submit, self.work, self.burst, self.put, self.take, self.drop]
         if waits:
             makers += [self.get, self.wait, self.actor]
-            if self.limits.keep and self.limits.refs_out:
-                makers += [self.lend] * 3
+        if main and self.limits.keep and self.limits.refs_out:
+            makers += [self.lend] * 3
         if main and self.limits.groups:
             makers += [self.group, self.group]
         if self.limits.streams and waits:
@@ -327,7 +327,11 @@ class Maker:
         return steps
 
     def lend(self, shapes: dict[str, Shape], depth: int) -> list[Step]:
-        """Give a ref to an actor that keeps it, and have it give it back; in between nobody else may hold it."""
+        """Give a ref to an actor that keeps it, and have it give it back; in between nobody else may hold it.
+
+        Drivers do that. A task which waits for a call may wait for ever: the calls of its worker stand behind those of
+        the task before, which may wait for its result.
+        """
         handles = [name for name, shape in shapes.items() if isinstance(shape, Handle)]
         refs = self.refs(shapes)
         if not handles or not refs:
