@@ -132,9 +132,8 @@ def wait(
             f"got {num_returns}"
         )
     given: Any = ray_waitables
-    if len({ref._id for ref in ray_waitables}) < len(
-        ray_waitables
-    ):  # the refs' own __hash__ would take four times as long
+    ids = {ref._id for ref in ray_waitables}  # the refs' own __hash__ would take four times as long
+    if len(ids) < len(ray_waitables):
         raise ValueError(f"wait() takes each ref once, but {_repeated(given)!r} is there more than once")
     found: Any = _engine("wait").wait(given, num_returns, timeout, fetch_local)
     return found[0], found[1]

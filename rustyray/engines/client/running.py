@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: A job that ended: its values, whether they are a failure, and the seconds it took.
 Outcome = tuple[Job, "bytes | list[Value]", bool, float]
 #: So many bytes of a task's results go inline, if it has several; what comes after them is stored.
-TOGETHER: Final = 8 << 20
+INLINE_TOGETHER: Final = 8 << 20
 
 
 class ActorExit(BaseException):
@@ -250,7 +250,7 @@ class Runner:
         """The first of them, as many as there are returns; those before an error are kept (as in Ray)."""
         task = job.task
         values: list[Value] = []
-        room = TOGETHER
+        room = INLINE_TOGETHER
         try:
             for result in results:
                 packed = pack(result, f"result {len(values)} of {self.name_of(task)}")
