@@ -43,10 +43,11 @@ def explore(name: str, seeds: Iterable[int]) -> Counter[str]:
     """Run a kind of fault under the schedules of these seeds. In how many of them each effect was to be seen."""
     profiles = KINDS[name].profiles
     told = Counter[str]()
-    gc.collect()
-    gc.freeze()  # what is here stays
     gc.disable()  # what runs leave is collected after a few of them, while it is in the caches
     for seed in seeds:
+        if told["schedules"] % 250 == 0:
+            gc.collect()
+            gc.freeze()  # what is here now stays
         try:
             world = run(profiles[seed % len(profiles)], seed)
         except BaseException as error:

@@ -7,6 +7,9 @@ for it.
 
 from __future__ import annotations
 
+from collections import deque
+from typing import Final
+
 from rustyray.core.node.base import NodeBase
 from rustyray.core.node.cluster import Cluster
 from rustyray.core.node.leases import LeaseDesk
@@ -15,11 +18,14 @@ from rustyray.core.node.store import Store
 from rustyray.model.ids import node_of
 from rustyray.model.messages import HEAD, Message, NodeDied, OwnerDied, WorkerDied
 
+#: Of so many dead nodes a new client is told: their processes may live on for a while without knowing, and call it.
+TOLD: Final = 100
+
 
 class Clients:
     """The clients, until they are gone."""
 
-    __slots__ = ("_base", "_cluster", "_desk", "_router", "_store", "connected")
+    __slots__ = ("_base", "_cluster", "_dead_nodes", "_desk", "_router", "_store", "connected")
 
     def __init__(self, base: NodeBase, cluster: Cluster, desk: LeaseDesk, router: Router, store: Store) -> None:
         self._base = base
@@ -27,7 +33,15 @@ class Clients:
         self._desk = desk
         self._router = router
         self._store = store
+        self._dead_nodes: deque[NodeDied] = deque(maxlen=TOLD)
         self.connected: dict[bytes, None] = {}
+
+    def joined(self, client: bytes) -> None:
+        """It has begun to speak. If it is of this node, it has nobody else who tells it what came before it."""
+        self.connected[client] = None
+        if node_of(client) == self._base.node:
+            for died in self._dead_nodes:
+                self._base.send(client, died)
 
     def forget(self, client: bytes, reason: str, now: float, dead: bool = True) -> None:
         """Its connection is gone. ``dead``: so is its process."""
@@ -60,6 +74,7 @@ class Clients:
         if sender != HEAD or message.node == self._base.node or self._base.is_gone(message.node):
             return
         self._base.note_gone(message.node)
+        self._dead_nodes.append(message)
         self._base.journal.note("node", message.node, "died", message.reason)
         self._cluster.lost(message.node)
         for client in [client for client in self.connected if node_of(client) == message.node]:

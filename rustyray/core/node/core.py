@@ -232,7 +232,7 @@ class NodeCore:
             if self._base.is_gone(sender):
                 return
             if len(sender) == WORKER_ID_SIZE:
-                self._connected[sender] = None
+                self._clients.joined(sender)
         handler(sender, message, now)
         self._cluster.changed(now)
 

@@ -187,3 +187,17 @@ def test_a_lost_worker_is_not_told_of_deaths() -> None:
     world.lose(first.worker)
     world.end(second.worker)
     assert not world.take(first.worker, WorkerDied)
+
+
+def test_who_comes_later_is_told_of_the_nodes_that_died_before() -> None:
+    """A node that stood still does not know yet that it counts as dead: its processes go on, and call the new worker."""
+    world = World(cpus=2)
+    before = world.lease(1)
+    world.say(HEAD, NodeDied(OTHER, "it was silent for 10 s"))
+    after = world.lease(2)
+    assert after.worker != before.worker
+    for worker in (before.worker, after.worker):
+        assert world.one(worker, NodeDied) == NodeDied(OTHER, "it was silent for 10 s")
+    guest = ids.worker_id(b"node-ten", 7)  # its own node tells it
+    world.request(3, owner=guest)
+    assert not world.take(guest, NodeDied)
