@@ -9,6 +9,7 @@ it from whom. When a node that passes on fails, those behind it come back, and a
 from __future__ import annotations
 
 from collections import Counter, deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rustyray.core.effects import SendChunk
@@ -27,16 +28,19 @@ if TYPE_CHECKING:
 FANOUT: Final = 2
 #: So many freed objects are named again to a node to which the connection broke, and all of the last message.
 TOLD: Final = 512
+#: Seconds until then: the node may not be reached at once.
+PAUSE: Final = 0.1
 
 
 class Told:
-    """What a node was told last to free: ``messages`` with ``count`` objects."""
+    """What a node was told last to free: ``messages`` with ``count`` objects. ``again``: it soon is told again."""
 
-    __slots__ = ("count", "messages")
+    __slots__ = ("again", "count", "messages")
 
     def __init__(self) -> None:
         self.messages: deque[StoreFree] = deque()
         self.count = 0
+        self.again = False
 
     def add(self, message: StoreFree) -> None:
         self.messages.append(message)
@@ -163,7 +167,7 @@ class Serving:
             self._asks[message.object] = [ask for ask in self._asks[message.object] if ask[0] != sender]
         self._store.pins.remove(sender, [message.object], now)
 
-    def client_gone(self, node: bytes) -> None:
+    def client_gone(self, node: bytes, now: float) -> None:
         """Another node is lost, for a while or for good."""
         if len(node) != NODE_ID_SIZE:
             return
@@ -172,10 +176,18 @@ class Serving:
         for tree in self._trees.values():
             if node in tree:
                 tree[node].active = False
-        told = self._told.pop(node, None)
-        if told is not None and not self._base.is_gone(node):  # the last of it may be lost with the connection
-            for message in told.messages:
-                self._base.send(node, message, self._cluster.address_of(node))
+        told = self._told.get(node)
+        if told is not None and not told.again:  # the last of it may be lost with the connection
+            told.again = True
+            self._base.timers.at(now + PAUSE, partial(self._tell_again, node, told))
+
+    def _tell_again(self, node: NodeID, told: Told, now: float) -> None:
+        told.again = False
+        if self._base.is_gone(node):
+            del self._told[node]
+            return
+        for message in told.messages:
+            self._base.send(node, message, self._cluster.address_of(node))
 
     def freed(self, copy: Copy) -> None:
         """An object is freed here: so it is where it went."""

@@ -321,7 +321,7 @@ class Transfers:
 
     def client_gone(self, client: bytes, now: float) -> list[ObjectID]:
         """A source is lost, and what comes from it given up; returns what had no room yet. Or a supplier is."""
-        self.serving.client_gone(client)
+        self.serving.client_gone(client, now)
         lost = [pull for pull in self.pulls.values() if pull.source == client]
         for pull in lost:
             del self.pulls[pull.object]

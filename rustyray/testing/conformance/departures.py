@@ -42,6 +42,9 @@ DEPARTURES: Final[dict[str, Departure]] = {
     "labels-an_actor_falls_back_too": Departure(
         ITS_OWN_API, "Ray's driver is aborted by an actor with a fallback.", crashes=True
     ),
+    "scheduling-blanks_in_selectors_mean_nothing": Departure(
+        ITS_OWN_API, "To Ray `in(a, b)` means the label `a` or a label that begins with a blank.", sometimes=True
+    ),
     "generators-generators_in_generators": Departure(
         ITS_OWN_API, "Ray calls `send` of what `yield from` hands on: only other generators have that."
     ),

@@ -190,7 +190,7 @@ def test_a_lost_worker_is_not_told_of_deaths() -> None:
 
 
 def test_who_comes_later_is_told_of_the_nodes_that_died_before() -> None:
-    """A node that stood still does not know yet that it counts as dead: its processes go on, and call the new worker."""
+    """A node that stood still does not know yet that it counts as dead: its processes call the new worker."""
     world = World(cpus=2)
     before = world.lease(1)
     world.say(HEAD, NodeDied(OTHER, "it was silent for 10 s"))

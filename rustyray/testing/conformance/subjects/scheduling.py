@@ -176,7 +176,13 @@ def selectors_say_where(api):
     assert _zone(api, label_selector={"zone": "b"}) == "b"
     assert _zone(api, label_selector={"zone": "!b"}) in "ac"
     assert _zone(api, label_selector={"zone": "in(c)"}) == "c"
-    assert _zone(api, label_selector={"zone": "!in(a, c)"}) == "b"
+    assert _zone(api, label_selector={"zone": "!in(a,c)"}) == "b"
+
+
+def blanks_in_selectors_mean_nothing(api):
+    """``in(a, c)`` is ``in(a,c)``, and ``!in(a, c)`` is ``!in(a,c)``."""
+    for selector in ("!in(a, c)", "!in(c, a)"):
+        assert _zone(api, label_selector={"zone": selector}) == "b"
 
 
 def selectors_of_actors(api):
