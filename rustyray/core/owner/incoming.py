@@ -119,7 +119,7 @@ class Incoming:
     def _on_lease_granted(self, sender: NodeID, message: LeaseGranted, now: float) -> None:
         before = self._core.sched.by_worker.get(message.worker)
         if before is not None:
-            self._core.deaths.lose_lease(before, "its node has given its worker to another task", now)
+            self._core.deaths.lose_lease(before, "its node has given its worker to another task", now, lives=True)
         self._core.sched.on_granted(sender, message, now)
 
     def _on_lease_failed(self, sender: NodeID, message: LeaseFailed, now: float) -> None:

@@ -118,7 +118,7 @@ class Owner(Outbox):
         """Grant the oldest request for a worker that ``node`` has not answered; the lease's number."""
         open_ = self.asked(node)
         assert open_, "nobody asks for a worker"
-        lease = len(self.leases) + 1
+        lease = max(self.leases.values(), default=0) + 1
         self.leases[worker] = lease
         self.say(node, LeaseGranted(open_[0], lease, worker, "sim:worker", 7))
         return lease

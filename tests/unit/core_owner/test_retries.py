@@ -262,6 +262,26 @@ def test_what_was_behind_it_comes_under_another_number_and_may_be_tried_as_often
     assert owner.value(behind) == b"v"
 
 
+def test_so_does_what_was_behind_it_where_the_node_has_given_the_worker_away_and_to_us() -> None:
+    """The worker, which lives, may have run it meanwhile."""
+    owner = Owner()
+    function = plan(max_retries=1)
+    first = owner.submit(function)
+    owner.grant(A)
+    owner.done(A, first)
+    running, behind = [owner.submit(function) for _ in range(2)]
+    owner.flush()
+    assert owner.pushed(A)[-2:] == [running, behind]
+    other = owner.submit(plan(cpus=2))
+    owner.grant(A)
+    owner.take(A, PushTasks)
+    owner.done(A, other)
+    owner.grant(B)
+    owner.done(B, running)
+    (task,) = [task for message in owner.take(B, PushTasks) for task in message.tasks if task.id == ids.task_of(behind)]
+    assert (task.attempt, task.max_attempts) == (1, 3)
+
+
 def test_a_stream_that_ends_without_all_its_items_is_made_again_while_it_may() -> None:
     """They were lost with a connection, of which its end comes before the news."""
     owner = Owner()
