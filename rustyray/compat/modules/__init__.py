@@ -44,3 +44,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *names.SHARED})
+
+
+#: As programs know it: they name loggers after it, and import what is in it by its name.
+__name__ = names.RAY

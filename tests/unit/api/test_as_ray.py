@@ -46,7 +46,7 @@ def test_the_same_module_has_rays_name(installed: None, name: str, stands_for: s
 def test_ray_has_rustyrays_objects_and_rays_version() -> None:
     ray = importlib.import_module("ray")
     assert all(getattr(ray, name) is getattr(rustyray, name) for name in rustyray.__all__ if name not in OWN)
-    assert ray.__version__ == "2.60.0"
+    assert (ray.__name__, ray.__version__) == ("ray", "2.60.0")
     assert ray.actor.ActorHandle is rustyray.ActorHandle
     importlib.import_module("ray.util.placement_group")
     assert callable(ray.util.placement_group)  # the function, not the module that has its name
