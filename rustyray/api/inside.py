@@ -35,7 +35,7 @@ def events(
 
     Args:
         kind: one or some of ``"task"``, ``"actor"``, ``"object"``, ``"node"``, ``"worker"``, ``"lease"``,
-            ``"lifecycle"`` and ``"fault"``; all if none is given.
+            ``"placement_group"``, ``"lifecycle"`` and ``"fault"``; all if none is given.
         about: an id in hexadecimal; only what happened to whom or what has it.
         since: seconds since the epoch; only what happened later.
         limit: of each process, the newest so many at most.

@@ -12,7 +12,14 @@ from rustyray.model.events import Event, Query
 from rustyray.model.values import Failed, Fault
 
 #: The kind of the events of each table that is not called the same.
-_KINDS: Final = {"claim": "lease", "stored copy": "object", "hosted actor": "actor", "runtime": "lifecycle"}
+_KINDS: Final = {
+    "bundle": "placement_group",
+    "claim": "lease",
+    "hosted actor": "actor",
+    "placement group": "placement_group",
+    "runtime": "lifecycle",
+    "stored copy": "object",
+}
 #: The fields that the subject of each kind of event is told in.
 _SUBJECT: Final = {"lease": "worker", "lifecycle": "worker", "fault": "worker"}
 
@@ -78,7 +85,10 @@ class Teller:
             after = table.moves.get((move.state, move.event))
             state = words(after.name) if after is not None else ""
             subject = {field: move.subject.hex()} if kind != "lifecycle" else {}
-            yield self.event(move.time, kind, words(move.event.name), state=state, cause=why(move.cause), **subject)
+            what, cause = words(move.event.name), why(move.cause)
+            if table.name == "bundle":  # the cause says which of the group's
+                what, cause = f"bundle {cause}: {what}", ""
+            yield self.event(move.time, kind, what, state=state, cause=cause, **subject)
 
     def _notes(self, kind: str, notes: Iterable[Note]) -> Iterator[Event]:
         for note in reversed(list(notes)):

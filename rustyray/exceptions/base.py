@@ -69,7 +69,10 @@ class RayError(Exception):
         return super().__str__() or self.default
 
     def __str__(self) -> str:
-        return "\n  in ".join(part for part in (self.describe(), str(self.context)) if part)
+        where = str(self.context)
+        if where and not where.startswith("on "):
+            where = f"in {where}"
+        return "\n  ".join(part for part in (self.describe(), where) if part)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Not by calling the class: constructors differ, and what they worked out is in the state already.

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 #: What events are about.
-KINDS: Final = ("task", "actor", "object", "node", "worker", "lease", "lifecycle", "fault")
+KINDS: Final = ("task", "actor", "object", "node", "worker", "lease", "placement_group", "lifecycle", "fault")
 
 
 class Inside(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -48,10 +48,11 @@ class Event(Inside, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     object: str = ""
     node: str = ""
     worker: str = ""
+    placement_group: str = ""
     job: str = ""
 
     def __str__(self) -> str:
-        ids = [(kind, getattr(self, kind)) for kind in ("task", "actor", "object", "worker", "node")]
+        ids = [(kind, getattr(self, kind)) for kind in ("task", "actor", "object", "placement_group", "worker", "node")]
         subject = next((f"{kind} {id_}" for kind, id_ in ids if id_), "")
         state = f" ({self.state})" if self.state else ""
         cause = f": {self.cause}" if self.cause else ""
@@ -60,9 +61,8 @@ class Event(Inside, frozen=True, kw_only=True, gc=False, omit_defaults=True):
 
     def is_about(self, id_: str) -> bool:
         """Whether ``id_`` (in hexadecimal) is one of its ids. An object is also about the task that makes it."""
-        return id_ in (self.task, self.actor, self.object, self.node, self.worker, self.process, self.job) or (
-            bool(self.object) and self.object.startswith(id_)
-        )
+        ids = (self.task, self.actor, self.object, self.node, self.worker, self.placement_group, self.process, self.job)
+        return id_ in ids or (bool(self.object) and self.object.startswith(id_))
 
 
 class Query(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -123,6 +123,12 @@ def test_a_context_prints_as_one_line() -> None:
     )
 
 
+def test_an_error_says_where_it_was() -> None:
+    assert str(x.RaySystemError("full", context=ErrorContext(function="f", pid=3))).endswith("full\n  in f on worker 3")
+    assert str(x.RaySystemError("full", context=ErrorContext(node="ab"))).endswith("full\n  on node ab")
+    assert str(x.RayError(context=ErrorContext(node="ab"))) == "on node ab"
+
+
 def test_a_context_leaves_out_what_it_does_not_know() -> None:
     assert str(ErrorContext()) == ""
     assert str(ErrorContext(function="f")) == "f"

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import enum
+import pkgutil
+from importlib import import_module
+from typing import Any
 
 import pytest
 
+import rustyray.core
 from rustyray.core.story import STORY_LENGTH, IllegalTransition, Journal, StateTable
+from rustyray.core.telling import Teller, words
+from rustyray.model.events import KINDS, Query
 
 
 class Door(enum.IntEnum):
@@ -67,3 +73,22 @@ def test_the_edges_of_a_diagram() -> None:
 def test_a_state_that_no_way_leads_to_is_a_mistake_in_the_table() -> None:
     with pytest.raises(ValueError, match="door: no way leads to LOCKED"):
         StateTable("door", Door.CLOSED, {(Door.CLOSED, Hand.PUSH): Door.OPEN})
+
+
+def tables() -> dict[str, StateTable[Any, Any]]:
+    """All tables of the cores, by their names."""
+    modules = [import_module(found.name) for found in pkgutil.walk_packages(rustyray.core.__path__, "rustyray.core.")]
+    members = [member for module in modules for member in vars(module).values()]
+    return {member.name: member for member in members if isinstance(member, StateTable)}
+
+
+@pytest.mark.parametrize("name", tables())
+def test_the_moves_of_each_table_are_events(name: str) -> None:
+    table = tables()[name]
+    journal = Journal()
+    state, event = next(iter(table.moves))
+    journal.move(table, b"\1", state, event, 7)
+    (told,) = Teller("node", b"\2", b"\3", Query(events=10), 0.0).of(journal)
+    assert told.kind in KINDS
+    assert told.is_about("01") is (told.kind != "lifecycle")
+    assert words(event.name) in told.what

@@ -11,6 +11,7 @@ import pytest
 
 import rustyray
 from rustyray.exceptions import RaySystemError, WorkerCrashedError
+from rustyray.util.placement_group import placement_group
 from tests.integration.runtime.conftest import Start
 
 
@@ -51,6 +52,16 @@ def test_what_a_dead_worker_did_its_node_and_its_owner_tell() -> None:
     deaths = [event for event in rustyray.events(kind="worker") if "code 3" in event.cause]
     assert {event.role for event in deaths} >= {"driver", "node", "head"}
     assert len({event.worker for event in deaths}) == 1
+
+
+@pytest.mark.usefixtures("local")
+def test_groups_are_told_by_the_head_and_by_the_nodes_of_their_bundles() -> None:
+    group = placement_group([{"CPU": 1}, {"CPU": 1}])
+    assert group.wait(30)
+    found = rustyray.events(kind="placement_group", about=group.id.hex())
+    assert {event.role for event in found} == {"head", "node"}
+    assert {event.what.partition(":")[0] for event in found if event.role == "node"} == {"bundle 0", "bundle 1"}
+    assert set(found) <= set(rustyray.events())
 
 
 @pytest.mark.usefixtures("local")
