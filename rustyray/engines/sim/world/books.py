@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rustyray.core.head.nodes import DEAD
 from rustyray.core.jobs import Job
@@ -11,7 +11,7 @@ from rustyray.core.owner.references import refs_inside
 from rustyray.engines.sim.world.process import OwnerProcess
 from rustyray.engines.sim.world.story import short
 from rustyray.model.ids import HANDLE_INDEX, WORKER_ID_SIZE, ActorID, ObjectID, TaskID, WorkerID, handle_id, owner_of
-from rustyray.model.messages import Call
+from rustyray.model.messages import Call, NodeDied
 from rustyray.model.resources import subtract
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Books:
         self.may_overcount = False
         #: A connection between living processes broke: messages that give something back may be lost.
         self.may_leak = False
+        #: A node that lived was declared dead: it could not be reached in time.
+        self.given_up = False
         #: Where and in which attempts each task or call was started, in order.
         self.runs: dict[TaskID, list[tuple[WorkerID, int]]] = {}
         #: The calls that each incarnation of an actor ran: caller and number, in order.
@@ -40,6 +42,11 @@ class Books:
         self.errors: list[str] = []
         #: Where something was not over when that was asked last: so it is still, as a rule.
         self._unsettled: OwnerProcess | None = None
+
+    def note_death(self, message: Any) -> None:
+        """An owner lets go of what the dead have, which perhaps live, and were silent."""
+        self.may_dangle = self.may_overcount = True
+        self.given_up |= isinstance(message, NodeDied) and self.world.processes[message.node].alive
 
     def note_run(self, worker: Worker, job: Job) -> None:
         task = job.task

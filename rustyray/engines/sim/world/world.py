@@ -295,8 +295,8 @@ class World:
             self.tell(self.now, kind.__name__, frm, to, content)
             if kind not in NOISE:
                 self.progress = self.now
-            if kind in DEATHS:  # of somebody who perhaps lives, and was silent
-                self.books.may_dangle = self.books.may_overcount = True
+            if kind in DEATHS:
+                self.books.note_death(message)
             if isinstance(message, Chunk):
                 assert isinstance(process, NodeHost)
                 process.take_body(frm, message, parcel.body)
