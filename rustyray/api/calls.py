@@ -181,9 +181,10 @@ def get_actor(name: str, namespace: str | None = None) -> ActorHandle[Any]:
 
     Raises:
         ValueError: No living actor has the name.
+        TypeError: A name is no string.
     """
-    for what, text in (("name", name), ("namespace", namespace)):
-        if text is not None and not isinstance(text, str):
+    for what, text in (("name", name), ("namespace", "default" if namespace is None else namespace)):
+        if not isinstance(text, str):
             raise TypeError(f"get_actor(): {what} must be a string, got {_shown(text)}")
         if text == "":
             raise ValueError(f"get_actor(): {what} must not be empty")

@@ -76,5 +76,13 @@ def group(failed: dict[int, RayError], count: int) -> ExceptionGroup[RayError]:
 def _cause(error: RayError) -> tuple[object, ...]:
     """The same for errors that a person would call the same."""
     if isinstance(error, RayTaskError):
-        return type(error.cause), str(error.cause), error.function_name
+        return type(error.cause), _text(error.cause), error.function_name
     return type(error), error.context.function, error.context.actor
+
+
+def _text(cause: object) -> str:
+    """What an exception of the program says, which may be unable to."""
+    try:
+        return str(cause)
+    except Exception:  # noqa: BLE001 - whatever its __str__ does: those of its class count as one cause then
+        return ""

@@ -55,6 +55,8 @@ def events(
     for one in kinds:
         if one not in KINDS:
             raise ValueError(f"there are no events of the kind {one!r}{opt.hint(str(one), KINDS)}: {', '.join(KINDS)}")
+    if not isinstance(about, str):
+        raise TypeError(f"events(): about must be an id in hexadecimal, such as ref.hex(), got {about!r}")
     # Until they look, some time passes: they may tell more than is wanted.
     age = float("inf") if since is None else max(0.0, time.time() - since) + timeout
     found = engine.inspect(Query(opt.at_least(1)("limit", limit), kinds, about, age), timeout)

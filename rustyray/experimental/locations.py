@@ -24,11 +24,12 @@ def get_object_locations(
     Raises:
         GetTimeoutError: A process did not answer in time, and nobody else knows the object.
         RuntimeError: The runtime is not up.
+        TypeError: These are no refs.
     """
     engine = context.require_engine("get_object_locations()")
     timeout = 10.0 if timeout_ms < 0 else timeout_ms / 1000
     found: dict[ObjectRef[Any], dict[str, Any]] = {}
-    for ref in obj_refs:
+    for ref in _checked(obj_refs):
         told = engine.inspect(Query(lists=True, about=ref.hex()), timeout)
         row = next((row for report in told.reports for row in report.objects), None)
         if row is None:
@@ -49,9 +50,16 @@ def get_local_object_locations(obj_refs: Sequence[ObjectRef[Any]]) -> dict[Objec
     engine = context.require_engine("get_local_object_locations()")
     me = engine.process().worker
     found: dict[ObjectRef[Any], dict[str, Any]] = {}
-    for ref in obj_refs:
+    for ref in _checked(obj_refs):
         told = engine.inspect(Query(lists=True, about=ref.hex()), 0.0)
         for row in (row for report in told.reports if report.process == me for row in report.objects):
             size = row.size if row.size >= 0 else None
             found[ref] = {"node_ids": [row.node] if row.node else [], "object_size": size, "did_spill": False}
     return found
+
+
+def _checked(refs: Any) -> Sequence[ObjectRef[Any]]:
+    wrong = refs if isinstance(refs, ObjectRef) else next((ref for ref in refs if not isinstance(ref, ObjectRef)), None)
+    if wrong is not None:
+        raise TypeError(f"locations are known of refs: give a list of them, got {wrong!r}")
+    return list(refs)

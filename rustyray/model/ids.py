@@ -82,6 +82,14 @@ def task_of(object_: ObjectID) -> TaskID:
     return object_[:-INDEX_SIZE]
 
 
+def from_hex(text: str) -> bytes:
+    """The id that a person, or a program, has named; empty if that is none."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
+
+
 def short(some_id: bytes) -> str:
     """The part of an id that tells it from its neighbours, for messages meant for people."""
     return some_id.hex()[-12:] if len(some_id) > NODE_ID_SIZE else some_id.hex()[:8]

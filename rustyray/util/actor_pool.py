@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import rustyray
-from rustyray.exceptions import ActorDiedError
+from rustyray.exceptions import ActorDiedError, RayTaskError
 
 _Function: TypeAlias = Callable[[Any, Any], Any]
 
@@ -111,11 +111,11 @@ class ActorPool:
             raise TimeoutError(f"the result was not there in time, and {future!r} is given up")
         try:
             result = rustyray.get(future)
-        except ActorDiedError:
-            self._start_waiting()
-            raise
-        except BaseException:
-            self._is_idle(actor)
+        except BaseException as error:
+            if _is_death_of(actor, error):
+                self._start_waiting()
+            else:
+                self._is_idle(actor)
             raise
         self._is_idle(actor)
         return result
@@ -145,6 +145,13 @@ class ActorPool:
         if actor in self._idle or any(actor == busy for _, busy in self._running.values()):
             raise ValueError(f"{actor!r} is in the pool already")
         self._is_idle(actor)
+
+
+def _is_death_of(actor: Any, error: BaseException) -> bool:
+    """Whether it is the actor itself that has died, and not another that it called or was given the result of."""
+    if isinstance(error, RayTaskError):
+        return False
+    return isinstance(error, ActorDiedError) and error.actor_id == actor._actor_id.hex()
 
 
 def _first(future: Any) -> Any:

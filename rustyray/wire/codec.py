@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from rustyray.model.messages import Alone, Chunk, Message
 from rustyray.wire.errors import ProtocolError
 
-#: Encodes one message. Raises TypeError or OverflowError for a field that msgpack can not hold.
-encode: Final[Callable[[Message], bytes]] = msgspec.msgpack.Encoder().encode
+_encode: Final[Callable[[Message], bytes]] = msgspec.msgpack.Encoder().encode
 _decode: Final[Callable[[bytes | bytearray | memoryview], Message]] = msgspec.msgpack.Decoder(Alone).decode
 _decode_chunk: Final[Callable[[bytes | bytearray | memoryview], Chunk]] = msgspec.msgpack.Decoder(Chunk).decode
+
+
+def encode(message: Message) -> bytes:
+    """One message as bytes. What is no Unicode in its texts (a file's name may have such) is escaped.
+
+    Raises:
+        TypeError, OverflowError: A field is not what msgpack can hold.
+    """
+    try:
+        return _encode(message)
+    except UnicodeEncodeError:
+        return _encode(_escaped(message))
+
+
+def _escaped(part: Any) -> Any:
+    if isinstance(part, str):
+        return part.encode("utf-8", "backslashreplace").decode()
+    if isinstance(part, list | tuple):
+        return type(part)(map(_escaped, part))
+    if isinstance(part, dict):
+        return {_escaped(key): _escaped(value) for key, value in part.items()}
+    if isinstance(part, msgspec.Struct):
+        return type(part)(**{name: _escaped(getattr(part, name)) for name in part.__struct_fields__})
+    return part
 
 
 def decode(data: bytes | bytearray | memoryview) -> Message:

@@ -12,7 +12,7 @@ from rustyray.core.node.leases import LeaseDesk
 from rustyray.core.node.store import Store
 from rustyray.core.node.workers import Worker
 from rustyray.core.telling import Teller
-from rustyray.model.ids import WorkerID
+from rustyray.model.ids import WorkerID, from_hex
 from rustyray.model.listed import CopyRow
 from rustyray.model.messages import Inspect, InspectClient, Inspected, Report
 from rustyray.model.states import WorkerState
@@ -99,7 +99,7 @@ class Inspections:
 
     def _copies(self, about: str) -> list[CopyRow]:
         stored = self._store.objects
-        found = [stored.get(bytes.fromhex(about))] if about else islice(stored.values(), LISTED)
+        found = [stored.get(from_hex(about))] if about else islice(stored.values(), LISTED)
         return [
             CopyRow(
                 object_id=copy.object.hex(),

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from rustyray.core.owner.records import ObjectEntry
-from rustyray.model.ids import HANDLE_INDEX, ObjectID, task_of
+from rustyray.model.ids import HANDLE_INDEX, ObjectID, from_hex, task_of
 from rustyray.model.listed import ObjectRow
 from rustyray.model.values import Failed, Fault, Packed, Stored
 
@@ -21,8 +21,9 @@ LISTED: Final = 10_000
 def objects(core: OwnerCore, about: str) -> list[ObjectRow]:
     """What the process owns; of ``about`` alone (in hexadecimal) if that is given. Actors' handles are no objects."""
     if about:
-        entry = core.objects.get(bytes.fromhex(about))
-        rows = iter([(bytes.fromhex(about), entry)] if entry is not None else [])
+        object_ = from_hex(about)
+        entry = core.objects.get(object_)
+        rows = iter([(object_, entry)] if entry is not None else [])
     else:
         rows = iter(core.objects.items())
     return list(islice(_rows(core, rows), LISTED))

@@ -136,8 +136,8 @@ class Scheduler:
 
     def _depth(self, record: Record) -> int:
         strategy = record.plan.strategy  # type: ignore[union-attr]
-        if record.alone or (strategy is not None and strategy.spread):
-            return 1
+        if record.alone or record.retries == 0 or (strategy is not None and strategy.spread):
+            return 1  # what was sent ahead cannot be told from what has begun, once the worker is dead
         stats = record.plan.slot  # type: ignore[union-attr]
         seconds = stats.seconds if isinstance(stats, FunctionStats) else -1.0
         if seconds < 0:

@@ -96,6 +96,8 @@ class Pool:
         self._queue: deque[tuple[Any, Chunk, _Tell]] = deque()
         self._busy: dict[_Child, _Tell] = {}
         self._ending: list[Any] = []
+        #: Iterators over results that may have more to submit.
+        self._open: list[IMapIterator] = []
         self._closed = self._terminated = False
         self._idle = [_Child(self._new_actor()) for _ in range(processes)]
         rustyray.get([child.actor.__ray_ready__.remote() for child in self._idle])
@@ -188,7 +190,9 @@ class Pool:
             while taken := list(islice(items, chunksize or 1)):
                 yield [((item,), {}) for item in taken]
 
-        return IMapIterator(chunks(), 2 * self._size, ordered, partial(self._submit, rustyray.put(func)))
+        results = IMapIterator(chunks(), 2 * self._size, ordered, partial(self._submit, rustyray.put(func)))
+        self._open = [*(one for one in self._open if not one.exhausted), results]
+        return results
 
     # --- the processes ------------------------------------------------------------------------------------------------
 
@@ -255,6 +259,9 @@ class Pool:
 
     def close(self) -> None:
         """Take no more work; the processes end when they have done what there is."""
+        for results in self._open:
+            results.submit_all()
+        self._open = []
         with self._changed:
             self._closed = True
             self._end_if_done()
@@ -263,6 +270,7 @@ class Pool:
         """End the processes at once; what is not done raises a RuntimeError."""
         with self._changed:
             self._closed = True
+            self._open = []
             children = [*self._idle, *self._busy]
             undone = [*(tell for _, _, tell in self._queue), *self._busy.values()]
             self._queue.clear()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing import TimeoutError  # noqa: A004 - its name in the standard library
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -116,16 +118,30 @@ class IMapIterator:
         self._finished: dict[int, list[Outcome]] = {}
         self._outcomes: deque[Outcome] = deque()
         self._submitted = self._taken = 0
-        self._fill()
+        self._filling = threading.Lock()
+        #: Whether everything is under way.
+        self.exhausted = False
+        self._fill(ahead)
 
-    def _fill(self) -> None:
-        while self._submitted - self._taken < self._ahead:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return
-            number = self._submitted
-            self._submitted += 1
-            self._submit(chunk, lambda outcomes, number=number: self._put(number, outcomes))  # type: ignore[misc]
+    def submit_all(self) -> None:
+        """Have the rest done, whatever is taken: the pool is about to take no more."""
+        self._fill(math.inf)
+
+    def _fill(self, ahead: float) -> None:
+        with self._filling:
+            while not self.exhausted and self._submitted - self._taken < ahead:
+                number = self._submitted
+                tell = partial(self._put, number)
+                try:
+                    chunk = next(self._chunks, None)
+                    if chunk is not None:
+                        self._submit(chunk, tell)
+                        self._submitted += 1
+                except Exception as error:  # noqa: BLE001 - of the iterable, or the pool is closed: the last outcome
+                    chunk = None
+                    self._submitted += 1
+                    tell([(False, error)])
+                self.exhausted = chunk is None
 
     def _put(self, number: int, outcomes: list[Outcome]) -> None:
         with self._there:
@@ -146,7 +162,7 @@ class IMapIterator:
             multiprocessing.TimeoutError: It was not there in so many seconds.
         """
         while not self._outcomes:
-            self._fill()
+            self._fill(self._ahead)
             if self._taken == self._submitted:
                 raise StopIteration
             with self._there:

@@ -167,6 +167,23 @@ def test_an_exception_that_cannot_be_pickled_still_tells_its_story() -> None:
     assert "lock" in str(caught.value)
 
 
+def test_an_exception_whose_text_is_no_unicode_is_the_tasks_error() -> None:
+    """Python reads such names of files from the system. The actor lives on."""
+
+    @rustyray.remote
+    class Reader:
+        def read(self) -> None:
+            raise OSError("cannot read report-\udcff")
+
+        def ready(self) -> int:
+            return 1
+
+    reader = Reader.remote()
+    with pytest.raises(OSError, match="cannot read report-"):
+        rustyray.get(reader.read.remote())
+    assert rustyray.get(reader.ready.remote()) == 1
+
+
 def test_an_exception_that_is_too_large_still_tells_its_story() -> None:
     class Laden(Exception):
         def __init__(self) -> None:

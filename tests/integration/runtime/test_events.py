@@ -85,6 +85,9 @@ def test_only_events_after_a_time() -> None:
 
 @pytest.mark.usefixtures("local")
 def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match="about must be an id in hexadecimal"):
+        rustyray.events(about=b"x")  # type: ignore[arg-type]
+    assert rustyray.events(about="no id") == []
     with pytest.raises(ValueError, match="did you mean 'task'"):
         rustyray.events(kind="tasks")
 

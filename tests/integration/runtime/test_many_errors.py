@@ -80,6 +80,22 @@ def test_many_refs_with_one_cause(start: Start) -> None:
     assert caught.value.exceptions[0].__notes__ == ["at 30 of 30 refs, number 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …"]
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+@rustyray.remote
+def says_nothing() -> None:
+    raise Mute
+
+
+def test_an_exception_that_cannot_say_what_it_is(start: Start) -> None:
+    start(num_cpus=2)
+    with pytest.raises(ExceptionGroup, match="3 of 3 refs failed, for 2 different reasons"):
+        rustyray.get([says_nothing.remote(), invert.remote(0), says_nothing.remote()], on_error="group")
+
+
 def test_time_runs_out(start: Start) -> None:
     start(num_cpus=1)
 

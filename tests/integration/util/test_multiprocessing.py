@@ -132,6 +132,37 @@ def test_closing_waits_and_terminating_does_not() -> None:
         undone.get(timeout=10)
 
 
+def test_what_was_begun_before_closing_is_done_to_its_end() -> None:
+    def numbers() -> Iterator[int]:
+        yield from range(20)
+        raise KeyError("no more")
+
+    pool = Pool(2)
+    in_order, any_order, broken = (
+        pool.imap(int, range(20)),
+        pool.imap_unordered(int, range(20)),
+        pool.imap(int, numbers()),
+    )
+    pool.close()
+    pool.join()
+    assert list(in_order) == sorted(any_order) == [next(broken) for _ in range(20)] == [*range(20)]
+    with pytest.raises(KeyError, match="no more"):
+        next(broken)
+    assert list(broken) == []
+
+
+def test_after_terminating_iterators_come_to_their_end() -> None:
+    pool = Pool(2)
+    results = pool.imap(time.sleep, [60] * 20)
+    pool.terminate()
+    for _ in range(4):
+        with pytest.raises(RuntimeError, match="terminated before"):
+            results.next(timeout=10)
+    with pytest.raises(ValueError, match="the pool is closed"):
+        results.next(timeout=10)
+    assert list(results) == []
+
+
 def test_what_cannot_be() -> None:
     with pytest.raises(ValueError, match="the cluster has 4 CPUs"):
         Pool(5)

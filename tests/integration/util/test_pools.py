@@ -30,6 +30,9 @@ class Plain:
     def crash(self, value: float) -> None:
         os._exit(1)
 
+    def ask(self, other: Any) -> Any:
+        return rustyray.get(other.double.remote(1))
+
     def get_actor_metadata(self) -> str:
         return f"adds {self.add}"
 
@@ -89,6 +92,19 @@ def test_an_actor_that_died_leaves_the_pool() -> None:
     assert [pool.get_next(), pool.get_next()] == [2, 2]
     assert pool.pop_idle() is not None
     assert pool.pop_idle() is None
+
+
+def test_one_that_met_the_death_of_another_stays_in_the_pool() -> None:
+    dead = Worker.remote()
+    with pytest.raises(exceptions.ActorDiedError):
+        rustyray.get(dead.crash.remote(1))
+    pool = util.ActorPool([Worker.remote(), Worker.remote()])
+    for value in range(4):
+        pool.submit(lambda actor, value: actor.ask.remote(dead) if value < 2 else actor.double.remote(value), value)
+    for _ in range(2):
+        with pytest.raises(exceptions.ActorDiedError):
+            pool.get_next()
+    assert [pool.get_next(), pool.get_next()] == [4, 6]
 
 
 def test_a_group_is_called_together() -> None:

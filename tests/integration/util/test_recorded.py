@@ -142,3 +142,6 @@ def test_objects_are_somewhere() -> None:
     assert found[small] == {"node_ids": [], "object_size": found[small]["object_size"], "did_spill": False}
     local = get_local_object_locations([large, theirs])
     assert local == {large: found[large]}
+    for wrong in (large, [large.hex()]):
+        with pytest.raises(TypeError, match="locations are known of refs"):
+            get_object_locations(wrong)  # type: ignore[arg-type]

@@ -153,6 +153,7 @@ def test_cancel_and_kill_take_what_they_are_for(engine: FakeEngine) -> None:
         ((3,), TypeError, "name must be a string, got 3"),
         (("n", ""), ValueError, "namespace must not be empty"),
         (("n", 3), TypeError, "namespace must be a string"),
+        ((None,), TypeError, "name must be a string, got None"),
     ],
 )
 def test_get_actor_takes_names(engine: FakeEngine, args: Any, error: type[Exception], message: str) -> None:

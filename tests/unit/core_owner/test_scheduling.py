@@ -150,6 +150,23 @@ def test_settling_one_task_may_push_the_next_to_the_same_worker() -> None:
     assert len(owner.take(NODE, ReturnLease)) == 1
 
 
+def test_what_must_not_run_twice_is_not_sent_ahead() -> None:
+    """Nobody could tell whether it had begun, once the worker is dead."""
+    owner = Owner()
+    function = plan(max_retries=0)
+    first = owner.submit(function)
+    owner.grant(A)
+    owner.done(A, first, seconds=0.0001)
+    owner.pushed(A)
+    second, third = [owner.submit(function) for _ in range(2)]
+    owner.flush()
+    assert owner.pushed(A)[-1:] == [second]
+    owner.die(A)
+    assert owner.fault(second) is FaultKind.WORKER_CRASHED
+    owner.grant(B)
+    assert owner.pushed(B) == [third]
+
+
 # --- taking work back -------------------------------------------------------------------------------------------------
 
 

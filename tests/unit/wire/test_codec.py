@@ -81,3 +81,14 @@ def test_random_bytes_make_a_message_or_a_refusal(data: bytes) -> None:
     except ProtocolError:
         return
     assert decode(encode(message)) == message
+
+
+def test_what_is_no_unicode_in_texts_is_escaped() -> None:
+    """As in the name of a file, which an exception then names."""
+    odd = "report-\udcff"
+
+    def results(text: str) -> m.Results:
+        return m.Results([m.Done(b"t", [Failed(b"\xff", text, story) for story in (text, "x")], failed=True)], 0.5)
+
+    assert decode(encode(results(odd))) == results("report-\\udcff")
+    assert decode(encode(m.RequestLease(1, b"job1", {odd: 3}))) == m.RequestLease(1, b"job1", {"report-\\udcff": 3})
