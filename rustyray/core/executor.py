@@ -90,6 +90,8 @@ class ExecutorCore:
         self._release = release
         self.queue: deque[Job] = deque()
         self.running: dict[TaskID, Job] = {}
+        #: Calls that were made again while their generator runs, which no longer counts: each is next, once that ends.
+        self._again: dict[TaskID, Job] = {}
         self.producers = Producers(out, self.flush, release)
         self.blocked = False
         self.stopping = False
@@ -161,7 +163,8 @@ class ExecutorCore:
     def _take_calls(self, sender: WorkerID, calls: list[Call]) -> None:
         """A number that was seen is a duplicate; number 0 starts a caller anew (after a broken connection).
 
-        What it had sent before and has not begun, it has given up or sends again; what runs is not run a second time.
+        What it had sent before and has not begun, it has given up or sends again; what runs is not run a second time,
+        but for a generator whose items were lost with the connection.
         """
         if self.leaving:
             self._expected.setdefault(sender, 0)
@@ -171,6 +174,8 @@ class ExecutorCore:
         expected = self._expected.get(sender, 0)
         if expected and calls[0].seq == 0:
             self.queue = deque(job for job in self.queue if job.caller != sender or job.lease)
+            cut = [call for call in calls if self.producers.is_cut(call.id)]
+            self._again |= {call.id: Job(sender, 0, call) for call in cut}
             calls = [call for call in calls if call.id not in self.running]
             expected = 0
         for call in calls:
@@ -198,14 +203,15 @@ class ExecutorCore:
         if job is not None:
             job.cancelled = True
             self.out.append(Interrupt(message.task, message.force, message.recursive))
-            return
-        for job in self.queue:
-            if job.task.id == message.task:
-                self.queue.remove(job)
-                fault = Fault(FaultKind.TASK_CANCELLED, "the task was cancelled before it started", task=message.task)
-                self._report(job.caller, Done(job.task.id, [fault], True))
-                self.flush()
-                return
+        waiting = self._again.pop(message.task, None)
+        if waiting is None and job is None:
+            waiting = next((job for job in self.queue if job.task.id == message.task), None)
+            if waiting is not None:
+                self.queue.remove(waiting)
+        if waiting is not None:
+            fault = Fault(FaultKind.TASK_CANCELLED, "the task was cancelled before it started", task=message.task)
+            self._report(waiting.caller, Done(message.task, [fault], True))
+            self.flush()
 
     def _lease_over(self, message: LeaseOver) -> None:
         """The owner that had this worker is gone: the node hears when nothing of it runs here any more."""
@@ -226,6 +232,7 @@ class ExecutorCore:
         """The actor ends itself: calls that it has not begun are not run; their callers learn it from its end."""
         self.leaving = True
         self.queue.clear()
+        self._again.clear()
 
     def farewell(self, actor: ActorID, incarnation: int, reason: str) -> None:
         """The actor is over: whoever has called it is told that no result comes any more."""
@@ -237,6 +244,7 @@ class ExecutorCore:
     def owner_died(self, worker: WorkerID) -> None:
         """Nobody waits for these any more."""
         self.queue = deque(job for job in self.queue if job.caller != worker)
+        self._again = {task: job for task, job in self._again.items() if job.caller != worker}
         self._results.pop(worker, None)
         self.producers.caller_lost(worker)
         self._expected.pop(worker, None)
@@ -283,6 +291,8 @@ class ExecutorCore:
     def ended(self, job: Job) -> None:
         """It runs no more, whoever is to be told."""
         del self.running[job.task.id]
+        if self._again and (again := self._again.pop(job.task.id, None)) is not None:
+            self.queue.appendleft(again)
         if job.back:
             self._back += job.back
         if job.orphaned and not self.spent:

@@ -147,6 +147,11 @@ class Producers:
             return None
         return producer
 
+    def is_cut(self, task: TaskID) -> bool:
+        """Whether its generator runs, and nobody will hear how it ends."""
+        producer = self.of.get(task)
+        return producer is not None and producer.cut
+
     def caller_lost(self, caller: bytes) -> None:
         """The connection to a process is gone, and with it what it was to be sent: it will not count on the rest."""
         for producer in self.of.values():

@@ -227,8 +227,7 @@ class ActorHost:
             self._end(error)
             return None
         except Abandoned:
-            with self.worker.pump.lock:
-                self.worker.executor.ended(job)
+            self.worker.abandon(job)
             return None
         except asyncio.CancelledError as error:
             values, failed = [self._cancelled(job) if job.cancelled else runner.failure(job, error)], True

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from rustyray.core.executor import ExecutorCore
+    from rustyray.core.jobs import Job
     from rustyray.core.owner import OwnerCore
     from rustyray.engines.client.actor_host import ActorHost
     from rustyray.engines.client.running import Runner
@@ -157,6 +158,9 @@ class Host(Protocol):
 
     def load(self, value: Value | None) -> Any:
         """Unpickle a value that came inside a message."""
+
+    def abandon(self, job: Job) -> None:
+        """Without the lock: the job has ended, and nobody is to be told what it came to."""
 
     def block(self, waiter: Waiter) -> None:
         """Without the lock: have the thread that runs the user's code wait, as in `get`."""

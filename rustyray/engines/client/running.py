@@ -67,8 +67,7 @@ class Runner:
         except ActorExit:
             return None
         except Abandoned:
-            with self.worker.pump.lock:
-                self.worker.executor.ended(job)
+            self.worker.abandon(job)
             return None
         return job, values, failed, clock() - begun
 

@@ -132,6 +132,13 @@ class WorkerClient(Client):
         if not self._work.done and (self.executor.queue or self._todo):
             self.pump.finish(self._work)
 
+    def abandon(self, job: Job) -> None:
+        with self.pump.lock:
+            self.executor.ended(job)
+            if not self._work.done and self.executor.queue:
+                self.pump.finish(self._work)
+        self.pump.hub.wake()
+
     def _on_stop_worker(self, peer: bytes, message: StopWorker, now: float) -> None:
         if message.if_unneeded and (self.executor.queue or self.executor.running or self.core.unfinished.is_needed()):
             self.pump.hub.send(self.place.node, WorkerStays())

@@ -249,3 +249,31 @@ def test_what_it_runs_for_an_owner_that_may_live_is_not_interrupted() -> None:
     hands.core.finished(running, b"v", False, None, 0.0)
     assert any(isinstance(effect, Send) and isinstance(effect.message, Results) for effect in hands.out)
     assert hands.sent(NODE) == [WorkerStays()]
+
+
+def test_a_generator_that_was_cut_off_is_run_again_once_it_has_ended() -> None:
+    """Its items are lost, and so nobody is told what it comes to; what was pushed behind it waits for its turn."""
+    hands = Hands()
+    hands.call(call(1, 0), call(2, 1))
+    cut = hands.next()
+    producer = hands.core.producers.begin(cut)
+    hands.core.producers.caller_lost(OWNER)
+    hands.call(call(1, 0, attempt=1), call(2, 1, attempt=1))
+    hands.core.producers.end(producer)
+    hands.core.ended(cut)
+    assert [hands.next().task.attempt for _ in range(2)] == [1, 1]
+
+
+def test_one_that_waits_for_that_may_be_cancelled() -> None:
+    hands = Hands()
+    hands.call(call(1, 0))
+    cut = hands.next()
+    producer = hands.core.producers.begin(cut)
+    hands.core.producers.caller_lost(OWNER)
+    hands.call(call(1, 0, attempt=1))
+    hands.core.on_message(OWNER, CancelTask(cut.task.id, False, False))
+    (told,) = [effect.message for effect in hands.out if isinstance(effect, Send) and effect.to == OWNER]
+    assert isinstance(told, Results)
+    hands.core.producers.end(producer)
+    hands.core.ended(cut)
+    assert hands.core.start_next(0.0) is None
