@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rustyray.core.effects import Effect, Send
 from rustyray.core.owner import faults
 from rustyray.core.owner.calls import Calls
@@ -9,7 +11,10 @@ from rustyray.core.owner.records import DONE, PUSHED, QUEUED, ActorLink, ObjectE
 from rustyray.core.owner.references import References
 from rustyray.core.owner.tasks import Tasks
 from rustyray.model.ids import WORKER_ID_SIZE, ObjectID, TaskID, WorkerID
-from rustyray.model.messages import CancelObject, CancelTask
+from rustyray.model.messages import CancelObject, CancelTask, KillWorker
+
+#: Seconds that a worker has to end itself for ``force``; it cannot where its program holds the interpreter's lock.
+FORCE_PATIENCE: Final = 1.0
 
 
 class Cancels:
@@ -20,6 +25,8 @@ class Cancels:
         self._tasks = tasks
         self._calls = calls
         self._out = out
+        #: What runs and was to end at once, and when its worker's node is asked for that.
+        self._forced: dict[TaskID, tuple[float, Record]] = {}
 
     def cancel(self, object_: ObjectID, force: bool, recursive: bool, now: float) -> None:
         """Cancel the task or call that makes an object, or ask its owner to; nothing happens if it is done."""
@@ -48,6 +55,8 @@ class Cancels:
         if record.state == PUSHED and record.lease is not None:
             told = CancelTask(record.task.id, force, recursive)
             self._out.append(Send(record.lease.worker, told, record.lease.address))
+            if force:
+                self._forced[record.task.id] = now + FORCE_PATIENCE, record
             return
         if record.state == QUEUED:
             record.target.queue.remove(record)
@@ -68,3 +77,18 @@ class Cancels:
         entry = self._refs.objects.get(object_)
         record = entry.record if entry is not None else None
         return record is not None and isinstance(record.target, ActorLink)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        return min(deadline for deadline, _ in self._forced.values()) if self._forced else None
+
+    def on_time(self, now: float) -> None:
+        for task, (deadline, record) in list(self._forced.items()):
+            if record.state != PUSHED or record.lease is None:
+                del self._forced[task]
+            elif now >= deadline:
+                self._forced[task] = now + FORCE_PATIENCE, record
+                if next(iter(record.lease.inflight.values())) is record:  # else it has not begun
+                    reason = f"{record.plan.name} was cancelled with force=True, and it did not end by itself"
+                    self._out.append(Send(record.lease.node, KillWorker(record.lease.worker, reason)))

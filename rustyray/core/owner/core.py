@@ -99,6 +99,7 @@ class OwnerCore:
         self._number = 0
         self.deaths = Deaths(self.refs, self.asking, self.sched, self.arguments, self.tasks, self.actors)
         self.cancels = Cancels(self.refs, self.tasks, self.calls, self.out)
+        self.timed.append(self.cancels)
         self.unfinished = Unfinished(self.refs, self.sched, self.arguments, self.tasks, self.actors, self.deaths)
         self._handlers = Incoming(self).handlers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,22 @@ def test_force_ends_a_task_that_ignores_interrupts(tmp_path: Path) -> None:
     assert eventually((tmp_path / "ignored").exists)
     rustyray.cancel(ref, force=True)
     with pytest.raises(WorkerCrashedError):
+        rustyray.get(ref, timeout=30)
+
+
+@pytest.mark.native_only("simulated workers are no processes")
+def test_force_ends_a_process_that_stands_still(tmp_path: Path) -> None:
+    """It cannot end itself, nor where C code holds the interpreter's lock."""
+
+    @rustyray.remote
+    def stands_still() -> None:
+        (tmp_path / "runs").touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    ref = stands_still.remote()
+    assert eventually((tmp_path / "runs").exists)
+    rustyray.cancel(ref, force=True)
+    with pytest.raises(WorkerCrashedError, match=r"cancelled with force=True"):
         rustyray.get(ref, timeout=30)
 
 

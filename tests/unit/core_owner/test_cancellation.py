@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from rustyray.core.owner.cancelling import FORCE_PATIENCE
 from rustyray.core.owner.scheduling import STALL
 from rustyray.model import ids
-from rustyray.model.messages import HEAD, ActorState, CancelTask, GiveBack, KillActor, TakeBack
+from rustyray.model.messages import HEAD, ActorState, CancelTask, GiveBack, KillActor, KillWorker, TakeBack
 from rustyray.model.plans import RetryPolicy
 from rustyray.model.values import Fault, FaultKind
-from tests.unit.core_owner.owner import BOOM, WORKERS, Owner, plan
+from tests.unit.core_owner.owner import BOOM, NODE, WORKERS, Owner, plan
 
 A, B = WORKERS[:2]
 CANCELLED = Fault(FaultKind.TASK_CANCELLED, "while it ran")
@@ -91,6 +92,20 @@ def test_force_may_follow_a_polite_request() -> None:
     cancel(owner, object_)
     cancel(owner, object_, force=True)
     assert [message.force for message in owner.take(A, CancelTask)] == [False, True]
+
+
+def test_where_the_worker_does_not_end_itself_its_node_does() -> None:
+    """It may be in code that holds the interpreter's lock, or stand still."""
+    owner = Owner()
+    object_ = running(owner)
+    cancel(owner, object_, force=True)
+    owner.wait(FORCE_PATIENCE / 2)
+    assert not owner.take(NODE, KillWorker)
+    owner.wait(FORCE_PATIENCE)
+    assert owner.one(NODE, KillWorker).worker == A
+    owner.die(A)
+    owner.wait(3 * FORCE_PATIENCE)
+    assert not owner.take(NODE, KillWorker)
 
 
 def test_a_task_that_comes_back_cancelled_is_not_run_elsewhere() -> None:
