@@ -128,7 +128,11 @@ def _strings(name: str, value: Any) -> dict[str, str]:
             raise TypeError(f"{name} must be a dict of strings, got {key!r}: {text!r}")
         if not key or "=" in key or "\0" in key + text:
             raise ValueError(f"{name}: {key!r}: {text!r} cannot be a variable of a process")
-    return dict(value)
+        try:
+            (key + text).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{name}: {key!r}: {text!r} must be Unicode: {error}") from None
+    return {str.__str__(key): str.__str__(text) for key, text in value.items()}
 
 
 def _path(name: str, value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,19 @@ import msgspec
 from rustyray.model.messages import Alone, Chunk, Message
 from rustyray.wire.errors import ProtocolError
 
-_encode: Final[Callable[[Message], bytes]] = msgspec.msgpack.Encoder().encode
+
+def as_plain(value: Any) -> Any:
+    """A string or number of a class of its own, such as NumPy's, as one of Python's."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise NotImplementedError
+
+
+_encode: Final[Callable[[Message], bytes]] = msgspec.msgpack.Encoder(enc_hook=as_plain).encode
 _decode: Final[Callable[[bytes | bytearray | memoryview], Message]] = msgspec.msgpack.Decoder(Alone).decode
 _decode_chunk: Final[Callable[[bytes | bytearray | memoryview], Chunk]] = msgspec.msgpack.Decoder(Chunk).decode
 

@@ -21,7 +21,7 @@ from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.network import address as addresses
 from rustyray.engines.native.network.hub import Hub
 from rustyray.engines.native.network.parting import Partitions
-from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes import kernel, texts
 from rustyray.engines.native.processes.boot import ONE_THREAD, NodeBoot
 from rustyray.engines.native.processes.zygote import Zygote
 from rustyray.engines.native.pump import Pump
@@ -229,10 +229,10 @@ def _boot(
         first=True,
         arena_size=arena_size,
         address=addresses.default_address(session, node),
-        argv=list(sys.argv),
-        sys_path=kernel.search_path(),
-        cwd=kernel.directory(),
-        env=ONE_THREAD | dict(os.environ),
+        argv=list(map(texts.sendable, sys.argv)),
+        sys_path=list(map(texts.sendable, kernel.search_path())),
+        cwd=texts.sendable(kernel.directory()),
+        env=texts.environment(ONE_THREAD | dict(os.environ)),
         umask=kernel.umask(),
         prestart=_prestart(settings),
         labels=settings.labels,

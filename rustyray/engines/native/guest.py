@@ -18,7 +18,7 @@ from rustyray.engines.native.any_driver import AnyDriver, on_effect
 from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.network import address as addresses
 from rustyray.engines.native.network.hub import Hub
-from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes import kernel, texts
 from rustyray.engines.native.processes.boot import ONE_THREAD
 from rustyray.engines.native.pump import Pump, show_warning
 from rustyray.engines.native.standing.caller import Caller
@@ -196,10 +196,10 @@ def _borrow_arena(cluster: ClusterFile, node: bytes, where: str) -> tuple[Worker
 def _setup(quiet: bool) -> JobSetup:
     return JobSetup(
         machine=kernel.this_machine(),
-        sys_path=kernel.search_path(),
-        argv=list(sys.argv),
-        cwd=kernel.directory(),
-        env=ONE_THREAD | dict(os.environ),
+        sys_path=list(map(texts.sendable, kernel.search_path())),
+        argv=list(map(texts.sendable, sys.argv)),
+        cwd=texts.sendable(kernel.directory()),
+        env=texts.environment(ONE_THREAD | dict(os.environ)),
         umask=kernel.umask(),
         quiet=quiet,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import rustyray
+from rustyray.cluster_utils import Cluster
 from tests.integration.drivers import driver, eventually, run_driver
 from tests.integration.runtime.processes import alive, children, descendants, node_pid, session_of, sockets
 
@@ -396,3 +398,29 @@ def test_multiprocessing_by_fork_beside_a_runtime() -> None:
     ended = run_driver(program)
     assert ended.result[1] == 10
     assert_nothing_left(*ended.result[0])
+
+
+def test_names_that_are_no_unicode_arrive_as_they_are(tmp_path: Path) -> None:
+    """Of variables, folders and arguments, in a node of the program's own and in a cluster that it joins."""
+    odd = os.fsdecode(b"caf\xe9")
+    (tmp_path / odd).mkdir()
+
+    def program(folder: str) -> None:
+        os.chdir(folder)
+        os.environ["ODD"] = os.path.basename(folder)
+        sys.argv.append(folder)
+        sys.path.append(folder)
+
+        @rustyray.remote
+        def surroundings() -> list[str]:
+            return [os.environ["ODD"], os.getcwd(), sys.argv[-1], sys.path[-1]]
+
+        expected = [os.path.basename(folder), folder, folder, folder]
+        with rustyray.init(num_cpus=1):
+            assert rustyray.get(surroundings.remote()) == expected
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        with rustyray.init(address=cluster.address):
+            assert rustyray.get(surroundings.remote()) == expected
+        cluster.shutdown()
+
+    assert run_driver(program, str(tmp_path / odd)).exitcode == 0

@@ -1,6 +1,7 @@
 """A message survives the wire; anything else is refused by name."""
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +93,8 @@ def test_what_is_no_unicode_in_texts_is_escaped() -> None:
 
     assert decode(encode(results(odd))) == results("report-\\udcff")
     assert decode(encode(m.RequestLease(1, b"job1", {odd: 3}))) == m.RequestLease(1, b"job1", {"report-\\udcff": 3})
+
+
+def test_strings_and_numbers_of_other_classes_go_as_pythons_own() -> None:
+    name, amount = np.array(["abc"])[0], np.array([3])[0]
+    assert decode(encode(m.RequestLease(amount, b"job1", {name: amount}))) == m.RequestLease(3, b"job1", {"abc": 3})

@@ -20,6 +20,7 @@ from rustyray.core.node import NodeLimits
 from rustyray.engines.native.network.certificates import Certificates
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.resources import ResourceSet
+from rustyray.wire.codec import as_plain
 
 _T = TypeVar("_T")
 
@@ -232,7 +233,7 @@ class Channel(Generic[_T]):
     def __init__(self, sock: socket.socket, decoder: msgspec.msgpack.Decoder[_T]) -> None:
         self._sock = sock
         self._decoder = decoder
-        self._encoder = msgspec.msgpack.Encoder()
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=as_plain)
 
     def send(self, message: msgspec.Struct, fds: Sequence[int] = ()) -> None:
         body = self._encoder.encode(message)

@@ -12,6 +12,7 @@ import time
 
 from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.processes.boot import NodeBoot
+from rustyray.engines.native.processes.texts import received
 from rustyray.model.messages import JobSetup
 
 
@@ -28,17 +29,18 @@ def take_over(setup: JobSetup) -> None:
     if setup.machine == kernel.this_machine():
         enter(setup)
     else:
-        sys.path += [entry for entry in setup.sys_path if entry not in sys.path and os.path.isdir(entry)]
+        path = map(received, setup.sys_path)
+        sys.path += [entry for entry in path if entry not in sys.path and os.path.isdir(entry)]
 
 
 def enter(driver: NodeBoot | JobSetup) -> None:
     """Take over all that the driver has, which runs on this machine."""
     os.umask(driver.umask)
-    _take_over_environment(driver.env)
-    sys.path[:] = driver.sys_path
-    sys.argv[:] = driver.argv or [""]
+    _take_over_environment({received(name): received(value) for name, value in driver.env.items()})
+    sys.path[:] = map(received, driver.sys_path)
+    sys.argv[:] = map(received, driver.argv or [""])
     try:
-        os.chdir(driver.cwd)
+        os.chdir(received(driver.cwd))
     except OSError as error:
         tell(f"the workers run in {os.getcwd()}, not in the driver's directory: {error}")
 

@@ -32,6 +32,7 @@ from rustyray.engines.native.processes.boot import (
     Reply,
     Request,
 )
+from rustyray.engines.native.processes.texts import sendable
 
 #: Seconds to wait for an answer, for a zygote that was stopped or cannot get on.
 ANSWER_TIMEOUT: Final = 30.0
@@ -241,7 +242,7 @@ class _Process:
 
     def post_preload(self, modules: list[str]) -> None:
         """Ask for imports; `ask` reads the answer."""
-        self._channel.send(Preload(modules, sys.path))
+        self._channel.send(Preload(modules, list(map(sendable, sys.path))))
         self._unread_preloads += 1
 
     def ask(self, request: Request, fds: Sequence[int], failures: dict[str, str], patience: float) -> Reply:

@@ -42,6 +42,7 @@ from rustyray.engines.native.processes.boot import (
     Reply,
     Request,
 )
+from rustyray.engines.native.processes.texts import received
 
 #: What every node imports, and every worker with its first task at the latest. Once, here, is cheaper.
 FOR_WORKERS: Final = ("cloudpickle", "random", "resource")
@@ -182,7 +183,7 @@ class _Zygote:
 
     def _preload(self, request: Preload) -> Preloaded:
         failed: dict[str, str] = {}
-        sys.path[:] = request.sys_path
+        sys.path[:] = map(received, request.sys_path)
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # no threads here, or forking would not be safe
         gc.disable()
         for name in request.modules:

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes import kernel, texts
 from rustyray.engines.native.standing.places import Place, ProcessFile, write
 from rustyray.model.messages import SubmittedJob
 from rustyray.runtime import packages
@@ -123,7 +123,7 @@ def submit(place: Place, address: str, asked: SubmittedJob) -> None:
         submission_id=name,
         entrypoint=asked.entrypoint,
         directory=directory,
-        environment=variables,
+        environment=texts.environment(variables),
         env_vars=asked.env_vars,
         metadata=asked.metadata,
         start_time=time.time(),

@@ -18,7 +18,7 @@ from rustyray.engines.native.arena import Arena
 from rustyray.engines.native.driver import STORE_MEMORY, cpu_quota, node_limits, spill_directory
 from rustyray.engines.native.network import address as addresses
 from rustyray.engines.native.nodes import descriptors
-from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes import kernel, texts
 from rustyray.engines.native.processes.boot import ONE_THREAD, NodeBoot
 from rustyray.engines.native.processes.zygote_main import FOR_WORKERS
 from rustyray.engines.native.standing.asking import describe, silence
@@ -219,9 +219,9 @@ def node_boot(
         resources=settings.resources,
         arena_size=arena_size,
         address=address,
-        sys_path=kernel.search_path(),
+        sys_path=list(map(texts.sendable, kernel.search_path())),
         cwd="/",
-        env=ONE_THREAD | dict(os.environ),
+        env=texts.environment(ONE_THREAD | dict(os.environ)),
         argv=[],
         labels=settings.labels,
         log_level=settings.log_level,

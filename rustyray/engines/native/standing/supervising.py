@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from rustyray.engines.native.processes import kernel
+from rustyray.engines.native.processes import kernel, texts
 from rustyray.engines.native.standing import jobs
 from rustyray.engines.native.standing.places import Place, ProcessFile, started, write
 from rustyray.model.messages.jobs import WAITS
@@ -49,7 +49,7 @@ def main(path: str, name: str) -> None:
         child = subprocess.Popen(
             ["/bin/sh", "-c", job.entrypoint],
             cwd=job.directory,
-            env=job.environment,
+            env={texts.received(name): texts.received(value) for name, value in job.environment.items()},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=tied,  # noqa: PLW1509 - this process has one thread
