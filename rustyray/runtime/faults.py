@@ -50,7 +50,7 @@ def make_failed(
     the refs inside: whoever sends the value registers the receiver for them while the exception is alive.
     """
     cause = error.cause if isinstance(error, x.RayTaskError) else error
-    text = _shortened(trimmed_traceback(error))
+    text = _told(error)
     refs: list[RefInfo] | None = None
     try:
         packed = dumps(portable(cause), "the exception")
@@ -58,10 +58,9 @@ def make_failed(
             raise ValueError(f"it has {packed.size / 1e6:.3g} MB, and {MOST / 1e6:.3g} MB at most go with an error")
         blob = packed.data if not packed.buffers else dumps_by_value(portable(cause), None)  # in one piece
         refs = ref_infos(packed.refs)
-    except Exception as refusal:  # noqa: BLE001 - reducers are the user's code
+    except BaseException as refusal:  # noqa: BLE001 - reducers are the user's code, and raise whatever they like
         blob = b""
-        why = _culprit(cause) or refusal
-        text += f"({_name(type(cause))} itself stays behind, as it cannot be pickled: {why})\n"
+        text += f"({_name(type(cause))} itself stays behind, as it cannot be pickled: {_culprit(cause, refusal)})\n"
     return Failed(
         cause=blob,
         function=function,
@@ -135,6 +134,26 @@ def trimmed_traceback(error: BaseException) -> str:
     return "".join(told.format())
 
 
+def _told(error: BaseException) -> str:
+    """The traceback, or as much of it as the exception lets be had: its methods are the user's code."""
+    try:
+        return _shortened(trimmed_traceback(error))
+    except Exception as refusal:  # noqa: BLE001 - see above
+        from traceback import format_tb
+
+        frames = "".join(format_tb(error.__traceback__))
+        what = f"{_name(type(error))}, and describing it raised {said(refusal)}"
+        return f"Traceback (most recent call last):\n{frames}{what}\n"
+
+
+def said(error: BaseException) -> str:
+    """An exception in a line, as far as it can tell."""
+    try:
+        return f"{_name(type(error))}: {error}"
+    except Exception:  # noqa: BLE001 - whatever its __str__ does
+        return _name(type(error))
+
+
 def _shortened(text: str) -> str:
     """The beginning and the end, if it is very long: what the error says may be in it many times."""
     half = MOST_TEXT // 2
@@ -151,13 +170,17 @@ def _trim(told: TracebackException, seen: set[int]) -> None:
             _trim(inner, seen)
 
 
-def _culprit(cause: BaseException) -> str:
-    """Where in the exception as it is the culprit sits: the path is then in the user's own terms."""
+def _culprit(cause: BaseException, refusal: BaseException) -> str:
+    """Why it does not pickle: where in the exception as it is the culprit sits, in the user's own terms, if that is
+    found."""
     try:
         dumps(cause, type(cause).__qualname__)
-    except Exception as refusal:  # noqa: BLE001 - reducers are the user's code
+    except BaseException as again:  # noqa: BLE001 - see `make_failed`
+        refusal = again
+    try:
         return str(refusal)
-    return ""
+    except Exception:  # noqa: BLE001 - whatever its __str__ does
+        return said(refusal)
 
 
 def _name(cls: type) -> str:

@@ -43,7 +43,7 @@ from rustyray.model.ids import (
 )
 from rustyray.model.messages import HEAD, Call, KillActor, Message, Task
 from rustyray.model.plans import ActorPlan, MethodPlan, TaskPlan
-from rustyray.model.values import Fault, FaultKind, RefInfo, Value
+from rustyray.model.values import Failed, Fault, FaultKind, RefInfo, Value
 
 #: Tasks that may pile up unsent before a submission sends them itself; less waits for company (see `flush`).
 BATCH = 64
@@ -308,9 +308,9 @@ class OwnerCore:
             lines = "".join(f"\n  {when:.6f} {what} from {peer.hex()}" for when, peer, what in self._story)
             raise IllegalTaskStep(f"{error}; what came in before:{lines}") from error
 
-    def judged(self, task: TaskID, retry: bool, now: float) -> None:
+    def judged(self, task: TaskID, verdict: bool | Failed, now: float) -> None:
         """The answer to a `JudgeFailure` effect."""
-        self.tasks.retries.judged(task, retry, now)
+        self.tasks.retries.judged(task, verdict, now)
 
     def on_peer_lost(self, peer: bytes, reason: str, now: float) -> None:
         """A connection is gone. How the process ended, its node knows; until it tells, nothing is pushed there."""

@@ -92,17 +92,18 @@ class Retries:
         """The record that a `JudgeFailure` is about, while the question is open."""
         return self._judging.get(task, (None, None))[0]
 
-    def judged(self, task: TaskID, retry: bool, now: float) -> None:
-        """The host's answer to `JudgeFailure`."""
+    def judged(self, task: TaskID, verdict: bool | Failed, now: float) -> None:
+        """The host's answer to `JudgeFailure`: whether to retry, or what the task comes to, as that cannot be said."""
         record, value = self._judging.pop(task, (None, None))
         if record is None or value is None:
             return
         if record.state != BACKOFF:
             pass  # it was failed meanwhile, by a cancellation or the end of the runtime
-        elif retry and not record.cancelled:
+        elif verdict is True and not record.cancelled:
             self._back_off(record, now)
         else:
-            self._fail(record, faults.cancelled(record) if record.cancelled else value, now)
+            outcome = verdict if isinstance(verdict, Failed) else value
+            self._fail(record, faults.cancelled(record) if record.cancelled else outcome, now)
         self._refs.let_go(value)
 
     def worker_died(

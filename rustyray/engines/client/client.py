@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from rustyray.core.effects import JudgeFailure
 from rustyray.engines.client.streams import StreamReader
 from rustyray.model.ids import FIRST_RETURN, handle_id, object_id
 from rustyray.model.streams import DYNAMIC
-from rustyray.model.values import RefInfo
+from rustyray.model.values import Failed, RefInfo
 from rustyray.runtime import context, tracing
 from rustyray.runtime.engine import ActorHandleState
-from rustyray.runtime.faults import task_error
+from rustyray.runtime.faults import said, task_error
 from rustyray.runtime.ref import ObjectRef
 from rustyray.runtime.serialization import (
     INLINE_MAX,
@@ -152,14 +154,22 @@ class Client(StreamReader):
             self.pump.flush()
         self.pump.run_deferred()
 
-    def judge(self, question: JudgeFailure) -> bool:
-        """Ask a plan's own predicate whether the exception is worth another attempt."""
+    def judge(self, question: JudgeFailure) -> bool | Failed:
+        """Ask a plan's own predicate whether the exception is worth another attempt. If that raises, it is not, and
+        the task's error says so."""
         with self.pump.lock:
             record = self.core.tasks.retries.judged_record(question.task)
         if record is None:
             return False
         on_error = record.plan.retry.on_error
-        return on_error if isinstance(on_error, bool) else bool(on_error(task_error(question.failed, loads).cause))
+        if isinstance(on_error, bool):
+            return on_error
+        failed = question.failed
+        try:
+            return bool(on_error(task_error(failed, loads).cause))
+        except Exception as error:  # noqa: BLE001 - the predicate is the user's code
+            why = f"(It is not tried again, as retry_exceptions itself raised {said(error)})\n"
+            return msgspec.structs.replace(failed, traceback=failed.traceback + why)
 
     # --- actors -------------------------------------------------------------------------------------------------------
 

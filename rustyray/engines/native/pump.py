@@ -31,6 +31,7 @@ from rustyray.engines.native.processes import forks
 from rustyray.model.messages import (
     HEAD,
 )
+from rustyray.model.values import Failed
 
 #: Seconds between two looks of the background thread while others wait now and then.
 TICK: Final = 0.005
@@ -69,7 +70,7 @@ class Pump(Waiting):
         super().__init__(handlers)
         self.on_effect = on_effect
         #: Asks a plan whether to retry; called without the lock. Set by the engine.
-        self.judge: Callable[[JudgeFailure], bool] = lambda question: False
+        self.judge: Callable[[JudgeFailure], bool | Failed] = lambda question: False
         self.clock = time.monotonic
         self.lock: threading.Lock | forks.NoLock = threading.Lock()
         self.deferred: deque[Callable[[], None]] = deque()

@@ -184,6 +184,51 @@ def test_an_exception_whose_text_is_no_unicode_is_the_tasks_error() -> None:
     assert rustyray.get(reader.ready.remote()) == 1
 
 
+class Lookup(Exception):
+    """Its attributes are looked up in a dict, which raises KeyError."""
+
+    def __getattr__(self, name: str) -> object:
+        return self.args[0][name]
+
+
+class Leaver(Exception):
+    """It cannot be pickled."""
+
+    def __reduce__(self) -> str:
+        sys.exit("no")
+
+    def __str__(self) -> str:
+        raise SyntaxError
+
+
+@pytest.mark.parametrize("kind", ["Lookup", "Leaver"])
+def test_an_exception_that_cannot_be_described_is_the_tasks_error(kind: str) -> None:
+    @rustyray.remote
+    class Actor:
+        def fail(self) -> None:
+            raise Lookup({}) if kind == "Lookup" else Leaver()
+
+        def ready(self) -> int:
+            return 1
+
+    actor = Actor.remote()
+    [error] = rustyray.get([actor.fail.remote()], on_error="return")  # pytest could not describe it, either
+    assert kind in str(error)
+    assert rustyray.get(actor.ready.remote()) == 1
+
+
+def test_a_predicate_that_raises_lets_the_task_fail() -> None:
+    def is_busy(error: BaseException) -> bool:
+        return bool(error.code == 503)  # type: ignore[attr-defined]
+
+    @rustyray.remote(retry_exceptions=is_busy)
+    def fails() -> None:
+        raise OSError("once")
+
+    with pytest.raises(OSError, match=r"(?s)once.*not tried again, as retry_exceptions itself raised AttributeError"):
+        rustyray.get(fails.remote(), timeout=30)
+
+
 def test_an_exception_that_is_too_large_still_tells_its_story() -> None:
     class Laden(Exception):
         def __init__(self) -> None:
