@@ -70,6 +70,7 @@ def unpacked(data: bytes, digest: str, into: str) -> str:
         return folder
     mine = f"{folder}.{os.getpid()}"
     os.makedirs(into, mode=0o700, exist_ok=True)
+    os.makedirs(mine, exist_ok=True)  # an archive may be empty
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         archive.extractall(mine)
         for info in archive.infolist():

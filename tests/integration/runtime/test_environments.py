@@ -208,6 +208,11 @@ class TestFolders:
         assert rustyray.get(values) == ["from the package", "from the wheel", "from the folder"]
         assert rustyray.get(read.options(runtime_env=modules).remote("b.txt")) == "beta", "the directory is inherited"
 
+    def test_an_empty_folder_is_one(self, start: Start, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        start(runtime_env={"working_dir": str(tmp_path / "empty")})
+        assert rustyray.get(rustyray.remote(os.listdir).remote()) == []
+
     def test_nothing_is_left_of_a_node_that_was_killed(self, start: Start, folder: Path, tmp_path: Path) -> None:
         start(runtime_env={"working_dir": str(folder)}, object_spilling_directory=str(tmp_path))
         pid = rustyray.get(rustyray.remote(os.getppid).remote())
