@@ -8,7 +8,10 @@ from rustyray.model.events import Inside
 
 
 class ActorRow(Inside, frozen=True, kw_only=True, gc=False):
-    """An actor, as the head sees it; ``restarts`` counts those so far, ``cause`` says why it is dead or restarting."""
+    """An actor, as the head sees it; ``restarts`` counts those so far, ``cause`` says why it is dead or restarting.
+
+    ``was_created``: its constructor has come to its end.
+    """
 
     actor_id: str
     class_name: str
@@ -24,6 +27,7 @@ class ActorRow(Inside, frozen=True, kw_only=True, gc=False):
     cause: str
     resources: dict[str, float] = msgspec.field(default_factory=dict)
     placement_group_id: str = ""
+    was_created: bool = False
 
 
 class JobRow(Inside, frozen=True, kw_only=True, gc=False):

@@ -59,6 +59,7 @@ class Actor:
         "state",
         "stopping",
         "told_unplaceable",
+        "was_created",
         "what",
         "worker",
     )
@@ -73,6 +74,8 @@ class Actor:
         self.failures = 0
         self.not_before = float("-inf")
         self.told_unplaceable = False
+        #: Its constructor has come to its end once.
+        self.was_created = False
         self.node: NodeID = b""
         self.worker: WorkerID = b""
         self.address = ""

@@ -187,6 +187,7 @@ class Actors:
             actor.worker = message.worker
             actor.address = message.address
             actor.pid = message.pid
+            actor.was_created = True
             actor.fault = None
             actor.failures = 0
             actor.told_unplaceable = False

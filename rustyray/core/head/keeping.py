@@ -56,6 +56,7 @@ class ActorRecord(Part, tag="actor"):
     fault: Fault | None
     stopping: str
     killed: str
+    was_created: bool = False
 
 
 class GroupRecord(Part, tag="group"):
@@ -109,6 +110,7 @@ def _record(what: object) -> Record:
                 what.fault,
                 what.stopping,
                 what.killed,
+                what.was_created,
             )
         case Group():
             state = GroupState.PENDING if what.round is not None and not what.was_created else what.state
@@ -149,6 +151,7 @@ def _actor(record: ActorRecord) -> Actor:
     actor.state, actor.incarnation, actor.restarts = record.state, record.incarnation, record.restarts
     actor.node, actor.worker, actor.address, actor.pid = record.node, record.worker, record.address, record.pid
     actor.fault, actor.stopping, actor.killed = record.fault, record.stopping, record.killed
+    actor.was_created = record.was_created
     return actor
 
 

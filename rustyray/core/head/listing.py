@@ -25,6 +25,7 @@ def actor_row(actor: Actor) -> ActorRow:
         cause=actor.fault.message if actor.fault is not None else "",
         resources=as_amounts(spec.resources),
         placement_group_id=spec.strategy.group.hex() if spec.strategy is not None else "",
+        was_created=actor.was_created,
     )
 
 

@@ -105,8 +105,11 @@ def _finished(row: dict[str, Any], pids: dict[str, tuple[int, str]], actors: dic
         kind = "ACTOR_CREATION_TASK"
         function = name = f"{(actor.class_name if actor is not None else name).rpartition('.')[2]}.__init__"
         row["actor_id"] = id_
-        if actor is not None and actor.state != "PENDING":
+        if actor is not None and actor.was_created:
             row |= {"state": "FINISHED", "worker_id": actor.worker_id, "waits_for": ""}
+        elif actor is not None and actor.state == "DEAD":
+            row |= {"state": "FAILED", "waits_for": ""}
+            row |= {"error_type": "ACTOR_CREATION_FAILED", "error_message": actor.cause}
     elif row.get("actor_id"):
         kind = "ACTOR_TASK"
         function = f"{actor.class_name.rpartition('.')[2]}.{function}" if actor is not None else function

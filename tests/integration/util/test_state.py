@@ -29,6 +29,14 @@ def lookup(key: str) -> str:
 
 
 @rustyray.remote
+class Broken:
+    def __init__(self) -> None:
+        raise ValueError
+
+    def fail(self) -> None: ...
+
+
+@rustyray.remote
 class Board:
     def __init__(self) -> None:
         self.kept: list[Any] = []
@@ -69,7 +77,13 @@ def test_tasks_with_what_became_of_them() -> None:
     creation = state.get_task(board._actor_id.hex())
     assert creation is not None
     assert (creation.name, creation.type, creation.state) == ("Board.__init__", "ACTOR_CREATION_TASK", "FINISHED")
-    failed = state.list_tasks(filters=[("state", "=", "failed"), ("type", "!=", "ACTOR_TASK")])
+    killed, broken = Board.options(resources={"unobtainium": 1}).remote(), Broken.remote()
+    rustyray.kill(killed)
+    with pytest.raises(rustyray.exceptions.ActorDiedError):
+        rustyray.get(broken.fail.remote())
+    creations = [state.get_task(actor._actor_id.hex()) for actor in (killed, broken)]
+    assert [(task.state, task.error_type) for task in creations if task] == [("FAILED", "ACTOR_CREATION_FAILED")] * 2
+    failed = state.list_tasks(filters=[("state", "=", "failed"), ("type", "=", "NORMAL_TASK")])
     assert bad.task_id().hex() in [task.task_id for task in failed]
     assert {task.state for task in failed} == {"FAILED"}
     assert len(state.list_tasks(limit=2)) == 2
