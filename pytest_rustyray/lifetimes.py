@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rustyray.runtime.engine import Engine
 
     Starter = pytest.Item | pytest.FixtureDef[object]
+    Up = tuple[Engine | None, list[ProgramCluster]]
 
 _LEFT: Final = pytest.StashKey[bool]()
 
@@ -33,6 +34,8 @@ class Lifetimes:
         self._engine: Engine | None = None
         self._starter: Starter | None = None
         self._clusters: dict[ProgramCluster, Starter] = {}
+        #: What was up when fixtures began to come or go.
+        self._before = all_that_is_up()
 
     def started_by(self) -> str:
         """Who started the runtime that is up, in words; empty if that was not seen."""
@@ -52,7 +55,7 @@ class Lifetimes:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        before = running_engine()
+        before = all_that_is_up()
         try:
             return (yield)
         finally:
@@ -60,21 +63,29 @@ class Lifetimes:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
-        before = running_engine()
+        before = all_that_is_up()
         try:
             return (yield)
         finally:
             self._note(before, item, item.config)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, None, None]:
+    def pytest_fixture_post_finalizer(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ) -> Generator[None, None, None]:
         try:
             return (yield)
         finally:
+            self._note(self._before, fixturedef, request.config)  # its end may have started one, too
             self._end(fixturedef)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        self._before = all_that_is_up()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        self._before = all_that_is_up()
         try:
             return (yield)  # innermost: the fixtures end, and output is still captured
         finally:
@@ -90,16 +101,17 @@ class Lifetimes:
             setattr(report, LEFT_RUNNING, True)
         return report
 
-    def _note(self, before: Engine | None, starter: Starter, config: pytest.Config) -> None:
+    def _note(self, before: Up, starter: Starter, config: pytest.Config) -> None:
         if "rustyray" in sys.modules:
             from pytest_rustyray import watching
 
             watching.begin(config)
-        engine = running_engine()
-        if engine is not None and engine is not before and engine is not self._engine:
+        engine, there = all_that_is_up()
+        if engine is not None and engine is not before[0] and engine is not self._engine:
             self._engine, self._starter = engine, starter
-        for cluster in clusters():
-            self._clusters.setdefault(cluster, starter)
+        for cluster in there:
+            if cluster not in before[1]:
+                self._clusters.setdefault(cluster, starter)
 
     def _end(self, starter: Starter) -> bool:
         """Shut down what this starter has left running; whether there was anything."""
@@ -131,6 +143,11 @@ def clusters() -> list[ProgramCluster]:
     """The clusters that this process has started, other than runtimes of its own, and that have not ended."""
     module = sys.modules.get("rustyray.engines.native.standing.of_program")
     return list(module.all_of_them) if module is not None else []
+
+
+def all_that_is_up() -> Up:
+    """The engine of this process, and its clusters."""
+    return running_engine(), clusters()
 
 
 def started() -> int:

@@ -52,6 +52,49 @@ def test_a_runtime_that_came_up_in_a_test_is_shut_down_after_it_and_told_of(suit
     result.stdout.fnmatch_lines([f"rustyray: 5 tests left a runtime running, which was shut down: {named}. Use *"])
 
 
+IN_TEARDOWNS = """
+    import pytest
+    import rustyray
+    from rustyray.cluster_utils import Cluster
+
+    cluster = Cluster()
+
+    @rustyray.remote
+    def tidy():
+        return 1
+
+    @pytest.fixture
+    def own():
+        rustyray.init(num_cpus=1)
+        yield
+        rustyray.shutdown()
+        assert rustyray.get(tidy.remote()) == 1
+
+    class TestOld:
+        def teardown_method(self):
+            assert rustyray.get(tidy.remote()) == 1
+
+        def test_one(self):
+            pass
+
+    def test_two(own):
+        pass
+
+    def test_three(rustyray_local):
+        assert rustyray.get(tidy.remote()) == 1
+
+    def test_last():
+        assert not rustyray.is_initialized()
+        cluster.add_node(num_cpus=1)
+        cluster.shutdown()
+"""
+
+
+def test_one_that_came_up_in_a_teardown_is_shut_down_after_that(suite: Suite) -> None:
+    """But not what was there before all fixtures."""
+    suite.write(test_it=IN_TEARDOWNS).run().assert_outcomes(passed=4)
+
+
 @pytest.mark.stress
 def test_parallel_runs_tell_too(suite: Suite) -> None:
     pytest.importorskip("xdist")
