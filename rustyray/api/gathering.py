@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from rustyray.exceptions import GetTimeoutError, RayError, RayTaskError
+from rustyray.exceptions import GetTimeoutError, RayError, RaySystemError, RayTaskError
 
 if TYPE_CHECKING:
     from rustyray.runtime.engine import Engine
@@ -52,10 +52,16 @@ class _Error:
 
 
 def _outcome(engine: Engine, ref: ObjectRef[Any]) -> Any:
+    from rustyray.runtime.faults import said
+
     try:
         return engine.get((ref,), None)[0]
     except RayError as error:
         return _Error(error)
+    except Exception as error:  # noqa: BLE001 - a value is unpickled by the user's code
+        unread = RaySystemError(f"the value of {ref!r} could not be unpickled: {said(error)}")
+        unread.__cause__ = error
+        return _Error(unread)
 
 
 def group(failed: dict[int, RayError], count: int) -> ExceptionGroup[RayError]:
@@ -67,7 +73,8 @@ def group(failed: dict[int, RayError], count: int) -> ExceptionGroup[RayError]:
     for positions in by_cause.values():
         error = failed[positions[0]]
         listed = ", ".join(map(str, positions[:LISTED])) + (", …" if len(positions) > LISTED else "")
-        error.add_note(f"at {len(positions)} of {count} refs, number {listed}" if count > 1 else "at the only ref")
+        where = f"at {len(positions)} of {count} refs, number {listed}" if count > 1 else "at the only ref"
+        vars(error).setdefault("__notes__", []).append(where)  # the class may look its attributes up elsewhere
         causes.append(error)
     reasons = f", for {len(causes)} different reasons" if len(causes) > 1 else ", for 1 reason"
     return ExceptionGroup(f"{len(failed)} of {count} refs failed{reasons if len(causes) < len(failed) else ''}", causes)
@@ -77,7 +84,7 @@ def _cause(error: RayError) -> tuple[object, ...]:
     """The same for errors that a person would call the same."""
     if isinstance(error, RayTaskError):
         return type(error.cause), _text(error.cause), error.function_name
-    return type(error), error.context.function, error.context.actor
+    return type(error), error.context.function, error.context.actor, _text(error.__cause__)
 
 
 def _text(cause: object) -> str:

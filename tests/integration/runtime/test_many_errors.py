@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
 import rustyray
-from rustyray.exceptions import GetTimeoutError, RayTaskError, WorkerCrashedError
+from rustyray.exceptions import GetTimeoutError, RaySystemError, RayTaskError, WorkerCrashedError
 from tests.integration.runtime.conftest import Start
 
 
@@ -88,6 +89,33 @@ class Mute(Exception):
 @rustyray.remote
 def says_nothing() -> None:
     raise Mute
+
+
+class Elsewhere(Exception):
+    def __getattr__(self, name: str) -> object:
+        raise LookupError(name)
+
+
+@rustyray.remote
+def looks_up() -> None:
+    raise Elsewhere
+
+
+class Unreadable:
+    def __reduce__(self) -> Any:
+        return eval, ("1/0",)
+
+
+def test_what_cannot_be_read_takes_the_place_of_its_value_alone(start: Start) -> None:
+    start(num_cpus=2)
+    refs = [rustyray.put(Unreadable()), rustyray.put(1), looks_up.remote()]
+    unread, one, elsewhere = rustyray.get(refs, on_error="return")
+    assert isinstance(unread, RaySystemError)
+    assert "could not be unpickled: ZeroDivisionError" in str(unread)
+    assert (one, type(unread.__cause__)) == (1, ZeroDivisionError)
+    assert isinstance(elsewhere, RayTaskError)
+    with pytest.raises(ExceptionGroup, match="2 of 3 refs failed"):
+        rustyray.get(refs, on_error="group")
 
 
 def test_an_exception_that_cannot_say_what_it_is(start: Start) -> None:
