@@ -35,6 +35,21 @@ def in_thread(use: Callable[[], None]) -> None:
     assert not thread.is_alive()
 
 
+@pytest.mark.usefixtures("sim")
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_a_loop_waits_for_may_come_from_elsewhere(debug: bool) -> None:
+    """In debug mode, as in `unittest.IsolatedAsyncioTestCase`, a loop looks who calls it."""
+
+    @rustyray.remote
+    def one() -> int:
+        return 1
+
+    async def two() -> int:
+        return await one.remote() + await asyncio.to_thread(rustyray.get, one.remote())
+
+    assert asyncio.run(two(), debug=debug) == 2
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_locks_go_on_after_the_runtime(start: Start, again: bool) -> None:
     start()

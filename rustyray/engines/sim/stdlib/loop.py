@@ -75,7 +75,8 @@ class SimLoop(asyncio.BaseEventLoop):
     def call_soon_threadsafe(  # type: ignore[override] # without type variables
         self, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> Any:
-        handle = self.call_soon(callback, *args, context=context)
+        self._check_closed()  # type: ignore[attr-defined]
+        handle = self._call_soon(callback, args, context)  # type: ignore[attr-defined] # `call_soon` looks who calls
         self._write_to_self()
         return handle
 
