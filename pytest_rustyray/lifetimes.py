@@ -115,11 +115,14 @@ class Lifetimes:
 
     def _end(self, starter: Starter) -> bool:
         """Shut down what this starter has left running; whether there was anything."""
-        left = self._end_runtime(starter)
-        for cluster in [cluster for cluster, who in self._clusters.items() if who is starter]:
-            del self._clusters[cluster]
-            left |= not cluster.ended
-            cluster.shutdown()
+        left = False
+        try:
+            left = self._end_runtime(starter)
+        finally:
+            for cluster in [cluster for cluster, who in self._clusters.items() if who is starter]:
+                del self._clusters[cluster]
+                left |= not cluster.ended
+                cluster.shutdown()
         return left
 
     def _end_runtime(self, starter: Starter) -> bool:

@@ -169,9 +169,11 @@ class Cluster:
             return
         atexit.unregister(self.shutdown)
         engine = context.own_engine()
-        if engine is not None and engine.process().head == cluster.cluster.head_address:
-            lifecycle.shutdown()
-        cluster.shutdown()
+        try:
+            if engine is not None and engine.process().head == cluster.cluster.head_address:
+                lifecycle.shutdown()
+        finally:  # whatever interrupts that
+            cluster.shutdown()
 
     def _start_head(self, node_args: Mapping[str, Any]) -> ClusterNode:
         node_args = checked(node_args, HEAD_OPTIONS)

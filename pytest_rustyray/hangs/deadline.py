@@ -124,6 +124,11 @@ class Deadlines:
             if self._error is None:
                 raise
             raise self._error.with_traceback(interrupt.__traceback__) from None
+        except BaseExceptionGroup as group:  # of fixtures that end; one need not say what another has said
+            error = self._error
+            if error is None or group.split(lambda one: one is error)[1] is not None:
+                raise
+            raise error from None
         finally:
             with self._lock:
                 self._inside = False

@@ -319,12 +319,18 @@ def running_engine() -> Engine:
 
 
 def _shut_down(engine: Engine, grace: float | None) -> ShutdownReport | None:
-    report = engine.shutdown(grace)
-    with _lock:
-        _observe_no_more()
-        if context.engine() is engine:
-            context.set_engine(None)
-    return report
+    ended = True
+    try:
+        return engine.shutdown(grace)
+    except Exception:
+        ended = False  # it has refused, and goes on
+        raise
+    finally:  # whatever interrupts it (Ctrl-C)
+        if ended:
+            with _lock:
+                _observe_no_more()
+                if context.engine() is engine:
+                    context.set_engine(None)
 
 
 def _observe_no_more() -> None:

@@ -36,8 +36,8 @@ class Ending:
         self._begun = False
         self._carried = False
         self._over = threading.Event()
-        #: Ctrl-C came while it waited for tasks: it did not wait any longer, and raises at its end.
-        self._interrupted = False
+        #: What has interrupted a stage: it was forced at once, and this is raised at the end.
+        self._interrupt: BaseException | None = None
         self._work: dict[Stage, Work] = {
             Stage.STOP_ACCEPTING: self._stop_accepting,
             Stage.CANCEL_PENDING: self._cancel_pending,
@@ -67,7 +67,7 @@ class Ending:
     def run(self, grace: float | None) -> ShutdownReport:
         """End the runtime, or wait until another thread has; the report is the same for all.
 
-        A thread that is interrupted meanwhile leaves the rest to those that wait, or to the next call.
+        A thread that is interrupted meanwhile (Ctrl-C) waits no longer than it must, and raises that when all is ended.
         """
         while not isinstance(self.life, Down):
             with self._lock:
@@ -78,9 +78,6 @@ class Ending:
                 self._carry_out(self._beginning(grace))
             else:
                 self._over.wait()
-        if self._interrupted:
-            self._interrupted = False
-            raise KeyboardInterrupt
         return self.report()
 
     def _beginning(self, grace: float | None) -> Draining | Stopping | Down:
@@ -113,13 +110,20 @@ class Ending:
             with self._lock:
                 self._carried = isinstance(self.life, Down)
                 self._over.set()
+        interrupt, self._interrupt = self._interrupt, None
+        if interrupt is not None:
+            raise interrupt
+        self.driver.pump.check_interrupt()
 
     def _attempt(self, step: Step) -> str | None:
-        """Do what the step says: a note when it is done, None when its time ran out."""
+        """Do what the step says: a note when it is done, None when it is to be forced."""
         try:
             return self._work[step.stage](step)
         except Exception as error:  # noqa: BLE001 - a stage that fails must not keep the next ones from running
             return f"failed: {type(error).__name__}: {error}"
+        except BaseException as interrupt:  # noqa: BLE001 - raised when all is ended
+            self._interrupt = interrupt
+            return "interrupted" if step.force else None
 
     # --- the stages ---------------------------------------------------------------------------------------------------
 
@@ -141,10 +145,8 @@ class Ending:
         while left := driver.core.unfinished.running():
             if step.force or driver.node_gone:
                 return f"{left} still running, to be ended with their processes"
+            driver.pump.check_interrupt()
             patience = step.deadline - time.monotonic()
-            if driver.pump.interrupted:
-                driver.pump.interrupted, self._interrupted = False, True
-                return None
             if patience <= 0:
                 return None
             driver.pump.turn(min(LOOK, patience))

@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import rustyray
 from rustyray.cluster_utils import Cluster
+from rustyray.engines.native.processes.zygote import Zygote
 from rustyray.engines.native.standing.places import DIRECTORY_VARIABLE
+from rustyray.runtime import context
 from tests.integration.cluster.meeting import meet
 from tests.integration.drivers import driver, eventually
 from tests.integration.runtime.processes import alive
@@ -116,6 +119,21 @@ def test_it_ends_with_a_program_that_leaves_it_up(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["while the program leaves", "while nodes end"])
+def test_it_ends_though_that_is_interrupted(cluster: Cluster, leaves: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cluster.head_node is not None
+    node = cluster.head_node.pid
+    if leaves:
+        engine: Any = context.own_engine()
+        engine.pump.interrupt()
+    else:
+        monkeypatch.setattr(Zygote, "end_node", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        cluster.shutdown()
+    assert not rustyray.is_initialized()
+    assert not alive(node)
 
 
 def test_each_program_finds_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

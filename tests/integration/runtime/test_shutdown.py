@@ -11,12 +11,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 import rustyray
 from rustyray.exceptions import RayError
+from rustyray.runtime import context
 from rustyray.runtime.engine import ShutdownReport
 from tests.integration.drivers import eventually
 from tests.integration.runtime.conftest import Start
@@ -152,6 +154,32 @@ def test_what_overruns_is_forced_and_reported(start: Start, slow: Any, tmp_path:
     assert seconds(report) < 5
     assert any("wait for running" in line for line in report.forced)
     assert nodes_left() == []
+    del ref
+
+
+class Stop(BaseException):
+    """What a signal handler raises."""
+
+
+@pytest.mark.native_only("a simulated runtime is not interrupted so")
+@pytest.mark.parametrize("where", ["waiting for tasks", "saying goodbye"])
+def test_what_interrupts_a_shutdown_hurries_it_and_is_raised(
+    start: Start, slow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    start()
+    ref = slow.remote()
+    assert eventually((tmp_path / "runs").exists)
+    engine: Any = context.own_engine()
+    if where == "waiting for tasks":
+        engine.pump.interrupt(Stop())
+    else:
+        monkeypatch.setattr(engine, "say_goodbye", Mock(side_effect=Stop))
+    with pytest.raises(Stop):
+        rustyray.shutdown(grace=60 if where == "waiting for tasks" else 0)
+    assert not rustyray.is_initialized()
+    assert nodes_left() == []
+    start()
+    assert rustyray.get(double.remote(2)) == 4
     del ref
 
 

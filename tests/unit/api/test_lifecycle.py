@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -127,6 +128,25 @@ def test_shutdown_stops_it_and_reports() -> None:
     assert not rustyray.is_initialized()
     assert rustyray.shutdown() is None
     assert engine.shut_down == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=["interrupt", "exit"])
+def test_a_shutdown_that_is_interrupted_has_ended_it(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    rustyray.init()
+    monkeypatch.setattr(running(), "shutdown", Mock(side_effect=error))
+    with pytest.raises(type(error)):
+        rustyray.shutdown()
+    assert not rustyray.is_initialized()
+    rustyray.init()
+
+
+def test_a_shutdown_that_is_refused_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    rustyray.init()
+    with monkeypatch.context() as patch:
+        patch.setattr(running(), "shutdown", Mock(side_effect=RuntimeError("not from here")))
+        with pytest.raises(RuntimeError, match="not from here"):
+            rustyray.shutdown()
+    assert rustyray.is_initialized()
 
 
 def test_a_session_ends_with_its_block() -> None:

@@ -104,9 +104,12 @@ class ProgramCluster:
             return
         self.ended = True
         all_of_them.remove(self)
-        jobs.stop_all(self._place)
         try:
+            jobs.stop_all(self._place)
             self._end([*self._nodes.values()], graceful=True)
+        except BaseException:  # Ctrl-C, say
+            self._end([*self._nodes.values()], graceful=False)
+            raise
         finally:
             self._place.remove()
 

@@ -132,6 +132,33 @@ def test_kinds_of_hangs(suite: Suite) -> None:
     )
 
 
+ENDS_LATE = """
+    import time
+    import pytest
+    import rustyray
+
+    @pytest.fixture
+    def runtime():
+        rustyray.init(num_cpus=1)
+        yield
+        rustyray.get(rustyray.remote(time.sleep).remote(1000))
+
+    @pytest.mark.rustyray(timeout=1.5)
+    def test_one(runtime):
+        pass
+
+    def test_next(rustyray_local):
+        assert rustyray.get(rustyray.remote(abs).remote(-1)) == 1
+"""
+
+
+def test_a_deadline_that_interrupts_again_while_the_runtime_is_shut_down(suite: Suite) -> None:
+    result = suite.write(test_it=ENDS_LATE).run()
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["E * Failed: the test took longer than 1.5 s *", "test_it.py:*: Failed"])
+    result.stdout.no_fnmatch_line("*ExceptionGroup*")
+
+
 ELSEWHERE = """
     import threading, time
     import pytest
