@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
-from pytest_rustyray.leaks import of_loky, of_ray, origins
+from pytest_rustyray.leaks import of_loky, of_pools, of_ray, origins
 from pytest_rustyray.leaks.finding import LOOK, Leak, runtime_module
 from pytest_rustyray.lifetimes import clusters, running_engine
 
@@ -72,7 +72,7 @@ class Processes:
             _reap(thing)  # an orphan has nobody else
             return None
         text = f"process {thing} ({command(thing)})"
-        return Leak("processes", text, lambda: end(thing), lambda: origins.popen(thing))
+        return Leak("processes", text, lambda: _put_away(thing), lambda: origins.popen(thing))
 
 
 def children(pid: int) -> Iterator[int]:
@@ -105,6 +105,10 @@ def command(pid: int) -> str:
 def _own_command() -> str:
     with open("/proc/self/cmdline", "rb") as file:
         return file.read().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+
+
+def _put_away(pid: int) -> str:
+    return of_pools.ENDED if of_pools.end(pid) and not _state(pid) else end(pid)
 
 
 def end(pid: int) -> str:

@@ -7,7 +7,7 @@ import threading
 from types import FrameType
 from typing import Any, Final
 
-from pytest_rustyray.leaks import of_loky
+from pytest_rustyray.leaks import of_loky, of_pools
 from pytest_rustyray.leaks.finding import Leak
 from pytest_rustyray.lifetimes import running_engine
 
@@ -57,6 +57,8 @@ def _now_at(frame: FrameType | None) -> str:
 
 def end(thread: threading.Thread) -> str:
     """Raise SystemExit in it. A thread that waits in C code hears of that only afterwards, if ever."""
+    if of_pools.end(thread) and not thread.is_alive():
+        return of_pools.ENDED
     import ctypes
 
     setattr(thread, "_invoke_excepthook", _say_nothing)  # noqa: B010 - Python's own; what it is told is no news

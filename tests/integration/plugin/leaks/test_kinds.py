@@ -134,6 +134,45 @@ def test_kinds_of_leaks(suite: Suite, assert_ended: Callable[[list[int]], None])
     assert_ended(suite.noted("pids"))
 
 
+POOLS = """
+    import multiprocessing, signal, time
+    from multiprocessing.pool import ThreadPool
+
+    kept = []
+
+    def for_ever(_):
+        while True:
+            time.sleep(0.001)
+
+    def ignore():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def test_leaks(rustyray_local):
+        kept.append(ThreadPool(1))
+        kept.append(multiprocessing.get_context("fork").Pool(2, ignore))
+        kept[0].apply_async(for_ever, [0])
+        assert kept[1].map(abs, [-1]) == [1]
+        kept[1].map_async(for_ever, range(9))
+
+    def test_clean(rustyray_local):
+        assert not multiprocessing.active_children()
+        assert [process.exitcode for process in kept[1]._pool] == [-9, -9]
+"""
+
+
+def test_pools_are_ended_as_a_whole(suite: Suite) -> None:
+    result = suite.write(test_it=POOLS).run()
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "left behind, and put away: processes (2), threads (7), descriptors (*)",
+            *["  process * (a fork of this one): ended with its pool"] * 2,
+            "  thread 'Thread-* (worker)', *: ended",
+            *["  thread 'Thread-* (_handle_*)', *: ended with its pool"] * 6,
+        ]
+    )
+
+
 SHARED_RUNTIME = """
     import threading, time
     import pytest
