@@ -1,4 +1,4 @@
-"""Pools of `multiprocessing`, which replace processes that are killed, and wait at exit: they are ended as a whole."""
+"""Pools of `multiprocessing`, and ours of that name: they replace processes that are killed, and so end as a whole."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
+from pytest_rustyray.leaks.finding import runtime_module
+
 ENDED: Final = "ended with its pool"
 #: Seconds that a pool has to end, and then once more when its processes were killed.
 PATIENCE: Final = 2.0
@@ -16,7 +18,8 @@ PATIENCE: Final = 2.0
 
 def end(part: object) -> bool:
     """End the pool that has this process (a pid) or thread; False if none has."""
-    for pool in _pools():
+    modules: list[Any] = [sys.modules.get(f"{name}.pool") for name in ("multiprocessing", "multiprocess")]
+    for pool in _pools(modules):
         if part in _parts(pool):
             ending = threading.Thread(target=_terminate, args=(pool,), name="pytest-rustyray-pool", daemon=True)
             ending.start()
@@ -34,8 +37,17 @@ def _terminate(pool: Any) -> None:
         pool.terminate()
 
 
-def _pools() -> Iterator[Any]:
-    modules: list[Any] = [sys.modules.get(f"{name}.pool") for name in ("multiprocessing", "multiprocess")]
+def end_of_actors(actor: bytes) -> bool:
+    """End the pool that has this actor; False if none has."""
+    for pool in _pools([runtime_module("util.multiprocessing.pool")]):
+        children = (*getattr(pool, "_idle", ()), *getattr(pool, "_busy", ()))
+        if any(child.actor._actor_id.binary() == actor for child in children):
+            pool.terminate()
+            return True
+    return False
+
+
+def _pools(modules: list[Any]) -> Iterator[Any]:
     kinds = tuple(module.Pool for module in modules if module is not None)
     return (one for one in gc.get_objects() if issubclass(type(one), kinds)) if kinds else iter(())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pytest_rustyray.leaks import origins
+from pytest_rustyray.leaks import of_pools, origins
 from pytest_rustyray.leaks.finding import Leak
 from pytest_rustyray.lifetimes import running_engine
 
@@ -36,6 +36,8 @@ class Work:
         def let_go() -> str:
             if kind == "refs":
                 return "stays with whoever refers to it"
+            if kind == "actors" and of_pools.end_of_actors(id_):
+                return of_pools.ENDED
             done = {"actors": "killed", "tasks": "cancelled"}[kind]
             return done if engine.let_go(kind, id_) else "is over by now"
 

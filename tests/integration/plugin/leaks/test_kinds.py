@@ -159,16 +159,35 @@ POOLS = """
         assert [process.exitcode for process in kept[1]._pool] == [-9, -9]
 """
 
+POOL_OF_ACTORS = """
+    import time
+    import pytest
+    from rustyray.util import multiprocessing, state
+
+    kept = []
+
+    def test_leaks(rustyray_shared):
+        kept.append(multiprocessing.Pool(2))
+        kept.append(kept[0].map_async(time.sleep, [1000] * 9, chunksize=1))
+
+    def test_clean(rustyray_shared):
+        assert {actor.state for actor in state.list_actors()} == {"DEAD"}
+        with pytest.raises(RuntimeError, match="terminated"):
+            kept[1].get()
+"""
+
 
 def test_pools_are_ended_as_a_whole(suite: Suite) -> None:
-    result = suite.write(test_it=POOLS).run()
-    result.assert_outcomes(passed=2, errors=1)
+    result = suite.write(test_it=POOLS, test_others=POOL_OF_ACTORS).run()
+    result.assert_outcomes(passed=4, errors=2)
     result.stdout.fnmatch_lines(
         [
             "left behind, and put away: processes (2), threads (7), descriptors (*)",
             *["  process * (a fork of this one): ended with its pool"] * 2,
             "  thread 'Thread-* (worker)', *: ended",
             *["  thread 'Thread-* (_handle_*)', *: ended with its pool"] * 6,
+            "left behind, and put away: refs (*), actors (2), tasks (2)",
+            "  actor rustyray.util.multiprocessing.pool.PoolActor: ended with its pool",
         ]
     )
 
