@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Futures(Values):
     """What waits for a ref without a thread that does."""
 
-    def when_ready(self, ref: ObjectRef[Any] | ObjectRefGenerator[Any], callback: Callable[[], None]) -> None:
+    def when_ready(self, ref: ObjectRef[Any] | ObjectRefGenerator[Any], callback: Callable[[], None]) -> Waiter:
         """Call ``callback`` (in some thread, without the lock) once the object has a value."""
         pump = self.pump
         waiter = Waiter(1, callback=callback)
@@ -29,8 +29,9 @@ class Futures(Values):
             if self.core.watch(object_).value is None:
                 pump.watch(object_, waiter)
                 pump.flush()
-                return
+                return waiter
         callback()
+        return waiter
 
     def future(self, ref: ObjectRef[Any]) -> Future[Any]:
         future: Future[Any] = Future()
@@ -64,8 +65,11 @@ class Futures(Values):
 
     def _arrival(
         self, ref: ObjectRef[Any] | ObjectRefGenerator[Any], loop: asyncio.AbstractEventLoop
-    ) -> asyncio.Future[None]:
-        """Done when the object has a value."""
+    ) -> Generator[Any, None, None]:
+        """Return when the object has a value."""
+        import asyncio
+
+        object_ = ref._id
         arrived: asyncio.Future[None] = loop.create_future()
 
         def tell() -> None:
@@ -78,8 +82,13 @@ class Futures(Values):
             except RuntimeError:
                 pass  # the loop was closed meanwhile, and whoever awaited went with it
 
-        self.when_ready(ref, tell_loop)
-        return arrived
+        waiter = self.when_ready(ref, tell_loop)
+        try:
+            yield from arrived
+        except asyncio.CancelledError:
+            with self.pump.lock:
+                self.pump.unwatch([object_], waiter)
+            raise
 
 
 def _is_lost_meanwhile(error: BaseException) -> bool:

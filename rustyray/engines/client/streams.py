@@ -45,9 +45,7 @@ class StreamReader(Futures):
                 if pump.interrupted:
                     pump.check_interrupt()
                 return ref
-            if not self._block(waiter, deadline):
-                with pump.lock:
-                    pump.unwatch([awaited], waiter)
+            if not self._wait_for([awaited], waiter, deadline):
                 raise GetTimeoutError("next() waited, and the generator has not yielded another item")
             if pump.closed:
                 raise RuntimeError("the runtime was shut down while next() waited")

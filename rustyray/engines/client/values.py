@@ -122,9 +122,8 @@ class Values(GroupClient):
             if waiter.need <= 0 or waiter.done:
                 return
         deadline = None if timeout is None else pump.clock() + timeout
-        if not self._block(waiter, deadline):
+        if not self._wait_for(missing, waiter, deadline):
             with pump.lock:
-                pump.unwatch(missing, waiter)
                 late = [object_ for object_ in missing if core.objects[object_].value is None]
             first = f" (the first: {late[0].hex()})" if late else ""
             raise GetTimeoutError(
@@ -135,6 +134,17 @@ class Values(GroupClient):
                 pump.unwatch(missing, waiter)
         if pump.closed:
             raise RuntimeError("the runtime was shut down while get() waited")
+
+    def _wait_for(self, objects: list[bytes], waiter: Waiter, deadline: float | None) -> bool:
+        """As `_block`. One that is too late, or is interrupted, does not wait for these any more."""
+        in_time = False
+        try:
+            in_time = self._block(waiter, deadline)
+        finally:
+            if not in_time:
+                with self.pump.lock:
+                    self.pump.unwatch(objects, waiter)
+        return in_time
 
     def _block(self, waiter: Waiter, deadline: float | None) -> bool:
         """Wait; a worker's main thread also gives back what it will not get to meanwhile."""
@@ -220,12 +230,14 @@ class Values(GroupClient):
             pump.flush()
             if waiter.need <= 0:
                 waiter.done = True
-        if deadline is not None and deadline <= pump.clock():
-            pump.turn(0)
-        elif not waiter.done:
-            self._block(waiter, deadline)
-        with pump.lock:
-            pump.unwatch(missing, waiter)
+        try:
+            if deadline is not None and deadline <= pump.clock():
+                pump.turn(0)
+            elif not waiter.done:
+                self._block(waiter, deadline)
+        finally:
+            with pump.lock:
+                pump.unwatch(missing, waiter)
         return waiter.done
 
     def _split(
