@@ -14,7 +14,7 @@ from pytest_rustyray.leaks import origins
 GRACE: Final = 0.3
 LOOK: Final = 0.01
 #: What other processes put away, and how many seconds they have for it.
-ENDED_ELSEWHERE: Final = ("actors", "tasks")
+ENDED_ELSEWHERE: Final = ("actors", "groups", "tasks")
 ENDED: Final = 5.0
 
 

@@ -1,4 +1,6 @@
-"""What a test leaves in a runtime that outlives it: refs that something refers to, actors, tasks that are not done."""
+"""What a test leaves in a runtime that outlives it: refs that something refers to, actors, placement groups, tasks that
+are not done.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ Thing = tuple[str, bytes]
 
 
 class Work:
-    """Of the driver alone: what tasks and actors have started ends with them."""
+    """Of the driver alone: what tasks and actors have started ends with them. (Their groups, with the job.)"""
 
     cheap: Final = True
 
@@ -38,7 +40,7 @@ class Work:
                 return "stays with whoever refers to it"
             if kind == "actors" and of_pools.end_of_actors(id_):
                 return of_pools.ENDED
-            done = {"actors": "killed", "tasks": "cancelled"}[kind]
+            done = {"actors": "killed", "tasks": "cancelled", "groups": "removed"}[kind]
             return done if engine.let_go(kind, id_) else "is over by now"
 
         text = self._texts[thing]
@@ -52,7 +54,8 @@ def _ends() -> str:
 
 
 def _counted_by(kind: str, id_: bytes) -> bytes:
-    """The object whose refs keep it."""
+    """The object whose refs keep it; empty if nothing does."""
     from rustyray.model import ids
 
-    return {"refs": id_, "actors": ids.handle_id(id_), "tasks": id_ + ids.FIRST_RETURN}[kind]
+    kept = {"refs": id_, "actors": ids.handle_id(id_), "tasks": id_ + ids.FIRST_RETURN}
+    return kept.get(kind, b"")

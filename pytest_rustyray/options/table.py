@@ -22,7 +22,10 @@ Options = Mapping[str, Given]
 #: The default of ``object_store_memory``, in bytes.
 STORE: Final = 256 * 2**20
 #: What a test may leave behind.
-LEAKS: Final = ("processes", "threads", "descriptors", "memory", "sockets", "folders", "actors", "refs", "tasks")
+LEAKS: Final = (
+    *("processes", "threads", "descriptors", "memory", "sockets", "folders"),
+    *("actors", "refs", "tasks", "groups"),
+)
 
 #: What each takes, with an example: its help.
 OPTIONS: Final[Mapping[str, str]] = {

@@ -7,17 +7,18 @@ from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.records import ObjectEntry
 from rustyray.core.owner.references import References
 from rustyray.model.ids import GroupID, ObjectID, owner_of
-from rustyray.model.messages import HEAD, GroupInfo, GroupState, WatchGroup
+from rustyray.model.messages import HEAD, GroupInfo, GroupSpec, GroupState, WatchGroup
 from rustyray.model.values import Fault, FaultKind, Value
 
 
 class Groups:
-    """Groups that somebody waits for here."""
+    """Groups that this process has made (``made``: those that live), and those that somebody waits for here."""
 
     def __init__(self, refs: References, arguments: Arguments, out: list[Effect]) -> None:
         self._refs = refs
         self._arguments = arguments
         self._out = out
+        self.made: dict[GroupID, GroupSpec] = {}
         #: By group, the objects that get their values when it is created.
         self._waiting: dict[GroupID, dict[ObjectID, Value]] = {}
         #: What the user was warned of.
@@ -41,6 +42,8 @@ class Groups:
 
     def on_info(self, info: GroupInfo, now: float) -> None:
         group = info.spec.group
+        if owner_of(group) == self._refs.me:
+            self._note(info)
         if info.state is GroupState.REMOVED:
             self._warned.pop(group, None)
             fault = Fault(FaultKind.GROUP_REMOVED, info.reason)
@@ -51,6 +54,12 @@ class Groups:
         elif info.reason and self._warned.get(group) != info.reason and owner_of(group) == self._refs.me:
             self._warned[group] = info.reason
             self._out.append(Warn(info.reason))
+
+    def _note(self, info: GroupInfo) -> None:
+        if info.state is GroupState.REMOVED:
+            self.made.pop(info.spec.group, None)
+        else:
+            self.made[info.spec.group] = info.spec
 
     def _settle(self, values: dict[ObjectID, Value] | dict[ObjectID, Fault], now: float) -> None:
         ready: list[ObjectID] = []

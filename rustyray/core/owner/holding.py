@@ -1,15 +1,17 @@
-"""What a program has under way in a runtime that goes on without it: its refs, its actors, its tasks."""
+"""What a program has under way in a runtime that goes on without it: its refs, actors, tasks and placement groups."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rustyray.core.effects import Send
 from rustyray.core.owner.calls import CREATION
 from rustyray.core.owner.records import ActorLink
 from rustyray.core.owner.telling import living
 from rustyray.core.owner.waits import tell_object, waits_for
 from rustyray.model.ids import HANDLE_INDEX, handle_id
-from rustyray.model.messages import ActorState
+from rustyray.model.messages import HEAD, ActorState, GroupSpec, RemoveGroup
+from rustyray.model.resources import describe
 
 if TYPE_CHECKING:
     from rustyray.core.owner.core import OwnerCore
@@ -22,9 +24,9 @@ Held = dict[str, dict[bytes, str]]
 
 
 def held(core: OwnerCore) -> Held:
-    """The refs that its code refers to, the actors that it made and that live, its tasks that are not done.
+    """The refs that its code refers to, the actors and groups that it made and that live, its tasks that are not done.
 
-    Detached actors are not among them: they are meant to stay. Nor is that one is being created: that is the actor.
+    Detached ones are not among them: they are meant to stay. Nor is that one is being created: that is the actor.
     """
     refs = {
         object_: f"a ref to {tell_object(core, object_)}"
@@ -47,11 +49,20 @@ def held(core: OwnerCore) -> Held:
         why = waits_for(core, record)
         what = f"{record.plan.name}, {record.state}" + (f", waits for {why}" if why else "")
         tasks[record.task.id] = what + (ENDS if record.plan.name == _LAST else "")
-    return {"refs": refs, "actors": actors, "tasks": tasks}
+    groups = {group: tell_group(spec) for group, spec in core.groups.made.items() if not spec.detached}
+    return {"refs": refs, "actors": actors, "tasks": tasks, "groups": groups}
+
+
+def tell_group(spec: GroupSpec) -> str:
+    bundles = ", ".join(f"{{{describe(bundle)}}}" for bundle in spec.bundles)
+    return f"placement group {repr(spec.name) if spec.name else spec.group.hex()} of {bundles}"
 
 
 def let_go(core: OwnerCore, kind: str, id_: bytes, now: float) -> bool:
-    """Kill the actor, or cancel the task and all that it has started; False if there is no way to do so."""
+    """Kill the actor, remove the group, or cancel the task and all that it has started; False if that cannot be."""
+    if kind == "groups":
+        core.out.append(Send(HEAD, RemoveGroup(0, id_)))
+        return True
     if kind == "actors":
         core.kill_actor(id_, True, now)
         return True

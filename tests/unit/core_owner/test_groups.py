@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from rustyray.core.effects import Effect, Ready, Send, Warn
 from rustyray.core.owner import OwnerCore
+from rustyray.core.owner.holding import held, let_go
 from rustyray.core.owner.waits import tell_object
 from rustyray.model import ids
-from rustyray.model.messages import HEAD, GroupInfo, GroupSpec, GroupState, WatchGroup
+from rustyray.model.messages import HEAD, GroupInfo, GroupSpec, GroupState, RemoveGroup, WatchGroup
 from rustyray.model.values import Fault, FaultKind
 
 NODE = b"node-one"
@@ -70,3 +73,19 @@ def test_only_the_creator_warns_and_once() -> None:
     core.on_message(HEAD, news(group, GroupState.CREATED), 0.0)
     core.on_message(HEAD, news(group, GroupState.RESCHEDULING, "no room"), 0.0)
     assert taken(core) == [Warn("no room")]
+
+
+def test_what_a_program_has_made_is_held_until_it_is_removed() -> None:
+    core, group = make()
+    stranger = ids.task_id(ids.worker_id(NODE, 5), 1)
+    for whose in (group, stranger):
+        core.on_message(HEAD, news(whose, GroupState.PENDING), 0.0)
+    detached = news(core.next_task(), GroupState.CREATED)
+    detached.spec = msgspec.structs.replace(detached.spec, detached=True)
+    core.on_message(HEAD, detached, 0.0)
+    assert held(core)["groups"] == {group: f"placement group {group.hex()} of {{CPU: 1}}"}
+    taken(core)
+    assert let_go(core, "groups", group, 0.0)
+    assert taken(core) == [Send(HEAD, RemoveGroup(0, group))]
+    core.on_message(HEAD, news(group, GroupState.REMOVED), 0.0)
+    assert held(core)["groups"] == {}

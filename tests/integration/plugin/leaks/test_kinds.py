@@ -196,6 +196,7 @@ SHARED_RUNTIME = """
     import threading, time
     import pytest
     import rustyray
+    from rustyray.util.placement_group import placement_group
 
     pytestmark = pytest.mark.rustyray(topology=TOPOLOGY)
     kept = []
@@ -221,6 +222,7 @@ SHARED_RUNTIME = """
     def test_clean(rustyray_shared):
         assert rustyray.get(Counter.remote().one.remote()) == 1
         Slow.options(name="meant to stay", lifetime="detached").remote()
+        placement_group([{"memory": 1}], name="meant to stay", lifetime="detached")
 
     def test_clean_once_it_has_ended(rustyray_shared):
         kept.append(Slow.remote())
@@ -234,6 +236,7 @@ SHARED_RUNTIME = """
         kept.append(rustyray.put(1))
         rustyray.remote(time.sleep).remote(1000)
         kept.append(Counter.options(name="kept").remote())
+        placement_group([{"CPU": 1}, {"CPU": 0.5}], name="kept")
 
     def test_work_is_gone(counter):
         assert rustyray.get(counter.one.remote()) == 1
@@ -255,10 +258,11 @@ def test_work_left_in_a_shared_runtime(suite: Suite) -> None:
     result.stdout.fnmatch_lines(
         [
             "*ERROR at teardown of test_work*",
-            "left behind, and put away: refs (1), actors (1), tasks (1)",
+            "left behind, and put away: refs (1), actors (1), tasks (1), groups (1)",
             "  a ref to object *: stays with whoever refers to it",
             "  actor test_*.Counter named 'kept': killed",
             "  time.sleep, *: cancelled",
+            "  placement group 'kept' of {CPU: 1}, {CPU: 0.5}: removed",
         ]
         * 2
     )
