@@ -17,6 +17,7 @@ import pytest
 from pytest_rustyray import fixtures
 from pytest_rustyray.lifetimes import running_engine
 from pytest_rustyray.options.declaring import EXPLORE, REPLAY, REPLAY_FLAG
+from pytest_rustyray.options.table import OF_TESTS
 
 
 def begin(line: str) -> None:
@@ -54,11 +55,13 @@ def _problem(item: pytest.Item) -> str:
             f"@pytest.mark.{EXPLORE} gives each schedule a simulated runtime of its own, so the test cannot use "
             f"{used[0]} as well, which starts one: leave the fixture out"
         )
-    if any(isinstance(node, pytest.Item | pytest.Class) for node, _ in item.iter_markers_with_node("rustyray")):
-        return (
-            "@pytest.mark.rustyray has no effect on a test that explores, which is always simulated: give num_cpus and "
-            f"num_nodes to @pytest.mark.{EXPLORE}"
-        )
+    for node, mark in item.iter_markers_with_node("rustyray"):
+        late = [name for name in mark.kwargs if name not in OF_TESTS]
+        if late and isinstance(node, pytest.Item | pytest.Class):
+            return (
+                f"@pytest.mark.rustyray({late[0]}=…) has no effect on a test that explores, which is always simulated: "
+                f"give num_cpus and num_nodes to @pytest.mark.{EXPLORE}"
+            )
     function = getattr(item, "obj", None)
     unittest = sys.modules.get("unittest")
     cls = getattr(item, "cls", None)

@@ -144,8 +144,15 @@ def test_misuse_is_told(suite: Suite) -> None:
             def test_unit(self): ...
 
         @pytest.mark.rustyray_explore
-        @pytest.mark.rustyray(topology="local")
+        @pytest.mark.rustyray(timeout=20, topology="local")
         def test_options(): ...
+
+        @pytest.mark.rustyray(leaks="off", allow_leaks=["threads"], keep="failed")
+        class TestOptions:
+            @pytest.mark.rustyray_explore(schedules=1)
+            @pytest.mark.rustyray(timeout=20)
+            def test_those_of_any_test(self):
+                assert rustyray.get(rustyray.put(1)) == 1
 
         @pytest.fixture
         def native():
@@ -162,7 +169,7 @@ def test_misuse_is_told(suite: Suite) -> None:
         """
     )
     result = suite.run()
-    result.assert_outcomes(errors=7, failed=2)
+    result.assert_outcomes(passed=1, errors=7, failed=2)
     result.stdout.fnmatch_lines_random(
         [
             "*::test_unknown: *there is no option 'schedule' (did you mean 'schedules'[?])*",
@@ -171,7 +178,7 @@ def test_misuse_is_told(suite: Suite) -> None:
             "*::test_native: *cannot use rustyray_local*",
             "*::test_async: *plain test functions*",
             "*::TestUnit::test_unit: *unittest.TestCase runs its methods itself*",
-            "*::test_options: @pytest.mark.rustyray has no effect on a test that explores*",
+            "*::test_options: @pytest.mark.rustyray(topology=…) has no effect on a test that explores*",
             "each schedule * but one is up already, started by the fixture 'native'*",
             "the scenario started a runtime of its own: *",
         ]
