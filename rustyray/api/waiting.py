@@ -37,7 +37,7 @@ def who_waits(*, timeout: float = 5.0) -> list[str]:
 
 
 def tell(found: Inspection) -> list[str]:
-    """One line for each program that runs, one for each circle, and what has not started."""
+    """One line for each program that runs, one for each circle, what has not started, and what reserves resources."""
     look = _Look(found)
     lines = [_line(look.programs[process]) for process in _ordered(look.programs)][:LISTED]
     circle = _circle(look.programs)
@@ -46,6 +46,7 @@ def tell(found: Inspection) -> list[str]:
         names = [look.programs[process].who for process in (*circle, circle[0])]
         lines.append(("deadlock: " if sure else "they may wait for one another: ") + " → ".join(names))
     lines += [f"not started: {text}" for text in look.not_started()][:LISTED]
+    lines += [*look.groups()][:LISTED]
     return lines
 
 
@@ -143,7 +144,8 @@ class _Look:
         """What is awaited, and who has to do something for that."""
         task = self._tasks.get(task_of(object_).hex())
         if task is None:
-            return f"object {object_.hex()} of {self.who(owner_of(object_).hex())}", []
+            words = next((report.told[object_] for report in self._reports.values() if object_ in report.told), "")
+            return words or f"object {object_.hex()} of {self.who(owner_of(object_).hex())}", []
         self._told.add(task.task_id)
         if task.task_id in self._where:
             process = self._where[task.task_id]
@@ -165,3 +167,9 @@ class _Look:
             if task.task_id not in self._where and task.task_id not in self._told and task.state != "on a worker":
                 why = f", waits for {task.waits_for}" if task.waits_for else ""
                 yield f"{task.name}, {task.state}{why}"
+
+    def groups(self) -> Iterator[str]:
+        """Placement groups, which reserve resources whether or not anything runs in them."""
+        for process, report in self._reports.items():
+            for group in report.groups:
+                yield f"{self.who(process)} has {group}"

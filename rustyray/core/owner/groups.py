@@ -7,7 +7,8 @@ from rustyray.core.owner.arguments import Arguments
 from rustyray.core.owner.records import ObjectEntry
 from rustyray.core.owner.references import References
 from rustyray.model.ids import GroupID, ObjectID, owner_of
-from rustyray.model.messages import HEAD, GroupInfo, GroupSpec, GroupState, WatchGroup
+from rustyray.model.messages import HEAD, GroupInfo, GroupState, WatchGroup
+from rustyray.model.resources import describe
 from rustyray.model.values import Fault, FaultKind, Value
 
 
@@ -18,7 +19,7 @@ class Groups:
         self._refs = refs
         self._arguments = arguments
         self._out = out
-        self.made: dict[GroupID, GroupSpec] = {}
+        self.made: dict[GroupID, GroupInfo] = {}
         #: By group, the objects that get their values when it is created.
         self._waiting: dict[GroupID, dict[ObjectID, Value]] = {}
         #: What the user was warned of.
@@ -40,6 +41,15 @@ class Groups:
         """The group that the object waits for; empty if it is no such object."""
         return next((group for group, waiting in self._waiting.items() if object_ in waiting), b"")
 
+    def tell(self, group: GroupID) -> str:
+        """What it is, in words, and why it cannot be created, as far as that is known here."""
+        text = tell_group(self.made[group]) if group in self.made else f"placement group {group.hex()}"
+        return f"{text} to be created" + (f": {self._warned[group]}" if group in self._warned else "")
+
+    def having(self) -> list[str]:
+        """The groups that this process has made, in words, and what has become of them."""
+        return [f"{tell_group(info)}, {info.state.name.lower()}" for info in self.made.values()]
+
     def on_info(self, info: GroupInfo, now: float) -> None:
         group = info.spec.group
         if owner_of(group) == self._refs.me:
@@ -59,7 +69,7 @@ class Groups:
         if info.state is GroupState.REMOVED:
             self.made.pop(info.spec.group, None)
         else:
-            self.made[info.spec.group] = info.spec
+            self.made[info.spec.group] = info
 
     def _settle(self, values: dict[ObjectID, Value] | dict[ObjectID, Fault], now: float) -> None:
         ready: list[ObjectID] = []
@@ -69,3 +79,9 @@ class Groups:
                 self._refs.settle(object_, entry, value, ready)
                 self._arguments.value_arrived(entry, now)
         self._refs.ready_effect(ready)
+
+
+def tell_group(info: GroupInfo) -> str:
+    spec = info.spec
+    bundles = ", ".join(f"{{{describe(bundle)}}}" for bundle in spec.bundles)
+    return f"placement group {repr(spec.name) if spec.name else spec.group.hex()} of {bundles}"

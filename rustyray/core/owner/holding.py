@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from rustyray.core.effects import Send
 from rustyray.core.owner.calls import CREATION
+from rustyray.core.owner.groups import tell_group
 from rustyray.core.owner.records import ActorLink
 from rustyray.core.owner.telling import living
 from rustyray.core.owner.waits import tell_object, waits_for
 from rustyray.model.ids import HANDLE_INDEX, handle_id
-from rustyray.model.messages import HEAD, ActorState, GroupSpec, RemoveGroup
-from rustyray.model.resources import describe
+from rustyray.model.messages import HEAD, ActorState, RemoveGroup
 
 if TYPE_CHECKING:
     from rustyray.core.owner.core import OwnerCore
@@ -49,13 +49,8 @@ def held(core: OwnerCore) -> Held:
         why = waits_for(core, record)
         what = f"{record.plan.name}, {record.state}" + (f", waits for {why}" if why else "")
         tasks[record.task.id] = what + (ENDS if record.plan.name == _LAST else "")
-    groups = {group: tell_group(spec) for group, spec in core.groups.made.items() if not spec.detached}
+    groups = {group: tell_group(info) for group, info in core.groups.made.items() if not info.spec.detached}
     return {"refs": refs, "actors": actors, "tasks": tasks, "groups": groups}
-
-
-def tell_group(spec: GroupSpec) -> str:
-    bundles = ", ".join(f"{{{describe(bundle)}}}" for bundle in spec.bundles)
-    return f"placement group {repr(spec.name) if spec.name else spec.group.hex()} of {bundles}"
 
 
 def let_go(core: OwnerCore, kind: str, id_: bytes, now: float) -> bool:

@@ -38,7 +38,7 @@ def tell_object(core: OwnerCore, object_: ObjectID) -> str:
     if object_.endswith(STREAM_INDEX) and (stream := core.tasks.streams.of.get(object_[:-4])):
         return f"the items of {stream.record.plan.name}"
     if group := core.groups.awaited(object_):
-        return f"placement group {group.hex()} to be created"
+        return core.groups.tell(group)
     if owner_of(object_) == core.me:
         return f"object {object_.hex()}"
     return f"object {object_.hex()} of worker {owner_of(object_).hex()}"

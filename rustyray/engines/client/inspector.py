@@ -15,7 +15,7 @@ from rustyray.core.owner import OwnerCore, holding
 from rustyray.core.owner.counting import stats
 from rustyray.core.owner.listing import objects
 from rustyray.core.owner.telling import events
-from rustyray.core.owner.waits import states
+from rustyray.core.owner.waits import LISTED, states
 from rustyray.core.telling import Teller
 from rustyray.engines.client.ports import Pump
 from rustyray.engines.client.waiter import Waiter
@@ -49,8 +49,11 @@ class Inspector:
         if query.stats:
             report.stats = msgspec.structs.replace(stats(self.core), role=role, pid=report.pid)
         if query.states:
+            awaited = self.core.groups.awaited
             report.tasks = states(self.core, now)
             report.awaits = [object_ for object_, waiters in self.pump.waiting.items() if waiters]
+            report.told = {one: self.core.groups.tell(group) for one in report.awaits if (group := awaited(one))}
+            report.groups = self.core.groups.having()[:LISTED]
         if query.stacks:
             report.stacks = stacks()
         if query.lists:

@@ -56,6 +56,7 @@ def describe(simulation: Simulation) -> str:
         names = [waiting.who for waiting in cycle]
         lines += ["they wait for one another:", "  " + " → ".join([*names, names[0]])]
     lines += [f"  not started: {what}" for what in _not_started(simulation)]
+    lines += [f"  {who.name} has {group}" for who in _processes(simulation) for group in who.core.groups.having()]
     return "\n".join(lines)
 
 

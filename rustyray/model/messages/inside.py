@@ -19,7 +19,8 @@ class Report(Part):
     """What one process tells about itself. ``now`` is the time there, by which the times in it are to be read.
 
     ``tasks`` are those that it submitted; a worker tells of those that run there as ``workers``, with itself alone.
-    ``awaits`` are the objects that its program waits for, ``stacks`` where its threads stand: a name, and places.
+    ``awaits`` are the objects that its program waits for, ``told`` what those are that no task makes, ``groups`` the
+    placement groups that it has, ``stacks`` where its threads stand: a name, and places.
     """
 
     role: str
@@ -41,6 +42,8 @@ class Report(Part):
     objects: list[ObjectRow] = msgspec.field(default_factory=list)
     copies: list[CopyRow] = msgspec.field(default_factory=list)
     metrics: list[MetricRow] = msgspec.field(default_factory=list)
+    told: dict[bytes, str] = msgspec.field(default_factory=dict)
+    groups: list[str] = msgspec.field(default_factory=list)
 
 
 class Inspect(msgspec.Struct, array_like=True, gc=False, tag=100):

@@ -18,6 +18,7 @@ from rustyray.exceptions import (
     GetTimeoutError,
     TaskPlacementGroupRemoved,
 )
+from rustyray.util import state
 from rustyray.util.placement_group import (
     PlacementGroup,
     get_current_placement_group,
@@ -133,6 +134,19 @@ def test_groups_wait_for_room_one_after_the_other(nodes: list[str]) -> None:
         assert rustyray.get(ref, timeout=20) == group
         remove_placement_group(group)
     free_again(6)
+
+
+def test_a_report_of_who_waits_names_groups(nodes: list[str]) -> None:
+    created([{"CPU": 1}], name="first")
+    second = placement_group([{"CPU": 100}])
+    future = second.ready().future()
+    waits, *groups = state.who_waits()
+    assert f"waits for placement group {second.id.hex()} of {{CPU: 100}} to be created" in waits
+    assert groups == [
+        "the driver has placement group 'first' of {CPU: 1}, created",
+        f"the driver has placement group {second.id.hex()} of {{CPU: 100}}, pending",
+    ]
+    assert not future.done()
 
 
 def test_tasks_may_be_submitted_before_the_group_is_there(nodes: list[str]) -> None:

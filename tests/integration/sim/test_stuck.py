@@ -138,7 +138,8 @@ def test_computing_without_end(start: Start) -> None:
 def test_a_group_that_is_never_there(start: Start) -> None:
     start()
     group = placement_group([{"CPU": 100}])
-    with pytest.raises(DeadlockError, match=f"waits for placement group {group.id.hex()} to be created"):
+    what = rf"placement group {group.id.hex()} of {{CPU: 100}}"
+    with pytest.raises(DeadlockError, match=rf"waits for {what} to be created: .*\n  the driver has {what}, pending"):
         rustyray.get(group.ready())
 
 

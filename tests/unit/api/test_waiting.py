@@ -101,6 +101,19 @@ def test_what_is_not_started_and_why() -> None:
     ]
 
 
+def test_placement_groups() -> None:
+    world = World()
+    ready = ids.task_id(DRIVER, 9) + ids.FIRST_RETURN
+    world.driver.awaits = [ready]
+    world.driver.told = {ready: "placement group 'b' of {CPU: 1} to be created"}
+    world.driver.groups = ["placement group 'a' of {CPU: 2}, created", "placement group 'b' of {CPU: 1}, pending"]
+    assert world.told() == [
+        "the driver waits for placement group 'b' of {CPU: 1} to be created",
+        "the driver has placement group 'a' of {CPU: 2}, created",
+        "the driver has placement group 'b' of {CPU: 1}, pending",
+    ]
+
+
 def test_somebody_who_does_not_answer() -> None:
     world = World()
     first = world.task("f", "on a worker", worker_id=WORKERS[0].hex())

@@ -83,7 +83,11 @@ def test_what_a_program_has_made_is_held_until_it_is_removed() -> None:
     detached = news(core.next_task(), GroupState.CREATED)
     detached.spec = msgspec.structs.replace(detached.spec, detached=True)
     core.on_message(HEAD, detached, 0.0)
-    assert held(core)["groups"] == {group: f"placement group {group.hex()} of {{CPU: 1}}"}
+    what = f"placement group {group.hex()} of {{CPU: 1}}"
+    assert held(core)["groups"] == {group: what}
+    assert core.groups.having()[0] == f"{what}, pending"
+    core.on_message(HEAD, news(group, GroupState.PENDING, "no room"), 0.0)
+    assert tell_object(core, core.group_ready(group, b"handle")) == f"{what} to be created: no room"
     taken(core)
     assert let_go(core, "groups", group, 0.0)
     assert taken(core) == [Send(HEAD, RemoveGroup(0, group))]
