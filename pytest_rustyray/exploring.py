@@ -18,6 +18,7 @@ from pytest_rustyray import fixtures
 from pytest_rustyray.lifetimes import running_engine
 from pytest_rustyray.options.declaring import EXPLORE, REPLAY, REPLAY_FLAG
 from pytest_rustyray.options.table import OF_TESTS
+from pytest_rustyray.reports.failing import named
 
 
 def begin(line: str) -> None:
@@ -131,7 +132,8 @@ def _explore(item: pytest.Function, scenario: Any) -> None:
         item.user_properties.append((REPLAY, found.line))
         # As if the test itself had raised it, so that the report shows the line.
         cause = found.__cause__
-        found.args = (str(found).replace("Replay it: pytest ", f"Replay it: pytest {shlex.quote(item.nodeid)} "),)
+        test = shlex.quote(named(item))
+        found.args = (str(found).replace("Replay it: pytest ", f"Replay it: pytest {test} "),)
         raise found.with_traceback(cause.__traceback__ if cause is not None else None) from None
     except (LeakedRuntime, NotDeterministic) as error:
         refused = str(error)

@@ -5,6 +5,7 @@ They are asked for before the fixtures end. What workers have printed is in pyte
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from collections.abc import Generator
@@ -101,9 +102,16 @@ def _resources() -> str:
     return ", ".join(f"{name} {free.get(name, 0):g} of {total[name]:g} free" for name in names)
 
 
+def named(item: pytest.Item) -> str:
+    """The test's name, for the folder where pytest was started."""
+    path, *names = item.nodeid.split("::")
+    here = os.path.relpath(item.config.rootpath / path, item.config.invocation_params.dir)
+    return "::".join([here, *names])
+
+
 def rerun(item: pytest.Item, engine: Any = None) -> str:
     """The line that runs the test again, with the options that were not in the ini file or in markers."""
-    words = ["pytest", item.nodeid]
+    words = ["pytest", named(item)]
     given = dict(options.for_node(item.config.stash[fixtures.COMMON], item))
     if "seed" not in given and (seed := chaos_seed(item)) is not None:
         given["seed"] = (seed, options.FLAG)

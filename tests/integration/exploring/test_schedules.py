@@ -48,6 +48,7 @@ def test_data_and_schedule_shrink_together() -> None:
     assert re.fullmatch(r"<schedule: (next|preempt) \d+ is 1>", repr(found))
 
 
+@pytest.mark.stress
 def test_what_fails_has_the_story_as_a_note() -> None:
     def lose(schedule: Schedule) -> None:
         with schedule.running():

@@ -109,3 +109,13 @@ def test_the_report_of_a_failed_test(suite: Suite) -> None:
         ]
     finally:
         shutil.rmtree(failed.parent)
+
+
+def test_the_line_that_runs_it_again_is_for_the_folder_where_one_is(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (suite.folder / "below").mkdir()
+    (suite.folder / "pytest.ini").write_text("[pytest]\n")
+    (suite.folder / "below" / "test_it.py").write_text("def test_fails(rustyray_local):\n    assert False\n")
+    monkeypatch.chdir(suite.folder / "below")
+    suite.run().stdout.fnmatch_lines(["again: pytest test_it.py::test_fails"])
