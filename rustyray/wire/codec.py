@@ -37,18 +37,19 @@ def encode(message: Message) -> bytes:
     try:
         return _encode(message)
     except UnicodeEncodeError:
-        return _encode(_escaped(message))
+        return _encode(escaped(message))
 
 
-def _escaped(part: Any) -> Any:
+def escaped(part: Any) -> Any:
+    """A message, or a part of one, as `encode` has it."""
     if isinstance(part, str):
         return part.encode("utf-8", "backslashreplace").decode()
     if isinstance(part, list | tuple):
-        return type(part)(map(_escaped, part))
+        return type(part)(map(escaped, part))
     if isinstance(part, dict):
-        return {_escaped(key): _escaped(value) for key, value in part.items()}
+        return {escaped(key): escaped(value) for key, value in part.items()}
     if isinstance(part, msgspec.Struct):
-        return type(part)(**{name: _escaped(getattr(part, name)) for name in part.__struct_fields__})
+        return type(part)(**{name: escaped(getattr(part, name)) for name in part.__struct_fields__})
     return part
 
 

@@ -20,7 +20,7 @@ from rustyray.core.node import NodeLimits
 from rustyray.engines.native.network.certificates import Certificates
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.resources import ResourceSet
-from rustyray.wire.codec import as_plain
+from rustyray.wire.codec import as_plain, escaped
 
 _T = TypeVar("_T")
 
@@ -236,7 +236,10 @@ class Channel(Generic[_T]):
         self._encoder = msgspec.msgpack.Encoder(enc_hook=as_plain)
 
     def send(self, message: msgspec.Struct, fds: Sequence[int] = ()) -> None:
-        body = self._encoder.encode(message)
+        try:
+            body = self._encoder.encode(message)
+        except UnicodeEncodeError:  # as `encode` for other messages
+            body = self._encoder.encode(escaped(message))
         data = len(body).to_bytes(4, "little") + body
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         try:
