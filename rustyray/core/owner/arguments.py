@@ -16,7 +16,7 @@ from rustyray.core.owner.references import References
 from rustyray.core.owner.scheduling import Scheduler
 from rustyray.model.ids import ObjectID, TaskID
 from rustyray.model.messages import Arg
-from rustyray.model.values import Failed, Fault, Packed, Value
+from rustyray.model.values import Failed, Fault, Packed, Stored, Value
 
 #: The most bytes of small values, in all, that go along with a task that is given refs to them: a message is limited.
 MOST_GIVEN: Final = 128 << 20
@@ -79,6 +79,13 @@ class Arguments:
                 self.wait_for(record, dep, entry)
         if record.missing == 0:
             self._ready(record, now)
+
+    def ask_anew(self, record: Record) -> None:
+        """An argument was not where it was said to be: owners of others' objects may know better by now."""
+        for dep in dict.fromkeys(record.deps or ()):
+            value = self._refs.objects[dep].value
+            if isinstance(value, Stored):
+                self._asking.ask_anew(dep, value)
 
     def wait_for(self, record: Record, dep: ObjectID, entry: ObjectEntry) -> None:
         """It waits for this one, too."""

@@ -76,6 +76,7 @@ class Retries:
                 self._out.append(JudgeFailure(record.task.id, value))
                 return
         if isinstance(value, Fault) and value.kind is FaultKind.OBJECT_LOST and record.deps and record.retries != 0:
+            self._arguments.ask_anew(record)
             self.retry(record, now, ARGUMENT_LOST * 2.0 ** min(record.task.attempt, DOUBLINGS))
             return
         self._fail(record, value, now)

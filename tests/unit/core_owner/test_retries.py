@@ -6,8 +6,11 @@ import pytest
 
 from rustyray.model import ids
 from rustyray.model.messages import (
+    Arg,
     Done,
+    GetObjects,
     KilledForMemory,
+    ObjectReady,
     PushTasks,
     Results,
     ReturnLease,
@@ -16,7 +19,7 @@ from rustyray.model.messages import (
 from rustyray.model.plans import RetryPolicy
 from rustyray.model.streams import STREAMING
 from rustyray.model.values import Fault, FaultKind, Stored, Value
-from tests.unit.core_owner.owner import BOOM, NODE, WORKERS, Owner, plan
+from tests.unit.core_owner.owner import BOOM, NODE, OTHER_NODE, WORKERS, Owner, plan
 
 A, B, C = WORKERS[:3]
 
@@ -162,6 +165,24 @@ def test_nor_does_one_whose_argument_is_lost_again_and_again() -> None:
         owner.fail(A, result, Fault(FaultKind.OBJECT_LOST, "it is not in the store"))
         owner.wait(65.0)
     assert record.task.attempt == 12
+
+
+def test_where_anothers_argument_was_not_found_its_owner_is_asked_before_the_next_attempt() -> None:
+    """The owner may have had it made again, elsewhere."""
+    owner = Owner()
+    theirs = ids.task_id(B, 1) + ids.FIRST_RETURN
+    owner.core.refs.adopt(theirs, "sim:b")
+    object_ = owner.submit(plan(), [theirs])
+    assert owner.one(B, GetObjects).objects == [theirs]
+    owner.say(B, ObjectReady(theirs, Stored(NODE, 100)))
+    owner.grant(A)
+    owner.fail(A, object_, Fault(FaultKind.OBJECT_LOST, "not in the store", node=NODE))
+    owner.wait(2.0)
+    assert owner.one(B, GetObjects).objects == [theirs]
+    owner.say(B, ObjectReady(theirs, Stored(OTHER_NODE, 100, attempt=1)))
+    owner.grant(A, OTHER_NODE if owner.asked(OTHER_NODE) else NODE)
+    [message] = owner.take(A, PushTasks)[-1:]
+    assert message.tasks[0].deps == [Arg(theirs, Stored(OTHER_NODE, 100, attempt=1), "sim:b")]
 
 
 @pytest.mark.parametrize("verdict", [True, False])

@@ -72,9 +72,11 @@ class ScriptedWorld(World):
     def run_until(self, left: Callable[[], str]) -> None:
         """Take steps until nothing is ``left``. Raises `Stuck` with what that is when nothing happens any more."""
         limit = self.steps + MAX_STEPS
+        # Full stores may wait for one another for as long as an object waits for room.
+        patience = PATIENCE + max(host.limits.store_wait for host in self.nodes())
         while why := left():
-            if self.now - self.progress > PATIENCE:
-                raise Stuck(f"nothing has happened for {PATIENCE:g} s, and {why}\n{self.describe()}")
+            if self.now - self.progress > patience:
+                raise Stuck(f"nothing has happened for {patience:g} s, and {why}\n{self.describe()}")
             if self.steps > limit:
                 raise Stuck(f"{MAX_STEPS} steps lead nowhere: {why}\n{self.describe()}")
             self.step()
