@@ -183,7 +183,8 @@ def get_actor(name: str, namespace: str | None = None) -> ActorHandle[Any]:
         ValueError: No living actor has the name.
         TypeError: A name is no string.
     """
-    for what, text in (("name", name), ("namespace", "default" if namespace is None else namespace)):
+    given = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+    for what, text in given.items():
         if not isinstance(text, str):
             raise TypeError(f"get_actor(): {what} must be a string, got {_shown(text)}")
         if text == "":

@@ -260,16 +260,22 @@ def test_a_connection_that_broke_is_given_up_when_the_node_says_nothing() -> Non
     assert owner.value(result) == b"v"
 
 
-def test_what_was_behind_it_comes_under_another_number_and_may_be_tried_as_often() -> None:
-    """The worker, of which only the connection is lost, may still run it: a late result is not taken for the new."""
-    owner = Owner()
+def one_behind_the_other(owner: Owner) -> list[bytes]:
+    """Two tasks on worker A, which may be tried twice: one runs, the other was sent ahead."""
     function = plan(max_retries=1)
     first = owner.submit(function)
     owner.grant(A)
     owner.done(A, first)
-    running, behind = [owner.submit(function) for _ in range(2)]
+    objects = [owner.submit(function) for _ in range(2)]
     owner.flush()
-    assert owner.pushed(A)[-2:] == [running, behind]
+    assert owner.pushed(A)[-2:] == objects
+    return objects
+
+
+def test_what_was_behind_it_comes_under_another_number_and_may_be_tried_as_often() -> None:
+    """The worker, of which only the connection is lost, may still run it: a late result is not taken for the new."""
+    owner = Owner()
+    running, behind = one_behind_the_other(owner)
     owner.lose(A)
     owner.wait(1.5)
     owner.grant(B)
@@ -286,13 +292,7 @@ def test_what_was_behind_it_comes_under_another_number_and_may_be_tried_as_often
 def test_so_does_what_was_behind_it_where_the_node_has_given_the_worker_away_and_to_us() -> None:
     """The worker, which lives, may have run it meanwhile."""
     owner = Owner()
-    function = plan(max_retries=1)
-    first = owner.submit(function)
-    owner.grant(A)
-    owner.done(A, first)
-    running, behind = [owner.submit(function) for _ in range(2)]
-    owner.flush()
-    assert owner.pushed(A)[-2:] == [running, behind]
+    running, behind = one_behind_the_other(owner)
     other = owner.submit(plan(cpus=2))
     owner.grant(A)
     owner.take(A, PushTasks)
