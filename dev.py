@@ -191,8 +191,12 @@ def write(path: Path, text: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """The caller's, less what would let another Python's packages, or none of our plugins, into the runs."""
-    dropped = ("PYTHONHOME", "PYTHONPATH", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PIP_TARGET", "PIP_PREFIX")
+    """The caller's, less what would let another Python's packages, or none of our plugins, into the runs.
+
+    And compiled code is kept: the tests start hundreds of processes, each of which would compile all of it again.
+    """
+    dropped = {"PYTHONHOME", "PYTHONPATH", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PIP_TARGET", "PIP_PREFIX"}
+    dropped |= {"PYTHONDONTWRITEBYTECODE"}
     env = {name: value for name, value in os.environ.items() if name not in dropped}
     path = str(ROOT / ".venv" / "bin") + os.pathsep + env.get("PATH", os.defpath)
     return env | {"VIRTUAL_ENV": str(ROOT / ".venv"), "PATH": path, "PIP_USER": "0"}
