@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Returned: TypeAlias = ObjectRef[Any] | list[ObjectRef[Any]] | ObjectRefGenerator[Any] | None
 
 
+class HeadAway(RuntimeError):
+    """The head, which may be started again, has not answered in time."""
+
+
 class ActorHandleState:
     """What an engine knows behind an actor handle.
 
@@ -199,8 +203,11 @@ class Engine(Protocol):
     def find_group(self, group: bytes, name: str) -> GroupInfo:
         """A placement group by its id, or a living one by its name. Raises ValueError when there is none."""
 
-    def list_groups(self) -> list[GroupInfo]:
-        """All placement groups there are, and those that were removed last."""
+    def list_groups(self, timeout: float | None = None) -> list[GroupInfo]:
+        """All placement groups there are, and those that were removed last.
+
+        Raises `HeadAway` if the head does not answer within so many seconds (None: about a minute).
+        """
 
     def group_ready(self, group: bytes, handle: Any) -> ObjectRef[Any]:
         """A ref to ``handle``, which has its value when the group is created."""

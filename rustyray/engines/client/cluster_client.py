@@ -28,16 +28,16 @@ from rustyray.model.messages import (
     NamedActors,
     NodeInfo,
 )
-from rustyray.runtime.engine import ActorHandleState, MemoryPressure, ProcessContext
+from rustyray.runtime.engine import ActorHandleState, HeadAway, MemoryPressure, ProcessContext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rustyray.model.settings import Settings
 
-#: Seconds after which a question to the head is asked again, and how often it is asked.
+#: Seconds after which a question to the head is asked again, and after which it is given up.
 ASK_AGAIN: Final = 1.0
-HEAD_AWAY: Final = 60
+HEAD_AWAY: Final = 60.0
 
 
 class ClusterClient(Inspector):
@@ -62,23 +62,26 @@ class ClusterClient(Inspector):
     def on_memory_pressure(self, callback: Callable[[MemoryPressure], object], fraction: float) -> Callable[[], None]:
         return self._pressure.add(callback, fraction)
 
-    def _ask_head(self, make: Callable[[int], Message]) -> Message:
-        """Ask the head, again if it was away, and wait for its answer. Raises RuntimeError when it is gone."""
+    def _ask_head(self, make: Callable[[int], Message], within: float = HEAD_AWAY) -> Message:
+        """Ask the head, again if it was away, and wait so many seconds for its answer.
+
+        Raises RuntimeError when it is gone: `HeadAway` when that is only because it has not answered.
+        """
         pump = self.pump
         with pump.lock:
             number, waiter = pump.expect()
             pump.flush()
         question = make(number)
-        for _ in range(HEAD_AWAY):
+        patience = pump.clock() + within
+        while (now := pump.clock()) < patience:
             with pump.lock:
                 pump.hub.send(pump.head, question, pump.head_address)
                 pump.hub.flush()
-            if pump.wait(waiter, pump.clock() + ASK_AGAIN):
+            if pump.wait(waiter, min(now + ASK_AGAIN, patience)):
                 return self._reply(waiter)
         pump.forget(number)
         why = f" ({self.head_ended})" if self.head_ended else ""
-        away = f"the head has not answered for {HEAD_AWAY * ASK_AGAIN:g} s{why}"
-        raise RuntimeError(f"{away}: {type(question).__name__}")
+        raise HeadAway(f"the head has not answered for {within:g} s{why}: {type(question).__name__}")
 
     def _reply(self, waiter: Waiter) -> Message:
         self.pump.wait(waiter, None)

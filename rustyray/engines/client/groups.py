@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rustyray.engines.client.cluster_client import ClusterClient
+from rustyray.engines.client.cluster_client import HEAD_AWAY, ClusterClient
 from rustyray.model.bundles import hold
 from rustyray.model.messages import (
     CreateGroup,
@@ -78,8 +78,8 @@ class GroupClient(ClusterClient):
         namespace = self._process.namespace
         return self._group(self._ask_head(lambda number: FindGroup(number, group, name, namespace)))
 
-    def list_groups(self) -> list[GroupInfo]:
-        reply = self._ask_head(ListGroups)
+    def list_groups(self, timeout: float | None = None) -> list[GroupInfo]:
+        reply = self._ask_head(ListGroups, HEAD_AWAY if timeout is None else timeout)
         return reply.groups if isinstance(reply, GroupList) else []
 
     @staticmethod

@@ -51,7 +51,7 @@ class GroupsAndNodes:
             raise ValueError(f"there is no placement group {group.hex() or repr(name)}")
         return _info(row)
 
-    def list_groups(self) -> list[GroupInfo]:
+    def list_groups(self, timeout: float | None = None) -> list[GroupInfo]:
         return [_info(row) for row in ray.util.placement_group_table().values()]
 
     def group_ready(self, group: bytes, handle: Any) -> ObjectRef[Any]:

@@ -79,10 +79,11 @@ def jobs(found: Inspection) -> Iterator[JobState]:
 
 
 def nodes(found: Inspection, engine: Engine) -> Iterator[NodeState]:
-    about = engine.nodes()
+    told = [node for report in found.reports for node in report.nodes]
+    about = engine.nodes() if told else []  # who has not told of its nodes has not told of itself, and would not now
     known: dict[str, Mapping[str, Any]] = {node["NodeID"]: node for node in about}
     first = about[0]["NodeID"] if about else ""
-    for node in (node for report in found.reports for node in report.nodes):
+    for node in told:
         more = known.get(node.node_id, {})
         yield NodeState(
             node_id=node.node_id,

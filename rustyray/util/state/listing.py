@@ -14,14 +14,14 @@ They raise RuntimeError when the runtime is not up, and ValueError for filters t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rustyray.api.inside import events
 from rustyray.model.events import Query
-from rustyray.runtime.engine import Engine, Inspection
+from rustyray.runtime.engine import Engine, HeadAway, Inspection
 from rustyray.runtime.ref import ObjectRef
 from rustyray.util.state import asking
-from rustyray.util.state.choosing import Filters, chosen, complete, engine_at
+from rustyray.util.state.choosing import Filters, RayStateApiException, chosen, complete, engine_at
 from rustyray.util.state.rows import (
     ActorState,
     ClusterEventState,
@@ -35,6 +35,9 @@ from rustyray.util.state.rows import (
     WorkerState,
 )
 from rustyray.util.state.tasks import tasks
+
+if TYPE_CHECKING:
+    from rustyray.model.messages import GroupInfo
 
 #: Events that each process is asked for.
 EVENTS = 10_000
@@ -55,6 +58,15 @@ class Asked:
         if self._complete:
             complete(found, roles)
         return found
+
+    def groups(self) -> list[GroupInfo]:
+        """The placement groups. Raises RayStateApiException if the head must answer and does not."""
+        try:
+            return self.engine.list_groups(self.timeout)
+        except HeadAway as away:
+            if self._complete:
+                raise RayStateApiException(str(away)) from None
+            return []
 
 
 class Lists(Protocol[R]):
@@ -146,7 +158,7 @@ def list_jobs(asked: Asked) -> Iterable[JobState]:
 @listing(PlacementGroupState)
 def list_placement_groups(asked: Asked) -> Iterable[PlacementGroupState]:
     """The placement groups, and the last that were removed."""
-    return asking.groups(asked.engine.list_groups())
+    return asking.groups(asked.groups())
 
 
 # --- one of them ------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from rustyray.core.effects import Keep
 from rustyray.engines.native.processes import kernel
 from rustyray.engines.native.standing.stores import StoreError, open_store
 from rustyray.experimental import internal_kv
+from rustyray.util import state
 from tests.integration.drivers import eventually
 from tests.integration.standing.conftest import Commands, kill_head
 
@@ -112,8 +113,13 @@ def test_what_is_asked_while_the_head_is_away_waits_for_it(kept: Commands, store
         actor = Counter.options(num_cpus=0).remote()
         ref = actor.add.remote()
         assert rustyray.wait([ref], timeout=0.5) == ([], [ref])
+        for listing in (state.list_placement_groups, state.list_nodes, state.list_actors):
+            assert listing(timeout=0.1, raise_on_missing_output=False) == []
+            with pytest.raises(state.RayStateApiException, match=r"head .*not answer"):
+                listing(timeout=0.1)
         kept.run("start", "--head", f"--store={store}")
         assert rustyray.get(ref, timeout=20) == 1
+        assert [node.state for node in state.list_nodes()] == ["ALIVE"]
 
 
 @usually_sqlite

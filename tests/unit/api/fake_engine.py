@@ -221,7 +221,7 @@ class FakeEngine:
             raise ValueError("there is no such placement group")
         return found[0]
 
-    def list_groups(self) -> list[GroupInfo]:
+    def list_groups(self, timeout: float | None = None) -> list[GroupInfo]:
         return list(self.groups.values())
 
     def group_ready(self, group: bytes, handle: Any) -> ObjectRef[Any]:
