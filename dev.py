@@ -44,7 +44,8 @@ if _refusal is not None:
 ROOT = Path(__file__).resolve().parent
 PIP_INSTALL = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
 ON_RAY = "--ray"
-PYTEST = ["-m", "pytest", "-p", "rustyray", "-n", "2", "--timeout", "300"]
+#: A third of the time tests wait for something to happen: so there is one more process than a small machine has cores.
+PYTEST = ["-m", "pytest", "-p", "rustyray", "-n", "3", "--timeout", "300"]
 SUITES = {
     "demo": ["examples"],
     "test": ["-m", "not stress", "tests/unit", "tests/integration"],

@@ -13,9 +13,6 @@ from benchmarks.ray_suite.__main__ import Result
 #: One of each kind that costs little.
 CHOSEN = (
     "test_tasks.py::test_map_reduce",
-    "test_errors.py::test_attributes_of_an_error_of_ones_own",
-    "test_named_actors.py::test_get_if_exists",
-    "test_generators.py::test_items_in_order",
     "test_runtime.py::test_the_namespace[ray_start_regular0]",
     "test_cluster.py::test_actors_on_two_nodes",
 )
