@@ -160,10 +160,15 @@ def dumps_args(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Serial
 def loads_args(
     data: bytes | memoryview, buffers: Sequence[Buffer] | None, values: Sequence[Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments that `dumps_args` serialized, with ``values`` (of its deps, in order) put in their places."""
-    if not data:
-        return (), {}
-    payload = loads(data, buffers)
+    """The arguments that `dumps_args` serialized, with ``values`` (of its deps, in order) put in their places.
+
+    No variable of a frame that is there while they are loaded refers to them. Loading imports modules, and one that
+    keeps an ImportError keeps all frames of its import, for ever.
+    """
+    return _arranged(loads(data, buffers), values) if data else ((), {})
+
+
+def _arranged(payload: Any, values: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if type(payload) is tuple:
         return payload, {}
     if len(payload) == 2:

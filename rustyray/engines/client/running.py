@@ -216,7 +216,10 @@ class Runner:
         finally:
             if pins:  # one that does not load leaves the others
                 worker.store.unpin(pins)
-        return loads_args(task.args, task.buffers, values)
+        try:
+            return loads_args(task.args, task.buffers, values)
+        finally:
+            values.clear()  # see `loads_args`
 
     # --- results ------------------------------------------------------------------------------------------------------
 

@@ -69,6 +69,10 @@ class RayDaskCallback(Callback):  # type: ignore[misc]
         super().__exit__(*error)
         RayDaskCallback.ray_active.discard(self._ray_callback)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what dask keeps in a ``with`` block: that refers back to this, and would stay in workers for long."""
+        return {name: value for name, value in self.__dict__.items() if name != "_cm"}
+
     def register(self) -> None:
         """Call it from now on, outside ``with`` too."""
         RayDaskCallback.ray_active.add(self._ray_callback)

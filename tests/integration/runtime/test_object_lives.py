@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import threading
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,31 @@ def test_dropped_results_make_room(store: Filling) -> None:
         assert len(rustyray.get(make.remote(store.block))) == store.block
     for _ in range(10):
         make.remote(store.block)  # nobody wants it
+    assert store.empty()
+
+
+def test_a_module_that_keeps_the_error_of_an_import_keeps_no_arguments(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "keeps_an_error.py").write_text(
+        "try:\n    import not_here_at_all\nexcept ImportError as error:\n    kept = error\n"
+    )
+    start(object_store_memory=Filling.capacity, _system_config={"automatic_object_spilling_enabled": False})
+    store = Filling()
+
+    class Imports:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return importlib.import_module, ("keeps_an_error",)
+
+    @rustyray.remote
+    def size(module: ModuleType, data: bytes, refs: list[rustyray.ObjectRef[bytes]]) -> int:
+        assert module.kept
+        return len(data) + len(rustyray.get(refs[0]))
+
+    data, inside = (rustyray.put(bytes(store.block)) for _ in range(2))
+    assert rustyray.get(size.remote(Imports(), data, [inside])) == 2 * store.block
+    del data, inside
     assert store.empty()
 
 

@@ -72,8 +72,8 @@ class ScriptedWorld(World):
     def run_until(self, left: Callable[[], str]) -> None:
         """Take steps until nothing is ``left``. Raises `Stuck` with what that is when nothing happens any more."""
         limit = self.steps + MAX_STEPS
-        # Full stores may wait for one another for as long as an object waits for room.
-        patience = PATIENCE + max(host.limits.store_wait for host in self.nodes())
+        # Full stores may wait for one another for as long as an object waits for room. (There may be no node just now.)
+        patience = PATIENCE + max((host.limits.store_wait for host in self.nodes()), default=0.0)
         while why := left():
             if self.now - self.progress > patience:
                 raise Stuck(f"nothing has happened for {patience:g} s, and {why}\n{self.describe()}")
