@@ -7,7 +7,6 @@ import importlib
 import threading
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -80,7 +79,7 @@ def test_a_module_that_keeps_the_error_of_an_import_keeps_no_arguments(
             return importlib.import_module, ("keeps_an_error",)
 
     @rustyray.remote
-    def size(module: ModuleType, data: bytes, refs: list[rustyray.ObjectRef[bytes]]) -> int:
+    def size(module: Any, data: bytes, refs: list[rustyray.ObjectRef[bytes]]) -> int:
         assert module.kept
         return len(data) + len(rustyray.get(refs[0]))
 
