@@ -9,7 +9,10 @@ from rustyray.runtime import context
 
 
 def nodes() -> list[Mapping[str, Any]]:
-    """One mapping for each node, dead ones too, with Ray's keys: ``NodeID``, ``Alive``, ``Resources``, and more."""
+    """One mapping for each node, dead ones too, with Ray's keys: ``NodeID``, ``Alive``, ``Resources``, and more.
+
+    ``NodeManagerPort`` and ``ObjectManagerPort`` are one port, or 0 where a node listens only inside its machine.
+    """
     return context.require_engine("nodes()").nodes()
 
 

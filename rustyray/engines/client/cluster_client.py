@@ -40,6 +40,11 @@ ASK_AGAIN: Final = 1.0
 HEAD_AWAY: Final = 60.0
 
 
+def _port(address: str) -> int:
+    """Of ``tcp:host:port``; 0 for a node of one program, which listens at none."""
+    return int(address.rpartition(":")[2]) if address.startswith("tcp:") else 0
+
+
 class ClusterClient(Inspector):
     """Shared state, and the requests to the head."""
 
@@ -135,6 +140,8 @@ class ClusterClient(Inspector):
                 "NodeName": resources.host_of(info.total),
                 "NodeManagerAddress": resources.host_of(info.total),
                 "NodeManagerHostname": info.hostname,
+                "NodeManagerPort": _port(info.address),
+                "ObjectManagerPort": _port(info.address),
                 "RayletSocketName": info.address,
                 "Resources": resources.as_amounts(info.total) if info.alive else {},
                 "Labels": dict(info.labels),

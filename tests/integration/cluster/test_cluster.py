@@ -87,6 +87,7 @@ def test_resources_and_labels_are_the_nodes_own(cluster: Cluster) -> None:
     assert about[node.node_id]["Labels"] == {"zone": "b"}
     assert about[node.node_id]["Pid"] == node.pid
     assert about[node.node_id]["RayletSocketName"] == f"tcp:{node.address}"
+    assert f"127.0.0.1:{about[node.node_id]['NodeManagerPort']}" == node.address
 
 
 def test_a_task_waits_for_a_node_that_can_run_it(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

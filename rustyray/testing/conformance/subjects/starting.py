@@ -212,6 +212,7 @@ def nodes_list_what_each_has(api, start):
     (node,) = api.nodes()
     assert node["Alive"] is node["alive"] is True
     assert node["NodeName"] == node["NodeManagerAddress"]
+    assert {type(node["NodeManagerPort"]), type(node["ObjectManagerPort"])} == {int}
     assert node["Resources"]["CPU"] == 2
     assert node["NodeID"] == api.get_runtime_context().get_node_id()
 
