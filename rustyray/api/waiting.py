@@ -127,6 +127,7 @@ class _Look:
             texts[text] = texts.get(text, 0) + 1
             needs |= dict.fromkeys(needed)
         told = [text if count == 1 else f"{text} (× {count})" for text, count in texts.items()]
+        told = told or [*dict.fromkeys(run.waits_for for run in self._runs[process] if run.waits_for)]
         at = next((places[-1].split(": ", 1)[0] for _, places in report.stacks if places), "")
         alone = len(self._runs[process]) <= 1
         return Program(self.who(process), at, told, [*needs], alone)

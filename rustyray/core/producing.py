@@ -91,6 +91,15 @@ class Producers:
             return True
         return 0 < self.limit <= sum(other.unread for other in self.of.values())
 
+    def waits_for(self, task: TaskID) -> str:
+        """What this task's generator waits for, in words; empty if it may go on."""
+        producer = self.of.get(task)
+        if producer is None or not self.is_full(producer):
+            return ""
+        return (
+            f"somebody to read: {sum(other.unread for other in self.of.values())} items are unread, as many as may be"
+        )
+
     def yielded(self, producer: Producer, value: Value, now: float) -> bool:
         """It has made an item. True if that waits for company now, as the first of those that do."""
         producer.made += 1

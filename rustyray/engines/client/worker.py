@@ -310,7 +310,7 @@ class WorkerClient(Client):
     def _state(self, now: float) -> WorkerState:
         """What runs here, and what it waits for: what any thread of the process does, if several run."""
         waiting = [object_ for object_, waiters in self.pump.waiting.items() if waiters]
-        waits_for = tell_objects(self.core, waiting)
+        objects = tell_objects(self.core, waiting)
         runs = [
             TaskState(
                 task_id=job.task.id.hex(),
@@ -321,7 +321,7 @@ class WorkerClient(Client):
                 actor_id=self.actor.actor.hex() if self.actor is not None else "",
                 worker_id=self.core.me.hex(),
                 awaits=[object_.hex() for object_ in waiting[:LISTED]],
-                waits_for=waits_for,
+                waits_for=objects or self.executor.producers.waits_for(job.task.id),
             )
             for job in self.executor.running.values()
         ]

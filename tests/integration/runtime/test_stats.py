@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -152,3 +152,19 @@ def test_a_worker_that_stands_still_is_told_of(start: Start) -> None:
         assert told[stopped.worker_id] is False
     finally:
         os.kill(stopped.pid, signal.SIGKILL)
+
+
+def test_a_generator_waits_for_somebody_to_read(start: Start) -> None:
+    start(num_cpus=1)
+
+    @rustyray.remote(num_returns="streaming", _generator_backpressure_num_objects=2)
+    def items() -> Iterator[int]:
+        yield from range(5)
+
+    stream = items.remote()
+    why = "somebody to read: 2 items are unread, as many as may be"
+    assert eventually(
+        lambda: [task.waits_for for task in state.list_tasks(filters=[("state", "=", "RUNNING")])] == [why]
+    )
+    assert [line for line in state.who_waits() if line.endswith(f"waits for {why}")]
+    assert [rustyray.get(ref) for ref in stream] == list(range(5))
