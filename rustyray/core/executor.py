@@ -210,7 +210,7 @@ class ExecutorCore:
                 self.queue.remove(waiting)
         if waiting is not None:
             fault = Fault(FaultKind.TASK_CANCELLED, "the task was cancelled before it started", task=message.task)
-            self._report(waiting.caller, Done(message.task, [fault], True))
+            self._report(waiting.caller, Done(message.task, [fault], True, None, waiting.task.attempt))
             self.flush()
 
     def _lease_over(self, message: LeaseOver) -> None:
@@ -266,7 +266,7 @@ class ExecutorCore:
         self, job: Job, values: bytes | list[Value], failed: bool, kept: list[ObjectID] | None, seconds: float
     ) -> None:
         self._seconds += seconds
-        self._report(job.caller, Done(job.task.id, values, failed, kept))
+        self._report(job.caller, Done(job.task.id, values, failed, kept, job.task.attempt))
         if self._max_calls:
             self._count(job)
         self.ended(job)

@@ -85,11 +85,13 @@ class Tasks:
         last: Record | None = None
         stale = 0
         for done in message.done:
-            record = inflight.pop(done.task, None)
-            if record is None:
+            record = inflight.get(done.task)
+            # A generator that was given up, although its worker could be reached, may run there once more.
+            if record is None or (done.attempt != record.task.attempt and record.task.returns < 0):
                 self._stale(done, worker)
                 stale += 1
                 continue
+            del inflight[done.task]
             last = record
             entry = record.entry
             values = done.values

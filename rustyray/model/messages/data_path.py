@@ -125,6 +125,7 @@ class Done(Part):
     values: bytes | list[Value]
     failed: bool = False
     kept: list[ObjectID] | None = None
+    attempt: int = 0
 
 
 class Results(msgspec.Struct, array_like=True, gc=False, tag=6):

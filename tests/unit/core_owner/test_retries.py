@@ -9,6 +9,7 @@ from rustyray.model.messages import (
     Arg,
     Done,
     GetObjects,
+    Items,
     KilledForMemory,
     ObjectReady,
     PushTasks,
@@ -310,7 +311,24 @@ def test_a_stream_that_ends_without_all_its_items_is_made_again_while_it_may() -
     end: list[Value] = [b"", (1).to_bytes(4, "big")]
     owner.grant(A)
     assert attempts(owner, A) == [0]
-    owner.done(A, result, value=end)
+    owner.say(A, Results([Done(ids.task_of(result), end)], 0.0))
     assert attempts(owner, A) == [1]
-    owner.done(A, result, value=end)
+    owner.say(A, Results([Done(ids.task_of(result), end, attempt=1)], 0.0))
     assert owner.fault(result) is FaultKind.WORKER_CRASHED
+
+
+def test_the_end_of_a_stream_that_was_given_up_is_not_that_of_the_one_which_runs_now() -> None:
+    """Its worker was only cut off from others, came back by another lease, and has the task again."""
+    owner = Owner()
+    result = owner.submit(plan(returns=STREAMING, max_retries=1))
+    late = Results([Done(ids.task_of(result), [b"", (1).to_bytes(4, "big")])], 0.0)
+    owner.grant(A)
+    assert attempts(owner, A) == [0]
+    owner.say(A, late)
+    assert attempts(owner, A) == [1]
+    owner.say(A, late)
+    owner.say(A, Items(ids.task_of(result), 1, 0, [b"v"]))
+    assert owner.value(result) is None
+    owner.say(A, Results([Done(ids.task_of(result), [b"", (1).to_bytes(4, "big")], attempt=1)], 0.0))
+    assert owner.value(result) == b""
+    assert attempts(owner, A) == []
