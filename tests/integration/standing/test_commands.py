@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +161,19 @@ def test_a_key_that_others_can_read_is_refused(cluster: Commands, tmp_path_facto
     copy.chmod(0o644)
     refused = cluster.try_("status", f"--key-file={copy}")
     assert f"chmod 600 {copy}" in refused.stderr
+
+
+def test_a_key_of_another_cluster_is_not_taken_for_a_head_that_is_gone(
+    cluster: Commands, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("copied") / "key.json"
+    known = json.loads(Path(cluster.place().key_file).read_bytes())
+    other.write_text(json.dumps(known | {"key": "00" * 32}))
+    other.chmod(0o600)
+    for command in (["status"], ["start", f"--address={cluster.address}"]):
+        refused = cluster.try_(*command, f"--key-file={other}")
+        assert refused.returncode == 1
+        assert f"whoever listens at {cluster.address} has another key than the one that is used here" in refused.stderr
 
 
 def test_a_start_that_blocks_ends_with_ctrl_c_and_takes_the_cluster_along(commands: Commands) -> None:

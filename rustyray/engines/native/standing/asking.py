@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rustyray.core.node.leaving import HEAD_ENDS, HEAD_IS_BACK
-from rustyray.engines.native.standing.caller import Caller
+from rustyray.engines.native.standing.caller import Caller, Refused
 from rustyray.engines.native.standing.places import Place
 from rustyray.model.events import Query
 from rustyray.model.messages import ClusterDescription, DescribeCluster, Inspect, Inspected, NodeInfo
@@ -31,6 +31,11 @@ def silence(cluster: ClusterFile) -> str:
     """That the head cannot be reached, and what to do: as it has told this machine's nodes, if it could."""
     if why := _last_words(cluster):
         return why
+    if _refuses(cluster):
+        return (
+            f"whoever listens at {cluster.address} has another key than the one that is used here: "
+            "is the key file that cluster's, and has the cluster not been started anew since it was copied?"
+        )
     silent = f"the head of the cluster at {cluster.address} does not answer"
     if cluster.program:
         return f"{silent}: it ends with the cluster's first node, and with its program"
@@ -38,6 +43,16 @@ def silence(cluster: ClusterFile) -> str:
         f"{silent}: start another one in its place if it has a store "
         "('rustyray start --head --store=…'), or end the cluster ('rustyray stop')"
     )
+
+
+def _refuses(cluster: ClusterFile) -> bool:
+    try:
+        Caller(cluster, cluster.head_address, cluster.head_bytes).close()
+    except Refused:
+        return True
+    except ConnectionError:
+        pass  # as is said already
+    return False
 
 
 def _last_words(cluster: ClusterFile) -> str:

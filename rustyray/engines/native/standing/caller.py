@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 MAX_ANSWER: Final = 16 << 20
 
 
+class Refused(ConnectionError):
+    """Somebody listens there, and hangs up: whose key, or certificates, are others."""
+
+
 class Caller:
     """A connection to the process ``wanted`` of a cluster at ``address``, which proves who it is. Use it in ``with``.
 
     Raises:
-        ConnectionError: nobody can be reached there, or somebody who does not hold the key; ``timeout`` (seconds) is
-            the most that each step may take.
+        ConnectionError: nobody can be reached there, or (`Refused`) somebody who does not hold the key; ``timeout``
+            (seconds) is the most that each step may take.
     """
 
     def __init__(self, cluster: ClusterFile, address: str, wanted: bytes, timeout: float = 10.0) -> None:
@@ -38,18 +42,21 @@ class Caller:
         family, where = addresses.parse(address, encrypted=cluster.certificates is not None)
         self._sock = socket.socket(family, socket.SOCK_STREAM)
         self._sock.settimeout(timeout)
+        reached = False
         if family != socket.AF_UNIX:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or it waits 40 ms between two messages
         try:
             me = Credentials(Role.DRIVER, os.urandom(16), cluster.session_bytes, cluster.key_bytes)
             self._sock.connect(where)
+            reached = True
             handshake = ClientHandshake(me, wanted, os.urandom(NONCE_SIZE))
             if cluster.certificates is not None and family != socket.AF_UNIX:
                 self._encrypt(cluster.certificates, handshake)
             self._greet(handshake)
         except (OSError, WireError) as error:
             self._sock.close()
-            raise ConnectionError(f"nobody of the cluster can be reached at {address}: {error}") from error
+            kind = Refused if reached and not isinstance(error, TimeoutError) else ConnectionError
+            raise kind(f"nobody of the cluster can be reached at {address}: {error}") from error
 
     def _encrypt(self, own: Certificates, handshake: ClientHandshake) -> None:
         context = contexts(own)[1]
