@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -232,6 +233,18 @@ def test_a_generator_starts_anew_when_its_worker_dies(tmp_path: Any) -> None:
     for ref in (refs[3], items.completed()):
         with pytest.raises(x.WorkerCrashedError):
             rustyray.get(ref)
+
+
+def test_what_was_yielded_before_the_process_ends_is_there() -> None:
+    @rustyray.remote(max_retries=0)
+    def leaves() -> Iterator[int]:
+        yield 1
+        sys.exit(0)
+
+    items = leaves.remote()
+    assert rustyray.get(next(items)) == 1
+    with pytest.raises(x.WorkerCrashedError):
+        rustyray.get(next(items))
 
 
 def test_exceptions_are_retried_without_items_delivered_twice(tmp_path: Any) -> None:

@@ -48,9 +48,10 @@ def a_task_that_exits_is_retried(api):
 
 
 def a_generator_that_exits_keeps_its_items(api):
-    """What a generator has yielded before it calls ``sys.exit`` is there; then its refs raise WorkerCrashedError."""
+    """What was read of a generator before it calls ``sys.exit`` is there; then its refs raise WorkerCrashedError."""
 
-    @api.remote(max_retries=0)
+    # It waits for its reader: on Ray, what is on its way may be lost with the process.
+    @api.remote(max_retries=0, _generator_backpressure_num_objects=1)
     def leaves():
         yield 1
         sys.exit(0)
