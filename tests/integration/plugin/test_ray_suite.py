@@ -49,6 +49,7 @@ def test_no_tests_are_not_a_sample(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_hangs_is_ended_and_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_suite, "PATIENCE", 0.1)
+    monkeypatch.setattr(ray_suite, "MORE", 0.1)
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\nsleep 600 & wait\n")
     python.chmod(0o755)
