@@ -18,6 +18,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from rustyray.engines.sim.world.process import Sleep, Until
 from rustyray.runtime import context
+from rustyray.runtime import serialization_stand_ins as stand_ins
 
 if TYPE_CHECKING:
     from rustyray.engines.sim.host import UserProcess
@@ -29,30 +30,33 @@ class ProcessEnded(GreenletExit):
     """Raised where a program waits whose process has ended: it unwinds, and nobody hears of it."""
 
 
-class KnownClasses:
-    """The classes that a process has got by value, or given away so: to cloudpickle each is one class per process.
+class KnownCode:
+    """The classes and modules that a process has got by value, or given away so: each is one per process.
 
     In a simulation each process has its own, so that a class that travels is another one where it arrives.
     """
 
-    __slots__ = ("by_class", "by_id")
+    __slots__ = ("by_class", "by_id", "modules")
 
-    def __init__(self, by_class: Any, by_id: Any) -> None:
+    def __init__(self, by_class: Any, by_id: Any, modules: stand_ins.StandIns) -> None:
         self.by_class = by_class
         self.by_id = by_id
+        self.modules = modules
 
     @classmethod
-    def present(cls) -> KnownClasses:
+    def present(cls) -> KnownCode:
         """Those of the process that runs."""
-        return cls(cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS, cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID)
+        known = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS, cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID
+        return cls(*known, stand_ins.present)
 
     @classmethod
-    def none(cls) -> KnownClasses:
+    def none(cls, process: bytes) -> KnownCode:
         """Those of a new process."""
-        return cls(WeakKeyDictionary(), WeakValueDictionary())
+        return cls(WeakKeyDictionary(), WeakValueDictionary(), stand_ins.StandIns(process, may_be_home=False))
 
     def enter(self) -> None:
-        """Let cloudpickle use these."""
+        """Let pickling use these."""
+        stand_ins.present = self.modules
         cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS = self.by_class
         cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID = self.by_id
 
@@ -71,7 +75,7 @@ def set_variables(those: dict[Any, Any]) -> None:
 def enter(process: UserProcess) -> None:
     """From now on the code that runs is this process'."""
     context._engine = process.engine  # type: ignore[assignment] # only drivers and workers are made
-    process.classes.enter()
+    process.code.enter()
     set_variables(process.variables)
     if process.quiet is not None:
         process.quiet.enter(process.executes)
@@ -127,14 +131,14 @@ class Green:
         """Unwind the program: its process has ended. What it does meanwhile with the runtime raises `ProcessEnded`."""
         if not self.greenlet.dead and self.greenlet is not getcurrent():
             before, theirs = context._engine, variables()
-            classes = KnownClasses.present()
+            code = KnownCode.present()
             enter(self.process)
             self.greenlet.parent = getcurrent()
             try:
                 self.greenlet.throw(ProcessEnded())
             finally:
                 context._engine = before
-                classes.enter()
+                code.enter()
                 set_variables(theirs)
 
 

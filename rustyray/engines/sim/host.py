@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rustyray.core.effects import Effect, JudgeFailure, Ready, Send, Warn
 from rustyray.engines.client.waiter import Waiter, Waiting
-from rustyray.engines.sim.green import KnownClasses, ProcessEnded, set_variables
+from rustyray.engines.sim.green import KnownCode, ProcessEnded, set_variables
 from rustyray.engines.sim.world.process import NEVER, OwnerProcess
 from rustyray.model.ids import JobID, NodeID, WorkerID
 from rustyray.model.messages import (
@@ -79,7 +79,7 @@ class UserProcess(OwnerProcess, Waiting):
         self.executes = executes
         self.outlives_node = not executes
         self.pid = pid
-        self.classes = KnownClasses.none() if executes else KnownClasses.present()
+        self.code = KnownCode.none(me) if executes else KnownCode.present()
         #: The variables of its environment: the very ones of the driver, until something is changed in them.
         self.variables = simulation.variables
         #: Puts the driver's streams away while a worker runs, if what workers write is to go nowhere.

@@ -134,6 +134,70 @@ def test_modules_and_conftests_of_one_name_do_not_get_mixed_up(suite: Suite) -> 
     suite.run("--import-mode=importlib").assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("engine", ["native", "sim"])
+def test_a_worker_has_one_of_each_module(suite: Suite, engine: str) -> None:
+    suite.write(
+        test_it="""
+            import pytest
+            import rustyray
+
+            CACHE = {}
+            LIMIT = None
+
+            def put(key):
+                CACHE[key] = 1
+
+            def read():
+                return sorted(CACHE)
+
+            def set_limit(limit):
+                global LIMIT
+                LIMIT = limit
+
+            def limit():
+                return LIMIT
+
+            class Single:
+                instance = None
+
+                @classmethod
+                def get(cls):
+                    if cls.instance is None:
+                        cls.instance = cls()
+                    put("single")
+                    return id(cls.instance)
+
+            pytestmark = pytest.mark.rustyray(engine="ENGINE")
+
+            @rustyray.remote
+            class Worker:
+                def run(self, function, *args):
+                    return function(*args)
+
+            def test_globals(rustyray_local):
+                one, other = Worker.remote(), Worker.remote()
+                rustyray.get([one.run.remote(put, "a"), one.run.remote(set_limit, 5)])
+                assert rustyray.get([one.run.remote(read), one.run.remote(limit)]) == [["a"], 5]
+                assert rustyray.get([other.run.remote(read), other.run.remote(limit)]) == [[], None]
+                assert (CACHE, LIMIT) == ({}, None)
+
+            def test_classes(rustyray_local):
+                one = Worker.remote()
+                first, second = rustyray.get([one.run.remote(Single.get) for _ in range(2)])
+                assert first == second
+                assert rustyray.get(one.run.remote(read)) == ["single"]
+                assert Single.instance is None
+                back = rustyray.get(one.run.remote(Single))
+                assert type(back) is Single
+                assert vars(Single)["get"].__func__.__globals__ is globals()
+
+            def test_functions_come_back_as_themselves(rustyray_local):
+                assert rustyray.get(Worker.remote().run.remote(dict, [(1, put)])) == {1: put}
+        """.replace("ENGINE", engine)
+    )
+    suite.run().assert_outcomes(passed=3)
+
+
 def test_a_failed_assertion_in_a_worker_explains_itself(suite: Suite) -> None:
     suite.write(
         test_it="""
