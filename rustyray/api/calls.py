@@ -41,7 +41,7 @@ def get(object_refs: Any, *, timeout: float | None = None, on_error: str = "rais
 
     Args:
         object_refs: a ref, or a list or tuple of refs.
-        timeout: seconds to wait at most; None: as long as it takes; 0: raise unless everything is there.
+        timeout: seconds to wait at most; None, or -1: as long as it takes; 0: raise unless everything is there.
         on_error: "raise": the first error found, without waiting for the rest (as in Ray, which knows nothing else);
             "group": wait for all, and raise their errors together, one for each cause; "return": wait for all, and
             return each error in the place of its value.
@@ -55,7 +55,10 @@ def get(object_refs: Any, *, timeout: float | None = None, on_error: str = "rais
         ValueError: There is no such ``on_error``.
     """
     if timeout is not None:
-        _check_timeout("get", timeout)
+        if timeout == -1:  # as in Ray
+            timeout = None
+        else:
+            _check_timeout("get", timeout)
     if on_error != "raise":
         return _get_all(object_refs, timeout, on_error)
     if type(object_refs) is ObjectRef:
@@ -166,6 +169,7 @@ def kill(actor: ActorHandle[Any], *, no_restart: bool = True) -> None:
     """End an actor at once; its pending calls fail with `ActorDiedError` (as in Ray).
 
     The process is killed: no ``atexit`` hooks run. ``no_restart=False`` lets it restart, if it has restarts left.
+    Raises ValueError if that is no actor's handle.
     """
     if not isinstance(actor, ActorHandle):
         raise _not_killable(actor)
@@ -218,9 +222,9 @@ def _not_cancellable(wrong: object) -> TypeError:
     return TypeError(f"cancel() takes a ref, got {_shown(wrong)}. {hint}")
 
 
-def _not_killable(wrong: object) -> TypeError:
+def _not_killable(wrong: object) -> ValueError:  # as in Ray
     hint = "To end a task, write cancel(ref)." if isinstance(wrong, ObjectRef) else "Write kill(Actor.remote())."
-    return TypeError(f"kill() takes an actor's handle, got {_shown(wrong)}. {hint}")
+    return ValueError(f"kill() takes an actor's handle, got {_shown(wrong)}. {hint}")
 
 
 def _check_timeout(function: str, timeout: Any) -> None:

@@ -185,7 +185,7 @@ _SELECTOR = re.compile(r"(!?)(?:in\(([^()]*)\)|([^!()]+))")
 
 
 def _selectors(selectors: Any, count: int) -> list[tuple[LabelMatch, ...]]:
-    from rustyray.model.strategies import LabelMatch
+    from rustyray.model.strategies import LabelMatch, check_label
 
     if not isinstance(selectors, list | tuple) or not all(isinstance(selector, Mapping) for selector in selectors):
         raise TypeError(f"bundle_label_selector must be a list of dicts of labels, got {selectors!r}")
@@ -203,6 +203,7 @@ def _selectors(selectors: Any, count: int) -> list[tuple[LabelMatch, ...]]:
                 raise ValueError(
                     f"a label selector is a value, !value, in(value, …) or !in(value, …), got {label!r}: {text!r}"
                 )
+            check_label("bundle_label_selector", label)
             values = match[2].split(",") if match[2] is not None else [match[3]]
             matches.append(LabelMatch(label, tuple(value.strip() for value in values), bool(match[1])))
         found.append(tuple(matches))

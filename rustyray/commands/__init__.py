@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from rustyray._version import __version__
 from rustyray.missing import COMMANDS
+from rustyray.runtime.addresses import AS_RAY
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -31,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stderr.write(f"rustyray {words[0]} is not there: {COMMANDS[words[0]]}\n")
         sys.exit(2)
     given = parser()[0].parse_args(words)
+    if os.environ.get(AS_RAY) == "1":
+        from rustyray.compat import install  # for the jobs and workers that it starts
+
+        install()
     try:
         given.run(given)
     except (OSError, RuntimeError, TypeError, ValueError) as error:

@@ -19,9 +19,8 @@ from typing import Final, NoReturn
 from rustyray import missing
 from rustyray.compat import names
 from rustyray.compat.names import RAY
+from rustyray.runtime.addresses import AS_RAY
 
-#: In the environment: "1" where ``import ray`` means RustyRay.
-VARIABLE: Final = "RUSTYRAY_AS_RAY"
 #: The folder in which ``ray`` is found.
 PLACE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "on_path")
 #: The folder in which the command ``ray`` is found, and what names the Python that it runs.
@@ -73,7 +72,7 @@ def uninstall() -> None:
         os.environ.pop(variable, None)
         if rest:
             os.environ[variable] = os.pathsep.join(rest)
-    for variable in (VARIABLE, PYTHON):
+    for variable in (AS_RAY, PYTHON):
         os.environ.pop(variable, None)
 
 
@@ -90,7 +89,7 @@ def environment(given: Mapping[str, str] | None) -> dict[str, str]:
             given_path = env.get(variable, os.defpath if variable == "PATH" else "")
             path = [entry for entry in given_path.split(os.pathsep) if entry and entry != place]
             env[variable] = os.pathsep.join([place, *path])
-        env |= {VARIABLE: "1", PYTHON: sys.executable}
+        env |= {AS_RAY: "1", PYTHON: sys.executable}
     return env
 
 

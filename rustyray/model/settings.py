@@ -9,6 +9,7 @@ from rustyray.model import options as opt
 from rustyray.model import resources as res
 from rustyray.model.logging_config import LoggingConfig
 from rustyray.model.resources import ResourceSet
+from rustyray.model.strategies import RESERVED_LABELS
 
 DEFAULT_LEVEL = "WARNING"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -212,6 +213,10 @@ def _labels(labels: Any) -> dict[str, str]:
     for key, value in checked.items():
         if not isinstance(value, str):
             raise TypeError(f"labels[{key!r}] must be a string, got {value!r}")
+        if key.startswith(RESERVED_LABELS):
+            raise ValueError(
+                f"labels[{key!r}]: what begins with {RESERVED_LABELS} are labels that nodes have by themselves"
+            )
     return checked
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
@@ -9,6 +10,12 @@ import msgspec
 
 from rustyray.model.ids import NODE_ID_SIZE, RAYS_NODE_ID_SIZE, GroupID, NodeID
 from rustyray.model.resources import ResourceSet, as_amounts, fits, resource_set
+
+#: What every node has a label of: its own id, in hexadecimal.
+NODE_LABEL = "ray.io/node-id"
+#: Labels of others cannot begin so.
+RESERVED_LABELS = "ray.io/"
+_WORD = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?")
 
 
 class LabelMatch(msgspec.Struct, array_like=True, frozen=True):
@@ -174,9 +181,20 @@ def selected(name: str, given: Any) -> tuple[LabelMatch, ...]:
     return tuple(_selected(name, key, value) for key, value in sorted(given.items()))
 
 
+def check_label(name: str, key: str) -> None:
+    """Raise ValueError unless ``key`` can be a label's, with ``name`` before it."""
+    prefix, _, word = key.rpartition("/")
+    if not _WORD.fullmatch(word) or (prefix and not all(map(_WORD.fullmatch, prefix.split(".")))):
+        raise ValueError(
+            f"{name}: invalid label key {key!r}. It has up to 63 letters, digits, '-', '_' and '.', of which the first "
+            "and the last are letters or digits, and may have a domain and a '/' before them (as in Ray)."
+        )
+
+
 def _selected(name: str, key: Any, given: Any) -> LabelMatch:
-    if not isinstance(key, str) or not key or not isinstance(given, str):
+    if not isinstance(key, str) or not isinstance(given, str):
         raise TypeError(f"{name} must be a dict of strings such as {{'zone': 'a'}}, got {key!r}: {given!r}")
+    check_label(name, key)
     negated = given.startswith("!")
     text = given.removeprefix("!")
     several = text.startswith("in(") and text.endswith(")")

@@ -8,7 +8,7 @@ from typing import Final
 #: Names the cluster that a program joins unless it says otherwise (in Ray, RAY_ADDRESS).
 VARIABLE: Final = "RUSTYRAY_ADDRESS"
 _OF_RAY: Final = "RAY_ADDRESS"
-_AS_RAY: Final = "RUSTYRAY_AS_RAY"
+AS_RAY: Final = "RUSTYRAY_AS_RAY"
 
 
 def shown(head: str) -> str:
@@ -18,4 +18,4 @@ def shown(head: str) -> str:
 
 def of_environment() -> str:
     """What the variable says, or Ray's where ``import ray`` means RustyRay; nothing if it says nothing."""
-    return os.environ.get(VARIABLE) or (os.environ.get(_OF_RAY, "") if os.environ.get(_AS_RAY) == "1" else "")
+    return os.environ.get(VARIABLE) or (os.environ.get(_OF_RAY, "") if os.environ.get(AS_RAY) == "1" else "")

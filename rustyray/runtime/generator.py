@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 from zlib import crc32
 
-from rustyray.model.ids import item_id, stream_id
+from rustyray.model.ids import OBJECT_ID_SIZE, item_id, stream_id
 from rustyray.runtime import context
 from rustyray.runtime.ref import ObjectRef
 
@@ -73,6 +73,14 @@ class ObjectRefGenerator(Generic[T_co]):
             raise StopIteration
         return ref
 
+    def _next_sync(self, timeout_s: float | None = None) -> ObjectRef[T_co]:
+        """As `next`, but a ref to nothing if that would take longer than ``timeout_s`` seconds (as in Ray)."""
+        if timeout_s is not None and timeout_s >= 0:
+            ready, _ = context.require_engine("next").wait([self], 1, timeout_s, False)  # type: ignore[list-item] # as `wait` does
+            if not ready:
+                return ObjectRef(bytes(OBJECT_ID_SIZE), "", _of_nothing)
+        return next(self)
+
     def __aiter__(self) -> ObjectRefGenerator[T_co]:
         return self
 
@@ -135,6 +143,10 @@ class ObjectRefGenerator(Generic[T_co]):
 
     async def aclose(self) -> NoReturn:
         self.close()
+
+
+def _of_nothing(object_id: bytes) -> None:
+    """What is to happen when a ref to nothing is dropped."""
 
 
 class _Awaited:

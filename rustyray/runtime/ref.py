@@ -57,8 +57,8 @@ class ObjectRef(Generic[T_co]):
         return ids.task_of(self._id)
 
     def is_nil(self) -> bool:
-        """False: there are no refs to nothing."""
-        return False
+        """Whether it is a ref to nothing, such as a generator gives that was not to wait any longer."""
+        return not any(self._id)
 
     @classmethod
     def size(cls) -> int:

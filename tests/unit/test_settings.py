@@ -46,6 +46,11 @@ def test_the_rest_passes_through() -> None:
     assert (make().object_store_memory, make().namespace, make().labels, make().system_config) == (None, "", {}, {})
 
 
+def test_what_nodes_say_of_themselves_is_no_label_of_others() -> None:
+    with pytest.raises(ValueError, match=r"labels\['ray\.io/zone'\]: what begins with ray\.io/"):
+        make(labels={"ray.io/zone": "a"})
+
+
 @pytest.mark.parametrize("paths", ["/spill", ["/spill"]])
 def test_rays_knobs_ask_for_nothing_and_its_directory_is_ours(paths: object) -> None:
     spilling = json.dumps({"type": "filesystem", "params": {"directory_path": paths}})

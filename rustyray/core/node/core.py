@@ -86,6 +86,7 @@ from rustyray.model.messages import (
     WorkerStays,
 )
 from rustyray.model.resources import CPU, UNIT, ResourceSet
+from rustyray.model.strategies import NODE_LABEL
 from rustyray.model.values import FaultKind
 
 
@@ -123,7 +124,8 @@ class NodeCore:
     ) -> None:
         limits = limits or NodeLimits()
         soft_idle = limits.soft_idle if limits.soft_idle is not None else max(1, resources.get(CPU, 0) // UNIT)
-        info = NodeInfo(node, address, True, dict(resources), dict(resources), hostname, pid, labels or {})
+        own_labels = {**(labels or {}), NODE_LABEL: node.hex()}
+        info = NodeInfo(node, address, True, dict(resources), dict(resources), hostname, pid, own_labels)
         queue = ClaimQueue()
         self._base = NodeBase(node, address, head_address, limits)
         self._accounts = Accounts(resources)

@@ -104,12 +104,14 @@ class Environments:
     # --- in a worker --------------------------------------------------------------------------------------------------
 
     def set_variables(self) -> None:
-        """``${NAME}`` in a value is the variable as it was before (as in Ray)."""
+        """``$NAME`` and ``${NAME}`` in a value are variables as they are; ``${NAME}`` is empty if there is none.
+
+        Both as in Ray.
+        """
         import time
 
-        before = dict(os.environ)
         for name, value in self.own.env_vars.items():
-            os.environ[name] = _REFERENCE.sub(lambda found: before.get(found[1], found[0]), value)
+            os.environ[name] = _REFERENCE.sub("", os.path.expandvars(value))
         if "TZ" in self.own.env_vars:
             time.tzset()
 
@@ -142,7 +144,7 @@ class Environments:
             hook()
 
 
-_REFERENCE = re.compile(r"\$\{(\w+)\}")
+_REFERENCE = re.compile(r"\$\{[A-Z0-9_]+\}")
 
 
 def _shown(value: Any) -> Any:

@@ -238,7 +238,7 @@ class Runner:
         try:
             results = list(result)
         except TypeError:
-            raise ValueError(
+            raise TypeError(
                 f"{self.name_of(task)} was called with num_returns={task.returns} and returned "
                 f"{type(result).__name__}, which is not a sequence of {task.returns} values"
             ) from None

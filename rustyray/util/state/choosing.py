@@ -58,6 +58,7 @@ def _check(cls: type[Row], one: Any) -> tuple[str, bool, Any]:
     if not isinstance(one, list | tuple) or len(one) != 3 or one[1] not in ("=", "!="):
         raise ValueError(f'a filter is ("state", "=", "RUNNING") or ("state", "!=", "RUNNING"), got {one!r}')
     field, predicate, value = one
+    field = field.lower() if isinstance(field, str) else field  # as in Ray
     if field not in cls.__struct_fields__:
         raise ValueError(f"{cls.__name__} has no field {field!r}. It has {', '.join(cls.__struct_fields__)}.")
     return field, predicate == "=", value

@@ -84,7 +84,7 @@ def test_resources_and_labels_are_the_nodes_own(cluster: Cluster) -> None:
     total = rustyray.cluster_resources()
     assert (total["CPU"], total["GPU"], total["license"]) == (3, 1, 3)
     about = {about["NodeID"]: about for about in rustyray.nodes()}
-    assert about[node.node_id]["Labels"] == {"zone": "b"}
+    assert about[node.node_id]["Labels"] == {"zone": "b", "ray.io/node-id": node.node_id}
     assert about[node.node_id]["Pid"] == node.pid
     assert about[node.node_id]["RayletSocketName"] == f"tcp:{node.address}"
     assert f"127.0.0.1:{about[node.node_id]['NodeManagerPort']}" == node.address

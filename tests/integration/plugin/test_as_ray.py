@@ -105,6 +105,24 @@ CLUSTERS = """
                 assert ray.cluster_resources()["CPU"] == 4
                 assert len(utils.get_non_head_nodes(ray_start_cluster_2_nodes)) == 1
 
+            def test_this_process():
+                worker = ray._private.worker.global_worker
+                assert (worker.connected, worker.mode, worker.node) == (False, None, None)
+                assert worker.current_job_id.is_nil()
+                with pytest.raises(RuntimeError, match="init"):
+                    worker.check_connected()
+
+            def test_this_process_in_a_runtime(ray_start_regular):
+                import ray._private.worker as private
+                worker = private.global_worker
+                worker.check_connected()
+                assert (worker.connected, worker.mode) == (True, ray.SCRIPT_MODE)
+                assert worker.node.address == ray.get_runtime_context().gcs_address
+                assert worker.node.unique_id == ray_start_regular["node_id"]
+                assert worker.current_job_id.hex() == ray.get_runtime_context().get_job_id()
+                modes = ray.remote(lambda: __import__("ray")._private.worker.global_worker.mode)
+                assert ray.get(modes.remote()) == ray.WORKER_MODE
+
             def test_leaves_a_process(ray_start_regular):
                 first.append(subprocess.Popen(["sleep", "1000"]))
 
@@ -123,7 +141,7 @@ def test_rays_fixtures_and_helpers_are_there_for_a_suite_that_imports_ray(suite:
         test_clusters=CLUSTERS,
     )
     result = suite.run_parallel(FLAG, "--dist", "loadfile")
-    result.assert_outcomes(passed=13, failed=0, errors=2)
+    result.assert_outcomes(passed=15, failed=0, errors=2)
     result.stdout.fnmatch_lines_random(
         ["*ray_start_with_dashboard: RustyRay has no dashboard.*", "*test_leaves_a_process*"]
     )

@@ -14,6 +14,7 @@ import pytest
 
 import rustyray
 from rustyray import exceptions as x
+from rustyray.compat.modules._private.test_utils import SignalActor
 from rustyray.model.ids import TASK_ID_SIZE
 from tests.integration.drivers import eventually
 
@@ -275,6 +276,27 @@ def test_a_number_of_items() -> None:
             rustyray.get(third)
     one: Any = count.options(num_returns=1).remote(3)
     assert rustyray.get(one) == 0
+
+
+def test_a_reader_need_not_wait() -> None:
+    @rustyray.remote
+    def stops(gate: Any) -> Iterator[int]:
+        yield 1
+        rustyray.get(gate.wait.remote())
+        yield 2
+
+    gate = SignalActor.remote()
+    items = stops.remote(gate)
+    assert rustyray.get(items._next_sync(timeout_s=60)) == 1
+    nothing = items._next_sync(timeout_s=0)
+    assert nothing.is_nil()
+    assert not rustyray.put(1).is_nil()
+    rustyray.get(gate.send.remote())
+    assert rustyray.get(items._next_sync()) == 2
+    with pytest.raises(StopIteration):
+        items._next_sync(timeout_s=-1)
+    with pytest.raises(StopIteration):
+        items._next_sync(timeout_s=60)
 
 
 def test_a_list_of_all_items() -> None:

@@ -67,6 +67,16 @@ def test_a_job_runs_and_is_told_of(cluster: Commands, tmp_path: Path, capsys: py
     assert not os.path.exists(place.path)
 
 
+def test_jobs_import_ray_where_the_variable_says_so(commands: Commands, tmp_path: Path) -> None:
+    commands.environment["RUSTYRAY_AS_RAY"] = "1"
+    commands.run("start", "--head", "--num-cpus=2", "--port=0")
+    (tmp_path / "script.py").write_text(
+        "import ray\nray.init()\nprint('it has', ray.get(ray.remote(lambda: __import__('ray').__version__).remote()))"
+    )
+    said = commands.run("job", "submit", f"--working-dir={tmp_path}", "--", sys.executable, "script.py")
+    assert "it has 2.60.0" in said
+
+
 def test_programs_submit_jobs(cluster: Commands, tmp_path: Path) -> None:
     client = JobSubmissionClient("http://127.0.0.1:8265", metadata={"team": "ink"})
     assert client.get_address() == cluster.address

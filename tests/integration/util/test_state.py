@@ -83,7 +83,7 @@ def test_tasks_with_what_became_of_them() -> None:
         rustyray.get(broken.fail.remote())
     creations = [state.get_task(actor._actor_id.hex()) for actor in (killed, broken)]
     assert [(task.state, task.error_type) for task in creations if task] == [("FAILED", "ACTOR_CREATION_FAILED")] * 2
-    failed = state.list_tasks(filters=[("state", "=", "failed"), ("type", "=", "NORMAL_TASK")])
+    failed = state.list_tasks(filters=[("STATE", "=", "failed"), ("type", "=", "NORMAL_TASK")])
     assert bad.task_id().hex() in [task.task_id for task in failed]
     assert {task.state for task in failed} == {"FAILED"}
     assert len(state.list_tasks(limit=2)) == 2

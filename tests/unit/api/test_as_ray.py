@@ -12,7 +12,8 @@ import pytest
 
 import rustyray
 from rustyray import compat
-from rustyray.compat.installing import COMMANDS, PLACE, PYTHON, VARIABLE, environment
+from rustyray.compat.installing import COMMANDS, PLACE, PYTHON, environment
+from rustyray.runtime.addresses import AS_RAY
 
 #: What `ray` has of its own under a name of RustyRay's.
 OWN = ("__version__", "shutdown")
@@ -114,7 +115,7 @@ def test_installing_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment({"PYTHONPATH": "x", "PATH": "y"}) == {
         "PYTHONPATH": f"{PLACE}{os.pathsep}x",
         "PATH": f"{COMMANDS}{os.pathsep}y",
-        VARIABLE: "1",
+        AS_RAY: "1",
         PYTHON: sys.executable,
     }
     assert environment({})["PATH"] == f"{COMMANDS}{os.pathsep}{os.defpath}"

@@ -38,6 +38,14 @@ def variables_are_there(api):
     assert "CONFORM_A" not in os.environ
 
 
+def variables_refer_to_others(api):
+    """``$NAME`` and ``${NAME}`` in a value are the worker's variables; ``${NAME}`` is empty if there is none."""
+    env = _env(CONFORM_A="${PATH}:/bin", CONFORM_B="$PATH", CONFORM_C="<${CONFORM_NONE}>", CONFORM_D="$CONFORM_NONE!")
+    path, same, none, left = got(api, _variables(api).options(runtime_env=env).remote(*sorted(env["env_vars"])))
+    assert path == f"{same}:/bin" != ":/bin"
+    assert (none, left) == ("<>", "$CONFORM_NONE!")
+
+
 def environments_differ(api):
     """Tasks with different environments run in different processes, each with its own."""
     asks = _variables(api)

@@ -222,6 +222,16 @@ def wait_refuses_what_is_no_list(api):
         api.wait([1])
 
 
+def a_timeout_of_minus_one_is_none(api):
+    """A timeout of ``get`` of -1 is none."""
+
+    @api.remote
+    def f():
+        return 1
+
+    assert api.get(f.remote(), timeout=-1) == 1
+
+
 def wait_for_nothing(api):
     """``wait([])`` returns two empty lists."""
     assert api.wait([]) == ([], [])

@@ -34,6 +34,23 @@ def a_selector_that_no_node_fits_waits(api):
     assert _runs(api, label_selector={"zone": "!here"})
 
 
+def each_node_has_a_label_of_its_id(api):
+    """The label ``ray.io/node-id`` of each node is its id."""
+    node = api.get_runtime_context().get_node_id()
+    assert all(one["Labels"]["ray.io/node-id"] == one["NodeID"] for one in api.nodes())
+    assert api.get_runtime_context().get_node_labels()["ray.io/node-id"] == node
+    assert _runs(api, label_selector={"ray.io/node-id": node})
+    assert _waits(api, label_selector={"ray.io/node-id": f"!{node}"})
+
+
+def the_keys_of_labels_have_a_form(api):
+    """A key has letters, digits, ``-``, ``_`` and ``.``, and maybe a domain before a ``/``; otherwise ValueError."""
+    for wrong in ("zo ne", "-zone", "zone-", "", "a b/zone"):
+        with pytest.raises(ValueError):
+            _submit(api, label_selector={wrong: "here"})
+    assert _runs(api, label_selector={"some.domain/zone_1.a-b": "!here"})
+
+
 def a_fallback_counts_where_no_node_fits(api):
     """Where no node fits the ``label_selector``, the first of ``fallback_strategy`` counts that a node fits."""
     none, other, anywhere = ({"label_selector": {"zone": zone}} for zone in ("here", "there", "!here"))

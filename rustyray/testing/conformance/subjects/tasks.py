@@ -166,6 +166,18 @@ def too_few_returns_are_an_error(api):
         got(api, two.remote()[0])
 
 
+def returns_are_several(api):
+    """Returning something that is not several values where ``num_returns`` is 2 or more is a TypeError of the task."""
+
+    @api.remote(num_returns=2)
+    def one():
+        return 1
+
+    for ref in one.remote():
+        with pytest.raises(TypeError):
+            got(api, ref)
+
+
 def options_leave_the_function_as_it_is(api):
     """``.options(…)`` returns a changed copy; the function keeps its own options."""
 
