@@ -7,6 +7,7 @@ importing its class. (msgspec is imported at the first need only: it is most of 
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -63,9 +64,7 @@ class Shape:
     """A decoded `ActorShape`, shared by all handles of a class in a process, with the plans made so far."""
 
     def __init__(self, meta: bytes) -> None:
-        from msgspec import msgpack
-
-        decoded = msgpack.decode(meta, type=ActorShape)
+        decoded = _decoder()(meta)
         self.called = decoded.called
         self.name = decoded.called.rpartition(".")[2]
         self.methods = {**_EVERY_ACTORS, **decoded.methods}
@@ -100,6 +99,21 @@ class Shape:
         named = options.get("name") or ""
         most = actor.max_pending
         return MethodPlan(name, returns, retries, retry, group, actor.unordered, most, named, actor.paced)
+
+
+#: Two threads that are the first to decode something of one type crash msgspec, which looks at the type meanwhile.
+_decoding = threading.Lock()
+_decode: Callable[[bytes], ActorShape] | None = None
+
+
+def _decoder() -> Callable[[bytes], ActorShape]:
+    global _decode
+    with _decoding:
+        if _decode is None:
+            from msgspec import msgpack
+
+            _decode = msgpack.Decoder(ActorShape).decode
+        return _decode
 
 
 @functools.lru_cache(maxsize=512)

@@ -128,7 +128,7 @@ def run(given: argparse.Namespace) -> None:
         if encrypt is not None:
             cluster = msgspec.structs.replace(cluster, certificates=encrypt(cluster.session, None))
         host = given.node_ip_address or starting.facing(cluster)
-    place = Place.of(cluster)
+    place = Place.named(cluster.session)
     if given.head and any(process.beside for process in place.processes()):
         print(f"The head is back at {cluster.address}; its node still runs, and no other was started.")
         return

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from rustyray.model import resources
+from rustyray.runtime import addresses
 
 if TYPE_CHECKING:
     from rustyray.model.messages import NodeInfo
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 def add_to(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser("status", help="what a cluster consists of, and what is free")
     parser.set_defaults(run=run)
-    parser.add_argument("--address", default="auto", metavar="HOST:PORT", help="its head; by default the only one here")
+    parser.add_argument("--address", default="", metavar="HOST:PORT", help="its head; by default the only one here")
     parser.add_argument("--key-file", default="", metavar="PATH", help="the key of a cluster on another machine")
     health = commands.add_parser("health-check", help="whether the head of a cluster answers: 0 if so, else 1")
     health.set_defaults(run=check)
-    health.add_argument("--address", default="auto", metavar="HOST:PORT", help="its head; by default the only one here")
+    health.add_argument("--address", default="", metavar="HOST:PORT", help="its head; by default the only one here")
     health.add_argument("--key-file", default="", metavar="PATH", help="the key of a cluster on another machine")
 
 
@@ -39,7 +40,7 @@ def _nodes(given: argparse.Namespace) -> tuple[str, list[NodeInfo]]:
     from rustyray.engines.native.standing.asking import describe, silence
     from rustyray.engines.native.standing.places import find
 
-    cluster = find(given.address, given.key_file)
+    cluster = find(given.address or addresses.of_environment() or "auto", given.key_file)
     nodes = describe(cluster)
     if nodes is None:
         raise ConnectionError(silence(cluster))

@@ -66,8 +66,7 @@ class Environment(msgspec.Struct, array_like=True, frozen=True):
         return msgspec.msgpack.encode(self, order="sorted")
 
 
-def decode(env: bytes) -> Environment:
-    return msgspec.msgpack.decode(env, type=Environment)
+decode: Final = msgspec.msgpack.Decoder(Environment).decode
 
 
 # --- checking what was given ------------------------------------------------------------------------------------------

@@ -163,9 +163,7 @@ def settings(
     return Settings(
         engine=opt.text("engine", engine),
         resources=res.resource_set(total),
-        object_store_memory=None
-        if object_store_memory is None
-        else opt.at_least(1)("object_store_memory", object_store_memory),
+        object_store_memory=None if object_store_memory is None else _bytes("object_store_memory", object_store_memory),
         namespace="" if namespace is None else opt.text("namespace", namespace),
         labels={} if labels is None else _labels(labels),
         log_level=_level(logging_level),
@@ -200,6 +198,13 @@ def _level(level: Any) -> str:
             f"logging_level must be one of {', '.join(_LEVELS)}, got {level!r}{opt.hint(level.upper(), _LEVELS)}"
         )
     return level.upper()
+
+
+def _bytes(name: str, value: Any) -> int:
+    number: int = opt.at_least(1)(name, value)
+    if number > res.MOST:
+        raise ValueError(f"{name} must be {res.MOST:g} bytes or less, got {number}")
+    return number
 
 
 def _flag(name: str, value: Any) -> bool:

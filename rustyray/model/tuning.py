@@ -36,6 +36,9 @@ class _Spilling(msgspec.Struct):
     params: _Directory
 
 
+_SPILLINGS: Final = msgspec.json.Decoder(_Spilling)
+
+
 def ours(config: Mapping[str, Any]) -> dict[str, Any]:
     """The knobs without those of Ray's."""
     return {name: value for name, value in config.items() if name not in WITHOUT_EFFECT and name != SPILLING}
@@ -47,7 +50,7 @@ def spilling_directory(config: Mapping[str, Any]) -> str | None:
     if text is None:
         return None
     try:
-        paths = msgspec.json.decode(text, type=_Spilling).params.directory_path
+        paths = _SPILLINGS.decode(text).params.directory_path
         (path,) = [paths] if isinstance(paths, str) else paths
     except (msgspec.MsgspecError, TypeError, ValueError):
         example = '{"type": "filesystem", "params": {"directory_path": "/tmp/spill"}}'

@@ -51,6 +51,11 @@ def test_what_nodes_say_of_themselves_is_no_label_of_others() -> None:
         make(labels={"ray.io/zone": "a"})
 
 
+def test_a_store_has_a_size_that_machines_can_count() -> None:
+    with pytest.raises(ValueError, match="object_store_memory must be 1e\\+14 bytes or less"):
+        make(object_store_memory=2**53)
+
+
 @pytest.mark.parametrize("paths", ["/spill", ["/spill"]])
 def test_rays_knobs_ask_for_nothing_and_its_directory_is_ours(paths: object) -> None:
     spilling = json.dumps({"type": "filesystem", "params": {"directory_path": paths}})

@@ -122,7 +122,7 @@ class Lineage:
     def _obstacle(self, record: Record | None) -> str:
         """Why its results cannot be made again, if so."""
         if record is None:
-            return "it was put, or its lineage was dropped"
+            return "it was put, its task may not be retried (max_retries=0), or its lineage was dropped"
         if record.retries == 0:
             return "its task has no retries left"
         if record.state == DONE and isinstance(record.task, Call) and not self.recall(record):

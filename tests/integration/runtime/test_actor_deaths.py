@@ -54,7 +54,7 @@ def test_kill_ends_it_at_once_and_its_calls_fail() -> None:
     assert eventually(lambda: not alive(pid))
     with pytest.raises(ActorDiedError):
         rustyray.get(counter.add.remote(), timeout=30)
-    with pytest.raises(TypeError, match="cancel"):
+    with pytest.raises(ValueError, match="cancel"):
         rustyray.kill(counter.add.remote())  # type: ignore[arg-type]
 
 

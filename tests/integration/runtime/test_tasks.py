@@ -68,15 +68,15 @@ def test_no_result_has_no_ref(tmp_path: Path) -> None:
     assert eventually((tmp_path / "seen").exists)
 
 
-@pytest.mark.parametrize(("value", "told"), [((1, 2), "2 values"), (7, "int")])
-def test_a_wrong_number_of_results_is_an_error_of_the_task(value: object, told: str) -> None:
+@pytest.mark.parametrize(("value", "error", "told"), [((1, 2), ValueError, "2 values"), (7, TypeError, "int")])
+def test_a_wrong_number_of_results_is_an_error_of_the_task(value: object, error: type[Exception], told: str) -> None:
     @rustyray.remote(num_returns=3)
     def wrong() -> Any:
         return value
 
     refs: Any = wrong.remote()
     for ref in refs:
-        with pytest.raises(ValueError, match=f"num_returns=3.*{told}"):
+        with pytest.raises(error, match=f"num_returns=3.*{told}"):
             rustyray.get(ref)
 
 

@@ -170,10 +170,30 @@ def test_a_key_of_another_cluster_is_not_taken_for_a_head_that_is_gone(
     known = json.loads(Path(cluster.place().key_file).read_bytes())
     other.write_text(json.dumps(known | {"key": "00" * 32}))
     other.chmod(0o600)
-    for command in (["status"], ["start", f"--address={cluster.address}"]):
-        refused = cluster.try_(*command, f"--key-file={other}")
+    address = f"--address={cluster.address}"
+    for command in (["status", address], ["start", address], ["list", "nodes"]):
+        cluster.environment["RUSTYRAY_KEY_FILE"] = str(other)
+        refused = cluster.try_(*command)
+        del cluster.environment["RUSTYRAY_KEY_FILE"]
         assert refused.returncode == 1
-        assert f"whoever listens at {cluster.address} has another key than the one that is used here" in refused.stderr
+        assert f"whoever listens at {cluster.address} has another key, or other certificates" in refused.stderr
+    assert json.loads(Path(cluster.place().key_file).read_bytes()) == known, "what was refused is not written down"
+    assert "1 nodes" in cluster.run("status")
+    other.write_text(json.dumps(known | {"key": "zz"}))
+    assert f"{other} is not the key file of a cluster" in cluster.try_("status", f"--key-file={other}").stderr
+
+
+def test_the_variable_names_the_cluster(commands: Commands) -> None:
+    for _ in range(2):
+        commands.run("start", "--head", "--port=0", "--num-cpus=1")
+    for place in places.places():
+        cluster = place.cluster()
+        assert cluster is not None
+        commands.environment["RUSTYRAY_ADDRESS"] = cluster.address
+        assert f"Cluster at {cluster.address}: 1 nodes" in commands.run("status")
+        commands.run("health-check")
+    del commands.environment["RUSTYRAY_ADDRESS"]
+    assert "more than one cluster" in commands.try_("status").stderr
 
 
 def test_a_start_that_blocks_ends_with_ctrl_c_and_takes_the_cluster_along(commands: Commands) -> None:

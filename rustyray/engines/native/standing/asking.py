@@ -33,8 +33,9 @@ def silence(cluster: ClusterFile) -> str:
         return why
     if _refuses(cluster):
         return (
-            f"whoever listens at {cluster.address} has another key than the one that is used here: "
-            "is the key file that cluster's, and has the cluster not been started anew since it was copied?"
+            f"whoever listens at {cluster.address} has another key, or other certificates for TLS, than those that are "
+            "used here: are the key file and the certificates that cluster's, and has the cluster not been started "
+            "anew since they were copied?"
         )
     silent = f"the head of the cluster at {cluster.address} does not answer"
     if cluster.program:

@@ -187,11 +187,15 @@ def jobs(place: Place) -> list[JobFile]:
     return sorted((job for job in found if job is not None), key=lambda job: job.start_time)
 
 
+#: Made here, as msgspec crashes when two threads are the first to decode something of one type.
+_JOB_FILES: Final = msgspec.json.Decoder(JobFile)
+
+
 def _read(path: str) -> JobFile | None:
     """With the truth about a job whose supervisor was killed."""
     try:
         with open(path, "rb") as file:
-            job = msgspec.json.decode(file.read(), type=JobFile)
+            job = _JOB_FILES.decode(file.read())
     except (FileNotFoundError, msgspec.DecodeError):
         return None
     if job.status != RUNNING:

@@ -129,7 +129,7 @@ class ProgramCluster:
         if not self.cluster.address:
             address = process.boot.address.removeprefix("tcp:")
             self.cluster = msgspec.structs.replace(self.cluster, address=address)
-            self._place = Place.of(self.cluster)
+            self._place = Place.record(self.cluster)
         try:
             info = self._joined(process, float(settings.system_config.get("start_timeout", START_TIMEOUT)))
         except BaseException:

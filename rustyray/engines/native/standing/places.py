@@ -10,6 +10,7 @@ Each cluster has a directory of its own, which only this user can enter, named a
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from typing import Final, TypeVar
@@ -119,7 +120,13 @@ class Place:
 
     @classmethod
     def of(cls, cluster: ClusterFile) -> Place:
-        """Make the directory, and write the cluster down, unless that was done."""
+        """Make the directory, and write the cluster down, unless that was done: it may not be what it says it is."""
+        place = cls.named(cluster.session)
+        return place if place.cluster() is not None else cls.record(cluster)
+
+    @classmethod
+    def record(cls, cluster: ClusterFile) -> Place:
+        """The same for a cluster that is known to be as it says: its head is this process' or has answered."""
         place = cls.named(cluster.session)
         os.makedirs(place.path, 0o700, exist_ok=True)
         write(os.path.join(place.path, _CLUSTER), cluster)
@@ -135,14 +142,16 @@ class Place:
         return os.path.join(self.path, _CLUSTER)
 
     def cluster(self) -> ClusterFile | None:
-        return _read(self.key_file, ClusterFile)
+        return _read(self.key_file, _CLUSTER_FILES)
 
     def log(self, name: str) -> str:
         return os.path.join(self.path, f"{name}.log")
 
     def processes(self) -> list[ProcessFile]:
         """Those that run, the head first, then as they were started."""
-        found = [_read(os.path.join(self.path, name), ProcessFile) for name in _listed(self.path) if name[0].isdigit()]
+        found = [
+            _read(os.path.join(self.path, name), _PROCESS_FILES) for name in _listed(self.path) if name[0].isdigit()
+        ]
         living = [one for one in found if one is not None and one.is_alive()]
         return sorted(living, key=lambda one: (bool(one.node), float(one.started) if one.started.isdigit() else 0.0))
 
@@ -244,9 +253,12 @@ def same_address(one: str, other: str) -> bool:
     return one.replace("localhost", "127.0.0.1") == other.replace("localhost", "127.0.0.1")
 
 
+_HEXADECIMAL: Final = re.compile(r"([0-9a-f]{2})+")
+
+
 def _key_from(path: str) -> ClusterFile:
-    cluster = _read(path, ClusterFile)
-    if cluster is None:
+    cluster = _read(path, _CLUSTER_FILES)
+    if cluster is None or not all(map(_HEXADECIMAL.fullmatch, (cluster.session, cluster.key))):
         raise ValueError(f"{path} is not the key file of a cluster")
     if os.stat(path).st_mode & 0o077:
         raise ValueError(f"others can read the key file {path}, and with it join the cluster: chmod 600 {path}")
@@ -262,10 +274,15 @@ def write(path: str, content: msgspec.Struct) -> None:
     os.replace(unfinished, path)
 
 
-def _read(path: str, kind: type[_T]) -> _T | None:
+#: Made here, as msgspec crashes when two threads are the first to decode something of one type.
+_CLUSTER_FILES: Final = msgspec.json.Decoder(ClusterFile)
+_PROCESS_FILES: Final = msgspec.json.Decoder(ProcessFile)
+
+
+def _read(path: str, kind: msgspec.json.Decoder[_T]) -> _T | None:
     try:
         with open(path, "rb") as file:
-            return msgspec.json.decode(file.read(), type=kind)
+            return kind.decode(file.read())
     except (FileNotFoundError, msgspec.DecodeError):
         return None
 

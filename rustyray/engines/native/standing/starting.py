@@ -86,7 +86,7 @@ def start_head(
         key=before.key if before is not None else os.urandom(32).hex(),
         certificates=certificates if encrypt is None else encrypt(session, certificates),
     )
-    place = Place.of(cluster)
+    place = Place.record(cluster)
     log = place.log("head")
     pid = detach(partial(_run_head, cluster, listener, store), log, {listener.fileno()}, tied=tied)
     listener.close()
@@ -152,7 +152,7 @@ def start_node(
         raise StartError(silence(cluster))
     for name in (*FOR_WORKERS, *preload):
         importlib.import_module(name)
-    place = Place.of(cluster)
+    place = Place.record(cluster)
     size = settings.object_store_memory or STORE_MEMORY
     node, arena, listeners = furnish(cluster.session_bytes, host, size, cluster.certificates is not None)
     address = addresses.format_address(listeners[1])

@@ -12,13 +12,13 @@ import pytest
 from tests.integration.plugin.conftest import Suite
 
 FAILING = """
-    import os, signal
+    import os, signal, sys
     import pytest
     import rustyray
 
     @rustyray.remote
     def fetch(page):
-        print("fetches", page)
+        sys.stdout.write(f"fetches {page}\\n")  # at once: another one may do the same
         if page == "b":
             raise ValueError("no b")
 
