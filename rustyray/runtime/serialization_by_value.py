@@ -40,8 +40,6 @@ EXTENSIONS: Mapping[tuple[str, str], int] = copyreg._extension_registry  # type:
 _lock = threading.RLock()  # a garbage collection inside may run finalizers that pickle
 _ours: frozenset[str] = frozenset()
 _theirs: frozenset[str] = frozenset()
-#: Of ours, those that were registered here: the modules belong to this process. The others came with code of theirs.
-_home: frozenset[str] = frozenset()
 #: Registered here, not imported here: plain pickle would import the module to look a class up. Mostly empty.
 foreign: frozenset[str] = frozenset()
 #: What we registered with cloudpickle ourselves.
@@ -56,17 +54,11 @@ def register_by_value(module_name: str) -> None:
     """Make functions and classes of the module (and of its submodules) travel by value; it need not be imported yet."""
     if not module_name:
         raise ValueError("register_by_value takes the name of a module, got an empty string")
-    global _home
-    with _lock:
-        _home = _home.union((module_name,))
     _change(add=(module_name,))
 
 
 def unregister_by_value(module_name: str) -> None:
     """Undo `register_by_value`; ``__main__`` always travels by value. An unknown name is no error."""
-    global _home
-    with _lock:
-        _home = _home.difference((module_name,))
     _change(remove=module_name)
 
 
@@ -247,7 +239,7 @@ def _by_value_pickler() -> Any:
                     if _is_in(module, _ours) and isinstance(reduced, tuple):
                         if module not in self.seen:
                             self.seen.append(str(module))
-                        reduced = reduce_member(obj, reduced, _is_in(module, _home))
+                        reduced = reduce_member(obj, reduced)
                 return reduced
 
         _pickler_class = ByValuePickler

@@ -17,7 +17,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
@@ -80,7 +80,7 @@ class StandIns:
 
     Args:
         origin: the process, in the stamps of what it gives; made up when it is needed, if empty.
-        may_be_home: whether modules that are imported here are the process' own.
+        may_be_home: whether what this process has imported is its own.
     """
 
     def __init__(self, origin: bytes = b"", may_be_home: bool = True) -> None:
@@ -104,18 +104,14 @@ class StandIns:
     def came(self, member: object, key: Key) -> None:
         self._keys[member] = key
 
-    def key(self, member: Any, at_home: bool) -> Key | None:
-        """The module that it is a member of; None if it is none. ``at_home``: the module belongs to this process."""
-        if not (at_home and self._may_be_home):
-            return self._keys.get(member)
+    def key(self, member: Any) -> Key | None:
+        """The module that it is a member of; None if it is none."""
         key = Key(member.__module__, getattr(sys.modules.get(member.__module__), "__file__", None))
         return key if self.own(key, member.__qualname__) is member else self._keys.get(member)
 
     def own(self, key: Key, name: str) -> object:
-        """What this process' own module has by that name; None if it is not at home here."""
-        found: Any = sys.modules.get(key.module) if self._may_be_home else None
-        if found is None or getattr(found, "__file__", None) != key.file:
-            return None
+        """What the module that this process has imported has by that name; None if it has not."""
+        found: Any = self._imported(key)
         for part in name.split("."):
             # By `vars`, as code of the user's may answer any name.
             found = vars(found).get(part) if hasattr(found, "__dict__") else None
@@ -123,9 +119,13 @@ class StandIns:
                 found = found.__func__
         return found
 
-    def globals_of(self, key: Key, at_home: bool) -> dict[str, Any]:
-        module = sys.modules.get(key.module)
-        return vars(module) if at_home and self._may_be_home and module is not None else self.of(key).globals
+    def are_of(self, variables: dict[str, Any], key: Key) -> bool:
+        """Whether these are the globals of that module, here."""
+        return variables is self.of(key).globals or variables is getattr(self._imported(key), "__dict__", None)
+
+    def _imported(self, key: Key) -> ModuleType | None:
+        module = sys.modules.get(key.module) if self._may_be_home else None
+        return module if getattr(module, "__file__", None) == key.file else None
 
     def give(self, known: Known, values: Mapping[str, Any]) -> dict[str, Stamp]:
         """The stamps with which these go out."""
@@ -158,21 +158,19 @@ def _recogniser(value: object) -> Callable[[object], bool]:
     return lambda other: weak() is other
 
 
-def reduce_member(member: Any, reduced: tuple[Any, ...], at_home: bool) -> tuple[Any, ...]:
-    """How a function or class is pickled, given cloudpickle's way; that way itself, if it is no member.
-
-    ``at_home``: its module belongs to this process.
-    """
-    key = present.key(member, at_home)
+def reduce_member(member: Any, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """How a function or class is pickled, given cloudpickle's way; that way itself, if it is no member."""
+    key = present.key(member)
     if key is None:
         return reduced
     make, arguments, state, _, _, fill = reduced
     if not isinstance(member, FunctionType):
         stamps = present.give(present.known(member), state[0])
-        return make, arguments, (tuple(key), state, stamps, fill), None, None, _fill_class
-    shares = member.__globals__ is present.globals_of(key, at_home)
+        given = tuple(key), member.__qualname__, make, arguments
+        return _member_class, given, (tuple(key), state, stamps, fill), None, None, _fill_class
+    shares = present.are_of(member.__globals__, key)
     stamps = present.give(present.of(key).known, state[1]["__globals__"]) if shares else {}
-    name = "".join(member.__qualname__)
+    name = member.__qualname__
     return (
         _member_function,
         (tuple(key), name, shares, make, arguments),
@@ -196,6 +194,14 @@ def _member_function(
     if before is not None and before.__code__ == code:
         return before
     return make(code, stand_in.begin(basics) if shares else basics, *rest)
+
+
+def _member_class(
+    key: tuple[str, str | None], name: str, make: Callable[..., type], arguments: tuple[Any, ...]
+) -> type:
+    """The class of that name: this process' own, or what cloudpickle makes of it, which is one class each time."""
+    own = present.own(Key(*key), name)
+    return own if isinstance(own, type) else make(*arguments)
 
 
 def _fill_function(function: FunctionType, given: tuple[Any, ...]) -> FunctionType:
