@@ -147,7 +147,7 @@ class ActorHandle(Generic[T_co]):
         return ActorID(self._rustyray_state.actor)
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *shape_of(self._rustyray_state.meta).methods]
+        return [*{*super().__dir__(), *shape_of(self._rustyray_state.meta).methods}]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, ActorHandle):

@@ -106,7 +106,7 @@ def placement_group(
             ``"in(a, b)"``, ``"!in(a, b)"``.
 
     Raises:
-        ValueError: A bundle is empty or holds impossible amounts, the strategy or lifetime does not exist, the
+        ValueError: Bundles are no dicts, empty or hold impossible amounts, the strategy or lifetime does not exist, the
             selectors are not as many as the bundles, or another group has the name.
         TypeError: An argument has the wrong type.
     """
@@ -163,7 +163,7 @@ def _checked(
 
 def _bundles(bundles: Any) -> list[ResourceSet]:
     if not isinstance(bundles, list | tuple) or not all(isinstance(bundle, Mapping) for bundle in bundles):
-        raise TypeError(f"bundles must be a list of dicts, {_EXAMPLE}, got {bundles!r}")
+        raise ValueError(f"bundles must be a list of dicts, {_EXAMPLE}, got {bundles!r}")
     if not bundles:
         raise ValueError(f"a placement group needs at least one bundle, {_EXAMPLE}, got an empty list")
     checked = []
@@ -171,7 +171,7 @@ def _bundles(bundles: Any) -> list[ResourceSet]:
         for resource, amount in bundle.items():
             wrong = isinstance(amount, bool) or not isinstance(amount, int | float)
             if not isinstance(resource, str) or wrong:
-                raise TypeError(f"bundle {number} must hold amounts by name, {_EXAMPLE}, got {resource!r}: {amount!r}")
+                raise ValueError(f"bundle {number} must hold amounts by name, {_EXAMPLE}, got {resource!r}: {amount!r}")
         try:
             checked.append(resource_set(bundle))
         except ValueError as error:
@@ -188,7 +188,7 @@ def _selectors(selectors: Any, count: int) -> list[tuple[LabelMatch, ...]]:
     from rustyray.model.strategies import LabelMatch, check_label
 
     if not isinstance(selectors, list | tuple) or not all(isinstance(selector, Mapping) for selector in selectors):
-        raise TypeError(f"bundle_label_selector must be a list of dicts of labels, got {selectors!r}")
+        raise ValueError(f"bundle_label_selector must be a list of dicts of labels, got {selectors!r}")
     if len(selectors) != count:
         raise ValueError(
             f"bundle_label_selector must have one dict for each of the {count} bundles, {{}} for any node, got "

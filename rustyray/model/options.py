@@ -238,7 +238,7 @@ def retry_exceptions(name: str, value: Any) -> bool | Callable[[BaseException], 
     if isinstance(value, list | tuple | set | frozenset):
         for cls in value:
             if not (isinstance(cls, type) and issubclass(cls, BaseException)):
-                raise _wrong_type(name, "a list of exception classes", cls)
+                raise ValueError(str(_wrong_type(name, "a list of exception classes", cls)))  # as in Ray
         return ExceptionIn(tuple(value)) if value else False
     if callable(value):
         decide: Callable[[BaseException], bool] = value

@@ -11,6 +11,7 @@ from rustyray.engines.client.ports import Pump
 from rustyray.engines.client.pressure import PressureCallbacks
 from rustyray.engines.client.store import Store
 from rustyray.engines.client.waiter import Waiter
+from rustyray.exceptions import ActorAlreadyExistsError
 from rustyray.model import resources
 from rustyray.model.bundles import is_in_bundle
 from rustyray.model.messages import (
@@ -103,7 +104,7 @@ class ClusterClient(Inspector):
         if isinstance(reply, HeadError):
             if reply.kind == "argument_failed":
                 return None
-            raise ValueError(reply.message)
+            raise ActorAlreadyExistsError(reply.message) if reply.kind == "name_taken" else ValueError(reply.message)
         if not isinstance(reply, ActorInfo):
             raise TypeError(f"the head answered {type(reply).__name__} about actor {name!r}")
         return reply

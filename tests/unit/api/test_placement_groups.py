@@ -65,13 +65,13 @@ def test_the_table_has_rays_keys(engine: FakeEngine) -> None:
     ("bundles", "kind", "text"),
     [
         ([], ValueError, "at least one bundle"),
-        ({"CPU": 1}, TypeError, "must be a list of dicts"),
-        (["a"], TypeError, "must be a list of dicts"),
+        ({"CPU": 1}, ValueError, "must be a list of dicts"),
+        (["a"], ValueError, "must be a list of dicts"),
         ([{"CPU": 1}, {}], ValueError, "bundle 1 holds nothing"),
         ([{"CPU": 0}], ValueError, "bundle 0 holds nothing"),
         ([{"CPU": -1}], ValueError, "bundle 0: resource 'CPU': the amount must be zero or more"),
-        ([{"CPU": "1"}], TypeError, "bundle 0 must hold amounts by name"),
-        ([{"CPU": True}], TypeError, "bundle 0 must hold amounts by name"),
+        ([{"CPU": "1"}], ValueError, "bundle 0 must hold amounts by name"),
+        ([{"CPU": True}], ValueError, "bundle 0 must hold amounts by name"),
     ],
 )
 def test_bundles_that_are_refused(engine: FakeEngine, bundles: Any, kind: type[Exception], text: str) -> None:
@@ -86,7 +86,7 @@ def test_bundles_that_are_refused(engine: FakeEngine, bundles: Any, kind: type[E
         ({"lifetime": "forever"}, ValueError, "None or 'detached'"),
         ({"name": 3}, TypeError, "name must be a string"),
         ({"bundle_label_selector": []}, ValueError, "one dict for each of the 1 bundles"),
-        ({"bundle_label_selector": ["a"]}, TypeError, "list of dicts of labels"),
+        ({"bundle_label_selector": ["a"]}, ValueError, "list of dicts of labels"),
         ({"bundle_label_selector": [{"zone": "in(a"}]}, ValueError, "got 'zone': 'in\\(a'"),
         ({"topology_strategy": {}}, ValueError, "not supported yet"),
         ({"shape": 1}, TypeError, "no argument 'shape'"),

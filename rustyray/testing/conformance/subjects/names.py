@@ -30,9 +30,10 @@ def a_name_nobody_has(api):
 
 
 def names_are_unique(api):
-    """A second actor with the name of a living one raises ValueError."""
+    """A second actor with the name of a living one raises ActorAlreadyExistsError, which is a ValueError."""
+    assert issubclass(api.exceptions.ActorAlreadyExistsError, ValueError)
     kept = _named(api, name="unique").remote()
-    with pytest.raises(ValueError):
+    with pytest.raises(api.exceptions.ActorAlreadyExistsError):
         _named(api, name="unique").remote()
     api.kill(kept)
 
