@@ -39,8 +39,7 @@ Decided otherwise on purpose, and told on the pages of what they are about:
 |---|---|
 | `get`, `wait` and others raise without a runtime; `.remote()` and `put` start one | all start one |
 | What `init()` starts is its program's alone; others join a `Cluster`, or what `rustyray start` starts | they join it |
-| Code of a test module comes to workers with the globals it uses; a lock there is an error | they import the module |
-| A test module is not in the `sys.modules` of workers, unless a task imports it | it is |
+| Without `--rustyray-as-ray`, code of test modules comes to workers with the globals it uses | they import the module |
 | Unknown options of `init` and of tasks are errors that name the nearest | some are ignored |
 | A generator that nobody holds is closed at its next `yield`, unless `completed()` is held | it runs to its end |
 | A generator that waits for its reader gives its CPU back | it keeps it |

@@ -3,6 +3,9 @@
 A worker that imported a test module by name would run it a second time, without pytest's assertion rewriting, or, with
 two modules of one name, find the wrong one. So the runtime is given their names. It may be imported before or after
 they are, even in the middle of a test; if after, it is told as soon as that happens.
+
+Where ``import ray`` means the runtime, tests expect that workers import their modules. So they do, from the same files,
+with their assertions rewritten, when the first function or class comes that can be found there by its name.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from types import ModuleType
 from typing import Any, Final
 
 import pytest
+
+from pytest_rustyray import as_ray
 
 _RUNTIME: Final = "rustyray"
 #: The module that has to be told; it is imported before anything is pickled.
@@ -63,11 +68,17 @@ class ByValue:
         if name not in self._names:
             self._names.append(name)
             if (serialization := sys.modules.get(_SERIALIZATION)) is not None:
-                serialization.register_by_value(name)
+                self._register(serialization, name)
 
     def _tell(self, serialization: ModuleType) -> None:
         for name in self._names:
-            serialization.register_by_value(name)
+            self._register(serialization, name)
+
+    def _register(self, serialization: ModuleType, name: str) -> None:
+        if as_ray.is_on():
+            import pytest_rustyray.in_workers.assertions  # noqa: F401 - for simulated workers, which import modules here
+
+        serialization.register_by_value(name, members_by_name=as_ray.is_on())
 
 
 class _RuntimeFinder:

@@ -13,8 +13,8 @@ import pytest
 
 from pytest_rustyray.options.declaring import AS_RAY_FLAG
 
-#: What workers would import with their first ``import ray``.
-_PRELOAD: Final = ("rustyray.compat.modules",)
+#: What workers would import with their first ``import ray``, and with the first test module.
+_PRELOAD: Final = ("rustyray.compat.modules", "pytest")
 
 
 def install(config: pytest.Config) -> None:
@@ -48,7 +48,12 @@ def configure(config: pytest.Config, wanted: bool) -> None:
         config.pluginmanager.register(fixtures, "rustyray_as_ray")
 
 
+def is_on() -> bool:
+    """Whether ``import ray`` means RustyRay."""
+    compat = sys.modules.get("rustyray.compat")
+    return compat is not None and bool(compat.installed())
+
+
 def preload() -> tuple[str, ...]:
     """The modules that all processes of runtimes need early; none unless ``import ray`` means RustyRay."""
-    compat = sys.modules.get("rustyray.compat")
-    return _PRELOAD if compat is not None and compat.installed() else ()
+    return _PRELOAD if is_on() else ()

@@ -7,8 +7,9 @@ has; here pytest's own implementation is called directly.
 
 from __future__ import annotations
 
+import ast
 import os
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 from typing import Any, Final
 
 import _pytest.assertion
@@ -16,6 +17,7 @@ import _pytest.assertion.rewrite  # what the code of test modules refers to
 from _pytest.assertion import util
 
 from pytest_rustyray.variables import VERBOSITY
+from rustyray.runtime import serialization_imports
 
 #: As many lines of a comparison as pytest shows without -vv.
 _LINES: Final = 8
@@ -60,6 +62,16 @@ def explain(op: str, left: object, right: object) -> str | None:
     return "\n~".join(line.replace("\n", "\\n") for line in lines).replace("%", "%%")
 
 
+def rewritten(path: str, loader: Any, name: str) -> CodeType | None:
+    """The code of a test module with its assertions rewritten."""
+    with open(path, "rb") as file:
+        source = file.read()
+    tree = ast.parse(source, path)
+    _pytest.assertion.rewrite.rewrite_asserts(tree, source, path)
+    return compile(tree, path, "exec", dont_inherit=True)
+
+
+serialization_imports.code_of = rewritten
 if util._config is None:  # not where pytest runs, which has its own
     util._config = _config
     util._reprcompare = explain

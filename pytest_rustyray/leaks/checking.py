@@ -134,12 +134,22 @@ class Leaks:
             allowed.update(_KEPT_BY_TRACEBACKS)
         from pytest_rustyray.leaks.finding import Search, look
 
+        _let_go(item)
         search = Search(before, lambda leak: leak.kind not in allowed)
         found = search.leaks()
         item.stash[LEAKED] = len(found)
         text = _told(found, search.put_away(found)).replace(f"{item.config.rootpath}{os.sep}", "") if found else ""
         self._last = search.clean or look(self._sources)
         return text
+
+
+def _let_go(item: pytest.Item) -> None:
+    """What pytest keeps of a test that is over: the values of its fixtures, and the attributes of its instance."""
+    if type(item) is pytest.Function:
+        item.funcargs.clear()
+        instance = vars(item).get("_instance")
+        if hasattr(instance, "__dict__"):
+            vars(instance).clear()
 
 
 def _told(found: list[Leak], lines: list[str]) -> str:

@@ -40,6 +40,8 @@ EXTENSIONS: Mapping[tuple[str, str], int] = copyreg._extension_registry  # type:
 _lock = threading.RLock()  # a garbage collection inside may run finalizers that pickle
 _ours: frozenset[str] = frozenset()
 _theirs: frozenset[str] = frozenset()
+#: Of ours, those whose members travel as names all the same: who gets them imports the module from its file.
+_by_name: frozenset[str] = frozenset()
 #: Registered here, not imported here: plain pickle would import the module to look a class up. Mostly empty.
 foreign: frozenset[str] = frozenset()
 #: What we registered with cloudpickle ourselves.
@@ -50,10 +52,16 @@ class NeedsByValueError(Exception):
     """Plain pickling met a class or function that has to travel by value."""
 
 
-def register_by_value(module_name: str) -> None:
-    """Make functions and classes of the module (and of its submodules) travel by value; it need not be imported yet."""
+def register_by_value(module_name: str, members_by_name: bool = False) -> None:
+    """Make functions and classes of the module (and of its submodules) travel by value; it need not be imported yet.
+
+    ``members_by_name``: those that can be found in it by their names travel as names, with the file that it is in.
+    """
+    global _by_name
     if not module_name:
         raise ValueError("register_by_value takes the name of a module, got an empty string")
+    with _lock:
+        _by_name = _by_name.union((module_name,)) if members_by_name else _by_name.difference((module_name,))
     _change(add=(module_name,))
 
 
@@ -94,7 +102,7 @@ def dumps_by_value(value: object, buffer_callback: BufferCallback | None) -> byt
     _tell_cloudpickle()
     file = io.BytesIO()
     pickler = _by_value_pickler()(file, 5, buffer_callback)
-    pickler.dump(_Carrier(value, pickler.seen) if _ours else value)
+    pickler.dump(_Carrier(value, pickler.seen, pickler.by_name) if _ours else value)
     return file.getvalue()
 
 
@@ -173,18 +181,23 @@ def _is_in(module: object, names: frozenset[str]) -> bool:
 class _Carrier:
     """Pickles as its value, and tells the receiver which modules that was taken from by value."""
 
-    __slots__ = ("names", "value")
+    __slots__ = ("by_name", "names", "value")
 
-    def __init__(self, value: object, names: list[str]) -> None:
+    def __init__(self, value: object, names: list[str], by_name: list[str]) -> None:
         self.value = value
         self.names = names
+        self.by_name = by_name
 
-    def __reduce__(self) -> tuple[Callable[[object, list[str]], object], tuple[object, list[str]]]:
-        # The names are pickled after the value: by then the pickler has filled the list.
-        return _received, (self.value, self.names)
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, list[str], list[str]]]:
+        # The names are pickled after the value: by then the pickler has filled the lists.
+        return _received, (self.value, self.names, self.by_name)
 
 
-def _received(value: object, names: list[str]) -> object:
+def _received(value: object, names: list[str], by_name: list[str]) -> object:
+    global _by_name
+    if not _by_name.issuperset(by_name):
+        with _lock:
+            _by_name = _by_name.union(by_name)
     if not _ours.issuperset(names):
         _change(add=names)
     return value
@@ -231,6 +244,7 @@ def _by_value_pickler() -> Any:
             def __init__(self, file: io.BytesIO, protocol: int, buffer_callback: BufferCallback | None) -> None:
                 super().__init__(file, protocol, buffer_callback)
                 self.seen: list[str] = []
+                self.by_name: list[str] = []
 
             def reducer_override(self, obj: object) -> Any:
                 reduced = super().reducer_override(obj)
@@ -239,7 +253,9 @@ def _by_value_pickler() -> Any:
                     if _is_in(module, _ours) and isinstance(reduced, tuple):
                         if module not in self.seen:
                             self.seen.append(str(module))
-                        reduced = reduce_member(obj, reduced)
+                            if _is_in(module, _by_name):
+                                self.by_name.append(str(module))
+                        reduced = reduce_member(obj, reduced, module in self.by_name)
                 return reduced
 
         _pickler_class = ByValuePickler

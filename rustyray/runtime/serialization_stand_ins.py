@@ -6,20 +6,24 @@ a class is filled in once. So what one task keeps in a global or in a class, the
 the module is at home they are the module's own. What has no such name (a lambda, a local function, the function that
 ``@remote`` wraps) has globals of its own in each pickle, as cloudpickle does it (both as in Ray).
 
-A global or an attribute of a class comes along as it is when a member that uses it is pickled. It is taken where there
-is none yet, or where the process that gave it has bound the name to something else since. Each name has a stamp for
-that.
+Where a module is *to be imported*, as on Ray, its members travel as names instead, and the process that gets the first
+one imports the module from its file. Otherwise a global or an attribute of a class comes along as it is when a member
+that uses it is pickled. It is taken where there is none yet, or where the process that gave it has bound the name to
+something else since. Each name has a stamp for that.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary, ref
+
+from rustyray.runtime import serialization_imports
 
 _BASICS: Final = ("__package__", "__name__", "__path__", "__file__")
 _ATOMS: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -90,6 +94,8 @@ class StandIns:
         self._classes: WeakKeyDictionary[type, Known] = WeakKeyDictionary()
         #: Where the members that came from elsewhere are from.
         self._keys: WeakKeyDictionary[object, Key] = WeakKeyDictionary()
+        #: Those that were imported because a member of theirs came.
+        self._loaded: dict[Key, ModuleType] = {}
         self._number = 0
 
     def of(self, key: Key) -> StandIn:
@@ -106,7 +112,11 @@ class StandIns:
 
     def key(self, member: Any) -> Key | None:
         """The module that it is a member of; None if it is none."""
-        key = Key(member.__module__, getattr(sys.modules.get(member.__module__), "__file__", None))
+        name = member.__module__
+        for key in self._loaded:
+            if key.module == name and self.own(key, member.__qualname__) is member:
+                return key
+        key = Key(name, getattr(sys.modules.get(name), "__file__", None))
         return key if self.own(key, member.__qualname__) is member else self._keys.get(member)
 
     def own(self, key: Key, name: str) -> object:
@@ -123,7 +133,28 @@ class StandIns:
         """Whether these are the globals of that module, here."""
         return variables is self.of(key).globals or variables is getattr(self._imported(key), "__dict__", None)
 
+    def load(self, key: Key) -> ModuleType:
+        """The module itself, which is imported if it was not. Raises what its code raises."""
+        with _loading:
+            module = self._imported(key)
+            if module is None:
+                name, file = key.module, str(key.file)
+                module = self._loaded[key] = serialization_imports.fresh(name, file, self._may_be_home)
+                try:
+                    serialization_imports.fill(module)
+                except BaseException:
+                    del self._loaded[key]
+                    if sys.modules.get(name) is module:
+                        del sys.modules[name]
+                    raise
+            return module
+
+    def is_loaded(self, key: Key) -> bool:
+        return key in self._loaded
+
     def _imported(self, key: Key) -> ModuleType | None:
+        if key in self._loaded:
+            return self._loaded[key]
         module = sys.modules.get(key.module) if self._may_be_home else None
         return module if getattr(module, "__file__", None) == key.file else None
 
@@ -141,6 +172,8 @@ class StandIns:
         return {name: known.stamps[name] for name in values}
 
 
+#: Reentrant, as modules import one another.
+_loading = threading.RLock()
 #: This process'. A simulation exchanges it.
 present = StandIns()
 
@@ -158,11 +191,16 @@ def _recogniser(value: object) -> Callable[[object], bool]:
     return lambda other: weak() is other
 
 
-def reduce_member(member: Any, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
-    """How a function or class is pickled, given cloudpickle's way; that way itself, if it is no member."""
+def reduce_member(member: Any, reduced: tuple[Any, ...], by_name: bool) -> tuple[Any, ...]:
+    """How a function or class is pickled, given cloudpickle's way; that way itself, if it is no member.
+
+    ``by_name``: its module is one to be imported.
+    """
     key = present.key(member)
     if key is None:
         return reduced
+    if key.file is not None and (by_name or present.is_loaded(key)):
+        return _member_by_name, (tuple(key), member.__qualname__)
     make, arguments, state, _, _, fill = reduced
     if not isinstance(member, FunctionType):
         stamps = present.give(present.known(member), state[0])
@@ -179,6 +217,17 @@ def reduce_member(member: Any, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
         None,
         _fill_function,
     )
+
+
+def _member_by_name(key: tuple[str, str], name: str) -> object:
+    """Raises AttributeError if the module that is imported here lacks it."""
+    module = present.load(Key(*key))
+    found = present.own(Key(*key), name)
+    if found is None:
+        raise AttributeError(
+            f"the module {module.__name__} ({module.__file__}) has no {name!r} where it was imported anew"
+        )
+    return found
 
 
 def _member_function(
@@ -201,7 +250,13 @@ def _member_class(
 ) -> type:
     """The class of that name: this process' own, or what cloudpickle makes of it, which is one class each time."""
     own = present.own(Key(*key), name)
-    return own if isinstance(own, type) else make(*arguments)
+    if isinstance(own, type):
+        return own
+    import cloudpickle
+
+    known = cloudpickle.cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(arguments[-2])
+    # Made anew it would be registered by its bases and its metaclass once more.
+    return known if known is not None else make(*arguments)
 
 
 def _fill_function(function: FunctionType, given: tuple[Any, ...]) -> FunctionType:

@@ -181,3 +181,121 @@ def test_a_test_is_given_a_cluster_that_the_command_line_started(suite: Suite) -
         """
     )
     suite.run().assert_outcomes(passed=1)
+
+
+MEMBERS = """
+    import dataclasses, enum, functools, sys, threading, typing
+
+    import pytest
+    import ray
+    from tools import beside
+
+    LOCK = threading.Lock()
+    CACHE = {}
+    seen = 0
+
+    def put(key):
+        with LOCK:
+            CACHE[key] = beside(key)
+        return sorted(CACHE)
+
+    def look():
+        return seen
+
+    @functools.lru_cache
+    def cached(key):
+        return put(key)
+
+    class Registered:
+        known = []
+        def __init_subclass__(cls, *, key, **more):
+            super().__init_subclass__(**more)
+            assert hasattr(cls, "area"), "must define area"
+            Registered.known.append(key)
+
+    class Square(Registered, key="square"):
+        def __init__(self, side):
+            self.side = side
+        @functools.cached_property
+        def area(self):
+            return self.side ** 2
+
+    @dataclasses.dataclass(slots=True)
+    class Slotted:
+        x: int
+
+    class Op(enum.Enum):
+        ADD = ("+", 1)
+        def __init__(self, sign, arity):
+            self.sign = sign
+
+    class Node:
+        following: "typing.Optional[Node]"
+
+    class Broken(Exception): ...
+
+    def fail():
+        raise Broken("there")
+
+    def check(left, right):
+        assert left == right
+
+    @ray.remote
+    class Runner:
+        def run(self, function, *args):
+            return function(*args)
+
+    @pytest.fixture
+    def run(ray_start_regular_shared):
+        runner = Runner.options(num_cpus=0).remote()
+        return lambda *args: ray.get(runner.run.remote(*args))
+
+    def test_globals(run):
+        assert [run(put, "a"), run(cached, "b"), run(put, "c")] == [["a"], ["a", "b"], ["a", "b", "c"]]
+        assert CACHE == {}
+
+    def test_what_the_test_changes_is_not_seen(run):
+        global seen
+        seen = 5
+        assert run(look) == 0
+        assert run(lambda: put("x")) == ["x"]
+
+    def test_classes(run):
+        assert run(lambda square: square.area, Square(3)) == 9
+        assert run(lambda: len(Registered.known)) == 1
+        assert type(run(Square, 2)) is Square and len(Registered.known) == 1
+        back = run(lambda: Slotted(3))
+        assert back == Slotted(3) and not hasattr(back, "__dict__")
+        assert run(lambda op: op.sign, Op.ADD) == "+" and run(lambda: Op.ADD) is Op.ADD
+        assert list(run(typing.get_type_hints, Node)) == ["following"]
+
+    def test_imported_by_a_task(run):
+        def task():
+            import test_members
+            return test_members.Square(1), test_members.put("again")
+        square, there = run(task)
+        assert type(square) is Square
+        assert run(put, "b") == sorted({*there, "b"})
+
+    def test_errors(run):
+        with pytest.raises(Broken, match="there"):
+            run(fail)
+        with pytest.raises(AssertionError, match="assert 1 == 2"):
+            run(check, 1, 2)
+
+    @pytest.mark.rustyray(engine="sim")
+    def test_simulated(rustyray_local):
+        one, other = Runner.remote(), Runner.remote()
+        assert ray.get([one.run.remote(put, "a"), one.run.remote(put, "b")]) == [["a"], ["a", "b"]]
+        assert ray.get(other.run.remote(put, "c")) == ["c"]
+        assert CACHE == {}
+        assert type(ray.get(one.run.remote(Square, 2))) is Square
+        with pytest.raises(AssertionError, match="assert 1 == 2"):
+            ray.get(one.run.remote(check, 1, 2))
+"""
+
+
+@pytest.mark.parametrize("mode", ["prepend", "importlib"])
+def test_workers_import_test_modules_as_on_ray(suite: Suite, mode: str) -> None:
+    suite.write(test_members=MEMBERS, tools="def beside(key): return key")
+    suite.run(FLAG, f"--import-mode={mode}", "-o", "pythonpath=.").assert_outcomes(passed=6)

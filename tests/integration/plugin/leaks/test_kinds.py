@@ -266,3 +266,35 @@ def test_work_left_in_a_shared_runtime(suite: Suite) -> None:
         ]
         * 2
     )
+
+
+def test_what_pytest_still_holds_of_a_test_that_is_over_is_no_leak(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+            import pytest
+            import rustyray
+
+            @rustyray.remote
+            class Actor:
+                def one(self):
+                    return 1
+
+            @pytest.fixture
+            def actor(rustyray_shared):
+                yield Actor.options(num_cpus=0).remote()
+
+            @pytest.mark.parametrize("number", range(2))
+            def test_values_of_fixtures(actor, number):
+                assert rustyray.get(actor.one.remote()) == 1
+
+            class TestInstances:
+                @pytest.fixture(autouse=True)
+                def made(self, rustyray_shared):
+                    self.actor = Actor.options(num_cpus=0).remote()
+
+                @pytest.mark.parametrize("number", range(2))
+                def test_attributes(self, number):
+                    assert rustyray.get(self.actor.one.remote()) == 1
+        """
+    )
+    suite.run().assert_outcomes(passed=4)
