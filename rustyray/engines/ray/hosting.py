@@ -96,7 +96,7 @@ class Job:
         try:
             results = list(result)
         except TypeError:
-            raise ValueError(
+            raise TypeError(
                 f"{self.name} was called with num_returns={self.returns} and returned {type(result).__name__}, which "
                 f"is not a sequence of {self.returns} values"
             ) from None
