@@ -19,8 +19,6 @@ from typing import Any, Final
 
 import pytest
 
-from pytest_rustyray import as_ray
-
 _RUNTIME: Final = "rustyray"
 #: The module that has to be told; it is imported before anything is pickled.
 _SERIALIZATION: Final = "rustyray.runtime.serialization"
@@ -75,6 +73,8 @@ class ByValue:
             self._register(serialization, name)
 
     def _register(self, serialization: ModuleType, name: str) -> None:
+        from pytest_rustyray import as_ray
+
         if as_ray.is_on():
             import pytest_rustyray.in_workers.assertions  # noqa: F401 - for simulated workers, which import modules here
 
